@@ -1,0 +1,84 @@
+"""Checkpoints to resume from: one Orbax tree a save, atomic, the two latest kept, damaged ones stepped over."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import orbax.checkpoint as ocp
+
+from aae_jax.errors import InputError
+
+__all__ = ["Restored", "restore_latest", "save"]
+
+KEPT = 2
+NOTES = "notes.json"
+
+
+class Restored(NamedTuple):
+    """What a checkpoint held: its number, the tree of arrays, and the notes saved beside it."""
+
+    number: int
+    tree: Any
+    notes: Mapping[str, Any]
+
+
+def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep: int = KEPT) -> None:
+    """Write `tree` (a pytree of arrays) and `notes` (JSON) as checkpoint `number` of `folder`, at once or not at all.
+
+    The files are written to a temporary folder that is renamed at the end, so a kill in the middle of a
+    save leaves the ones before it whole. All but the `keep` latest are then removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_unfinished(folder)
+    target, unfinished = folder / str(number), folder / f"{number}.unfinished"
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(unfinished.resolve() / "tree", tree)
+    (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
+    if target.exists():
+        shutil.rmtree(target)
+    unfinished.rename(target)
+    for old in _numbers(folder)[:-keep]:
+        shutil.rmtree(folder / str(old))
+
+
+def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:
+    """Return the newest checkpoint that can be read; damaged newer ones are named by `notify` and removed.
+
+    Args:
+        folder: Where `save` wrote.
+        like: A pytree with the shapes, dtypes and node types to restore, e.g. of `jax.eval_shape`.
+        notify: Takes one line of text.
+
+    Raises:
+        InputError: There is none that can be read.
+    """
+    numbers = _numbers(folder) if folder.is_dir() else []
+    for number in reversed(numbers):
+        try:
+            return _restore(folder / str(number), number, like)
+        except Exception as error:  # noqa: BLE001 - Orbax, tensorstore and json raise many kinds for damaged files
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            notify(f"Checkpoint {number} cannot be read and is dropped ({reason[0][:120]}); trying the one before.")
+            shutil.rmtree(folder / str(number))
+    raise InputError(f"{folder} holds no checkpoint that can be read, so there is nothing to resume; start anew.")
+
+
+def _restore(path: Path, number: int, like: Any) -> Restored:
+    notes = json.loads((path / NOTES).read_text(encoding="utf-8"))
+    with ocp.StandardCheckpointer() as checkpointer:
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        tree = checkpointer.restore(path.resolve() / "tree", abstract)
+    return Restored(number, tree, notes)
+
+
+def _numbers(folder: Path) -> list[int]:
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit() and path.is_dir())
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for path in folder.iterdir():
+        if not path.name.isdigit() and path.is_dir():
+            shutil.rmtree(path)

@@ -1,0 +1,237 @@
+"""What a run is: frozen dataclasses, one per concern, and the named presets.
+
+`None` in a field means "by the size of the images"; `resolve` replaces it, and a run records the result.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aae_jax.errors import InputError, did_you_mean
+
+__all__ = [
+    "AveragingConfig",
+    "NetworkConfig",
+    "OptimizerConfig",
+    "OptimizersConfig",
+    "PRESETS",
+    "Precision",
+    "SemiSupervisedConfig",
+    "ViewConfig",
+    "WeightsConfig",
+    "preset",
+    "resolve",
+    "validate",
+]
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Sizes and kinds of the networks."""
+
+    hidden: tuple[int, ...] = (1000, 1000)
+    """Widths of the hidden layers of encoder and decoder."""
+    discriminator_hidden: tuple[int, ...] = (1000, 1000)
+    """Widths of the hidden layers of both discriminators."""
+    latent_dim: int = 10
+    """Dimensions of the style code z."""
+    posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
+    """How z is drawn given an image (section 2.1 of the paper)."""
+    noise_dim: int = 10
+    """Dimensions of the universal approximator's noise input."""
+    output: Literal["sigmoid", "linear", "tanh"] = "sigmoid"
+    """The decoder's last non-linearity; pixels are scaled to its range."""
+    batch_norm: bool = False
+    """Whether the encoder's hidden layers are batch-normalised."""
+    dropout: float = 0.0
+    """Probability of dropping a hidden unit of encoder or decoder in training."""
+    weight_init: Literal["he", "paper"] = "he"
+    """He/LeCun normal, or the paper's N(0, 0.01^2)."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """Operands of matrix products; sums, weights and losses stay float32. auto: bfloat16 where the CPU has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """One phase's optimizer."""
+
+    kind: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    """Peak rate; the schedule multiplies it."""
+    momentum: float = 0.9
+    """Adam's beta1, or SGD's momentum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizersConfig:
+    """The optimizers by phase; both discriminators have the same settings, but each its own moments."""
+
+    reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+    generator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+    classification: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Factor on every rate over the planned updates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewConfig:
+    """What the encoder sees of an image in training; evaluation sees it clean."""
+
+    noise_std: float = 0.3
+    """Std of the noise on the encoder's input, in scaled pixels; the decoder's target stays clean."""
+    max_shift: int | None = 0
+    """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsConfig:
+    """Factors of the terms of the losses, and the prior's scale."""
+
+    reconstruction: float = 1.0
+    reconstruction_loss: Literal["half_squared_error", "bernoulli"] = "half_squared_error"
+    """Summed over pixels, mean over the batch."""
+    generator_z: float = 1.0
+    generator_y: float = 1.0
+    consistency: float = 0.0
+    """Cross-entropy between the predictions for two views of an image, in the generator phase. 0: off."""
+    sharpness: float = 1.0
+    """Factor on the logits of the consistency term's target."""
+    prior_std: float = 1.0
+    """Standard deviation of z's Gaussian prior."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragingConfig:
+    """Exponential moving average of the weights, used in evaluation."""
+
+    decay: float = 0.0
+    """Decay per update; 0: the last weights are used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemiSupervisedConfig:
+    """The semi-supervised adversarial autoencoder of Makhzani et al. 2016, section 5 and figure 8."""
+
+    dataset: str = "auto"
+    """mnist, digits, or auto: mnist where it is at hand, else digits, with a notice."""
+    data_dir: str | None = None
+    """Folder with MNIST's four IDX files; also from the environment variable AAE_DATA_DIR."""
+    split_seed: int = 0
+    """Draws the test set of data that come without one (digits)."""
+    labels: int | Literal["all"] = 1000
+    """Number of labelled training images, balanced over the classes, or all."""
+    label_seed: int | None = None
+    """Draws the labelled images. None: each seed draws its own."""
+    seed: int = 0
+    """Fixes weights and order."""
+    num_seeds: int = 1
+    """Train this many seeds, seed, seed + 1, ..., side by side in one program."""
+    epochs: int | None = None
+    """Passes over the unlabelled pool. None: by the size of the images."""
+    batch_size: int = 100
+    """Unlabelled images per update."""
+    labelled_batch_size: int = 100
+    """Labelled images per update; fewer where there are fewer."""
+    evaluate_every: int | None = None
+    """Epochs between validations and rows of metrics. None: so that there are about 50."""
+    checkpoint_seconds: float = 60.0
+    """Save the state for --resume when at least this long has passed since the last time."""
+    baseline_share: float = 0.25
+    """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
+    views: ViewConfig = field(default_factory=ViewConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    averaging: AveragingConfig = field(default_factory=AveragingConfig)
+
+
+SMALL_IMAGE = 16
+"""Height under which images count as small: there are few of them, and an epoch is a few updates."""
+EVALUATIONS = 50
+
+PLAIN = SemiSupervisedConfig()
+DEFAULT = SemiSupervisedConfig(
+    network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
+    views=ViewConfig(noise_std=0.3, max_shift=None),
+    weights=WeightsConfig(consistency=1.0),
+    averaging=AveragingConfig(decay=0.999),
+)
+SMOKE = dataclasses.replace(
+    DEFAULT,
+    epochs=2,
+    batch_size=50,
+    evaluate_every=1,
+    network=dataclasses.replace(DEFAULT.network, hidden=(32, 32), discriminator_hidden=(16,)),
+)
+
+PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
+    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency, averaged weights"),
+    "plain": (PLAIN, "the paper's five phases alone, with Adam"),
+    "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
+}
+
+
+def preset(name: str) -> SemiSupervisedConfig:
+    """Return the configuration of a named preset.
+
+    Raises:
+        InputError: There is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; {did_you_mean(name, PRESETS)}")
+    return PRESETS[name][0]
+
+
+def resolve(
+    config: SemiSupervisedConfig, image_shape: tuple[int, int], *, precision: Precision = "float32"
+) -> SemiSupervisedConfig:
+    """Replace every `None` that goes by the size of the images, and precision `auto` by `precision`."""
+    height = image_shape[0]
+    epochs = config.epochs if config.epochs is not None else (300 if height < SMALL_IMAGE else 50)
+    every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
+    shift = config.views.max_shift if config.views.max_shift is not None else height // 14
+    network = config.network
+    if network.precision == "auto":
+        network = dataclasses.replace(network, precision=precision)
+    return dataclasses.replace(
+        config,
+        epochs=epochs,
+        evaluate_every=every,
+        views=dataclasses.replace(config.views, max_shift=shift),
+        network=network,
+    )
+
+
+def validate(config: SemiSupervisedConfig) -> None:
+    """Refuse values that cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    network, views = config.network, config.views
+    for name, value, low, high in (
+        ("num_seeds", config.num_seeds, 1, 1000),
+        ("epochs", config.epochs, 1, 10**7),
+        ("batch_size", config.batch_size, 2, 10**6),
+        ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
+        ("evaluate_every", config.evaluate_every, 1, 10**7),
+        ("seed", config.seed, 0, 2**31 - 1),
+        ("label_seed", config.label_seed, 0, 2**31 - 1),
+        ("split_seed", config.split_seed, 0, 2**31 - 1),
+        ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
+        ("baseline_share", config.baseline_share, 0, 100),
+        ("network.latent_dim", network.latent_dim, 1, 10**5),
+        ("network.noise_dim", network.noise_dim, 1, 10**5),
+        ("network.dropout", network.dropout, 0, 0.99),
+        ("views.noise_std", views.noise_std, 0, 100),
+        ("views.max_shift", views.max_shift, 0, 1000),
+        ("averaging.decay", config.averaging.decay, 0, 0.999999),
+        ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
+        *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
+        *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
+    ):
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{name} is {value}; give a number from {low} to {high}.")

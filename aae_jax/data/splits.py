@@ -1,0 +1,150 @@
+"""Which training images are held out for validation, which keep their label, and what training may see."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aae_jax.data.dataset import Dataset
+from aae_jax.data.seeds import seeded_generator
+from aae_jax.errors import InputError
+
+__all__ = ["Splits", "TrainingArrays", "split_indices", "training_arrays"]
+
+# Part of the protocol and no setting: every run ever compared is validated on the same images.
+VALIDATION_SEED = 0
+LARGE_TRAINING_SET = 50_000
+LARGE_VALIDATION_SIZE = 10_000
+
+
+class Splits(NamedTuple):
+    """Give indices into the training images.
+
+    Attributes:
+        validation: int32 `[num_validation]`, ascending; shared by all label seeds.
+        labelled: int32 `[num_labels]`, in random order, disjoint from `validation`.
+        unlabelled: int32 `[num_train - num_validation]`, ascending: every image outside `validation`, the
+            labelled ones among them.
+    """
+
+    validation: NDArray[np.int32]
+    labelled: NDArray[np.int32]
+    unlabelled: NDArray[np.int32]
+
+
+class TrainingArrays(NamedTuple):
+    """Hold all that training and model selection see: the pool comes without its labels, so none can leak.
+
+    Attributes:
+        pool: uint8 `[num_pool, height, width]`, every image outside validation.
+        labelled_images: uint8 `[num_labels, height, width]`.
+        labelled_labels: int32 `[num_labels]`.
+        validation_images: uint8 `[num_validation, height, width]`.
+        validation_labels: int32 `[num_validation]`.
+    """
+
+    pool: NDArray[np.uint8]
+    labelled_images: NDArray[np.uint8]
+    labelled_labels: NDArray[np.int32]
+    validation_images: NDArray[np.uint8]
+    validation_labels: NDArray[np.int32]
+
+
+def split_indices(
+    labels: NDArray[np.int32],
+    *,
+    num_classes: int,
+    num_labels: int | Literal["all"],
+    label_seed: int,
+    validation_size: int | None = None,
+) -> Splits:
+    """Draw the validation images and the images that keep their label.
+
+    The validation images depend on the number of training images alone: neither on `label_seed` nor on the
+    labels. The labelled images are balanced: the counts of two classes differ by at most one. For one
+    `label_seed`, the images of a smaller `num_labels` are among those of a larger one.
+
+    Args:
+        labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`.
+        num_classes: The number of classes.
+        num_labels: How many images keep their label, or "all" for every image outside validation.
+        label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
+        validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
+            tenth of fewer.
+
+    Raises:
+        InputError: A size or the seed is out of range, or a class has too few images for its share.
+    """
+    order = np.random.default_rng(VALIDATION_SEED).permutation(len(labels)).astype(np.int32)
+    held_out = _validation_size(len(labels), validation_size)
+    rest = np.sort(order[held_out:])
+    generator = seeded_generator(label_seed, "label_seed")
+    if num_labels == "all":
+        labelled = rest
+    else:
+        _check_num_labels(num_labels, num_classes=num_classes, available=len(rest))
+        labelled = _draw_balanced(rest, labels[rest], num_classes, num_labels, generator)
+    return Splits(
+        validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest
+    )
+
+
+def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
+    """Return the images and the few labels that training may see."""
+    return TrainingArrays(
+        pool=dataset.train_images[splits.unlabelled],
+        labelled_images=dataset.train_images[splits.labelled],
+        labelled_labels=dataset.train_labels[splits.labelled],
+        validation_images=dataset.train_images[splits.validation],
+        validation_labels=dataset.train_labels[splits.validation],
+    )
+
+
+def _validation_size(num_train: int, wanted: int | None) -> int:
+    if wanted is None:
+        return LARGE_VALIDATION_SIZE if num_train >= LARGE_TRAINING_SET else round(num_train / 10)
+    if not 0 <= wanted < num_train:
+        raise InputError(
+            f"validation_size is {wanted}, but there are {num_train} training images; "
+            f"give a number from 0 to {num_train - 1}."
+        )
+    return wanted
+
+
+def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> None:
+    if isinstance(num_labels, str):
+        raise InputError(f"num_labels is {num_labels!r}; give a whole number or 'all'.")
+    if num_labels <= 0:
+        raise InputError(f"num_labels is {num_labels}; give a positive number or 'all'.")
+    if num_labels < num_classes:
+        raise InputError(
+            f"num_labels is {num_labels}, fewer labels than classes; "
+            f"give at least {num_classes}, one per class."
+        )
+    if num_labels > available:
+        raise InputError(
+            f"num_labels is {num_labels}, more than the {available} images outside validation; "
+            f"give at most {available}, or 'all'."
+        )
+
+
+def _draw_balanced(
+    indices: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    num_classes: int,
+    num_labels: int,
+    generator: np.random.Generator,
+) -> NDArray[np.int32]:
+    """Return `[num_labels]` of the indices, the same number from each class, give or take one."""
+    shares = np.full(num_classes, num_labels // num_classes)
+    shares[generator.permutation(num_classes)[: num_labels % num_classes]] += 1
+    chosen = []
+    for label, share in enumerate(shares):
+        members = indices[labels == label]
+        if len(members) < share:
+            raise InputError(
+                f"Class {label} has {len(members)} images outside validation, too few for its share "
+                f"of {share} of {num_labels} labels; give a smaller num_labels, or 'all'."
+            )
+        chosen.append(generator.permutation(members)[:share])
+    return np.concatenate(chosen)

@@ -1,0 +1,65 @@
+"""How often the most probable label is wrong, from running statistics: one image gets what it gets in a batch."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.types import Array, Params, Stats
+from aae_jax.views import OutputKind, scale_pixels
+
+__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate"]
+
+EncodeFn = Callable[[Params, Stats, UInt8[Array, "count height width"]], EncoderOutput]
+
+
+def build_encode(networks: Networks, output: OutputKind = "sigmoid", *, batch_size: int = 1000) -> EncodeFn:
+    """Return `(params, stats, uint8 images [n, h, w]) -> EncoderOutput` of any number of images.
+
+    Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
+    bounded; the function can be jitted and vmapped.
+    """
+
+    def encode(params: Params, stats: Stats, images: Array) -> EncoderOutput:
+        count = images.shape[0]
+        size = min(batch_size, count)
+        padding = -count % size
+        padded = jnp.concatenate([images, jnp.zeros((padding, *images.shape[1:]), images.dtype)])
+        batches = padded.reshape(-1, size, *images.shape[1:])
+
+        def one_batch(batch: Array) -> EncoderOutput:
+            return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
+
+        outputs = jax.lax.map(one_batch, batches)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], outputs)
+
+    return encode
+
+
+def error_rate(
+    logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]
+) -> Float[Array, "*seeds"]:
+    """Return the share of rows whose largest logit is not at `labels`; rows that are not finite count as wrong."""
+    finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
+    right = (jnp.argmax(logits, axis=-1) == labels) & finite
+    return 1.0 - jnp.mean(right, axis=-1)
+
+
+def evaluate(
+    networks: Networks,
+    params: Params,
+    stats: Stats,
+    images: UInt8[Array, "count height width"] | np.ndarray,
+    labels: Int[Array, " count"] | np.ndarray,
+    *,
+    output: OutputKind = "sigmoid",
+) -> dict[str, float]:
+    """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images given as bytes."""
+    encoded = jax.jit(build_encode(networks, output))(params, stats, jnp.asarray(images))
+    log_probabilities = jax.nn.log_softmax(encoded.logits)
+    labels = jnp.asarray(labels)
+    picked = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
+    return {"error": float(error_rate(encoded.logits, labels)), "cross_entropy": float(-jnp.mean(picked))}

@@ -1,0 +1,3 @@
+"""The shell: one module per experiment, and what they share. Only here are things printed and written."""
+
+__all__: list[str] = []

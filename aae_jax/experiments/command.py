@@ -1,0 +1,101 @@
+"""Command lines: defaults < preset < YAML file < flags, and one sentence with exit status 2 for bad input."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import tyro
+
+from aae_jax.config import PRESETS, SemiSupervisedConfig, preset, validate
+from aae_jax.config_text import differences, from_mapping, read_yaml
+from aae_jax.errors import InputError
+from aae_jax.experiments.run_folder import CONFIG_FILE
+
+__all__ = ["Request", "parse", "run_guarded"]
+
+BAD_INPUT = 2
+
+
+class Request(NamedTuple):
+    """What the user asked for; `resume` names the folder of an earlier run."""
+
+    config: SemiSupervisedConfig
+    out_dir: Path | None
+    resume: Path | None
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flags:
+    config: Annotated[SemiSupervisedConfig, tyro.conf.arg(name="")]
+    preset: str = "default"
+    """Named settings to start from; "list" prints them."""
+    config_path: str | None = None
+    """YAML file over the preset; a run's config.yaml reruns it."""
+    out_dir: str | None = None
+    """Folder for the results; new or empty. Default: runs/semi_supervised/<time>-s<seed>."""
+    resume: str | None = None
+    """Folder of a run that was stopped: go on with it, bit for bit."""
+
+
+def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
+    """Return the request that a command line makes.
+
+    Raises:
+        InputError: A preset, key or value that cannot be used.
+        SystemExit: With status 2 for an unknown flag or a flag's wrong type, 0 after `--help`.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("preset", "config-path", "resume"):
+        first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
+    early, _ = first.parse_known_args(argv)
+    if early.preset == "list":
+        print("\n".join(f"{name:10} {text}" for name, (_, text) in PRESETS.items()))
+        raise SystemExit(0)
+    base = preset(early.preset or "default")
+    if early.config_path is not None:
+        base = from_mapping(SemiSupervisedConfig, read_yaml(Path(early.config_path)), base=base)
+    if early.resume is not None:
+        base = _resumed_config(Path(early.resume))
+    flags = tyro.cli(_Flags, args=list(argv), default=_Flags(config=base), prog=prog, description=description)
+    validate(flags.config)
+    if flags.resume is not None:
+        _refuse_changes(flags, early, base)
+    return Request(
+        flags.config,
+        None if flags.out_dir is None else Path(flags.out_dir),
+        None if flags.resume is None else Path(flags.resume),
+        " ".join(["python", f"experiments/{prog}.py", *argv]),
+    )
+
+
+def _resumed_config(folder: Path) -> SemiSupervisedConfig:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise InputError(f"{folder} is not the folder of a run ({CONFIG_FILE} is missing); name one to --resume.")
+    return from_mapping(SemiSupervisedConfig, read_yaml(path))
+
+
+def _refuse_changes(flags: _Flags, early: argparse.Namespace, base: SemiSupervisedConfig) -> None:
+    changed = differences(base, flags.config)
+    if early.preset is not None or early.config_path is not None:
+        changed = [*changed, "preset or config-path"]
+    if changed:
+        raise InputError(
+            f"A run is resumed with its own configuration, but {', '.join(changed)} would change; "
+            "give --resume alone, or start a new run."
+        )
+    if flags.out_dir is not None:
+        raise InputError(f"--out-dir {flags.out_dir} does not go with --resume, which goes on in its own folder.")
+
+
+def run_guarded(function: Callable[[], int]) -> int:
+    """Return the function's exit status, or 2 after printing an `InputError`'s sentence."""
+    try:
+        return function()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT

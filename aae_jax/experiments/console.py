@@ -1,0 +1,105 @@
+"""What a run says on the terminal: a header, progress, notices; one rewritten line on a terminal, else plain ones."""
+
+import sys
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from aae_jax.experiments.problem import Problem
+
+__all__ = ["Console"]
+
+
+def duration(seconds: float) -> str:
+    """Return 75 seconds as `1:15`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def percent(errors: np.ndarray) -> str:
+    """Return error fractions as `2.31 %`, or their mean and spread `2.31 ± 0.12 %`, failed seeds left out."""
+    errors = errors[np.isfinite(errors)]
+    if errors.size == 0:
+        return "–"
+    spread = f" ± {100 * errors.std(ddof=1):.2f}" if errors.size > 1 else ""
+    return f"{100 * errors.mean():.2f}{spread} %"
+
+
+class Console:
+    """Prints a run's story to standard output."""
+
+    def __init__(self) -> None:
+        """Find out whether lines can be rewritten."""
+        self.rewrite = sys.stdout.isatty()
+        self.open_line = False
+        self.problem: Problem | None = None
+
+    def say(self, text: str = "") -> None:
+        """Print a line, below an unfinished progress line."""
+        if self.open_line:
+            print()
+            self.open_line = False
+        print(text, flush=True)
+
+    def notice(self, text: str) -> None:
+        """Print a line that must not be missed."""
+        self.say(f"! {text}")
+
+    def header(self, problem: Problem, folder: str) -> None:
+        """Name device, data, sizes and the updates planned."""
+        self.problem = problem
+        config, dataset = problem.config, problem.dataset
+        device = jax.devices()[0]
+        labelled = problem.data.labels.shape[1]
+        seeds = f"seed {problem.seeds[0]}" if len(problem.seeds) == 1 else f"seeds {problem.seeds[0]}…{problem.seeds[-1]}"
+        self.say(f"device   {device.device_kind} ({device.platform}), matrix products in {config.network.precision}")
+        self.say(f"data     {dataset.name} from {dataset.source}, sha256 {dataset.sha256[:12]}…")
+        self.say(
+            f"split    {labelled} labelled among {problem.data.pool.shape[0]} pool images, "
+            f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test"
+        )
+        self.say(f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}")
+        self.say(f"plan     {problem.epochs} epochs of {problem.steps_per_epoch} updates = "
+                 f"{problem.epochs * problem.steps_per_epoch} updates at batch {config.batch_size}")
+        self.say(f"folder   {folder}")
+
+    def compiling(self) -> None:
+        """Say that the program is being compiled."""
+        self.say("compiling …")
+
+    def training_starts(self, compile_seconds: float, first_epoch: int) -> None:
+        """Say how long compiling took, and where training begins."""
+        self.first_epoch = first_epoch
+        self.seconds_at_start: float | None = None
+        again = f", going on after epoch {first_epoch}" if first_epoch else ""
+        self.say(f"compiled in {compile_seconds:.1f} s{again}")
+
+    def progress(
+        self, epoch: int, update: int, error: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
+    ) -> None:
+        """Show an evaluated epoch: losses, validation error, speed and time left."""
+        assert self.problem is not None
+        losses = " ".join(
+            f"{short} {np.nanmean(means[name]):.3f}"
+            for name, short in (
+                ("reconstruction/loss", "rec"),
+                ("discriminator_z/loss", "Dz"),
+                ("discriminator_y/loss", "Dy"),
+                ("generator/loss", "gen"),
+                ("classification/loss", "cls"),
+            )
+            if name in means and np.isfinite(means[name]).any()
+        )
+        rate = update / seconds
+        left = (self.problem.epochs - epoch - 1) * self.problem.steps_per_epoch / rate
+        text = (
+            f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  validation error {percent(error)}  "
+            f"{rate:.1f} updates/s  {duration(left)} left"
+        )
+        if self.rewrite:
+            print(f"\r\033[K{text}", end="", flush=True)
+            self.open_line = True
+        else:
+            self.say(text)

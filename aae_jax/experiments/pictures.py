@@ -1,0 +1,62 @@
+"""The figures of a finished run, from its metrics and its saved model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from aae_jax import figures, priors
+from aae_jax.bundle import Model
+from aae_jax.data import Dataset
+from aae_jax.types import PRNGKey
+
+__all__ = ["draw_figures"]
+
+IMAGES, STYLES, CODES = 20, 8, 2000
+
+
+def draw_figures(
+    rows: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    model: Model,
+    dataset: Dataset,
+    key: PRNGKey,
+) -> dict[str, Figure]:
+    """Return the figures by file name; the images and codes are of test images and the first seed's model."""
+    updates = np.asarray([row["update"] for row in rows])
+    losses = {name: _column(rows, name) for name in rows[0] if name.endswith("/loss")}
+    survivors = [error for error in summary["test_error"]["per_seed"] if error is not None]
+    images = dataset.test_images[:IMAGES]
+    codes = model.encode(dataset.test_images[:CODES])
+    return {
+        "learning_curves": figures.learning_curves(updates, losses),
+        "validation_error": figures.validation_error(
+            updates,
+            _column(rows, "validation_error"),
+            baseline_error=summary["baseline"]["validation_error"]["mean"],
+            test_error=np.asarray(survivors),
+        ),
+        "reconstructions": figures.reconstructions(images / 255.0, np.asarray(model.reconstruct(images))),
+        "style_class_grid": figures.style_class_grid(_styles(model, key)),
+        "code_histograms": figures.code_histograms(
+            np.asarray(codes.mean),
+            prior_std=model.prior_std,
+            class_probabilities=np.asarray(jax.nn.softmax(codes.logits)),
+        ),
+    }
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    """Return `[rows, seeds]`, with NaN where a seed had no finite value."""
+    return np.asarray([[np.nan if v is None else v for v in row[name]] for row in rows], dtype=np.float64)
+
+
+def _styles(model: Model, key: PRNGKey) -> np.ndarray:
+    """Return `[styles, classes, height, width]`: each row a style drawn from the prior, each column a class."""
+    styles = priors.build_gaussian(model.network.latent_dim, model.prior_std)(key, STYLES)
+    z = jnp.repeat(styles, model.num_classes, axis=0)
+    y = jnp.tile(jnp.eye(model.num_classes), (STYLES, 1))
+    return np.asarray(model.decode(z, y)).reshape(STYLES, model.num_classes, *model.image_shape)

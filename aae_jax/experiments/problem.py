@@ -1,0 +1,155 @@
+"""Everything a run computes with, made from its configuration and data before the first update."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.config import SemiSupervisedConfig, resolve, validate
+from aae_jax.data import Dataset, TrainingArrays, load_dataset, split_indices, training_arrays
+from aae_jax.errors import InputError
+from aae_jax.hyper import Hyper
+from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
+from aae_jax.networks import Networks, build_mlp_networks, fastest_precision
+from aae_jax.phases import Phase
+from aae_jax.state import AAEState, init_state
+from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
+from aae_jax.types import PRNGKey
+
+__all__ = ["Keys", "Problem", "Task", "baseline_task", "build_problem", "load_data", "main_task"]
+
+
+class Keys(NamedTuple):
+    """A run's root keys by purpose, each with a leading seed axis (ADR 0003)."""
+
+    init: PRNGKey
+    train: PRNGKey
+    baseline: PRNGKey
+    samples: PRNGKey
+
+
+class Problem(NamedTuple):
+    """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis."""
+
+    config: SemiSupervisedConfig
+    dataset: Dataset
+    seeds: tuple[int, ...]
+    networks: Networks
+    keys: Keys
+    data: TrainData
+    validation_images: jax.Array
+    validation_labels: jax.Array
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in a pass over the pool."""
+        return int(self.data.pool.shape[0]) // self.config.batch_size
+
+    @property
+    def epochs(self) -> int:
+        """Passes planned."""
+        assert self.config.epochs is not None
+        return self.config.epochs
+
+
+class Task(NamedTuple):
+    """One training: its phases, its first state, what an epoch of it is, its numbers, keys and length."""
+
+    phases: dict[str, Phase]
+    build_state: Callable[[], AAEState]
+    train_epoch: EpochFn
+    hyper: Hyper
+    keys: PRNGKey
+    epochs: int
+
+
+def load_data(
+    config: SemiSupervisedConfig, notify: Callable[[str], None]
+) -> tuple[Dataset, list[TrainingArrays]]:
+    """Load the data set and draw each seed's splits; this is where bad data and bad numbers of labels end."""
+    dataset = load_dataset(
+        config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, notify=notify
+    )
+    arrays = []
+    for seed in range(config.seed, config.seed + config.num_seeds):
+        splits = split_indices(
+            dataset.train_labels,
+            num_classes=dataset.num_classes,
+            num_labels=config.labels,
+            label_seed=seed if config.label_seed is None else config.label_seed,
+        )
+        arrays.append(training_arrays(dataset, splits))
+    return dataset, arrays
+
+
+def build_problem(config: SemiSupervisedConfig, notify: Callable[[str], None]) -> Problem:
+    """Return the problem of a configuration, whose open values are settled by the data and the device.
+
+    Raises:
+        InputError: Data or values that cannot be trained with.
+    """
+    dataset, arrays = load_data(config, notify)
+    config = resolve(config, dataset.image_shape, precision=fastest_precision())
+    config = config.__class__(**{**vars(config), "dataset": dataset.name})
+    validate(config)
+    pool = arrays[0].pool
+    if len(pool) < config.batch_size:
+        raise InputError(
+            f"batch_size is {config.batch_size}, but the unlabelled pool has {len(pool)} images; give less."
+        )
+    seeds = tuple(range(config.seed, config.seed + config.num_seeds))
+    return Problem(
+        config=config,
+        dataset=dataset,
+        seeds=seeds,
+        networks=build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes),
+        keys=_root_keys(seeds),
+        data=TrainData(
+            jnp.asarray(pool),
+            jnp.asarray(np.stack([a.labelled_images for a in arrays])),
+            jnp.asarray(np.stack([a.labelled_labels for a in arrays])),
+        ),
+        validation_images=jnp.asarray(arrays[0].validation_images),
+        validation_labels=jnp.asarray(arrays[0].validation_labels),
+    )
+
+
+def _root_keys(seeds: tuple[int, ...]) -> Keys:
+    keys = jnp.stack([jax.random.split(jax.random.key(seed), len(Keys._fields)) for seed in seeds])
+    return Keys(*(keys[:, i] for i in range(len(Keys._fields))))
+
+
+def main_task(problem: Problem) -> Task:
+    """Return the adversarial autoencoder's training."""
+    phases = build_phases(problem.networks, problem.config, num_classes=problem.dataset.num_classes)
+    return _task(problem, phases, problem.keys.train, problem.epochs)
+
+
+def baseline_task(problem: Problem) -> Task:
+    """Return the supervised baseline's training: the same encoder, its labelled images alone."""
+    phases = build_baseline_phases(problem.networks, problem.config)
+    epochs = max(1, round(problem.epochs * problem.config.baseline_share))
+    return _task(problem, phases, problem.keys.baseline, epochs)
+
+
+def _task(problem: Problem, phases: dict[str, Phase], keys: PRNGKey, epochs: int) -> Task:
+    config = problem.config
+    averaging = config.averaging.decay > 0
+
+    def build_state() -> AAEState:
+        def one(key: PRNGKey) -> AAEState:
+            return init_state(problem.networks, phases, key, averaging=averaging)
+
+        return jax.jit(jax.vmap(one))(problem.keys.init)
+
+    epoch = build_train_epoch(
+        phases,
+        batch_size=config.batch_size,
+        labelled_batch_size=config.labelled_batch_size,
+        output=config.network.output,
+        schedule=build_schedule(config),
+    )
+    hyper = build_hyper(config, epochs * problem.steps_per_epoch)
+    return Task(phases, build_state, over_seeds(epoch), hyper, keys, epochs)

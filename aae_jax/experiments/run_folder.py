@@ -1,0 +1,128 @@
+"""What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
+
+import datetime
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aae_jax.config_text import to_yaml
+from aae_jax.errors import InputError
+
+__all__ = ["CONFIG_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
+
+CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
+
+
+def to_json(value: Any) -> Any:
+    """Return a JSON-ready copy: arrays become lists, numbers that are not finite become null."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if hasattr(value, "tolist") and not isinstance(value, (str, bytes)):
+        return to_json(np.asarray(value).tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file by renaming a finished one, so that a reader never meets half of it."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+class RunFolder:
+    """The folder of one run. Paths: `checkpoints/last`, `checkpoints/best`, `model/`, `figures/`."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is touched."""
+        self.path = path
+
+    @property
+    def last(self) -> Path:
+        """Folder of the checkpoints to resume from."""
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def best(self) -> Path:
+        """Folder of the weights that did best on the validation images."""
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / SUMMARY_FILE).is_file()
+
+    def model(self, seed: int, first_seed: int) -> Path:
+        """Return the folder of a seed's saved model: `model` for the first, `model-s<seed>` for the others."""
+        return self.path / ("model" if seed == first_seed else f"model-s{seed}")
+
+    def write_config(self, config: Any) -> None:
+        """Write the resolved configuration."""
+        write_text(self.path / CONFIG_FILE, to_yaml(config))
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary, which marks the run as finished."""
+        write_text(self.path / SUMMARY_FILE, json.dumps(to_json(summary), indent=2, allow_nan=False) + "\n")
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Append one line of metrics."""
+        with (self.path / METRICS_FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(to_json(row), allow_nan=False) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the rows written so far; a last line cut short by a kill is left out."""
+        path = self.path / METRICS_FILE
+        if not path.exists():
+            return []
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+    def cut_metrics(self, epoch: int) -> None:
+        """Drop the rows after `epoch`, which a resumed run will write again."""
+        rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]
+        write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFolder:
+    """Make a new folder for a run: `out_dir`, or `runs/<experiment>/<time>-s<seed>`.
+
+    Raises:
+        InputError: The folder holds something already, or cannot be made.
+    """
+    if out_dir is None:
+        time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        out_dir = Path("runs") / experiment / f"{time}-s{seed}"
+        number = 1
+        while out_dir.exists():
+            number += 1
+            out_dir = out_dir.with_name(f"{time}-s{seed}-{number}")
+    try:
+        if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+            raise InputError(
+                f"{out_dir} is not empty; give --out-dir a new folder, or go on with that run by --resume {out_dir}."
+            )
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out_dir} cannot be made ({error.strerror}); give --out-dir another folder.") from error
+    return RunFolder(out_dir)

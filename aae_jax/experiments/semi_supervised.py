@@ -1,0 +1,153 @@
+"""Semi-supervised classification with few labels (Makhzani et al. 2016, §5, figure 8), end to end."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.bundle import Model, save_model
+from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.experiments.command import Request, parse, run_guarded
+from aae_jax.experiments.console import Console, percent
+from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
+from aae_jax.experiments.run_folder import RunFolder, create_run_folder
+from aae_jax.experiments.summary import error_over_seeds, summarise, test_error
+from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.state import evaluation_variables
+from aae_jax.training import compile_epoch, fit
+
+__all__ = ["main", "run"]
+
+FAILED = 1
+SIGNALLED = 128
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `semi_supervised` and return its exit status.
+
+    0: finished. 1: every seed's losses turned non-finite. 2: input that cannot be used.
+    128 + n: stopped by signal n, saved and resumable.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        request = parse(arguments, prog="semi_supervised", description=__doc__ or "")
+        return run(request)
+
+    return run_guarded(command)
+
+
+def run(request: Request) -> int:
+    """Train, evaluate on the test set once at the end, and fill the run's folder."""
+    console = Console()
+    problem = build_problem(request.config, console.notice)
+    folder = _open_folder(request, problem)
+    console.header(problem, str(folder.path))
+    try:
+        outcome = Trainer(problem, main_task(problem), folder, console).run(resume=request.resume is not None)
+    except Stopped as stopped:
+        console.say(f"saved; go on with: python experiments/semi_supervised.py --resume {folder.path}")
+        return SIGNALLED + stopped.signum
+    except AllSeedsFailed:
+        console.say(
+            "All seeds failed. Try a lower --optimizers.generator.learning-rate or "
+            f"--optimizers.discriminator.learning-rate; the last good state is kept in {folder.last}."
+        )
+        return FAILED
+    _report(problem, outcome, folder, console, request.command)
+    return 0
+
+
+def _open_folder(request: Request, problem: Problem) -> RunFolder:
+    if request.resume is None:
+        folder = create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
+        folder.write_config(problem.config)
+        return folder
+    return RunFolder(request.resume)
+
+
+def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console, command: str) -> None:
+    console.say("supervised baseline: the same encoder, the labelled images alone …")
+    baseline = _train_baseline(problem, outcome)
+    params, stats = evaluation_variables(outcome.state)
+    rows = folder.read_metrics()
+    last_validation = [np.nan if e is None else e for e in rows[-1]["validation_error"]]
+    errors = {
+        "test": test_error(problem, params, stats),
+        "best_test": test_error(problem, outcome.best.params, outcome.best.stats),
+        "validation": np.asarray(last_validation),
+    }
+    summary = summarise(problem, outcome, errors, baseline, command)
+    models = _save_models(problem, outcome, folder)
+    _save_figures(problem, rows, summary, models, folder)
+    folder.write_summary(summary)
+    _say_results(console, summary, errors, folder)
+
+
+def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
+    task = baseline_task(problem)
+    state = task.build_state()
+    epoch, _ = compile_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys)
+    state, _ = fit(
+        state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs
+    )
+    params, stats = evaluation_variables(state)
+    encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
+    logits = jax.jit(encode)(params, stats, problem.validation_images).logits
+    everyone = [True] * len(problem.seeds)
+    validation = np.asarray(error_rate(logits, problem.validation_labels), np.float64)
+    return {
+        "updates": task.epochs * problem.steps_per_epoch,
+        "test_error": error_over_seeds(test_error(problem, params, stats), everyone),
+        "validation_error": error_over_seeds(validation, everyone),
+    }
+
+
+def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[Model]:
+    params, stats = evaluation_variables(outcome.state)
+    survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
+    models = []
+    for index, seed in survivors:
+        model = Model(
+            network=problem.config.network,
+            image_shape=problem.dataset.image_shape,
+            num_classes=problem.dataset.num_classes,
+            prior_std=problem.config.weights.prior_std,
+            params=jax.tree.map(lambda leaf, i=index: leaf[i], dict(params)),
+            stats=jax.tree.map(lambda leaf, i=index: leaf[i], dict(stats)),
+            data={"name": problem.dataset.name, "sha256": problem.dataset.sha256},
+        )
+        save_model(model, folder.model(seed, survivors[0][1]))
+        models.append(model)
+    return models
+
+
+def _save_figures(
+    problem: Problem, rows: list[dict[str, Any]], summary: dict[str, Any], models: list[Model], folder: RunFolder
+) -> None:
+    from aae_jax.experiments.pictures import draw_figures
+    from aae_jax.figures import save_figure
+
+    drawn = draw_figures(rows, summary, models[0], problem.dataset, problem.keys.samples[0])
+    for name, figure in drawn.items():
+        save_figure(figure, folder.figures / name)
+
+
+def _say_results(
+    console: Console, summary: dict[str, Any], errors: dict[str, np.ndarray], folder: RunFolder
+) -> None:
+    def of(result: dict[str, Any]) -> str:
+        return percent(np.asarray([np.nan if e is None else e for e in result["per_seed"]]))
+
+    best = summary["best_by_validation"]
+    data, count = summary["data"]["name"], summary["splits"]["test"]
+    console.say(
+        f"test error {of(summary['test_error'])} on {count} {data} test images "
+        f"({summary['splits']['labelled']} labels, {summary['updates']} updates, last weights)"
+    )
+    console.say(f"  validation {of(summary['validation_error'])}; best by validation: {of(best['test_error'])} on test")
+    console.say(f"  supervised baseline {of(summary['baseline']['test_error'])}")
+    console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")

@@ -1,0 +1,205 @@
+"""The loop of a run: epochs, validation, the best weights, failed seeds, checkpoints, interruption."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax import checkpoint
+from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.experiments.console import Console
+from aae_jax.experiments.interruption import Interruption
+from aae_jax.experiments.problem import Problem, Task
+from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.state import AAEState, evaluation_variables
+from aae_jax.training import EpochFn, compile_epoch, fit
+from aae_jax.types import Array, Metrics, Params, Stats
+
+__all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "first_failure"]
+
+
+class Stopped(Exception):
+    """The user asked the run to stop; the state is saved."""
+
+    def __init__(self, signum: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(signum)
+        self.signum = signum
+
+
+class AllSeedsFailed(Exception):
+    """Every seed's losses turned non-finite."""
+
+
+class Best(NamedTuple):
+    """The weights that did best on the validation images, each seed's own: leading seed axis throughout."""
+
+    params: Params
+    stats: Stats
+    error: Array
+    epoch: Array
+
+
+class Outcome(NamedTuple):
+    """What training ends with."""
+
+    state: AAEState
+    best: Best
+    failed: Mapping[int, Mapping[str, Any]]
+    seconds: float
+    compile_seconds: float
+    updates: int
+
+
+def first_failure(metrics: Metrics, seed_index: int) -> tuple[int, str] | None:
+    """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
+
+    `metrics` are stacked `[seeds, updates]`, with the phases' losses in the order in which they run.
+    """
+    names = [name for name in metrics if name.endswith("/loss")]
+    finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
+    if finite.all():
+        return None
+    update = int(np.argmin(finite.all(axis=1)))
+    return update, names[int(np.argmin(finite[update]))].removesuffix("/loss")
+
+
+def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: Array) -> Best:
+    better = error < best.error
+
+    def pick(new: Array, old: Array) -> Array:
+        return jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+    return Best(
+        jax.tree.map(pick, params, best.params),
+        jax.tree.map(pick, stats, best.stats),
+        jnp.where(better, error, best.error),
+        jnp.where(better, epoch, best.epoch),
+    )
+
+
+class Trainer:
+    """Trains a task's seeds side by side, and keeps the run's folder up to date."""
+
+    def __init__(self, problem: Problem, task: Task, folder: RunFolder, console: Console) -> None:
+        """Compile what validates; training is compiled in `run`."""
+        self.problem, self.task, self.folder, self.console = problem, task, folder, console
+        self.failed: dict[int, dict[str, Any]] = {}
+        self.seconds_before = 0.0
+        encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
+
+        def validate(params: Params, stats: Stats) -> Array:
+            logits = encode(params, stats, problem.validation_images).logits
+            return error_rate(logits, problem.validation_labels)
+
+        self.validate = jax.jit(validate)
+        self.update_best = jax.jit(_update_best)
+
+    def run(self, *, resume: bool) -> Outcome:
+        """Train from the start, or from the newest checkpoint; the last state is saved either way.
+
+        Raises:
+            Stopped: A signal asked for it; the state is saved.
+            AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
+        """
+        state, self.best, first_epoch = self._restore() if resume else (*self._start(), 0)
+        train_epoch, self.compile_seconds = self._compile(state)
+        self.console.training_starts(self.compile_seconds, first_epoch)
+        self.started = self.saved = time.perf_counter()
+        with Interruption() as self.interruption:
+            state, _ = fit(
+                state,
+                self.problem.data,
+                train_epoch=train_epoch,
+                hyper=self.task.hyper,
+                key=self.task.keys,
+                epochs=self.task.epochs,
+                first_epoch=first_epoch,
+                on_epoch=self._after_epoch,
+            )
+        updates = self.task.epochs * self.problem.steps_per_epoch
+        return Outcome(state, self.best, self.failed, self.seconds, self.compile_seconds, updates)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in training so far, those before a resume included."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def _start(self) -> tuple[AAEState, Best]:
+        state = self.task.build_state()
+        return state, self._no_best(state)
+
+    def _no_best(self, state: AAEState) -> Best:
+        params, stats = self._kept(state)
+        seeds = len(self.problem.seeds)
+        copies = jax.tree.map(jnp.copy, (params, stats))
+        return Best(*copies, error=jnp.full(seeds, jnp.inf), epoch=jnp.full(seeds, -1))
+
+    def _kept(self, state: AAEState) -> tuple[Params, Stats]:
+        params, stats = evaluation_variables(state)
+        return {name: params[name] for name in ("encoder", "decoder")}, stats
+
+    def _compile(self, state: AAEState) -> tuple[EpochFn, float]:
+        self.console.compiling()
+        return compile_epoch(
+            self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys
+        )
+
+    def _restore(self) -> tuple[AAEState, Best, int]:
+        like = jax.eval_shape(lambda: self._start())
+        restored = checkpoint.restore_latest(self.folder.last, like, self.console.notice)
+        state, best = restored.tree
+        notes = restored.notes
+        self.failed = {int(seed): failure for seed, failure in notes["failed"].items()}
+        self.seconds_before = notes["seconds"]
+        self.folder.cut_metrics(notes["epoch"])
+        return state, best, notes["epoch"] + 1
+
+    def _after_epoch(self, epoch: int, state: AAEState, metrics: Metrics) -> bool:
+        self._note_failures(epoch, metrics)
+        last = epoch + 1 == self.task.epochs
+        if last or (epoch + 1) % (self.problem.config.evaluate_every or 1) == 0:
+            self._evaluate(epoch, state, metrics)
+        due = time.perf_counter() - self.saved >= self.problem.config.checkpoint_seconds
+        if last or due or self.interruption.signum is not None:
+            self._save(epoch, state)
+        if self.interruption.signum is not None and not last:
+            raise Stopped(self.interruption.signum)
+        return False
+
+    def _note_failures(self, epoch: int, metrics: Metrics) -> None:
+        for index, seed in enumerate(self.problem.seeds):
+            failure = None if seed in self.failed else first_failure(metrics, index)
+            if failure is not None:
+                step = epoch * self.problem.steps_per_epoch + failure[0]
+                self.failed[seed] = {"update": step, "phase": failure[1]}
+                self.console.notice(
+                    f"Seed {seed} failed: the loss of phase {failure[1]} is not finite at update {step}."
+                )
+        if len(self.failed) == len(self.problem.seeds):
+            raise AllSeedsFailed
+
+    def _evaluate(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
+        params, stats = self._kept(state)
+        error = self.validate(params, stats)
+        self.best = self.update_best(self.best, params, stats, error, jnp.asarray(epoch))
+        means = {name: np.mean(np.asarray(value), axis=1) for name, value in metrics.items()}
+        update = (epoch + 1) * self.problem.steps_per_epoch
+        row = {
+            "epoch": epoch,
+            "update": update,
+            "validation_error": error,
+            **means,
+            "seconds": round(self.seconds, 3),
+        }
+        self.folder.append_metrics(row)
+        self.console.progress(epoch, update, np.asarray(error), means, self.seconds)
+
+    def _save(self, epoch: int, state: AAEState) -> None:
+        notes = {"epoch": epoch, "seconds": self.seconds, "failed": self.failed}
+        checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
+        checkpoint.save(self.folder.last, epoch, (state, self.best), notes)
+        self.saved = time.perf_counter()

@@ -1,0 +1,109 @@
+"""Figures made of pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure
+
+__all__ = ["reconstructions", "style_class_grid"]
+
+_MOST_IMAGES = 20
+_PER_ROW = 10
+_LARGEST_CELL = 0.75
+
+
+def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
+    """Draw up to 20 `images` above what the autoencoder made of them, ten to a row.
+
+    Pixels that are not finite are drawn in vermillion.
+
+    Args:
+        images: Originals, [n, h, w] in [0, 1].
+        outputs: Reconstructions in the same order, [n, h, w] in [0, 1].
+
+    Raises:
+        ValueError: The shapes are not equal, or there is no image.
+    """
+    originals, made = np.asarray(images, dtype=np.float64), np.asarray(outputs, dtype=np.float64)
+    if originals.ndim != 3 or originals.shape != made.shape or not originals.size:
+        shapes = f"{originals.shape} and {made.shape}"
+        raise ValueError(f"Expected images and outputs of one shape [n, h, w], n > 0; got {shapes}.")
+    originals, made = originals[:_MOST_IMAGES], made[:_MOST_IMAGES]
+    starts = range(0, len(originals), _PER_ROW)
+    columns = min(len(originals), _PER_ROW)
+    cell = _LARGEST_CELL * originals.shape[1] / originals.shape[2]
+    width = min(1.3 + _LARGEST_CELL * columns, WIDTH)
+    figure = new_figure(width=max(width, 3.0), height=len(starts) * (2 * cell + 0.2))
+    for axes, start in zip(figure.subplots(len(starts), 1, squeeze=False)[:, 0], starts, strict=True):
+        block = np.stack([part[start : start + columns] for part in (originals, made)])
+        _draw_tiles(axes, block, columns=columns)
+        height = block.shape[2]
+        axes.set_yticks(
+            [(height - 1) / 2, (height - 1) / 2 + height + _gap(height)], ["original", "reconstructed"]
+        )
+    return figure
+
+
+def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
+    """Draw what the decoder makes of every class in every style: a row is one z, a column is one y.
+
+    Args:
+        images: Decoded pictures, [styles, classes, h, w] in [0, 1].
+        label_names: Names of the classes, [classes]; their numbers if not given.
+
+    Raises:
+        ValueError: `images` has another number of axes, or there is not one name for each class.
+    """
+    tiles = np.asarray(images, dtype=np.float64)
+    if tiles.ndim != 4 or not tiles.size:
+        raise ValueError(f"Expected images [styles, classes, h, w], none of them 0; got {tiles.shape}.")
+    styles, classes, height, width = tiles.shape
+    names = [str(index) for index in range(classes)] if label_names is None else list(label_names)
+    if len(names) != classes:
+        raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
+    cell = min(_LARGEST_CELL, (WIDTH - 0.6) / classes)
+    figure = new_figure(width=max(cell * classes + 0.6, 3.0), height=cell * styles * height / width + 0.8)
+    axes = figure.subplots()
+    _draw_tiles(axes, tiles, columns=classes)
+    axes.xaxis.tick_top()
+    # About 0.075 inches to a letter of this size.
+    crowded = max(len(name) for name in names) * 0.075 > cell
+    slant = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks([(width - 1) / 2 + index * (width + _gap(width)) for index in range(classes)], names)
+    for text in axes.get_xticklabels():
+        text.update(slant)
+    axes.set_yticks([])
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("class y, one to a column", fontsize=FONT_SIZE)
+    axes.set_ylabel("style z, held fixed along a row", fontsize=FONT_SIZE)
+    return figure
+
+
+def _gap(size: int) -> int:
+    return max(size // 14, 1)
+
+
+def _draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
+    """Draw `tiles` [rows, up to `columns`, h, w] as one picture, which is lighter than an axes for each."""
+    rows, filled, height, width = tiles.shape
+    down, right = height + _gap(height), width + _gap(width)
+    canvas = np.ones((rows * down - _gap(height), columns * right - _gap(width), 3))
+    for row in range(rows):
+        for column in range(filled):
+            area = np.s_[row * down : row * down + height, column * right : column * right + width]
+            canvas[area] = _as_rgb(tiles[row, column])
+    axes.imshow(canvas, interpolation="nearest")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=FONT_SIZE)
+    axes.set_xticks([])
+
+
+def _as_rgb(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    grey = np.repeat(np.clip(image, 0, 1)[..., np.newaxis], 3, axis=-1)
+    grey[~np.isfinite(image)] = to_rgb(COLOURS["vermillion"])
+    return grey

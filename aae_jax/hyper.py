@@ -1,0 +1,40 @@
+"""The numbers a sweep may vary: a pytree of scalars, traced, never baked into the compiled program."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jaxtyping import Float
+
+from aae_jax.types import Array
+
+__all__ = ["Hyper"]
+
+Scalar = Float[Array, ""] | float
+
+
+class Hyper(NamedTuple):
+    """Traced numbers; give a leading axis to every leaf and `jax.vmap` over settings.
+
+    Attributes:
+        learning_rates: Peak rate by phase name; the schedule multiplies it.
+        num_steps: Updates planned: what the schedule runs over.
+        noise_std: Standard deviation of the noise on the encoder's input, in scaled pixels.
+        prior_std: Scales the samples of z's prior (its standard deviation, for a prior of unit variance).
+        weight_reconstruction: Factor of the reconstruction loss.
+        weight_z: Factor of the generator's loss against the discriminator of z.
+        weight_y: The same for y.
+        weight_consistency: Factor of the cross-entropy between the predictions for two views.
+        sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
+        average_decay: Decay per update of the averaged weights.
+    """
+
+    learning_rates: Mapping[str, Scalar]
+    num_steps: Scalar
+    noise_std: Scalar = 0.0
+    prior_std: Scalar = 1.0
+    weight_reconstruction: Scalar = 1.0
+    weight_z: Scalar = 1.0
+    weight_y: Scalar = 1.0
+    weight_consistency: Scalar = 0.0
+    sharpness: Scalar = 1.0
+    average_decay: Scalar = 0.0

@@ -1,0 +1,244 @@
+"""The semi-supervised adversarial autoencoder (Makhzani et al. 2016, §5, figure 8).
+
+One encoder gives a style z and a label y; two adversaries pull them to a Gaussian and to one-hot vectors;
+the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from aae_jax import losses, priors
+from aae_jax.config import OptimizerConfig, SemiSupervisedConfig
+from aae_jax.hyper import Hyper
+from aae_jax.networks import EncoderOutput, Networks, sample_style
+from aae_jax.optimizers import build_optimizer, cosine_schedule
+from aae_jax.phases import LossFn, Phase, constant_schedule
+from aae_jax.types import Array, Batch, Metrics, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.views import View, draw_view
+
+__all__ = [
+    "PHASES",
+    "build_baseline_phases",
+    "build_hyper",
+    "build_phases",
+    "build_schedule",
+]
+
+PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
+Auxiliary = tuple[Array, tuple[Stats, Metrics]]
+
+# Phases share the step's key: what draws from the same number is the same in every phase (ADR 0003).
+# The discriminators and the generator read one view, so its codes are computed once for the three.
+DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED, DRAW_PRIOR_Z, DRAW_PRIOR_Y = range(6)
+
+
+class _Model(NamedTuple):
+    networks: Networks
+    config: SemiSupervisedConfig
+    prior_z: Prior
+    prior_y: Prior
+
+
+def build_phases(
+    networks: Networks,
+    config: SemiSupervisedConfig,
+    *,
+    prior_z: Prior | None = None,
+    num_classes: int = 10,
+) -> dict[str, Phase]:
+    """Return the table of the five phases, in the order in which they run.
+
+    Args:
+        networks: Encoder, decoder and two discriminators.
+        config: Decides optimizers, views and reconstruction loss; a consistency weight of 0 leaves that
+            term out of the program.
+        prior_z: Sampler of the style's prior, scaled by `hyper.prior_std`; standard normal by default.
+        num_classes: Size of the categorical prior.
+
+    Returns:
+        Phases by name; the reconstruction phase is the one whose batch statistics are kept.
+    """
+    prior_z = prior_z or priors.build_gaussian(config.network.latent_dim)
+    model = _Model(networks, config, prior_z, priors.build_categorical(num_classes))
+    optimizers = config.optimizers
+
+    def phase(
+        trained: tuple[str, ...],
+        build_loss: Callable[[_Model], LossFn],
+        optimizer: OptimizerConfig,
+        *,
+        updates_stats: bool = False,
+    ) -> Phase:
+        return Phase(trained, build_loss(model), build_optimizer(optimizer), updates_stats=updates_stats)
+
+    return {
+        "reconstruction": phase(
+            ("encoder", "decoder"), _build_reconstruction, optimizers.reconstruction, updates_stats=True
+        ),
+        "discriminator_z": phase(("discriminator_z",), _build_discriminator_z, optimizers.discriminator),
+        "discriminator_y": phase(("discriminator_y",), _build_discriminator_y, optimizers.discriminator),
+        "generator": phase(("encoder",), _build_generator, optimizers.generator),
+        "classification": phase(("encoder",), _build_classification, optimizers.classification),
+    }
+
+
+def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> dict[str, Phase]:
+    """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
+    model = _Model(networks, config, priors.build_gaussian(1), priors.build_categorical(1))
+    optimizer: optax.GradientTransformation = build_optimizer(config.optimizers.classification)
+    return {
+        "classification": Phase(("encoder",), _build_classification(model), optimizer, updates_stats=True)
+    }
+
+
+def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    optimizers, weights = config.optimizers, config.weights
+    rates = {
+        "reconstruction": optimizers.reconstruction.learning_rate,
+        "discriminator_z": optimizers.discriminator.learning_rate,
+        "discriminator_y": optimizers.discriminator.learning_rate,
+        "generator": optimizers.generator.learning_rate,
+        "classification": optimizers.classification.learning_rate,
+    }
+    hyper = Hyper(
+        learning_rates=rates,
+        num_steps=float(num_steps),
+        noise_std=config.views.noise_std,
+        prior_std=weights.prior_std,
+        weight_reconstruction=weights.reconstruction,
+        weight_z=weights.generator_z,
+        weight_y=weights.generator_y,
+        weight_consistency=weights.consistency,
+        sharpness=weights.sharpness,
+        average_decay=config.averaging.decay,
+    )
+    return jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
+
+
+def build_schedule(config: SemiSupervisedConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return cosine_schedule if config.optimizers.schedule == "cosine" else constant_schedule
+
+
+def _view(model: _Model, images: Array, hyper: Hyper, key: PRNGKey) -> tuple[View, PRNGKey]:
+    key_view, key_encode = jax.random.split(key)
+    config = model.config
+    view = draw_view(
+        key_view,
+        images,
+        noise_std=hyper.noise_std,
+        max_shift=config.views.max_shift or 0,
+        output=config.network.output,
+    )
+    return view, key_encode
+
+
+def _encode_view(
+    model: _Model, params: Params, stats: Stats, images: Array, hyper: Hyper, key: PRNGKey
+) -> tuple[EncoderOutput, Array, View, Stats]:
+    """Return the encoder's output for a fresh view, a style drawn from it, the view, and the statistics."""
+    view, key_encode = _view(model, images, hyper, key)
+    output, stats = model.networks.encode(params, stats, view.seen, key_encode)
+    return output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats
+
+
+def _build_reconstruction(model: _Model) -> LossFn:
+    weights, output_kind = model.config.weights, model.config.network.output
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        key = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
+        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, key)
+        label = jax.nn.softmax(output.logits)
+        decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, 1))
+        error = reconstruction_error(decoded, view.target, weights.reconstruction_loss, output_kind)
+        return hyper.weight_reconstruction * error, (stats, {"error": error})
+
+    return loss
+
+
+def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: str) -> Array:
+    """Return the chosen reconstruction loss of decoder outputs before their non-linearity, `[batch, h, w]`."""
+    if kind == "bernoulli":
+        return losses.bernoulli_cross_entropy(decoded, target)
+    return losses.half_squared_error(activate(decoded, output_kind), target)
+
+
+def activate(decoded: Array, output_kind: str) -> Array:
+    """Apply the decoder's last non-linearity."""
+    return {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "linear": lambda x: x}[output_kind](decoded)
+
+
+def _discriminator_metrics(real: Array, fake: Array) -> Metrics:
+    return {"accuracy": 0.5 * (jnp.mean(real > 0) + jnp.mean(fake < 0))}
+
+
+def _build_discriminator_z(model: _Model) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        _, fake, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
+        real = hyper.prior_std * model.prior_z(key_prior, fake.shape[0])
+        return _adversary(model.networks.discriminate_z, params, stats, real, fake, key)
+
+    return loss
+
+
+def _build_discriminator_y(model: _Model) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        output, _, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        fake = jax.nn.softmax(output.logits)
+        real = model.prior_y(jax.random.fold_in(key, DRAW_PRIOR_Y), fake.shape[0])
+        return _adversary(model.networks.discriminate_y, params, stats, real, fake, key)
+
+    return loss
+
+
+def _adversary(
+    discriminate: Callable[[Params, Array, PRNGKey | None], Array],
+    params: Params,
+    stats: Stats,
+    real: Array,
+    fake: Array,
+    key: PRNGKey,
+) -> Auxiliary:
+    logits = discriminate(params, jnp.concatenate([real, fake]), key)
+    real_logits, fake_logits = jnp.split(logits, [real.shape[0]])
+    value = losses.discriminator_loss(real_logits, fake_logits)
+    return value, (stats, _discriminator_metrics(real_logits, fake_logits))
+
+
+def _build_generator(model: _Model) -> LossFn:
+    networks, consistent = model.networks, model.config.weights.consistency > 0
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        output, style, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        label = jax.nn.softmax(output.logits)
+        loss_z = losses.generator_loss(networks.discriminate_z(params, style, key))
+        loss_y = losses.generator_loss(networks.discriminate_y(params, label, key))
+        value = hyper.weight_z * loss_z + hyper.weight_y * loss_y
+        metrics = {"z": loss_z, "y": loss_y}
+        if consistent:
+            second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
+            other, _, _, _ = _encode_view(model, params, stats, batch.images, hyper, second)
+            metrics["consistency"] = losses.consistency_loss(output.logits, other.logits, hyper.sharpness)
+            value += hyper.weight_consistency * metrics["consistency"]
+        return value, (stats, metrics)
+
+    return loss
+
+
+def _build_classification(model: _Model) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_LABELLED)
+        output, _, _, stats = _encode_view(model, params, stats, batch.labelled_images, hyper, draw)
+        error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels)
+        return losses.classification_loss(output.logits, batch.labels), (stats, {"error": error})
+
+    return loss

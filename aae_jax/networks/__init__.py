@@ -1,0 +1,13 @@
+"""Encoders, decoders and discriminators: the only importers of flax (ADR 0001)."""
+
+from aae_jax.networks.api import EncoderOutput, Networks, Posterior, build_mlp_networks, sample_style
+from aae_jax.networks.precision import fastest_precision
+
+__all__ = [
+    "EncoderOutput",
+    "Networks",
+    "Posterior",
+    "build_mlp_networks",
+    "fastest_precision",
+    "sample_style",
+]

@@ -1,0 +1,155 @@
+"""The networks as pure functions: what phases, evaluation and saved models call. Only this package has flax."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Float
+
+from aae_jax.config import NetworkConfig
+from aae_jax.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
+from aae_jax.networks.precision import fastest_precision
+from aae_jax.types import Array, Params, PRNGKey, Stats
+
+__all__ = ["EncoderOutput", "Networks", "Posterior", "build_mlp_networks", "sample_style"]
+
+Posterior = Literal["deterministic", "gaussian", "universal"]
+
+
+class EncoderOutput(NamedTuple):
+    """What the encoder says of a batch of images.
+
+    Attributes:
+        mean: `[batch, latent]` style code, or the mean of its Gaussian posterior.
+        logits: `[batch, classes]`, unnormalised log-probabilities of the label.
+        log_std: `[batch, latent]` of a Gaussian posterior, else None.
+    """
+
+    mean: Float[Array, "batch latent"]
+    logits: Float[Array, "batch classes"]
+    log_std: Float[Array, "batch latent"] | None
+
+
+class Networks(NamedTuple):
+    """Five pure functions. `params` and `stats` are whole dictionaries by network name; `key=None` evaluates.
+
+    With a key the networks train: batch norm by the batch, dropout and posterior noise drawn from the key.
+    Without one they evaluate: running moments, no dropout, the posterior's mean (η = 0 for the universal
+    approximator), so that an image alone gets the answer it gets in a batch.
+
+    Attributes:
+        init: `key -> (params, stats)`.
+        encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced.
+        decode: `(params, z, y, key) -> [batch, height, width]` before the output's non-linearity.
+        discriminate_z: `(params, z, key) -> [batch]` logits.
+        discriminate_y: `(params, y, key) -> [batch]` logits.
+    """
+
+    init: Callable[[PRNGKey], tuple[Params, Stats]]
+    encode: Callable[[Params, Stats, Array, PRNGKey | None], tuple[EncoderOutput, Stats]]
+    decode: Callable[[Params, Array, Array, PRNGKey | None], Array]
+    discriminate_z: Callable[[Params, Array, PRNGKey | None], Array]
+    discriminate_y: Callable[[Params, Array, PRNGKey | None], Array]
+
+
+def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "batch latent"]:
+    """Draw z = μ + σ ε (reparametrised, §2.1); the mean itself without a key or a posterior's std."""
+    if key is None or output.log_std is None:
+        return output.mean
+    return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape)
+
+
+def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, int], num_classes: int) -> Networks:
+    """Return the perceptrons of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
+    scheme, precision = config.weight_init, config.precision
+    if precision == "auto":
+        precision = fastest_precision()
+    adversary = Trunk(config.discriminator_hidden, False, 0.0, scheme, precision)
+    modules: dict[str, nn.Module] = {
+        "encoder": MLPEncoder(
+            Trunk(config.hidden, config.batch_norm, config.dropout, scheme, precision),
+            config.latent_dim,
+            num_classes,
+            config.posterior == "gaussian",
+        ),
+        "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
+        "discriminator_z": MLPDiscriminator(adversary),
+        "discriminator_y": MLPDiscriminator(adversary),
+    }
+    inputs = _example_inputs(config, image_shape, num_classes)
+
+    def init(key: PRNGKey) -> tuple[Params, Stats]:
+        keys = jax.random.split(key, len(modules))
+        variables = {
+            name: module.init(keys[i], *inputs[name], train=False)
+            for i, (name, module) in enumerate(modules.items())
+        }
+        params = {name: value["params"] for name, value in variables.items()}
+        return params, {n: v["batch_stats"] for n, v in variables.items() if "batch_stats" in v}
+
+    return Networks(
+        init,
+        _build_encode(modules["encoder"], config),
+        _build_apply(modules["decoder"], "decoder"),
+        _build_apply(modules["discriminator_z"], "discriminator_z"),
+        _build_apply(modules["discriminator_y"], "discriminator_y"),
+    )
+
+
+def _example_inputs(
+    config: NetworkConfig, image_shape: tuple[int, int], num_classes: int
+) -> dict[str, tuple[Array | None, ...]]:
+    z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, num_classes))
+    extra = jnp.zeros((1, config.noise_dim)) if config.posterior == "universal" else None
+    images = jnp.zeros((1, *image_shape))
+    return {
+        "encoder": (images, extra),
+        "decoder": (z, y),
+        "discriminator_z": (z,),
+        "discriminator_y": (y,),
+    }
+
+
+def _rngs(key: PRNGKey | None) -> dict[str, PRNGKey]:
+    return {} if key is None else {"dropout": key}
+
+
+def _build_apply(module: nn.Module, name: str) -> Callable[..., Array]:
+    def apply(params: Params, *inputs: Array | PRNGKey | None) -> Array:
+        *codes, key = inputs
+        result: Array = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
+        return result
+
+    return apply
+
+
+def _build_encode(
+    module: nn.Module, config: NetworkConfig
+) -> Callable[[Params, Stats, Array, PRNGKey | None], tuple[EncoderOutput, Stats]]:
+    def noise_input(key: PRNGKey | None, batch: int) -> Array | None:
+        if config.posterior != "universal":
+            return None
+        shape = (batch, config.noise_dim)
+        return jnp.zeros(shape) if key is None else jax.random.normal(jax.random.fold_in(key, 1), shape)
+
+    def encode(
+        params: Params, stats: Stats, images: Array, key: PRNGKey | None
+    ) -> tuple[EncoderOutput, Stats]:
+        variables = {"params": params["encoder"]}
+        if "encoder" in stats:
+            variables["batch_stats"] = stats["encoder"]
+        (mean, logits, log_std), changed = module.apply(
+            variables,
+            images,
+            noise_input(key, images.shape[0]),
+            train=key is not None,
+            rngs=_rngs(key),
+            mutable=["batch_stats"] if key is not None else [],
+        )
+        if "batch_stats" in changed:
+            stats = {**stats, "encoder": changed["batch_stats"]}
+        return EncoderOutput(mean, logits, log_std), stats
+
+    return encode

@@ -1,0 +1,133 @@
+"""Multi-layer perceptrons: encoder with its two heads, decoder, discriminators (flax modules)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from aae_jax.networks.precision import bfloat16_dot_general
+from aae_jax.types import Array
+
+__all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk"]
+
+BATCH_NORM_MOMENTUM = 0.99
+PAPER_STD = 0.01
+
+
+def kernel_init(scheme: str, *, before_relu: bool) -> nn.initializers.Initializer:
+    """Return the initialiser of a layer's weights: He or LeCun normal, or the paper's N(0, 0.01²)."""
+    if scheme == "paper":
+        return nn.initializers.normal(PAPER_STD)
+    return nn.initializers.he_normal() if before_relu else nn.initializers.lecun_normal()
+
+
+def dense(size: int, scheme: str, precision: str, *, before_relu: bool) -> nn.Dense:
+    """Return a dense layer whose matrix products run in `precision`."""
+    product: dict[str, Any] = {"dot_general": bfloat16_dot_general} if precision == "bfloat16" else {}
+    return nn.Dense(size, kernel_init=kernel_init(scheme, before_relu=before_relu), **product)
+
+
+class Trunk(nn.Module):
+    """Hidden layers: dense, optional batch norm, ReLU, optional dropout. `[batch, in] -> [batch, hidden[-1]]`.
+
+    Attributes:
+        hidden: Width of each layer.
+        batch_norm: Whether to normalise before each ReLU, by the batch in training, else by running moments.
+        dropout: Probability of dropping a unit after each ReLU in training.
+        weight_init: `"he"`, or `"paper"` for N(0, 0.01²).
+        precision: `"float32"`, or `"bfloat16"` for the operands of matrix products.
+    """
+
+    hidden: Sequence[int]
+    batch_norm: bool
+    dropout: float
+    weight_init: str
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """Apply the layers; dropout draws from the `"dropout"` stream when `train`."""
+        for width in self.hidden:
+            x = dense(width, self.weight_init, self.precision, before_relu=True)(x)
+            if self.batch_norm:
+                x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
+            x = nn.relu(x)
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return x
+
+
+class Head(nn.Module):
+    """One linear layer without a ReLU behind it: `[batch, in] -> [batch, size]`."""
+
+    size: int
+    weight_init: str
+    precision: str
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Apply the layer."""
+        return dense(self.size, self.weight_init, self.precision, before_relu=False)(x)
+
+
+def head(size: int, trunk: Trunk) -> Head:
+    """Return a linear layer that is initialised and multiplied as those of `trunk` are."""
+    return Head(size, trunk.weight_init, trunk.precision)
+
+
+class MLPEncoder(nn.Module):
+    """q(z|x) and q(y|x) from a shared trunk (Makhzani et al. 2016, §2.3, fig. 8).
+
+    Attributes:
+        trunk: The hidden layers.
+        latent_dim: Dimensions of the style code z.
+        num_classes: Size of the label code y.
+        log_std: Whether there is a head for the logarithm of a Gaussian posterior's std.
+    """
+
+    trunk: Trunk
+    latent_dim: int
+    num_classes: int
+    log_std: bool
+
+    def setup(self) -> None:
+        """Name the heads."""
+        self.style = head(self.latent_dim, self.trunk)
+        self.label = head(self.num_classes, self.trunk)
+        if self.log_std:
+            self.style_log_std = head(self.latent_dim, self.trunk)
+
+    def __call__(self, images: Array, extra: Array | None, *, train: bool) -> tuple[Array, Array, Array | None]:
+        """Map `[batch, h, w]` (and `[batch, noise]` beside it) to z's mean, y's logits, z's log-std or None."""
+        x = images.reshape(images.shape[0], -1)
+        if extra is not None:
+            x = jnp.concatenate([x, extra], axis=1)
+        features = self.trunk(x, train=train)
+        log_std = self.style_log_std(features) if self.log_std else None
+        return self.style(features), self.label(features), log_std
+
+
+class MLPDecoder(nn.Module):
+    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, height, width]`, before the last non-linearity."""
+
+    trunk: Trunk
+    image_shape: tuple[int, int]
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array, *, train: bool) -> Array:
+        """Decode the concatenation of label and style."""
+        features = self.trunk(jnp.concatenate([y, z], axis=1), train=train)
+        height, width = self.image_shape
+        flat = head(height * width, self.trunk)(features)
+        return flat.reshape(-1, height, width)
+
+
+class MLPDiscriminator(nn.Module):
+    """Logit of "this code is a sample of the prior": `[batch, dim] -> [batch]`."""
+
+    trunk: Trunk
+
+    @nn.compact
+    def __call__(self, code: Array, *, train: bool) -> Array:
+        """Score codes; prior samples are the "real" class."""
+        return jnp.squeeze(head(1, self.trunk)(self.trunk(code, train=train)), axis=1)

@@ -1,0 +1,49 @@
+"""Optimizers whose rate is traced: optax chains that take `learning_rate` as an extra argument of `update`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from aae_jax.config import OptimizerConfig
+from aae_jax.types import Array
+
+__all__ = ["adam", "build_optimizer", "cosine_schedule", "sgd"]
+
+
+def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
+    """Return a transformation that multiplies by minus the extra argument `learning_rate`."""
+
+    def init(params: Any) -> optax.EmptyState:
+        del params
+        return optax.EmptyState()
+
+    def update(
+        updates: Any, state: optax.EmptyState, params: Any = None, *, learning_rate: Array, **_: Any
+    ) -> tuple[Any, optax.EmptyState]:
+        del params
+        return jax.tree.map(lambda u: -learning_rate * u, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def adam(beta1: float = 0.9) -> optax.GradientTransformationExtraArgs:
+    """Return Adam (Kingma & Ba 2015; β2 0.999, ε 1e-8) with a traced rate."""
+    return optax.chain(optax.scale_by_adam(b1=beta1), scale_by_traced_rate())
+
+
+def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:
+    """Return gradient descent with heavy-ball momentum and a traced rate."""
+    return optax.chain(optax.trace(decay=momentum), scale_by_traced_rate())
+
+
+def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
+    """Return the optimizer that a configuration names; its rate is not in it (see `Hyper.learning_rates`)."""
+    return adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
+
+
+def cosine_schedule(step: Array, num_steps: Array) -> Array:
+    """Return ½ (1 + cos(π · step / num_steps)): from 1 to 0 over the planned updates, 0 after them."""
+    share = jnp.clip(step / num_steps, 0.0, 1.0)
+    return 0.5 * (1.0 + jnp.cos(jnp.pi * share))

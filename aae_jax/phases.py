@@ -1,0 +1,117 @@
+"""The heart: an adversarial autoencoder is a table of phases, and a step folds over it.
+
+Each phase says which networks move, down which loss, by which optimizer. An encoder trained by several
+phases keeps separate moments in each, because optimizer states belong to phases, not to networks.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import optax
+
+from aae_jax.hyper import Hyper
+from aae_jax.state import AAEState, average
+from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
+
+__all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule", "phase_step"]
+
+
+class LossFn(Protocol):
+    """`(params, stats, batch, hyper, key) -> (loss, (stats, metrics))`, differentiated in some of `params`."""
+
+    def __call__(
+        self, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, /
+    ) -> tuple[Array, tuple[Stats, Metrics]]:
+        """Return the scalar loss, the advanced batch statistics and further metrics."""
+        ...
+
+
+StepFn = Callable[[AAEState, Batch, PRNGKey], tuple[AAEState, Metrics]]
+
+
+class Phase(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        trained: Names of the networks this phase moves; all others are constants to it.
+        loss: The scalar to go down.
+        optimizer: Any optax transformation. Those of `aae_jax.optimizers` take the traced rate
+            `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as extra argument.
+        every: Run at every n-th step only.
+        updates_stats: Whether the batch statistics of this phase's loss are kept: true of one phase.
+    """
+
+    trained: tuple[str, ...]
+    loss: LossFn
+    optimizer: optax.GradientTransformation
+    every: int = 1
+    updates_stats: bool = False
+
+
+def constant_schedule(step: Array, num_steps: Array) -> Array:
+    """Return 1: the learning rate stays as it is."""
+    del num_steps
+    return jax.numpy.ones_like(step, dtype=jax.numpy.float32)
+
+
+def phase_step(
+    name: str, phase: Phase, state: AAEState, batch: Batch, hyper: Hyper, key: PRNGKey, rate: Array
+) -> tuple[AAEState, Metrics]:
+    """Move `phase.trained` once down `phase.loss`; everything else in `state` stays as it is.
+
+    Metrics are prefixed by the phase's name; `"<phase>/loss"` is always among them.
+    """
+    trained = {network: state.params[network] for network in phase.trained}
+
+    def loss_of(trained: Params) -> tuple[Array, tuple[Stats, Metrics]]:
+        return phase.loss({**state.params, **trained}, state.batch_stats, batch, hyper, key)
+
+    (loss, (stats, metrics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
+    optimizer = optax.with_extra_args_support(phase.optimizer)
+    updates, opt_state = optimizer.update(gradients, state.opt_states[name], trained, learning_rate=rate)
+    moved: Any = optax.apply_updates(trained, updates)  # type: ignore[arg-type]
+    state = state._replace(
+        params={**state.params, **moved},
+        batch_stats=stats if phase.updates_stats else state.batch_stats,
+        opt_states={**state.opt_states, name: opt_state},
+    )
+    return state, {f"{name}/{metric}": value for metric, value in {"loss": loss, **metrics}.items()}
+
+
+def build_train_step(
+    phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedule = constant_schedule
+) -> StepFn:
+    """Return `(state, batch, key) -> (state, metrics)`: every phase of the table once, in its order.
+
+    Every phase gets the same key, so that two phases which draw a view from the same named split of it
+    see the same images, and XLA computes what they share once (ADR 0003).
+    """
+
+    def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:
+        factor = schedule(state.step, hyper.num_steps)
+        metrics: Metrics = {}
+        for name, phase in phases.items():
+            rate = hyper.learning_rates[name] * factor
+            state, more = _run_or_skip(name, phase, state, batch, hyper, key, rate)
+            metrics |= more
+        state = state._replace(step=state.step + 1)
+        return average(state, hyper.average_decay), metrics
+
+    return train_step
+
+
+def _run_or_skip(
+    name: str, phase: Phase, state: AAEState, batch: Batch, hyper: Hyper, key: PRNGKey, rate: Array
+) -> tuple[AAEState, Metrics]:
+    def run(state: AAEState) -> tuple[AAEState, Metrics]:
+        return phase_step(name, phase, state, batch, hyper, key, rate)
+
+    if phase.every == 1:
+        return run(state)
+    shapes = jax.eval_shape(run, state)[1]
+
+    def skip(state: AAEState) -> tuple[AAEState, Metrics]:
+        return state, {k: jax.numpy.zeros(v.shape, v.dtype) for k, v in shapes.items()}
+
+    return jax.lax.cond(state.step % phase.every == 0, run, skip, state)

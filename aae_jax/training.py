@@ -1,0 +1,151 @@
+"""An epoch as one compiled program (`lax.scan` over updates), many seeds at once, and the loop around it."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Int, UInt8
+
+from aae_jax.hyper import Hyper
+from aae_jax.phases import Phase, build_train_step, constant_schedule
+from aae_jax.state import AAEState
+from aae_jax.types import Array, Batch, Metrics, PRNGKey, Schedule
+from aae_jax.views import OutputKind, scale_pixels
+
+__all__ = ["EpochFn", "TrainData", "build_train_epoch", "compile_epoch", "fit", "over_seeds"]
+
+
+class TrainData(NamedTuple):
+    """All that training sees, resident on the device; the pool has no labels.
+
+    Attributes:
+        pool: `[pool, height, width]` bytes, the unlabelled images.
+        labelled_images: `[labelled, height, width]` bytes.
+        labels: `[labelled]` classes of the labelled images.
+    """
+
+    pool: UInt8[Array, "pool height width"]
+    labelled_images: UInt8[Array, "labelled height width"]
+    labels: Int[Array, " labelled"]
+
+
+EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]
+"""`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
+
+
+def cycled_order(key: PRNGKey, count: int, total: int) -> Int[Array, " total"]:
+    """Return `total` indices into `count` things: permutation after permutation, so that all come equally often."""
+    cycles = -(-total // count)
+    orders = jax.vmap(lambda key: jax.random.permutation(key, count))(jax.random.split(key, cycles))
+    return orders.reshape(-1)[:total]
+
+
+def build_train_epoch(
+    phases: Mapping[str, Phase],
+    *,
+    batch_size: int,
+    labelled_batch_size: int,
+    output: OutputKind = "sigmoid",
+    schedule: Schedule = constant_schedule,
+) -> EpochFn:
+    """Return a pure function that makes one pass over the pool; jit it (or use `compile_epoch`).
+
+    The pool is visited in a new random order, its last incomplete batch left out; the labelled images
+    cycle on their own. The epoch's keys are `fold_in(root, epoch)`, split by name: nothing but the root
+    key and the epoch's number decides what is drawn.
+
+    Args:
+        phases: The table, e.g. of `models.semi_supervised.build_phases`.
+        batch_size: Pool images per update, at most the pool.
+        labelled_batch_size: Labelled images per update; all of them where there are fewer.
+        output: Decides the range that pixels are scaled to.
+        schedule: Factor on the learning rates.
+    """
+
+    def train_epoch(
+        state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey, epoch: Array
+    ) -> tuple[AAEState, Metrics]:
+        key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
+        num_pool, num_labelled = data.pool.shape[0], data.labels.shape[0]
+        steps, labelled = num_pool // batch_size, min(labelled_batch_size, num_labelled)
+        order = jax.random.permutation(key_pool, num_pool)[: steps * batch_size]
+        labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled)
+        train_step = build_train_step(phases, hyper, schedule)
+
+        def update(state: AAEState, chosen: tuple[Array, Array, Array]) -> tuple[AAEState, Metrics]:
+            pool_rows, labelled_rows, key_step = chosen
+            batch = Batch(
+                scale_pixels(data.pool[pool_rows], output),
+                scale_pixels(data.labelled_images[labelled_rows], output),
+                data.labels[labelled_rows],
+            )
+            return train_step(state, batch, key_step)
+
+        chosen = (
+            order.reshape(steps, batch_size),
+            labelled_order.reshape(steps, labelled),
+            jax.random.split(key_steps, steps),
+        )
+        return jax.lax.scan(update, state, chosen)
+
+    return train_epoch
+
+
+def over_seeds(train_epoch: EpochFn) -> EpochFn:
+    """Return the epoch for many seeds at once: states, labelled images and keys get a leading seed axis.
+
+    The pool and the traced numbers are shared.
+    """
+    return jax.vmap(train_epoch, in_axes=(0, TrainData(None, 0, 0), None, 0, None))
+
+
+def compile_epoch(
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey
+) -> tuple[EpochFn, float]:
+    """Compile an epoch for these shapes, with the state donated; return it and the seconds it took.
+
+    Donated means: a state that has been passed in is used up; go on with the one returned.
+    """
+    start = time.perf_counter()
+    lowered = jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
+    compiled: EpochFn = lowered.compile()
+    return compiled, time.perf_counter() - start
+
+
+def fit(
+    state: AAEState,
+    data: TrainData,
+    *,
+    train_epoch: EpochFn,
+    hyper: Hyper,
+    key: PRNGKey,
+    epochs: int,
+    first_epoch: int = 0,
+    on_epoch: Callable[[int, AAEState, Metrics], bool | None] | None = None,
+) -> tuple[AAEState, list[Metrics]]:
+    """Run epochs `first_epoch` … `epochs` − 1; return the state and each epoch's mean metrics.
+
+    Args:
+        state: Where to start from. Used up when `train_epoch` comes from `compile_epoch`.
+        data: The pool and the labelled images.
+        train_epoch: A compiled epoch, or a plain one of `build_train_epoch`, which is then compiled here
+            (its state is copied first, so the caller's stays usable).
+        hyper: Traced numbers.
+        key: The run's root key, the same in every call of one run.
+        epochs: Where to stop.
+        first_epoch: The number of the first epoch, above 0 when resuming.
+        on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates;
+            a true answer ends the run.
+    """
+    if not isinstance(train_epoch, jax.stages.Compiled):
+        state = jax.tree.map(jnp.copy, state)
+        train_epoch, _ = compile_epoch(train_epoch, state, data, hyper, key)
+    history = []
+    for epoch in range(first_epoch, epochs):
+        state, metrics = train_epoch(state, data, hyper, key, jnp.asarray(epoch))
+        history.append({name: jnp.mean(value, axis=-1) for name, value in metrics.items()})
+        if on_epoch is not None and on_epoch(epoch, state, metrics):
+            break
+    return state, history

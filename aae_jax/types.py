@@ -1,0 +1,55 @@
+"""The names that signatures share: arrays, keys, pytrees of parameters, metrics and the step."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Float, Int, Key, UInt8
+
+__all__ = [
+    "Array",
+    "Batch",
+    "Images",
+    "Labels",
+    "Logits",
+    "Metrics",
+    "PRNGKey",
+    "PixelBytes",
+    "Params",
+    "Prior",
+    "Schedule",
+    "Stats",
+]
+
+Array = jax.Array
+PRNGKey = Key[Array, ""]
+Params = Mapping[str, Any]
+"""Weights by network name, e.g. `{"encoder": ..., "decoder": ...}`; each value is a pytree of arrays."""
+Stats = Mapping[str, Any]
+"""Running batch-norm statistics by network name; empty where nothing is normalised."""
+Metrics = dict[str, Array]
+"""Flat `"phase/metric"` names to scalars (stacked over steps by `lax.scan`)."""
+
+Images = Float[Array, "batch height width"]
+Labels = Int[Array, " batch"]
+Logits = Float[Array, "batch classes"]
+PixelBytes = UInt8[Array, "count height width"]
+
+Prior = Callable[[PRNGKey, int], Float[Array, "count latent"]]
+"""`(key, n) -> samples`: what an adversary's code is shaped like."""
+Schedule = Callable[[Array, Array], Array]
+"""`(step, num_steps) -> factor` on a learning rate."""
+
+
+class Batch(NamedTuple):
+    """One update's data: pool images without labels, and a labelled batch.
+
+    Attributes:
+        images: `[batch, height, width]`, scaled to the output's range, clean.
+        labelled_images: `[labelled, height, width]`, scaled alike, clean.
+        labels: `[labelled]` integer classes of `labelled_images`.
+    """
+
+    images: Float[Array, "batch height width"]
+    labelled_images: Float[Array, "labelled height width"]
+    labels: Int[Array, " labelled"]

@@ -1,0 +1,79 @@
+"""What happens to images between the data set and the encoder: scaling, random shifts, noise.
+
+A *view* is a pair: the image as the encoder gets it (shifted, noisy) and the clean target of the
+decoder (shifted alike, without the noise).
+"""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from aae_jax.types import Array, PixelBytes, PRNGKey
+
+__all__ = ["OutputKind", "View", "draw_view", "random_shift", "scale_pixels", "unscale_pixels"]
+
+OutputKind = Literal["sigmoid", "linear", "tanh"]
+"""The decoder's last non-linearity: pixels are scaled to [0, 1] for sigmoid and linear, [−1, 1] for tanh."""
+
+
+class View(NamedTuple):
+    """An image as the encoder sees it, and what the decoder should make of it; both `[batch, h, w]`."""
+
+    seen: Float[Array, "batch height width"]
+    target: Float[Array, "batch height width"]
+
+
+def scale_pixels(images: PixelBytes, output: OutputKind) -> Float[Array, "count height width"]:
+    """Scale bytes to the range of the decoder's output: [0, 1], or [−1, 1] for tanh."""
+    unit = images.astype(jnp.float32) / 255.0
+    return 2.0 * unit - 1.0 if output == "tanh" else unit
+
+
+def unscale_pixels(
+    images: Float[Array, "count height width"], output: OutputKind
+) -> Float[Array, "count height width"]:
+    """Map images in the output's range back to [0, 1], clipping what a linear output overshoots."""
+    unit = 0.5 * (images + 1.0) if output == "tanh" else images
+    return jnp.clip(unit, 0.0, 1.0)
+
+
+def random_shift(
+    key: PRNGKey,
+    images: Float[Array, "batch height width"],
+    max_shift: int,
+    background: float = 0.0,
+) -> Float[Array, "batch height width"]:
+    """Move each image by its own whole number of pixels in −max_shift … max_shift, both ways.
+
+    What comes in at the border is `background`; what goes over it is lost.
+    """
+    if max_shift == 0:
+        return images
+    batch, height, width = images.shape
+    margin = ((0, 0), (max_shift, max_shift), (max_shift, max_shift))
+    padded = jnp.pad(images, margin, constant_values=background)
+    corners = jax.random.randint(key, (batch, 2), 0, 2 * max_shift + 1)
+
+    def crop(image: Array, corner: Array) -> Array:
+        return jax.lax.dynamic_slice(image, (corner[0], corner[1]), (height, width))
+
+    return jax.vmap(crop)(padded, corners)
+
+
+def draw_view(
+    key: PRNGKey,
+    images: Float[Array, "batch height width"],
+    *,
+    noise_std: Float[Array, ""] | float,
+    max_shift: int,
+    output: OutputKind,
+) -> View:
+    """Shift clean images at random, and add N(0, noise_std²) to what the encoder sees, not to the target.
+
+    The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on [0, 1]).
+    """
+    key_shift, key_noise = jax.random.split(key)
+    target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
+    return View(target + noise_std * jax.random.normal(key_noise, target.shape), target)

@@ -1,0 +1,8 @@
+"""Figure 8 of the paper: classify with few labels. `python experiments/semi_supervised.py --labels 1000`."""
+
+import sys
+
+from aae_jax.experiments.semi_supervised import main
+
+if __name__ == "__main__":
+    sys.exit(main())

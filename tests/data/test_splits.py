@@ -1,0 +1,118 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from aae_jax.data import load_digits, split_indices, training_arrays
+from aae_jax.errors import InputError
+
+LABELS = np.random.default_rng(7).integers(0, 10, 2000).astype(np.int32)
+
+
+def split(labels=LABELS, *, num_labels=100, label_seed=0, **options):
+    return split_indices(labels, num_classes=10, num_labels=num_labels, label_seed=label_seed, **options)
+
+
+@pytest.mark.parametrize("num_labels", [10, 100, 137, "all"])
+def test_validation_is_apart_and_the_pool_holds_the_labelled(num_labels):
+    splits = split(num_labels=num_labels)
+    everything = np.concatenate([splits.validation, splits.unlabelled])
+    np.testing.assert_array_equal(np.sort(everything), np.arange(2000))
+    assert set(splits.labelled) <= set(splits.unlabelled)
+    assert len(set(splits.labelled)) == len(splits.labelled)
+    assert all(part.dtype == np.int32 for part in splits)
+
+
+@pytest.mark.parametrize("num_labels", [10, 100, 137, 999])
+@pytest.mark.parametrize("label_seed", [0, 1, 2])
+def test_classes_are_balanced_to_within_one(num_labels, label_seed):
+    labelled = split(num_labels=num_labels, label_seed=label_seed).labelled
+    counts = np.bincount(LABELS[labelled], minlength=10)
+    assert counts.sum() == num_labels
+    assert counts.max() - counts.min() == (num_labels % 10 != 0)
+
+
+def test_the_seed_draws_the_classes_that_get_one_more():
+    extras = [np.bincount(LABELS[split(num_labels=13, label_seed=seed).labelled]) for seed in range(20)]
+    assert (np.sum(extras, axis=0) > 20).all()
+
+
+def test_labelled_images_come_in_random_order():
+    assert (np.diff(LABELS[split().labelled]) < 0).sum() > 20
+
+
+def test_validation_depends_on_neither_seed_nor_labels():
+    first = split()
+    for seed in range(5):
+        np.testing.assert_array_equal(split(label_seed=seed, num_labels=50).validation, first.validation)
+    np.testing.assert_array_equal(split(labels=LABELS[::-1].copy()).validation, first.validation)
+
+
+def test_label_seeds_draw_different_images_and_repeat_themselves():
+    np.testing.assert_array_equal(split(label_seed=1).labelled, split(label_seed=1).labelled)
+    assert set(split(label_seed=1).labelled) != set(split(label_seed=2).labelled)
+
+
+def test_fewer_labels_are_among_more():
+    nested = [set(split(num_labels=number).labelled) for number in (10, 13, 100, 105, 500)]
+    assert all(fewer < more for fewer, more in itertools.pairwise(nested))
+
+
+def test_all_labels_are_all_outside_validation():
+    splits = split(num_labels="all")
+    np.testing.assert_array_equal(np.sort(splits.labelled), splits.unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("num_train", "validation_size", "expected"),
+    [(60_000, None, 10_000), (50_000, None, 10_000), (49_999, None, 5_000), (2000, 0, 0), (2000, 1999, 1999)],
+)
+def test_validation_size(num_train, validation_size, expected):
+    labels = np.arange(num_train, dtype=np.int32) % 10
+    assert len(split(labels, num_labels="all", validation_size=validation_size).validation) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_labels": 0}, "num_labels is 0"),
+        ({"num_labels": -5}, "num_labels is -5"),
+        ({"num_labels": 9}, "fewer labels than classes"),
+        ({"num_labels": 1801}, "more than the 1800 images"),
+        ({"num_labels": "most"}, "'most'"),
+        ({"label_seed": -1}, "label_seed is -1"),
+        ({"validation_size": 2000}, "validation_size is 2000"),
+        ({"validation_size": -1}, "validation_size is -1"),
+        ({"labels": np.where(LABELS == 4, 5, LABELS).astype(np.int32)}, "Class 4 has 0 images"),
+    ],
+)
+def test_impossible_splits_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        split(**options)
+
+
+def test_training_arrays_are_the_indexed_ones():
+    dataset = load_digits()
+    splits = split(dataset.train_labels, num_labels=20)
+    arrays = training_arrays(dataset, splits)
+    np.testing.assert_array_equal(arrays.pool, dataset.train_images[splits.unlabelled])
+    np.testing.assert_array_equal(arrays.labelled_images, dataset.train_images[splits.labelled])
+    np.testing.assert_array_equal(arrays.labelled_labels, dataset.train_labels[splits.labelled])
+    np.testing.assert_array_equal(arrays.validation_images, dataset.train_images[splits.validation])
+    np.testing.assert_array_equal(arrays.validation_labels, dataset.train_labels[splits.validation])
+
+
+def test_shuffled_pool_labels_change_nothing_that_training_sees():
+    dataset = load_digits()
+    splits = split(dataset.train_labels, num_labels=20)
+    hidden = np.setdiff1d(splits.unlabelled, splits.labelled)
+    labels = dataset.train_labels.copy()
+    labels[hidden] = np.random.default_rng(0).permutation(labels[hidden])
+    assert (labels != dataset.train_labels).any()
+    shuffled = dataclasses.replace(dataset, train_labels=labels)
+    for seen, seen_shuffled in zip(
+        training_arrays(dataset, splits), training_arrays(shuffled, splits), strict=True
+    ):
+        assert seen.dtype == seen_shuffled.dtype
+        assert seen.tobytes() == seen_shuffled.tobytes()
