@@ -74,9 +74,7 @@ class Model:
         encoded: EncoderOutput = self._encode(self.params, self.stats, images)
         return encoded
 
-    def predict_proba(
-        self, images: UInt8[np.ndarray, "count height width"] | Array
-    ) -> Float[Array, "count classes"]:
+    def predict_proba(self, images: UInt8[np.ndarray, "count height width"] | Array) -> Float[Array, "count classes"]:
         """Return the probability of each class for images given as bytes."""
         return jax.nn.softmax(self.encode(images).logits)
 

@@ -59,7 +59,7 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
     for number in reversed(numbers):
         try:
             return _restore(folder / str(number), number, like)
-        except Exception as error:  # noqa: BLE001 - Orbax, tensorstore and json raise many kinds for damaged files
+        except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             notify(f"Checkpoint {number} cannot be read and is dropped ({reason[0][:120]}); trying the one before.")
             shutil.rmtree(folder / str(number))

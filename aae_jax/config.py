@@ -10,11 +10,11 @@ from typing import Literal
 from aae_jax.errors import InputError, did_you_mean
 
 __all__ = [
+    "PRESETS",
     "AveragingConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "OptimizersConfig",
-    "PRESETS",
     "Precision",
     "SemiSupervisedConfig",
     "ViewConfig",

@@ -45,8 +45,10 @@ def from_mapping(
 def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:
     names = {f"{where}.{name}" if where else name for name in hints}
     wanted = f"{where}.{key}" if where else key
-    return did_you_mean(wanted, names) if difflib.get_close_matches(wanted, names, cutoff=0.5) else (
-        "known are " + ", ".join(sorted(names)) + "."
+    return (
+        did_you_mean(wanted, names)
+        if difflib.get_close_matches(wanted, names, cutoff=0.5)
+        else ("known are " + ", ".join(sorted(names)) + ".")
     )
 
 

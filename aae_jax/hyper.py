@@ -9,7 +9,7 @@ from aae_jax.types import Array
 
 __all__ = ["Hyper"]
 
-Scalar = Float[Array, ""] | float
+Scalar = Float[Array, ""]
 
 
 class Hyper(NamedTuple):
@@ -30,11 +30,11 @@ class Hyper(NamedTuple):
 
     learning_rates: Mapping[str, Scalar]
     num_steps: Scalar
-    noise_std: Scalar = 0.0
-    prior_std: Scalar = 1.0
-    weight_reconstruction: Scalar = 1.0
-    weight_z: Scalar = 1.0
-    weight_y: Scalar = 1.0
-    weight_consistency: Scalar = 0.0
-    sharpness: Scalar = 1.0
-    average_decay: Scalar = 0.0
+    noise_std: Scalar
+    prior_std: Scalar
+    weight_reconstruction: Scalar
+    weight_z: Scalar
+    weight_y: Scalar
+    weight_consistency: Scalar
+    sharpness: Scalar
+    average_decay: Scalar

@@ -45,9 +45,7 @@ def bernoulli_cross_entropy(
     return jnp.sum(jax.nn.softplus(logits) - target * logits) / logits.shape[0]
 
 
-def discriminator_loss(
-    real_logits: Float[Array, " real"], fake_logits: Float[Array, " fake"]
-) -> Float[Array, ""]:
+def discriminator_loss(real_logits: Float[Array, " real"], fake_logits: Float[Array, " fake"]) -> Float[Array, ""]:
     """Return −mean log D(real) − mean log(1 − D(fake)), with D the sigmoid of the logits.
 
     Makhzani et al. 2016, §2, equation (1), maximised by the discriminator; 2 ln 2 at equilibrium.
@@ -60,9 +58,7 @@ def generator_loss(fake_logits: Float[Array, " fake"]) -> Float[Array, ""]:
     return jnp.mean(jax.nn.softplus(-fake_logits))
 
 
-def classification_loss(
-    logits: Float[Array, "batch classes"], labels: Int[Array, " batch"]
-) -> Float[Array, ""]:
+def classification_loss(logits: Float[Array, "batch classes"], labels: Int[Array, " batch"]) -> Float[Array, ""]:
     """Return the cross-entropy of `softmax(logits)` with integer `labels`, batch mean (§2.3, third phase)."""
     log_probabilities = jax.nn.log_softmax(logits)
     return -jnp.mean(jnp.take_along_axis(log_probabilities, labels[:, None], axis=1))

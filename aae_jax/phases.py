@@ -70,7 +70,7 @@ def phase_step(
     (loss, (stats, metrics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
     optimizer = optax.with_extra_args_support(phase.optimizer)
     updates, opt_state = optimizer.update(gradients, state.opt_states[name], trained, learning_rate=rate)
-    moved: Any = optax.apply_updates(trained, updates)  # type: ignore[arg-type]
+    moved: Any = optax.apply_updates(trained, updates)
     state = state._replace(
         params={**state.params, **moved},
         batch_stats=stats if phase.updates_stats else state.batch_stats,
@@ -79,9 +79,7 @@ def phase_step(
     return state, {f"{name}/{metric}": value for metric, value in {"loss": loss, **metrics}.items()}
 
 
-def build_train_step(
-    phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedule = constant_schedule
-) -> StepFn:
+def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedule = constant_schedule) -> StepFn:
     """Return `(state, batch, key) -> (state, metrics)`: every phase of the table once, in its order.
 
     Every phase gets the same key, so that two phases which draw a view from the same named split of it
@@ -114,4 +112,5 @@ def _run_or_skip(
     def skip(state: AAEState) -> tuple[AAEState, Metrics]:
         return state, {k: jax.numpy.zeros(v.shape, v.dtype) for k, v in shapes.items()}
 
-    return jax.lax.cond(state.step % phase.every == 0, run, skip, state)
+    result: tuple[AAEState, Metrics] = jax.lax.cond(state.step % phase.every == 0, run, skip, state)
+    return result

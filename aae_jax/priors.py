@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax.types import Array, PRNGKey, Prior
+from aae_jax.types import Array, Prior, PRNGKey
 
 __all__ = [
     "build_categorical",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,7 +98,8 @@ def over_seeds(train_epoch: EpochFn) -> EpochFn:
 
     The pool and the traced numbers are shared.
     """
-    return jax.vmap(train_epoch, in_axes=(0, TrainData(None, 0, 0), None, 0, None))
+    data_axes: Any = TrainData(None, 0, 0)  # type: ignore[arg-type]
+    return jax.vmap(train_epoch, in_axes=(0, data_axes, None, 0, None))
 
 
 def compile_epoch(

@@ -106,9 +106,7 @@ def _find_files(data_dir: Path) -> list[Path]:
     """Return the paths of the four files, in the order of `MNIST_FILES`, all from one folder."""
     if not os.path.isdir(data_dir):
         raise MnistMissingError(f"The data folder {data_dir} does not exist. {HOW_TO_GET_MNIST}")
-    found_by_folder = [
-        [_find_file(data_dir / folder, file.name) for file in MNIST_FILES] for folder in FOLDERS
-    ]
+    found_by_folder = [[_find_file(data_dir / folder, file.name) for file in MNIST_FILES] for folder in FOLDERS]
     fullest = max(found_by_folder, key=lambda found: sum(path is not None for path in found))
     missing = [file.name for file, path in zip(MNIST_FILES, fullest, strict=True) if path is None]
     if missing:
@@ -159,9 +157,7 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputError(f"The file {path} does not exist; check its name and folder.") from error
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); check that it is a readable file."
-        ) from error
+        raise InputError(f"{path} cannot be read ({error.strerror}); check that it is a readable file.") from error
     if not stored.startswith(GZIP_MAGIC):
         return stored
     try:

@@ -84,9 +84,7 @@ def split_indices(
     else:
         _check_num_labels(num_labels, num_classes=num_classes, available=len(rest))
         labelled = _draw_balanced(rest, labels[rest], num_classes, num_labels, generator)
-    return Splits(
-        validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest
-    )
+    return Splits(validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest)
 
 
 def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
@@ -118,8 +116,7 @@ def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> N
         raise InputError(f"num_labels is {num_labels}; give a positive number or 'all'.")
     if num_labels < num_classes:
         raise InputError(
-            f"num_labels is {num_labels}, fewer labels than classes; "
-            f"give at least {num_classes}, one per class."
+            f"num_labels is {num_labels}, fewer labels than classes; give at least {num_classes}, one per class."
         )
     if num_labels > available:
         raise InputError(

@@ -34,18 +34,17 @@ def build_encode(networks: Networks, output: OutputKind = "sigmoid", *, batch_si
             return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
 
         outputs = jax.lax.map(one_batch, batches)
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], outputs)
+        joined: EncoderOutput = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], outputs)
+        return joined
 
     return encode
 
 
-def error_rate(
-    logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]
-) -> Float[Array, "*seeds"]:
+def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]) -> Float[Array, "*seeds"]:
     """Return the share of rows whose largest logit is not at `labels`; rows that are not finite count as wrong."""
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
     right = (jnp.argmax(logits, axis=-1) == labels) & finite
-    return 1.0 - jnp.mean(right, axis=-1)
+    return jnp.mean(~right, axis=-1)
 
 
 def evaluate(

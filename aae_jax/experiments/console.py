@@ -53,16 +53,22 @@ class Console:
         config, dataset = problem.config, problem.dataset
         device = jax.devices()[0]
         labelled = problem.data.labels.shape[1]
-        seeds = f"seed {problem.seeds[0]}" if len(problem.seeds) == 1 else f"seeds {problem.seeds[0]}…{problem.seeds[-1]}"
+        seeds = (
+            f"seed {problem.seeds[0]}" if len(problem.seeds) == 1 else f"seeds {problem.seeds[0]}…{problem.seeds[-1]}"
+        )
         self.say(f"device   {device.device_kind} ({device.platform}), matrix products in {config.network.precision}")
         self.say(f"data     {dataset.name} from {dataset.source}, sha256 {dataset.sha256[:12]}…")
         self.say(
             f"split    {labelled} labelled among {problem.data.pool.shape[0]} pool images, "
             f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test"
         )
-        self.say(f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}")
-        self.say(f"plan     {problem.epochs} epochs of {problem.steps_per_epoch} updates = "
-                 f"{problem.epochs * problem.steps_per_epoch} updates at batch {config.batch_size}")
+        self.say(
+            f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}"
+        )
+        self.say(
+            f"plan     {problem.epochs} epochs of {problem.steps_per_epoch} updates = "
+            f"{problem.epochs * problem.steps_per_epoch} updates at batch {config.batch_size}"
+        )
         self.say(f"folder   {folder}")
 
     def compiling(self) -> None:

@@ -65,13 +65,9 @@ class Task(NamedTuple):
     epochs: int
 
 
-def load_data(
-    config: SemiSupervisedConfig, notify: Callable[[str], None]
-) -> tuple[Dataset, list[TrainingArrays]]:
+def load_data(config: SemiSupervisedConfig, notify: Callable[[str], None]) -> tuple[Dataset, list[TrainingArrays]]:
     """Load the data set and draw each seed's splits; this is where bad data and bad numbers of labels end."""
-    dataset = load_dataset(
-        config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, notify=notify
-    )
+    dataset = load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, notify=notify)
     arrays = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         splits = split_indices(
@@ -142,7 +138,8 @@ def _task(problem: Problem, phases: dict[str, Phase], keys: PRNGKey, epochs: int
         def one(key: PRNGKey) -> AAEState:
             return init_state(problem.networks, phases, key, averaging=averaging)
 
-        return jax.jit(jax.vmap(one))(problem.keys.init)
+        state: AAEState = jax.jit(jax.vmap(one))(problem.keys.init)
+        return state
 
     epoch = build_train_epoch(
         phases,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
@@ -91,9 +90,7 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     task = baseline_task(problem)
     state = task.build_state()
     epoch, _ = compile_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys)
-    state, _ = fit(
-        state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs
-    )
+    state, _ = fit(state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs)
     params, stats = evaluation_variables(state)
     encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
     logits = jax.jit(encode)(params, stats, problem.validation_images).logits
@@ -126,7 +123,11 @@ def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[
 
 
 def _save_figures(
-    problem: Problem, rows: list[dict[str, Any]], summary: dict[str, Any], models: list[Model], folder: RunFolder
+    problem: Problem,
+    rows: list[dict[str, Any]],
+    summary: dict[str, Any],
+    models: list[Model],
+    folder: RunFolder,
 ) -> None:
     from aae_jax.experiments.pictures import draw_figures
     from aae_jax.figures import save_figure
@@ -136,9 +137,7 @@ def _save_figures(
         save_figure(figure, folder.figures / name)
 
 
-def _say_results(
-    console: Console, summary: dict[str, Any], errors: dict[str, np.ndarray], folder: RunFolder
-) -> None:
+def _say_results(console: Console, summary: dict[str, Any], errors: dict[str, np.ndarray], folder: RunFolder) -> None:
     def of(result: dict[str, Any]) -> str:
         return percent(np.asarray([np.nan if e is None else e for e in result["per_seed"]]))
 
@@ -148,6 +147,8 @@ def _say_results(
         f"test error {of(summary['test_error'])} on {count} {data} test images "
         f"({summary['splits']['labelled']} labels, {summary['updates']} updates, last weights)"
     )
-    console.say(f"  validation {of(summary['validation_error'])}; best by validation: {of(best['test_error'])} on test")
+    console.say(
+        f"  validation {of(summary['validation_error'])}; best by validation: {of(best['test_error'])} on test"
+    )
     console.say(f"  supervised baseline {of(summary['baseline']['test_error'])}")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")

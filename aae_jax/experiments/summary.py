@@ -23,11 +23,12 @@ PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def test_error(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
-    """Return each seed's share of misclassified test images, NaN-weighted seeds counting as all wrong."""
+    """Return each seed's share of misclassified test images; a seed whose weights are not finite has all wrong."""
     encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
     images, labels = jnp.asarray(problem.dataset.test_images), jnp.asarray(problem.dataset.test_labels)
     logits = jax.jit(encode)(params, stats, images).logits
-    return np.asarray(error_rate(logits, labels), dtype=np.float64)
+    wrong = np.rint(np.asarray(error_rate(logits, labels), dtype=np.float64) * len(labels))
+    return wrong / len(labels)
 
 
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:

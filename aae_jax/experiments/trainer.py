@@ -21,7 +21,7 @@ from aae_jax.types import Array, Metrics, Params, Stats
 __all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "first_failure"]
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - not an error, a request
     """The user asked the run to stop; the state is saved."""
 
     def __init__(self, signum: int) -> None:
@@ -30,7 +30,7 @@ class Stopped(Exception):
         self.signum = signum
 
 
-class AllSeedsFailed(Exception):
+class AllSeedsFailed(Exception):  # noqa: N818 - the sentence is in its name
     """Every seed's losses turned non-finite."""
 
 
@@ -135,8 +135,8 @@ class Trainer:
     def _no_best(self, state: AAEState) -> Best:
         params, stats = self._kept(state)
         seeds = len(self.problem.seeds)
-        copies = jax.tree.map(jnp.copy, (params, stats))
-        return Best(*copies, error=jnp.full(seeds, jnp.inf), epoch=jnp.full(seeds, -1))
+        params, stats = jax.tree.map(jnp.copy, (params, stats))
+        return Best(params, stats, error=jnp.full(seeds, jnp.inf), epoch=jnp.full(seeds, -1))
 
     def _kept(self, state: AAEState) -> tuple[Params, Stats]:
         params, stats = evaluation_variables(state)
@@ -144,9 +144,7 @@ class Trainer:
 
     def _compile(self, state: AAEState) -> tuple[EpochFn, float]:
         self.console.compiling()
-        return compile_epoch(
-            self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys
-        )
+        return compile_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)
 
     def _restore(self) -> tuple[AAEState, Best, int]:
         like = jax.eval_shape(lambda: self._start())

@@ -18,9 +18,7 @@ _Z_BINS = 40
 _PROBABILITY_BINS = 25
 
 
-def code_histograms(
-    codes: ArrayLike, *, prior_std: float, class_probabilities: ArrayLike | None = None
-) -> Figure:
+def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: ArrayLike | None = None) -> Figure:
     """Draw how z and y are distributed over a data set, against the priors imposed on them.
 
     The first ten dimensions of z have a panel each, over the density of the Gaussian prior. For y there is
@@ -77,9 +75,7 @@ def _draw_styles(figure: Figure | SubFigure, z: NDArray[np.float64], prior_std: 
     figure.legend(handles, labels, loc="upper right", ncols=2, fontsize=FONT_SIZE - 1, frameon=False)
 
 
-def _draw_dimension(
-    axes: Axes, values: NDArray[np.float64], prior_std: float, limit: float, *, title: str
-) -> None:
+def _draw_dimension(axes: Axes, values: NDArray[np.float64], prior_std: float, limit: float, *, title: str) -> None:
     finite = values[np.isfinite(values)]
     edges = np.linspace(-limit, limit, _Z_BINS + 1)
     # Divided by all codes, those beyond the edges too, so that heights compare with the prior's density.
@@ -102,9 +98,7 @@ def _draw_class_frequencies(axes: Axes, y: NDArray[np.float64]) -> None:
     axes.bar(np.arange(classes), shares, color=COLOURS["sky"], width=0.8)
     label = f"prior, 1/{classes}"
     axes.axhline(1 / classes, color=COLOURS["black"], linestyle="--", linewidth=1.2, label=label)
-    axes.set(
-        xlabel="predicted class y", ylabel="share of inputs", ylim=(0, 1.3 * max(shares.max(), 1 / classes))
-    )
+    axes.set(xlabel="predicted class y", ylabel="share of inputs", ylim=(0, 1.3 * max(shares.max(), 1 / classes)))
     if classes <= 12:
         axes.set_xticks(np.arange(classes))
     tidy(axes, title="Class y, how often")

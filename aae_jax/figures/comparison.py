@@ -40,9 +40,7 @@ def ablation(rows: Sequence[tuple[str, float, float]], *, xlabel: str = "error (
         )
         if math.isfinite(mean):
             bar = spread if spread else None
-            axes.errorbar(
-                [100 * mean], [position], xerr=bar, color=COLOURS["blue"], fmt="o", markersize=6, capsize=3
-            )
+            axes.errorbar([100 * mean], [position], xerr=bar, color=COLOURS["blue"], fmt="o", markersize=6, capsize=3)
             reach = max(reach, 100 * mean + spread)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.05 * reach or 1.0))

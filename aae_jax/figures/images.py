@@ -43,9 +43,7 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
         block = np.stack([part[start : start + columns] for part in (originals, made)])
         _draw_tiles(axes, block, columns=columns)
         height = block.shape[2]
-        axes.set_yticks(
-            [(height - 1) / 2, (height - 1) / 2 + height + _gap(height)], ["original", "reconstructed"]
-        )
+        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + _gap(height)], ["original", "reconstructed"])
     return figure
 
 

@@ -4,7 +4,7 @@ One encoder gives a style z and a label y; two adversaries pull them to a Gaussi
 the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -90,14 +90,16 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
     """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
     model = _Model(networks, config, priors.build_gaussian(1), priors.build_categorical(1))
     optimizer: optax.GradientTransformation = build_optimizer(config.optimizers.classification)
-    return {
-        "classification": Phase(("encoder",), _build_classification(model), optimizer, updates_stats=True)
-    }
+    return {"classification": Phase(("encoder",), _build_classification(model), optimizer, updates_stats=True)}
 
 
 def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     optimizers, weights = config.optimizers, config.weights
+
+    def traced(value: float) -> Array:
+        return jnp.asarray(value, jnp.float32)
+
     rates = {
         "reconstruction": optimizers.reconstruction.learning_rate,
         "discriminator_z": optimizers.discriminator.learning_rate,
@@ -105,19 +107,18 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         "generator": optimizers.generator.learning_rate,
         "classification": optimizers.classification.learning_rate,
     }
-    hyper = Hyper(
-        learning_rates=rates,
-        num_steps=float(num_steps),
-        noise_std=config.views.noise_std,
-        prior_std=weights.prior_std,
-        weight_reconstruction=weights.reconstruction,
-        weight_z=weights.generator_z,
-        weight_y=weights.generator_y,
-        weight_consistency=weights.consistency,
-        sharpness=weights.sharpness,
-        average_decay=config.averaging.decay,
+    return Hyper(
+        learning_rates={name: traced(rate) for name, rate in rates.items()},
+        num_steps=traced(num_steps),
+        noise_std=traced(config.views.noise_std),
+        prior_std=traced(weights.prior_std),
+        weight_reconstruction=traced(weights.reconstruction),
+        weight_z=traced(weights.generator_z),
+        weight_y=traced(weights.generator_y),
+        weight_consistency=traced(weights.consistency),
+        sharpness=traced(weights.sharpness),
+        average_decay=traced(config.averaging.decay),
     )
-    return jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
 
 
 def build_schedule(config: SemiSupervisedConfig) -> Schedule:
@@ -170,7 +171,9 @@ def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: 
 
 def activate(decoded: Array, output_kind: str) -> Array:
     """Apply the decoder's last non-linearity."""
-    return {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "linear": lambda x: x}[output_kind](decoded)
+    if output_kind == "sigmoid":
+        return jax.nn.sigmoid(decoded)
+    return jnp.tanh(decoded) if output_kind == "tanh" else decoded
 
 
 def _discriminator_metrics(real: Array, fake: Array) -> Metrics:

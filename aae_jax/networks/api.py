@@ -1,7 +1,7 @@
 """The networks as pure functions: what phases, evaluation and saved models call. Only this package has flax."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -83,8 +83,7 @@ def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, int], num_
     def init(key: PRNGKey) -> tuple[Params, Stats]:
         keys = jax.random.split(key, len(modules))
         variables = {
-            name: module.init(keys[i], *inputs[name], train=False)
-            for i, (name, module) in enumerate(modules.items())
+            name: module.init(keys[i], *inputs[name], train=False) for i, (name, module) in enumerate(modules.items())
         }
         params = {name: value["params"] for name, value in variables.items()}
         return params, {n: v["batch_stats"] for n, v in variables.items() if "batch_stats" in v}
@@ -119,8 +118,8 @@ def _rngs(key: PRNGKey | None) -> dict[str, PRNGKey]:
 def _build_apply(module: nn.Module, name: str) -> Callable[..., Array]:
     def apply(params: Params, *inputs: Array | PRNGKey | None) -> Array:
         *codes, key = inputs
-        result: Array = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
-        return result
+        result: Any = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
+        return jnp.asarray(result)
 
     return apply
 
@@ -134,9 +133,7 @@ def _build_encode(
         shape = (batch, config.noise_dim)
         return jnp.zeros(shape) if key is None else jax.random.normal(jax.random.fold_in(key, 1), shape)
 
-    def encode(
-        params: Params, stats: Stats, images: Array, key: PRNGKey | None
-    ) -> tuple[EncoderOutput, Stats]:
+    def encode(params: Params, stats: Stats, images: Array, key: PRNGKey | None) -> tuple[EncoderOutput, Stats]:
         variables = {"params": params["encoder"]}
         if "encoder" in stats:
             variables["batch_stats"] = stats["encoder"]
