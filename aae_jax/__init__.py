@@ -11,7 +11,7 @@ from aae_jax.models.semi_supervised import build_hyper, build_phases, build_sche
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
 from aae_jax.phases import Phase, build_train_step, phase_step
 from aae_jax.state import AAEState, evaluation_variables, init_state
-from aae_jax.training import TrainData, build_train_epoch, fit, over_seeds
+from aae_jax.training import TrainData, build_train_epoch, compile_epoch, fit, over_seeds, to_device
 from aae_jax.types import Batch
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "build_schedule",
     "build_train_epoch",
     "build_train_step",
+    "compile_epoch",
     "evaluate",
     "evaluation_variables",
     "fit",
@@ -48,5 +49,6 @@ __all__ = [
     "resolve",
     "save_model",
     "split_indices",
+    "to_device",
     "training_arrays",
 ]

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Int, UInt8
 
+from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
 from aae_jax.phases import Phase, build_train_step, constant_schedule
 from aae_jax.state import AAEState
 from aae_jax.types import Array, Batch, Metrics, PRNGKey, Schedule
 from aae_jax.views import OutputKind, scale_pixels
 
-__all__ = ["EpochFn", "TrainData", "build_train_epoch", "compile_epoch", "fit", "over_seeds"]
+__all__ = ["EpochFn", "TrainData", "build_train_epoch", "compile_epoch", "fit", "over_seeds", "to_device"]
 
 
 class TrainData(NamedTuple):
@@ -29,6 +30,13 @@ class TrainData(NamedTuple):
     pool: UInt8[Array, "pool height width"]
     labelled_images: UInt8[Array, "labelled height width"]
     labels: Int[Array, " labelled"]
+
+
+def to_device(arrays: TrainingArrays) -> TrainData:
+    """Return the part of a split that training sees, as arrays on the device."""
+    return TrainData(
+        jnp.asarray(arrays.pool), jnp.asarray(arrays.labelled_images), jnp.asarray(arrays.labelled_labels)
+    )
 
 
 EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]

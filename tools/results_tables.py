@@ -1,0 +1,99 @@
+"""Write the tables of README.md and results/README.md from the files in results/; `--check` only compares.
+
+A table stands between `<!-- table: KIND -->` and `<!-- end -->`; KIND is `main` or `ablation`.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
+PAGES = (ROOT / "README.md", RESULTS / "README.md")
+
+
+def load(folder: Path) -> list[dict[str, Any]]:
+    """Return the summaries of one recorded row, ordered by seed."""
+    summaries = [json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("s*.summary.json")]
+    return sorted(summaries, key=lambda summary: summary["seeds"][0])
+
+
+def errors(summaries: Sequence[dict[str, Any]], *path: str) -> list[float]:
+    """Return every seed's error fraction under a path such as `test_error` of the summaries."""
+    found: list[float] = []
+    for summary in summaries:
+        for key in path:
+            summary = summary[key]
+        found += [error for error in summary["per_seed"] if error is not None]
+    return found
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return fractions as `2.10 ± 0.12` in percent, n − 1 in the standard deviation."""
+    text = f"{100 * statistics.mean(values):.2f}"
+    return f"{text} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else text
+
+
+def main_table() -> str:
+    """Return the table of test errors by data and number of labels."""
+    lines = [
+        "| data | labels | updates | minutes a seed | seeds | supervised baseline, % | validation error, % "
+        "| **test error, %** |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith("main-")):
+        runs = load(folder)
+        first = runs[0]
+        seeds = len(errors(runs, "test_error"))
+        minutes = statistics.mean(run["train_seconds"] for run in runs) / 60 / len(first["seeds"])
+        lines.append(
+            f"| {first['data']['name']} | {first['splits']['labelled']} | {first['updates']:,} | {minutes:.1f} "
+            f"| {seeds} | {spread(errors(runs, 'baseline', 'test_error'))} "
+            f"| {spread(errors(runs, 'validation_error'))} | **{spread(errors(runs, 'test_error'))}** |"
+        )
+    return "\n".join(lines)
+
+
+def ablation_table() -> str:
+    """Return the table of the ablation: validation errors only, as the recipe was chosen on them."""
+    lines = ["| row | flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
+    for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith("ablation-")):
+        runs = load(folder)
+        name = folder.name.removeprefix("ablation-").replace("_", " ")
+        flags = (folder / "flags.txt").read_text(encoding="utf-8").strip() if (folder / "flags.txt").exists() else ""
+        found = errors(runs, "validation_error")
+        lines.append(f"| {name} | {f'`{flags}`' if flags else ''} | {runs[0]['updates']:,} | {len(found)} | {spread(found)} |")
+    return "\n".join(lines)
+
+
+TABLES = {"main": main_table, "ablation": ablation_table}
+
+
+def filled(text: str) -> str:
+    """Return a page with each marked table written anew."""
+    for kind, build in TABLES.items():
+        begin, end = f"<!-- table: {kind} -->\n", "\n<!-- end -->"
+        if begin in text:
+            before, rest = text.split(begin, 1)
+            text = before + begin + build() + end + rest.split(end, 1)[1]
+    return text
+
+
+def main() -> int:
+    """Write the pages, or with `--check` report the first that differs from the files."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        new = filled(text)
+        if "--check" in sys.argv[1:] and new != text:
+            print(f"{page.name} differs from results/; run: uv run python tools/results_tables.py", file=sys.stderr)
+            return 1
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
