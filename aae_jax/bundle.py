@@ -128,21 +128,34 @@ def load(path: str | os.PathLike[str]) -> Model:
     if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
         folder = folder / "model"
     config = _read_config(folder)
-    network = from_mapping(NetworkConfig, config["network"], where="network")
-    model = Model(
-        network=network,
-        image_shape=(int(config["image_shape"][0]), int(config["image_shape"][1])),
-        num_classes=int(config["num_classes"]),
-        prior_std=float(config["prior_std"]),
-        params={},
-        stats={},
-        data=config["data"],
-    )
-    params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
+    model = _describe(config, folder / CONFIG_FILE)
+    try:
+        params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
+    except Exception as error:  # of whatever kind the sizes provoke inside the networks
+        raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
     expected = {"params": {n: params[n] for n in SAVED}, "stats": stats}
     tensors = _read_tensors(folder / WEIGHTS_FILE, _flatten(expected, shapes=True))
     tree = _unflatten(expected, tensors)
     return dataclasses.replace(model, params=tree["params"], stats=tree["stats"])
+
+
+def _describe(config: Mapping[str, Any], path: Path) -> Model:
+    """Return the model of a configuration, still without weights."""
+    try:
+        height, width = (int(size) for size in config["image_shape"])
+        return Model(
+            network=from_mapping(NetworkConfig, config["network"], where="network"),
+            image_shape=(height, width),
+            num_classes=int(config["num_classes"]),
+            prior_std=float(config["prior_std"]),
+            params={},
+            stats={},
+            data=dict(config["data"]),
+        )
+    except InputError as error:
+        raise InputError(f"{path} describes no network: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} holds a value of the wrong kind ({error}); save the model again.") from error
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -175,10 +188,10 @@ def _read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
         odd = sorted(set(tensors) ^ set(expected))[0]
         raise InputError(f"{path} does not fit its {CONFIG_FILE}: tensor {odd!r} is missing or unknown.")
     for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
             raise InputError(
-                f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} has shape {list(tensor.shape)}, "
-                f"not {list(expected[name].shape)}."
+                f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} is {tensor.dtype} of shape "
+                f"{list(tensor.shape)}, not {expected[name].dtype} of shape {list(expected[name].shape)}."
             )
     return tensors
 

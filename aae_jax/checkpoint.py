@@ -1,5 +1,6 @@
 """Checkpoints to resume from: one Orbax tree a save, atomic, the two latest kept, damaged ones stepped over."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ __all__ = ["Restored", "restore_latest", "save"]
 
 KEPT = 2
 NOTES = "notes.json"
+CHECKSUMS = "checksums.json"
 
 
 class Restored(NamedTuple):
@@ -37,6 +39,7 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(unfinished.resolve() / "tree", tree)
     (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
+    (unfinished / CHECKSUMS).write_text(json.dumps(_checksums(unfinished)), encoding="utf-8")
     if target.exists():
         shutil.rmtree(target)
     unfinished.rename(target)
@@ -47,6 +50,8 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
 def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:
     """Return the newest checkpoint that can be read; damaged newer ones are named by `notify` and removed.
 
+    Nothing is removed when none can be read: perhaps `like` is what does not fit.
+
     Args:
         folder: Where `save` wrote.
         like: A pytree with the shapes, dtypes and node types to restore, e.g. of `jax.eval_shape`.
@@ -55,23 +60,47 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
     Raises:
         InputError: There is none that can be read.
     """
-    numbers = _numbers(folder) if folder.is_dir() else []
-    for number in reversed(numbers):
+    damaged: list[Path] = []
+    for number in reversed(_numbers(folder) if folder.is_dir() else []):
         try:
-            return _restore(folder / str(number), number, like)
+            restored = _restore(folder / str(number), number, like)
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             notify(f"Checkpoint {number} cannot be read and is dropped ({reason[0][:120]}); trying the one before.")
-            shutil.rmtree(folder / str(number))
+            damaged.append(folder / str(number))
+            continue
+        for path in damaged:
+            shutil.rmtree(path)
+        return restored
     raise InputError(f"{folder} holds no checkpoint that can be read, so there is nothing to resume; start anew.")
 
 
 def _restore(path: Path, number: int, like: Any) -> Restored:
+    _verify(path)
     notes = json.loads((path / NOTES).read_text(encoding="utf-8"))
     with ocp.StandardCheckpointer() as checkpointer:
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         tree = checkpointer.restore(path.resolve() / "tree", abstract)
     return Restored(number, tree, notes)
+
+
+def _checksums(path: Path) -> dict[str, str]:
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != CHECKSUMS)
+    return {file.relative_to(path).as_posix(): _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _verify(path: Path) -> None:
+    """Compare every file with its checksum: Orbax itself would read flipped bits as if they were weights."""
+    expected, found = json.loads((path / CHECKSUMS).read_text(encoding="utf-8")), _checksums(path)
+    for name in sorted(set(expected) | set(found)):
+        if expected.get(name) != found.get(name):
+            state = "missing" if name not in found else "unknown" if name not in expected else "damaged"
+            raise ValueError(f"{name} is {state}")
 
 
 def _numbers(folder: Path) -> list[int]:

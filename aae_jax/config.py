@@ -99,6 +99,9 @@ class WeightsConfig:
     """Cross-entropy between the predictions for two views of an image, in the generator phase. 0: off."""
     sharpness: float = 1.0
     """Factor on the logits of the consistency term's target."""
+    adversarial_norm: float | None = 0.0
+    """Move the second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most
+    (one gradient step, as in virtual adversarial training). 0: off. None: a fourteenth of the height (2 at 28)."""
     prior_std: float = 1.0
     """Standard deviation of z's Gaussian prior."""
 
@@ -151,6 +154,8 @@ class SemiSupervisedConfig:
 SMALL_IMAGE = 16
 """Height under which images count as small: there are few of them, and an epoch is a few updates."""
 EVALUATIONS = 50
+WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
+OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
 PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
@@ -193,6 +198,7 @@ def resolve(
     epochs = config.epochs if config.epochs is not None else (300 if height < SMALL_IMAGE else 50)
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
     shift = config.views.max_shift if config.views.max_shift is not None else height // 14
+    norm = config.weights.adversarial_norm
     network = config.network
     if network.precision == "auto":
         network = dataclasses.replace(network, precision=precision)
@@ -201,6 +207,7 @@ def resolve(
         epochs=epochs,
         evaluate_every=every,
         views=dataclasses.replace(config.views, max_shift=shift),
+        weights=dataclasses.replace(config.weights, adversarial_norm=height / 14 if norm is None else norm),
         network=network,
     )
 
@@ -211,7 +218,7 @@ def validate(config: SemiSupervisedConfig) -> None:
     Raises:
         InputError: Names the first such value.
     """
-    network, views = config.network, config.views
+    network, views, weights, optimizers = config.network, config.views, config.weights, config.optimizers
     for name, value, low, high in (
         ("num_seeds", config.num_seeds, 1, 1000),
         ("epochs", config.epochs, 1, 10**7),
@@ -229,7 +236,11 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
+        ("weights.adversarial_norm", config.weights.adversarial_norm, 0, 10**4),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
+        *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),
+        *((f"optimizers.{p}.learning_rate", getattr(optimizers, p).learning_rate, 0, 1e38) for p in OPTIMIZERS),
+        *((f"optimizers.{p}.momentum", getattr(optimizers, p).momentum, 0, 0.999999) for p in OPTIMIZERS),
         *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
         *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
     ):

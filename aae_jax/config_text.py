@@ -84,7 +84,7 @@ def _coerce_plain(value: Any, kind: Any, path: str) -> Any:
     if kind is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return float(value)  # YAML 1.1 reads 1e-3 as a string
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     elif type(value) is kind:
         return value
@@ -108,7 +108,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The configuration {path} cannot be read ({error}); name a YAML file.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-45
         line = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML ({line}); mend it, or start from a run's config.yaml.") from error
     if values is None:

@@ -9,7 +9,7 @@ from aae_jax.types import Array
 
 __all__ = ["Hyper"]
 
-Scalar = Float[Array, ""]
+Scalar = Float[Array, ""] | float
 
 
 class Hyper(NamedTuple):
@@ -25,16 +25,19 @@ class Hyper(NamedTuple):
         weight_y: The same for y.
         weight_consistency: Factor of the cross-entropy between the predictions for two views.
         sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
+        adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
+            changes its prediction most, in scaled pixels.
         average_decay: Decay per update of the averaged weights.
     """
 
     learning_rates: Mapping[str, Scalar]
     num_steps: Scalar
-    noise_std: Scalar
-    prior_std: Scalar
-    weight_reconstruction: Scalar
-    weight_z: Scalar
-    weight_y: Scalar
-    weight_consistency: Scalar
-    sharpness: Scalar
-    average_decay: Scalar
+    noise_std: Scalar = 0.0
+    prior_std: Scalar = 1.0
+    weight_reconstruction: Scalar = 1.0
+    weight_z: Scalar = 1.0
+    weight_y: Scalar = 1.0
+    weight_consistency: Scalar = 0.0
+    sharpness: Scalar = 1.0
+    adversarial_norm: Scalar = 0.0
+    average_decay: Scalar = 0.0

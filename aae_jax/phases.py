@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from aae_jax.hyper import Hyper
@@ -52,7 +53,7 @@ class Phase(NamedTuple):
 def constant_schedule(step: Array, num_steps: Array) -> Array:
     """Return 1: the learning rate stays as it is."""
     del num_steps
-    return jax.numpy.ones_like(step, dtype=jax.numpy.float32)
+    return jnp.ones_like(step, dtype=jnp.float32)
 
 
 def phase_step(
@@ -87,14 +88,14 @@ def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedu
     """
 
     def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:
-        factor = schedule(state.step, hyper.num_steps)
+        factor = schedule(state.step, jnp.asarray(hyper.num_steps))
         metrics: Metrics = {}
         for name, phase in phases.items():
             rate = hyper.learning_rates[name] * factor
             state, more = _run_or_skip(name, phase, state, batch, hyper, key, rate)
             metrics |= more
         state = state._replace(step=state.step + 1)
-        return average(state, hyper.average_decay), metrics
+        return average(state, jnp.asarray(hyper.average_decay)), metrics
 
     return train_step
 
@@ -110,7 +111,7 @@ def _run_or_skip(
     shapes = jax.eval_shape(run, state)[1]
 
     def skip(state: AAEState) -> tuple[AAEState, Metrics]:
-        return state, {k: jax.numpy.zeros(v.shape, v.dtype) for k, v in shapes.items()}
+        return state, {k: jnp.zeros(v.shape, v.dtype) for k, v in shapes.items()}
 
     result: tuple[AAEState, Metrics] = jax.lax.cond(state.step % phase.every == 0, run, skip, state)
     return result

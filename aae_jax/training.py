@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Key, UInt8
 
 from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
@@ -111,7 +111,7 @@ def over_seeds(train_epoch: EpochFn) -> EpochFn:
 
 
 def compile_epoch(
-    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
 ) -> tuple[EpochFn, float]:
     """Compile an epoch for these shapes, with the state donated; return it and the seconds it took.
 
@@ -129,7 +129,7 @@ def fit(
     *,
     train_epoch: EpochFn,
     hyper: Hyper,
-    key: PRNGKey,
+    key: Key[Array, "..."],
     epochs: int,
     first_epoch: int = 0,
     on_epoch: Callable[[int, AAEState, Metrics], bool | None] | None = None,
@@ -142,7 +142,7 @@ def fit(
         train_epoch: A compiled epoch, or a plain one of `build_train_epoch`, which is then compiled here
             (its state is copied first, so the caller's stays usable).
         hyper: Traced numbers.
-        key: The run's root key, the same in every call of one run.
+        key: The run's root key (or one a seed), the same in every call of one run.
         epochs: Where to stop.
         first_epoch: The number of the first epoch, above 0 when resuming.
         on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates;

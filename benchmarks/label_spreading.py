@@ -26,9 +26,7 @@ GRID = [
 def split_error(split: int, num_labels: int, setting: dict[str, object]) -> float:
     """Return LabelSpreading's test error on one split."""
     data = load_dataset("digits", split_seed=split)
-    chosen = split_indices(
-        data.train_labels, num_classes=data.num_classes, num_labels=num_labels, label_seed=split
-    )
+    chosen = split_indices(data.train_labels, num_classes=data.num_classes, num_labels=num_labels, label_seed=split)
     labels = np.full(len(data.train_labels), -1)
     labels[chosen.labelled] = data.train_labels[chosen.labelled]
     pool = data.train_images[chosen.unlabelled].reshape(len(chosen.unlabelled), -1) / 255.0

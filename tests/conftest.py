@@ -1,7 +1,12 @@
-"""Check types and shapes in the package's signatures at run time, in every test."""
+"""Types and shapes in the package's signatures are checked at run time, in every test; and what tests share."""
 
 import importlib.util
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
 from jaxtyping import install_import_hook
 
 # What users give is checked there by hand; the tests of it pass values of wrong types on purpose.
@@ -21,4 +26,115 @@ if importlib.util.find_spec("beartype") is not None:
         except BeartypeDecorHintPep3119Exception:  # it names a protocol that is not runtime_checkable
             return function
 
-    install_import_hook("aae_jax", f"{__name__}.check")  # before anything of the package is imported
+    # A string with the name of this module, which is still being imported; nothing of ours is imported yet.
+    install_import_hook("aae_jax", f"sys.modules[{__name__!r}].check")
+
+from aae_jax import losses, optimizers, training  # noqa: E402
+from aae_jax.hyper import Hyper  # noqa: E402
+from aae_jax.networks import Networks  # noqa: E402
+from aae_jax.phases import Phase  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def quick_compile():
+    """Compile three times as fast; what is compiled runs slower, which small arrays do not notice."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+PIXELS, CODES = 16, 3
+
+
+def toy_networks():
+    """Return matrices for an encoder and a decoder of 4×4 images, and one number as batch statistic."""
+
+    def init(key):
+        key_encoder, key_decoder = jax.random.split(key)
+        params = {
+            "encoder": {"kernel": 0.3 * jax.random.normal(key_encoder, (PIXELS, CODES))},
+            "decoder": {"kernel": 0.3 * jax.random.normal(key_decoder, (CODES, PIXELS))},
+        }
+        return params, {"encoder": {"mean": jnp.zeros(())}}
+
+    def unused(*_):
+        raise AssertionError("The toy's losses multiply the matrices themselves.")
+
+    return Networks(init, unused, unused, unused, unused)
+
+
+def flat(images):
+    return images.reshape(images.shape[0], -1)
+
+
+def rebuild_loss(params, stats, batch, hyper, key):
+    """A linear denoising autoencoder."""
+    seen = batch.images + hyper.noise_std * jax.random.normal(key, batch.images.shape)
+    output = flat(seen) @ params["encoder"]["kernel"] @ params["decoder"]["kernel"]
+    stats = {"encoder": {"mean": 0.9 * stats["encoder"]["mean"] + 0.1 * jnp.mean(batch.images)}}
+    return losses.half_squared_error(output, flat(batch.images)), (stats, {"ids": batch.images[:, 0, 0]})
+
+
+def pull_loss(params, stats, batch, hyper, key):
+    """Codes of labelled images are pulled to their label; its statistics are to be thrown away."""
+    del key
+    codes = flat(batch.labelled_images) @ params["encoder"]["kernel"]
+    value = hyper.weight_z * jnp.mean((codes - batch.labels[:, None]) ** 2)
+    metrics = {"images": batch.labelled_images[:, 0, 0], "labels": batch.labels}
+    return value, (jax.tree.map(lambda x: x + 1.0, stats), metrics)
+
+
+def toy_phases(*, rebuild=None, pull=None, every=1):
+    return {
+        "rebuild": Phase(
+            ("encoder", "decoder"), rebuild_loss, rebuild or optimizers.adam(), updates_stats=True
+        ),
+        "pull": Phase(("encoder",), pull_loss, pull or optimizers.sgd(), every=every),
+    }
+
+
+def random_data(*, pool=50, labelled=7, size=4, classes=3, seed=0):
+    """Return noise as images; each has its own number as its first byte, and labelled ones that one's label."""
+    generator = np.random.default_rng(seed)
+    pool_images = generator.integers(0, 256, (pool, size, size)).astype(np.uint8)
+    labelled_images = generator.integers(0, 256, (labelled, size, size)).astype(np.uint8)
+    pool_images[:, 0, 0], labelled_images[:, 0, 0] = np.arange(pool), np.arange(labelled)
+    labels = np.arange(labelled, dtype=np.int32) % classes
+    return training.TrainData(jnp.asarray(pool_images), jnp.asarray(labelled_images), jnp.asarray(labels))
+
+
+def toy_hyper(**numbers):
+    """Return rates of 0.1 and weights of 1; what the toy has no use for is 0."""
+    given = {"num_steps": 10.0, "weight_z": 1.0, **numbers}
+    rates = given.pop("learning_rates", {"rebuild": 0.1, "pull": 0.1})
+    values = {name: given.pop(name, 0.0) for name in Hyper._fields if name != "learning_rates"}
+    assert not given
+    return jax.tree.map(jnp.asarray, Hyper(learning_rates=rates, **values))
+
+
+def changed(before, after):
+    """Return the top-level names of those entries that are not the same bits any more."""
+
+    def same(left, right):
+        pairs = zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
+        return all(np.array_equal(x, y) for x, y in pairs)
+
+    assert before.keys() == after.keys()
+    return {name for name in before if not same(before[name], after[name])}
+
+
+@pytest.fixture
+def counted():
+    """Return a wrapper of functions, and in `.traces` how often what it wrapped was called."""
+    count = SimpleNamespace(traces=0)
+
+    def wrap(function):
+        def wrapped(*arguments):
+            count.traces += 1
+            return function(*arguments)
+
+        return wrapped
+
+    count.wrap = wrap
+    return count

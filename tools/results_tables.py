@@ -63,9 +63,10 @@ def ablation_table() -> str:
     for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith("ablation-")):
         runs = load(folder)
         name = folder.name.removeprefix("ablation-").replace("_", " ")
-        flags = (folder / "flags.txt").read_text(encoding="utf-8").strip() if (folder / "flags.txt").exists() else ""
+        flags = (folder / "flags.txt").read_text(encoding="utf-8").strip()
         found = errors(runs, "validation_error")
-        lines.append(f"| {name} | {f'`{flags}`' if flags else ''} | {runs[0]['updates']:,} | {len(found)} | {spread(found)} |")
+        shown = f"`{flags}`" if flags else ""
+        lines.append(f"| {name} | {shown} | {runs[0]['updates']:,} | {len(found)} | {spread(found)} |")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Key
 
 from aae_jax.config import SemiSupervisedConfig, resolve, validate
 from aae_jax.data import Dataset, TrainingArrays, load_dataset, split_indices, training_arrays
@@ -21,13 +22,16 @@ from aae_jax.types import PRNGKey
 __all__ = ["Keys", "Problem", "Task", "baseline_task", "build_problem", "load_data", "main_task"]
 
 
+SeedKeys = Key[jax.Array, " seeds"]
+
+
 class Keys(NamedTuple):
     """A run's root keys by purpose, each with a leading seed axis (ADR 0003)."""
 
-    init: PRNGKey
-    train: PRNGKey
-    baseline: PRNGKey
-    samples: PRNGKey
+    init: SeedKeys
+    train: SeedKeys
+    baseline: SeedKeys
+    samples: SeedKeys
 
 
 class Problem(NamedTuple):
@@ -61,7 +65,7 @@ class Task(NamedTuple):
     build_state: Callable[[], AAEState]
     train_epoch: EpochFn
     hyper: Hyper
-    keys: PRNGKey
+    keys: SeedKeys
     epochs: int
 
 
@@ -130,7 +134,7 @@ def baseline_task(problem: Problem) -> Task:
     return _task(problem, phases, problem.keys.baseline, epochs)
 
 
-def _task(problem: Problem, phases: dict[str, Phase], keys: PRNGKey, epochs: int) -> Task:
+def _task(problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: int) -> Task:
     config = problem.config
     averaging = config.averaging.decay > 0
 

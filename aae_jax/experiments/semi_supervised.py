@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(request: Request) -> int:
     """Train, evaluate on the test set once at the end, and fill the run's folder."""
     console = Console()
+    if request.resume is not None and RunFolder(request.resume).finished:
+        console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
+        return 0
     problem = build_problem(request.config, console.notice)
     folder = _open_folder(request, problem)
     console.header(problem, str(folder.path))
@@ -51,9 +54,10 @@ def run(request: Request) -> int:
         console.say(f"saved; go on with: python experiments/semi_supervised.py --resume {folder.path}")
         return SIGNALLED + stopped.signum
     except AllSeedsFailed:
+        kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
         console.say(
             "All seeds failed. Try a lower --optimizers.generator.learning-rate or "
-            f"--optimizers.discriminator.learning-rate; the last good state is kept in {folder.last}."
+            f"--optimizers.discriminator.learning-rate{kept}."
         )
         return FAILED
     _report(problem, outcome, folder, console, request.command)

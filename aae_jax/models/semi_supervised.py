@@ -36,6 +36,10 @@ Auxiliary = tuple[Array, tuple[Stats, Metrics]]
 DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED, DRAW_PRIOR_Z, DRAW_PRIOR_Y = range(6)
 
 
+TINY = 1e-20
+"""Keeps a gradient of zero from being divided by its norm; gradients of a batch mean are small themselves."""
+
+
 class _Model(NamedTuple):
     networks: Networks
     config: SemiSupervisedConfig
@@ -117,6 +121,7 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         weight_y=traced(weights.generator_y),
         weight_consistency=traced(weights.consistency),
         sharpness=traced(weights.sharpness),
+        adversarial_norm=traced(weights.adversarial_norm or 0.0),
         average_decay=traced(config.averaging.decay),
     )
 
@@ -229,12 +234,33 @@ def _build_generator(model: _Model) -> LossFn:
         metrics = {"z": loss_z, "y": loss_y}
         if consistent:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
-            other, _, _, _ = _encode_view(model, params, stats, batch.images, hyper, second)
-            metrics["consistency"] = losses.consistency_loss(output.logits, other.logits, hyper.sharpness)
+            metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output.logits)
             value += hyper.weight_consistency * metrics["consistency"]
         return value, (stats, metrics)
 
     return loss
+
+
+def _consistency(
+    model: _Model, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, target: Array
+) -> Array:
+    """Return the cross-entropy between the predictions for a first view, `target`, and for a second one.
+
+    With an adversarial norm the second view is first moved along the gradient of that very cross-entropy
+    (virtual adversarial training, Miyato et al. 2016, with two views instead of a random start).
+    """
+    view, key_encode = _view(model, batch.images, hyper, key)
+
+    def cross_entropy(params: Params, seen: Array) -> Array:
+        output, _ = model.networks.encode(params, stats, seen, key_encode)
+        return losses.consistency_loss(target, output.logits, hyper.sharpness)
+
+    seen = view.seen
+    if model.config.weights.adversarial_norm:
+        direction = jax.grad(cross_entropy, argnums=1)(jax.lax.stop_gradient(params), seen)
+        norm = jnp.sqrt(jnp.sum(direction**2, axis=(1, 2), keepdims=True))
+        seen = seen + jax.lax.stop_gradient(hyper.adversarial_norm * direction / (norm + TINY))
+    return cross_entropy(params, seen)
 
 
 def _build_classification(model: _Model) -> LossFn:

@@ -1,0 +1,56 @@
+"""Runs of tiny networks on the digits, and what two runs have to have in common."""
+
+import json
+import shutil
+from pathlib import Path
+
+from aae_jax.experiments import semi_supervised
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS, EPOCHS = 100, 3
+SMALL = (
+    *("--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS), "--epochs", str(EPOCHS)),
+    *("--checkpoint-seconds", "0"),
+)
+
+
+def status(*argv):
+    """Return the command's exit status, that of a parser which exits by itself included."""
+    try:
+        return semi_supervised.main([str(argument) for argument in argv])
+    except SystemExit as stopped:
+        return stopped.code
+
+
+def train(out_dir, *extra):
+    return status(*SMALL, "--out-dir", out_dir, *extra)
+
+
+def rows(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def evidence(folder):
+    """Return all that must not depend on interruptions."""
+    results = ("updates", "test_error", "validation_error", "best_by_validation", "baseline", "failed_seeds")
+    return {
+        "model": (folder / "model" / "model.safetensors").read_bytes(),
+        "config": (folder / "model" / "config.json").read_bytes(),
+        "rows": rows(folder),
+        "summary": {name: summary(folder)[name] for name in results},
+    }
+
+
+def contents(folder):
+    """Return every file's bytes by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def copied(folder, target):
+    shutil.copytree(folder, target)
+    return target

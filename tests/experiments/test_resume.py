@@ -1,0 +1,160 @@
+"""Stopping and going on: the same bits as a run that nothing disturbed."""
+
+import signal
+
+import pytest
+
+from aae_jax.experiments import semi_supervised
+from tests.experiments.conftest import interrupt_after
+from tests.experiments.running import contents, copied, evidence, rows, status, train
+
+
+@pytest.fixture
+def half(stopped, tmp_path):
+    return copied(stopped, tmp_path / "half")
+
+
+def newest_of(folder):
+    return max((folder / "checkpoints" / "last").iterdir(), key=lambda path: int(path.name))
+
+
+def biggest_file(folder):
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def truncate(checkpoint):
+    path = biggest_file(checkpoint)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(checkpoint):
+    path = biggest_file(checkpoint / "tree" / "ocdbt.process_0" / "d")
+    raw = bytearray(path.read_bytes())
+    middle = len(raw) // 2
+    raw[middle : middle + 8] = bytes(byte ^ 0x55 for byte in raw[middle : middle + 8])
+    path.write_bytes(raw)
+
+
+def garble(checkpoint):
+    path = biggest_file(checkpoint / "tree" / "ocdbt.process_0" / "d")
+    path.write_bytes(b"garbage" * 100)
+
+
+def lose_notes(checkpoint):
+    (checkpoint / "notes.json").unlink()
+
+
+def test_a_stopped_run_is_saved_but_not_finished(stopped):
+    assert {path.name for path in (stopped / "checkpoints" / "last").iterdir()} == {"0", "1"}
+    assert len(rows(stopped)) == 2
+    assert not (stopped / "summary.json").exists()
+    assert not (stopped / "model").exists()
+
+
+def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys):
+    assert status("--resume", half) == 0
+    assert evidence(half) == evidence(finished)
+    assert "going on after epoch 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_the_epoch_and_says_how_to_go_on(
+    signum, finished, tmp_path, monkeypatch, capsys, without_figures
+):
+    before = signal.getsignal(signum)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 0, signum)
+        assert train(tmp_path / "run") == 128 + signum
+    assert signal.getsignal(signum) is before
+    said = capsys.readouterr()
+    assert f"--resume {tmp_path / 'run'}" in said.out
+    assert "stopping after this epoch" in said.err
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == [0]
+    if signum == signal.SIGINT:
+        assert status("--resume", tmp_path / "run") == 0
+        assert evidence(tmp_path / "run") == evidence(finished)
+
+
+def test_a_signal_in_the_last_epoch_lets_the_run_finish(half, finished, monkeypatch, without_figures):
+    interrupt_after(monkeypatch, 2, signal.SIGTERM)
+    assert status("--resume", half) == 0
+    assert evidence(half) == evidence(finished)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, garble, lose_notes])
+def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, without_figures, capsys):
+    damage(newest_of(half))
+    assert status("--resume", half) == 0
+    said = capsys.readouterr().out
+    assert "Checkpoint 1 cannot be read" in said
+    assert "going on after epoch 1" in said
+    assert evidence(half) == evidence(finished)
+
+
+def test_without_a_whole_checkpoint_nothing_is_resumed_or_removed(half, capsys):
+    for checkpoint in (half / "checkpoints" / "last").iterdir():
+        lose_notes(checkpoint)
+    before = contents(half)
+    assert status("--resume", half) == 2
+    assert "nothing to resume" in capsys.readouterr().err
+    assert contents(half) == before
+
+
+def test_rows_after_the_checkpoint_and_half_a_row_are_dropped(half, finished, without_figures):
+    with (half / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "update": 72, "seconds": 1.0}\n{"epoch": 3, "upd')
+    assert status("--resume", half) == 0
+    assert rows(half) == rows(finished)
+
+
+def test_an_unfinished_checkpoint_is_no_checkpoint(half, finished, without_figures):
+    newest = newest_of(half)
+    newest.rename(newest.with_name("1.unfinished"))
+    assert status("--resume", half) == 0
+    assert evidence(half) == evidence(finished)
+    assert not list(half.rglob("*.unfinished"))
+
+
+def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
+    folder = copied(finished, tmp_path / "run")
+    before = contents(folder)
+    monkeypatch.setattr(semi_supervised, "Trainer", None)
+    assert status("--resume", folder) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert contents(folder) == before
+
+
+def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_path, without_figures):
+    folder = copied(finished, tmp_path / "run")
+    (folder / "summary.json").unlink()
+    (folder / "model" / "config.json").unlink()
+    assert status("--resume", folder) == 0
+    assert evidence(folder) == evidence(finished)
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        (["--epochs", "99"], "epochs"),
+        (["--network.hidden", "8"], "network.hidden"),
+        (["--preset", "plain"], "preset"),
+        (["--out-dir", "elsewhere"], "--out-dir"),
+    ],
+)
+def test_a_run_goes_on_with_its_own_configuration(half, extra, named, capsys):
+    before = contents(half)
+    assert status("--resume", half, *extra) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert named in error
+    assert contents(half) == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "model"])
+def test_a_folder_without_a_run_cannot_be_resumed(kind, finished, tmp_path, capsys):
+    folder = {"missing": tmp_path / "no", "empty": tmp_path / "empty", "model": finished / "model"}[kind]
+    (tmp_path / "empty").mkdir()
+    assert status("--resume", folder) == 2
+    assert capsys.readouterr().err.startswith(f"error: {folder} is not the folder of a run")
+    assert not (tmp_path / "no").exists()

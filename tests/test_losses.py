@@ -1,0 +1,103 @@
+"""Every loss against the same number computed by hand in NumPy, jitted and not."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import losses
+
+LOGITS = np.array([[0.5, -1.5, 2.0], [0.0, 3.0, -0.25]])
+OTHER = np.array([[1.0, 0.0, -2.0], [0.5, 0.25, 4.0]])
+REAL, FAKE = np.array([0.5, -1.0, 2.0]), np.array([-0.25, 1.5])
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+class LossesTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_half_squared_error(self):
+        output, target = jnp.array([[1.0, 2.0], [3.0, 5.0]]), jnp.array([[0.0, 2.0], [1.0, 1.0]])
+        np.testing.assert_allclose(self.variant(losses.half_squared_error)(output, target), 5.25)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_half_squared_error_sums_over_pixels_of_images(self):
+        error = self.variant(losses.half_squared_error)(jnp.ones((5, 4, 3)), jnp.zeros((5, 4, 3)))
+        np.testing.assert_allclose(error, 6.0)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_bernoulli_cross_entropy(self):
+        target = np.array([[0.0, 1.0, 0.25], [0.5, 0.9, 0.0]])
+        p = sigmoid(LOGITS)
+        expected = -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(axis=1).mean()
+        actual = self.variant(losses.bernoulli_cross_entropy)(jnp.array(LOGITS), jnp.array(target))
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_discriminator_loss_with_unequal_numbers_of_real_and_fake(self):
+        expected = -np.log(sigmoid(REAL)).mean() - np.log(1 - sigmoid(FAKE)).mean()
+        actual = self.variant(losses.discriminator_loss)(jnp.array(REAL), jnp.array(FAKE))
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_generator_loss_is_the_non_saturating_one(self):
+        expected = -np.log(sigmoid(FAKE)).mean()
+        np.testing.assert_allclose(self.variant(losses.generator_loss)(jnp.array(FAKE)), expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_classification_loss(self):
+        expected = -np.log(softmax(LOGITS)[[0, 1], [2, 0]]).mean()
+        actual = self.variant(losses.classification_loss)(jnp.array(LOGITS), jnp.array([2, 0]))
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_consistency_loss(self):
+        for sharpness in (1.0, 2.5):
+            target = softmax(sharpness * OTHER)
+            expected = -(target * np.log(softmax(LOGITS))).sum(axis=1).mean()
+            actual = self.variant(losses.consistency_loss)(jnp.array(OTHER), jnp.array(LOGITS), sharpness)
+            np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_equilibrium_is_where_all_logits_are_zero(self):
+        zeros = jnp.zeros(4)
+        np.testing.assert_allclose(
+            self.variant(losses.discriminator_loss)(zeros, zeros), losses.DISCRIMINATOR_EQUILIBRIUM, rtol=1e-6
+        )
+        np.testing.assert_allclose(
+            self.variant(losses.generator_loss)(zeros), losses.GENERATOR_EQUILIBRIUM, rtol=1e-6
+        )
+
+
+WIDE = jnp.array([[1e4, -1e4, 0.0], [-1e4, 1e4, -1e4]])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: losses.bernoulli_cross_entropy(x, jnp.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]])),
+        lambda x: losses.discriminator_loss(x[0], x[1]),
+        lambda x: losses.generator_loss(x[0]),
+        lambda x: losses.classification_loss(x, jnp.array([1, 0])),
+        lambda x: losses.consistency_loss(-WIDE, x, 3.0),
+    ],
+    ids=["bernoulli", "discriminator", "generator", "classification", "consistency"],
+)
+def test_logits_of_ten_thousand_give_finite_losses_and_gradients(loss):
+    value, gradient = jax.value_and_grad(loss)(WIDE)
+    assert 1e3 < value < 1e5
+    chex.assert_tree_all_finite(gradient)
+    assert jnp.any(gradient != 0), "a wrong and certain answer is to be corrected"
+
+
+def test_consistency_has_a_gradient_in_the_prediction_only():
+    gradients = jax.grad(losses.consistency_loss, argnums=(0, 1))(jnp.array(OTHER), jnp.array(LOGITS), 2.0)
+    np.testing.assert_array_equal(gradients[0], 0.0)
+    np.testing.assert_allclose(gradients[1], (softmax(LOGITS) - softmax(2.0 * OTHER)) / 2, atol=1e-6)

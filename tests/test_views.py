@@ -1,0 +1,101 @@
+"""What the encoder and the decoder get of an image: scale, shift, noise."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax.views import draw_view, random_shift, scale_pixels, unscale_pixels
+
+RANGES = {"sigmoid": (0.0, 1.0), "linear": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+SIZE = 5
+DISTINCT = np.arange(1, SIZE**2 + 1, dtype=np.float32).reshape(SIZE, SIZE)
+
+
+def moved(image, rows, columns, background):
+    """Move an image by hand: pixel (i, j) goes to (i + rows, j + columns)."""
+    result = np.full_like(image, background)
+    for i, j in itertools.product(range(image.shape[0]), range(image.shape[1])):
+        if 0 <= i + rows < image.shape[0] and 0 <= j + columns < image.shape[1]:
+            result[i + rows, j + columns] = image[i, j]
+    return result
+
+
+def offsets_of(images, original, max_shift, background):
+    """Return each image's offset; fails where one is not the original moved by whole pixels in range."""
+    reach = range(-max_shift, max_shift + 1)
+    known = {moved(original, *o, background).tobytes(): o for o in itertools.product(reach, reach)}
+    assert len(known) == (2 * max_shift + 1) ** 2
+    return [known[np.asarray(image).tobytes()] for image in images]
+
+
+@pytest.mark.parametrize("output", RANGES)
+def test_bytes_are_scaled_to_the_output_and_back(output):
+    images = jnp.arange(256, dtype=jnp.uint8).reshape(1, 16, 16)
+    scaled = scale_pixels(images, output)
+    assert scaled.dtype == jnp.float32
+    low, high = RANGES[output]
+    assert (scaled.min(), scaled.max()) == (low, high)
+    np.testing.assert_allclose(np.diff(scaled.ravel()), (high - low) / 255, rtol=1e-4)
+    np.testing.assert_allclose(unscale_pixels(scaled, output), images / 255.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", RANGES)
+def test_unscaling_clips_what_overshoots(output):
+    low, high = RANGES[output]
+    overshot = jnp.full((1, 1, 2), jnp.array([low - 0.5, high + 0.5]))
+    np.testing.assert_array_equal(unscale_pixels(overshot, output).ravel(), [0.0, 1.0])
+
+
+def test_no_shift_is_the_identity():
+    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    np.testing.assert_array_equal(random_shift(jax.random.key(1), images, 0), images)
+
+
+@pytest.mark.parametrize("background", [0.0, -1.0])
+@pytest.mark.parametrize("max_shift", [1, 2])
+def test_each_image_moves_by_its_own_whole_number_of_pixels(max_shift, background):
+    images = jnp.broadcast_to(DISTINCT, (1000, SIZE, SIZE))
+    shifted = random_shift(jax.random.key(0), images, max_shift, background)
+    offsets = offsets_of(shifted, DISTINCT, max_shift, background)
+    count = (2 * max_shift + 1) ** 2
+    assert len(set(offsets)) == count, "every offset occurs"
+    frequencies = np.unique(offsets, axis=0, return_counts=True)[1] / len(offsets)
+    np.testing.assert_allclose(frequencies, 1 / count, atol=5 / (count * len(offsets)) ** 0.5)
+
+
+def test_images_that_are_not_square_keep_their_shape():
+    image = np.arange(1, 22, dtype=np.float32).reshape(3, 7)
+    shifted = random_shift(jax.random.key(0), jnp.broadcast_to(image, (50, 3, 7)), 1)
+    assert len(set(offsets_of(shifted, image, 1, 0.0))) == 9
+
+
+@pytest.mark.parametrize("output", RANGES)
+def test_the_noise_is_on_what_is_seen_and_never_on_the_target(output):
+    images = jnp.broadcast_to(DISTINCT, (400, SIZE, SIZE))
+    view = draw_view(jax.random.key(0), images, noise_std=0.3, max_shift=1, output=output)
+    background = -1.0 if output == "tanh" else 0.0
+    assert len(set(offsets_of(view.target, DISTINCT, 1, background))) == 9
+    noise = np.asarray(view.seen - view.target)
+    np.testing.assert_allclose(noise.std(), 0.3, rtol=0.05)
+    np.testing.assert_allclose(noise.mean(), 0.0, atol=0.02)
+    np.testing.assert_allclose(noise.std(axis=0), 0.3, rtol=0.2)  # alike at every pixel
+    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.8  # and its own for each image
+
+
+def test_without_noise_the_encoder_sees_the_target():
+    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    view = draw_view(jax.random.key(0), images, noise_std=0.0, max_shift=2, output="linear")
+    np.testing.assert_array_equal(view.seen, view.target)
+
+
+def test_the_key_alone_decides():
+    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    first, again, other = (
+        draw_view(jax.random.key(seed), images, noise_std=0.3, max_shift=2, output="linear")
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.seen, again.seen)
+    assert not np.array_equal(first.seen, other.seen)
