@@ -38,7 +38,7 @@ from aae_jax.phases import Phase  # noqa: E402
 @pytest.fixture(scope="module")
 def quick_compile():
     """Compile three times as fast; what is compiled runs slower, which small arrays do not notice."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", before)

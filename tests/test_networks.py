@@ -1,5 +1,6 @@
 """The networks as functions: shapes, what training draws and evaluation does not, batch norm, precision."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -23,13 +24,24 @@ KEY, OTHER_KEY = jax.random.key(1), jax.random.key(2)
 
 
 @functools.cache
-def build(**options):
-    """Return networks with their weights and statistics."""
+def initial(posterior, batch_norm, weight_init):
     config = NetworkConfig(
-        hidden=(16, 16), discriminator_hidden=(16, 16), latent_dim=LATENT, noise_dim=NOISE, **options
+        hidden=(16, 16),
+        discriminator_hidden=(16, 16),
+        latent_dim=LATENT,
+        noise_dim=NOISE,
+        posterior=posterior,
+        batch_norm=batch_norm,
+        weight_init=weight_init,
     )
-    networks = build_mlp_networks(config, (SIZE, SIZE), CLASSES)
-    return networks, *jax.jit(networks.init)(jax.random.key(0))
+    return config, *build_mlp_networks(config, (SIZE, SIZE), CLASSES).init(jax.random.key(0))
+
+
+def build(posterior="deterministic", batch_norm=False, weight_init="he", **options):
+    """Return networks with weights and statistics, which are drawn once for all options without a part in them."""
+    config, params, stats = initial(posterior, batch_norm, weight_init)
+    networks = build_mlp_networks(dataclasses.replace(config, **options), (SIZE, SIZE), CLASSES)
+    return networks, params, stats
 
 
 def style_and_label(seed=3):
@@ -45,6 +57,7 @@ def test_every_network_gives_finite_float32_of_its_shape(posterior, output, batc
     networks, params, stats = build(
         posterior=posterior, output=output, batch_norm=batch_norm, precision=precision
     )
+    chex.assert_trees_all_equal_shapes_and_dtypes((params, stats), jax.eval_shape(networks.init, KEY))
     assert set(params) == {"encoder", "decoder", "discriminator_z", "discriminator_y"}
     assert set(stats) == ({"encoder"} if batch_norm else set())
     chex.assert_trees_all_equal_dtypes(*jax.tree.leaves((params, stats)), jnp.zeros((), jnp.float32))
@@ -186,7 +199,7 @@ def test_networks_are_initialised_each_with_its_own_key():
     networks, params, _ = build()
     first, last = (params[name]["trunk"]["Dense_1"]["kernel"] for name in ("discriminator_z", "discriminator_y"))
     assert not np.allclose(first, last)
-    other, _ = jax.jit(networks.init)(jax.random.key(1))
+    other, _ = networks.init(jax.random.key(1))
     assert not np.allclose(other["encoder"]["label"]["Dense_0"]["kernel"], params["encoder"]["label"]["Dense_0"]["kernel"])
 
 
