@@ -97,6 +97,8 @@ class WeightsConfig:
     generator_y: float = 1.0
     consistency: float = 0.0
     """Cross-entropy between the predictions for two views of an image, in the generator phase. 0: off."""
+    consistency_warmup: float = 0.0
+    """Share of the run over which the consistency weight rises from 0 to its value."""
     sharpness: float = 1.0
     """Factor on the logits of the consistency term's target."""
     adversarial_norm: float | None = 0.0
@@ -236,6 +238,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
+        ("weights.consistency_warmup", config.weights.consistency_warmup, 0, 1),
         ("weights.adversarial_norm", config.weights.adversarial_norm, 0, 10**4),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
         *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),

@@ -17,9 +17,7 @@ __all__ = ["differences", "from_mapping", "read_yaml", "to_yaml"]
 Config = TypeVar("Config")
 
 
-def from_mapping(
-    kind: type[Config], values: Mapping[str, Any], *, base: Config | None = None, where: str = ""
-) -> Config:
+def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None, where: str = "") -> Config:
     """Return a `kind` dataclass with `values` in it, and the fields of `base` (or the defaults) elsewhere.
 
     Raises:
@@ -98,7 +96,7 @@ def _describe(kind: Any) -> str:
     return names.get(kind, str(kind))
 
 
-def read_yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path) -> Mapping[Any, Any]:
     """Return the mapping in a YAML file; an empty file is an empty mapping.
 
     Raises:

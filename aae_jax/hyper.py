@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from jaxtyping import Float
+import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from aae_jax.types import Array
 
@@ -28,6 +29,7 @@ class Hyper(NamedTuple):
         adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
             changes its prediction most, in scaled pixels.
         average_decay: Decay per update of the averaged weights.
+        consistency_warmup: Updates over which the consistency weight rises from 0 to its value; 0: none.
     """
 
     learning_rates: Mapping[str, Scalar]
@@ -41,3 +43,10 @@ class Hyper(NamedTuple):
     sharpness: Scalar = 1.0
     adversarial_norm: Scalar = 0.0
     average_decay: Scalar = 0.0
+    consistency_warmup: Scalar = 0.0
+
+    def at(self, step: Int[Array, ""]) -> "Hyper":
+        """Return the numbers in force at an update: the consistency weight rises linearly over its warm-up."""
+        share = jnp.minimum(1.0, step / jnp.maximum(self.consistency_warmup, 1.0))
+        warm = jnp.where(jnp.asarray(self.consistency_warmup) > 0, share, 1.0)
+        return self._replace(weight_consistency=warm * self.weight_consistency)

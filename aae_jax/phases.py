@@ -89,10 +89,11 @@ def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedu
 
     def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:
         factor = schedule(state.step, jnp.asarray(hyper.num_steps))
+        current = hyper.at(state.step)
         metrics: Metrics = {}
         for name, phase in phases.items():
             rate = hyper.learning_rates[name] * factor
-            state, more = _run_or_skip(name, phase, state, batch, hyper, key, rate)
+            state, more = _run_or_skip(name, phase, state, batch, current, key, rate)
             metrics |= more
         state = state._replace(step=state.step + 1)
         return average(state, jnp.asarray(hyper.average_decay)), metrics

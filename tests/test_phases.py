@@ -42,7 +42,7 @@ def build_batch(size, count=6):
 
 @pytest.fixture(scope="module")
 def state():
-    return jax.jit(lambda key: init_state(NETWORKS, PHASES, key, averaging=True))(jax.random.key(0))
+    return init_state(NETWORKS, PHASES, jax.random.key(0), averaging=True)
 
 
 def test_the_table_names_five_phases_in_the_order_of_the_paper():
@@ -57,12 +57,7 @@ def test_exactly_one_phase_keeps_its_batch_statistics():
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_phase_changes_its_own_networks_and_nothing_else(name, state):
     hyper = semi_supervised.build_hyper(CONFIG, 10)
-
-    @jax.jit
-    def step(state, batch, key):
-        return phase_step(name, PHASES[name], state, batch, hyper, key, RATE)
-
-    after, metrics = step(state, build_batch(8), KEY)
+    after, metrics = phase_step(name, PHASES[name], state, build_batch(8), hyper, KEY, RATE)
     assert changed(state.params, after.params) == TRAINED[name]
     assert changed(state.opt_states, after.opt_states) == {name}
     kept = {"encoder"} if name == "reconstruction" else set()
@@ -77,12 +72,7 @@ def test_a_phase_changes_its_own_networks_and_nothing_else(name, state):
 def test_every_weight_of_a_trained_network_has_a_part_in_the_loss(state):
     # A layer that is cut off from every loss stays where it is.
     hyper = semi_supervised.build_hyper(CONFIG, 10)
-
-    @jax.jit
-    def step(state, batch, key):
-        return build_train_step(PHASES, hyper)(state, batch, key)[0]
-
-    before, after = state.params, step(state, build_batch(8), KEY).params
+    before, after = state.params, build_train_step(PHASES, hyper)(state, build_batch(8), KEY)[0].params
     still = jax.tree.map(lambda x, y: bool(jnp.all(x == y)), before, after)
     assert not [
         jax.tree_util.keystr(p) for p, same in jax.tree_util.tree_leaves_with_path(still) if same

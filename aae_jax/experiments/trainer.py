@@ -1,7 +1,7 @@
 """The loop of a run: epochs, validation, the best weights, failed seeds, checkpoints, interruption."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -54,12 +54,13 @@ class Outcome(NamedTuple):
     updates: int
 
 
-def first_failure(metrics: Metrics, seed_index: int) -> tuple[int, str] | None:
+def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> tuple[int, str] | None:
     """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
 
-    `metrics` are stacked `[seeds, updates]`, with the phases' losses in the order in which they run.
+    `metrics` are stacked `[seeds, updates]`; `phases` come in the order in which they run, which a compiled
+    program's dictionary of metrics does not keep.
     """
-    names = [name for name in metrics if name.endswith("/loss")]
+    names = [f"{phase}/loss" for phase in phases]
     finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
     if finite.all():
         return None
@@ -170,7 +171,7 @@ class Trainer:
 
     def _note_failures(self, epoch: int, metrics: Metrics) -> None:
         for index, seed in enumerate(self.problem.seeds):
-            failure = None if seed in self.failed else first_failure(metrics, index)
+            failure = None if seed in self.failed else first_failure(metrics, index, self.task.phases)
             if failure is not None:
                 step = epoch * self.problem.steps_per_epoch + failure[0]
                 self.failed[seed] = {"update": step, "phase": failure[1]}
@@ -184,17 +185,19 @@ class Trainer:
         params, stats = self._kept(state)
         error = self.validate(params, stats)
         self.best = self.update_best(self.best, params, stats, error, jnp.asarray(epoch))
+        alive = np.asarray([seed not in self.failed for seed in self.problem.seeds])
+        shown = np.where(alive, np.asarray(error), np.nan)
         means = {name: np.mean(np.asarray(value), axis=1) for name, value in metrics.items()}
         update = (epoch + 1) * self.problem.steps_per_epoch
         row = {
             "epoch": epoch,
             "update": update,
-            "validation_error": error,
+            "validation_error": shown,
             **means,
             "seconds": round(self.seconds, 3),
         }
         self.folder.append_metrics(row)
-        self.console.progress(epoch, update, np.asarray(error), means, self.seconds)
+        self.console.progress(epoch, update, shown, means, self.seconds)
 
     def _save(self, epoch: int, state: AAEState) -> None:
         notes = {"epoch": epoch, "seconds": self.seconds, "failed": self.failed}

@@ -51,37 +51,32 @@ def test_a_stopped_run_is_saved_but_not_finished(stopped):
     assert not (stopped / "model").exists()
 
 
-def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys):
+def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys, monkeypatch):
+    interrupt_after(monkeypatch, 2, signal.SIGTERM)  # in the last epoch, where it changes nothing
     assert status("--resume", half) == 0
     assert evidence(half) == evidence(finished)
     assert "going on after epoch 2" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_after_the_epoch_and_says_how_to_go_on(
-    signum, finished, tmp_path, monkeypatch, capsys, without_figures
-):
-    before = signal.getsignal(signum)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 0, signum)
-        assert train(tmp_path / "run") == 128 + signum
-    assert signal.getsignal(signum) is before
+def test_ctrl_c_stops_after_the_epoch_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    interrupt_after(monkeypatch, 0, signal.SIGINT)
+    assert train(tmp_path / "run") == 128 + signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is before
     said = capsys.readouterr()
     assert f"--resume {tmp_path / 'run'}" in said.out
     assert "stopping after this epoch" in said.err
     assert [row["epoch"] for row in rows(tmp_path / "run")] == [0]
-    if signum == signal.SIGINT:
-        assert status("--resume", tmp_path / "run") == 0
-        assert evidence(tmp_path / "run") == evidence(finished)
+    assert {path.name for path in (tmp_path / "run" / "checkpoints" / "last").iterdir()} == {"0"}
 
 
-def test_a_signal_in_the_last_epoch_lets_the_run_finish(half, finished, monkeypatch, without_figures):
-    interrupt_after(monkeypatch, 2, signal.SIGTERM)
-    assert status("--resume", half) == 0
-    assert evidence(half) == evidence(finished)
+SLOW = pytest.mark.slow  # tests/test_checkpoint.py has these damages too
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, garble, lose_notes])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, *(pytest.param(damage, marks=SLOW) for damage in (truncate, garble, lose_notes))],
+)
 def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, without_figures, capsys):
     damage(newest_of(half))
     assert status("--resume", half) == 0
@@ -100,16 +95,12 @@ def test_without_a_whole_checkpoint_nothing_is_resumed_or_removed(half, capsys):
     assert contents(half) == before
 
 
-def test_rows_after_the_checkpoint_and_half_a_row_are_dropped(half, finished, without_figures):
-    with (half / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 2, "update": 72, "seconds": 1.0}\n{"epoch": 3, "upd')
-    assert status("--resume", half) == 0
-    assert rows(half) == rows(finished)
-
-
-def test_an_unfinished_checkpoint_is_no_checkpoint(half, finished, without_figures):
+@pytest.mark.slow
+def test_what_a_kill_leaves_half_written_is_dropped(half, finished, without_figures):
     newest = newest_of(half)
     newest.rename(newest.with_name("1.unfinished"))
+    with (half / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "update": 72, "seconds": 1.0}\n{"epoch": 3, "upd')
     assert status("--resume", half) == 0
     assert evidence(half) == evidence(finished)
     assert not list(half.rglob("*.unfinished"))
@@ -124,6 +115,7 @@ def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_path, without_figures):
     folder = copied(finished, tmp_path / "run")
     (folder / "summary.json").unlink()

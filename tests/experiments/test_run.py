@@ -145,9 +145,3 @@ def test_its_configuration_reruns_it_bit_for_bit(finished, tmp_path, without_fig
     assert contents(again / "model") == contents(finished / "model")
     assert (again / "config.yaml").read_bytes() == (finished / "config.yaml").read_bytes()
     assert rows(again) == rows(finished)
-
-
-def test_another_seed_is_another_run(finished, tmp_path, without_figures):
-    assert status("--config-path", finished / "config.yaml", "--seed", "1", "--out-dir", tmp_path / "r") == 0
-    assert rows(tmp_path / "r") != rows(finished)
-    assert summary(tmp_path / "r")["seeds"] == [1]

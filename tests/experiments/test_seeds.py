@@ -1,0 +1,137 @@
+"""Several seeds in one program: each fails on its own, and the run stops when none is left."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import bundle, data
+from aae_jax.experiments import problem, semi_supervised, summary, trainer
+from aae_jax.experiments.console import Console
+from aae_jax.experiments.run_folder import RunFolder
+from tests.experiments.running import SMALL, copied, rows, status, train
+from tests.experiments.running import summary as read_summary
+
+SEEDS, POISONED = (5, 6, 7), 1
+
+
+def spoil(state):
+    """Return the state with one seed's discriminator of z not a number."""
+    spoiled = jax.tree.map(lambda leaf: leaf.at[POISONED].set(jnp.nan), state.params["discriminator_z"])
+    return state._replace(params={**state.params, "discriminator_z": spoiled})
+
+
+@pytest.fixture(scope="module")
+def one_failed(tmp_path_factory, quick_compiles):
+    """The folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
+    folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", problem.main_task, {}
+
+    def task(posed):
+        good = original(posed)
+        kept["unharmed"] = trainer.fit(
+            good.build_state(),
+            posed.data,
+            train_epoch=good.train_epoch,
+            hyper=good.hyper,
+            key=good.keys,
+            epochs=good.epochs,
+        )[0]
+        return good._replace(build_state=lambda: spoil(good.build_state()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semi_supervised, "main_task", task)
+        assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
+    return folder, kept["unharmed"]
+
+
+def test_the_failed_seed_is_marked_with_phase_and_update(one_failed):
+    found = read_summary(one_failed[0])
+    assert found["seeds"] == list(SEEDS)
+    assert found["label_seeds"] == list(SEEDS)
+    assert found["failed_seeds"] == {"6": {"update": 0, "phase": "discriminator_z"}}
+
+
+def test_the_others_are_summed_up_without_it(one_failed):
+    folder, dataset = one_failed[0], data.load_dataset("digits")
+    error = read_summary(folder)["test_error"]
+    assert error["per_seed"][POISONED] is None
+    survivors = [error["per_seed"][0], error["per_seed"][2]]
+    for kept, name in zip(survivors, ("model", "model-s7"), strict=True):
+        predicted = np.asarray(bundle.load(folder / name).predict(dataset.test_images))
+        assert kept == np.mean(predicted != dataset.test_labels)
+    assert error["mean"] == pytest.approx(np.mean(survivors))
+    assert error["std"] == pytest.approx(np.std(survivors, ddof=1))
+    assert not (folder / "model-s6").exists()
+
+
+def test_the_others_are_not_touched_by_it(one_failed):
+    folder, unharmed = one_failed
+    for index, name in ((0, "model"), (2, "model-s7")):
+        model = bundle.load(folder / name)
+        for network in ("encoder", "decoder"):
+            expected = jax.tree.map(lambda leaf, i=index: leaf[i], unharmed.averaged_params[network])
+            jax.tree.map(np.testing.assert_array_equal, dict(model.params)[network], expected)
+
+
+def test_its_losses_are_null_and_the_figures_are_drawn(one_failed):
+    last = rows(one_failed[0])[-1]
+    for name in ("discriminator_z/loss", "validation_error"):
+        assert [value is None for value in last[name]] == [False, True, False]
+    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 5
+
+
+def test_when_all_fail_at_once_the_run_stops_and_says_what_to_try(tmp_path, capsys):
+    assert train(tmp_path / "run", "--optimizers.reconstruction.learning-rate", "1e30") == 1
+    said = capsys.readouterr().out
+    assert "Seed 0 failed: the loss of phase" in said
+    assert "Try a lower --optimizers" in said
+    assert "last good state" not in said  # there is none
+    assert not (tmp_path / "run" / "summary.json").exists()
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path, monkeypatch, capsys):
+    folder, original = copied(stopped, tmp_path / "run"), problem.main_task
+
+    def task(posed):
+        good = original(posed)
+        rates = {name: jnp.full_like(rate, 1e30) for name, rate in good.hyper.learning_rates.items()}
+        return good._replace(hyper=good.hyper._replace(learning_rates=rates))
+
+    monkeypatch.setattr(semi_supervised, "main_task", task)
+    assert status("--resume", folder) == 1
+    assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
+    posed = problem.build_problem(semi_supervised.parse(SMALL, prog="", description="").config, print)
+    run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
+    state, _, epoch = run._restore()
+    assert epoch == 2
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [((), None), ((("b/loss", 2),), (2, "b")), ((("b/loss", 1), ("a/loss", 1)), (1, "b")), ((("b/loss", 2), ("a/loss", 1)), (1, "a")), ((("a/norm", 0),), None)],
+)
+def test_first_failure_is_the_first_phase_of_the_first_update(bad, expected):
+    metrics = {name: np.zeros((2, 4)) for name in ("b/loss", "a/loss", "a/norm")}
+    for name, update in bad:
+        metrics[name][1, update:] = np.nan
+    metrics = {name: jnp.asarray(values) for name, values in metrics.items()}
+    assert trainer.first_failure(metrics, 1, ["b", "a"]) == expected
+    assert trainer.first_failure(metrics, 0, ["b", "a"]) is None
+
+
+@pytest.mark.parametrize(
+    ("errors", "alive", "mean", "std"),
+    [
+        ([0.1], [True], 0.1, None),
+        ([0.1, 0.3], [True, True], 0.2, np.sqrt(0.02)),
+        ([0.1, 0.9, 0.3], [True, False, True], 0.2, np.sqrt(0.02)),
+        ([0.1, 0.9], [False, False], None, None),
+    ],
+)
+def test_mean_and_spread_over_seeds(errors, alive, mean, std):
+    found = summary.error_over_seeds(errors, alive)
+    assert found["per_seed"] == [e if a else None for e, a in zip(errors, alive, strict=True)]
+    assert found["mean"] == (None if mean is None else pytest.approx(mean))
+    assert found["std"] == (None if std is None else pytest.approx(std))

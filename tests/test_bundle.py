@@ -1,0 +1,231 @@
+"""The saved model: there and back bit for bit, and nothing that does not fit is loaded."""
+
+import json
+import math
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import aae_jax
+from aae_jax import InputError, Model, NetworkConfig
+
+SHAPE, CLASSES, LATENT, COUNT = (6, 5), 4, 3, 7
+SIZES = {"hidden": (9,), "discriminator_hidden": (4,), "latent_dim": LATENT}
+
+
+def build(**changes):
+    network = NetworkConfig(**{**SIZES, "batch_norm": True, **changes})
+    params, stats = aae_jax.build_mlp_networks(network, SHAPE, CLASSES).init(jax.random.key(3))
+    stats = jax.tree.map(lambda leaf: leaf + 0.25, stats)
+    return Model(
+        network=network,
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        prior_std=2.5,
+        params={name: params[name] for name in ("encoder", "decoder")},
+        stats=stats,
+        data={"name": "made up", "sha256": "0"},
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build()
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    aae_jax.save_model(model, tmp_path / "run" / "model")
+    return tmp_path / "run" / "model"
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (COUNT, *SHAPE)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"batch_norm": False}, {"posterior": "gaussian"}, {"posterior": "universal"}, {"output": "tanh"}]
+)
+def test_there_and_back(changes, tmp_path, images):
+    model = build(**changes)
+    aae_jax.save_model(model, tmp_path)
+    loaded = aae_jax.load(tmp_path)
+    for name in ("network", "image_shape", "num_classes", "prior_std", "data"):
+        assert getattr(loaded, name) == getattr(model, name), name
+    assert jax.tree.structure(loaded.params) == jax.tree.structure(model.params)
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, model.params)
+    jax.tree.map(np.testing.assert_array_equal, loaded.stats, model.stats)
+    np.testing.assert_array_equal(loaded.predict_proba(images), model.predict_proba(images))
+    np.testing.assert_array_equal(loaded.reconstruct(images), model.reconstruct(images))
+
+
+def test_saving_the_loaded_model_gives_the_same_bytes(folder, tmp_path):
+    aae_jax.save_model(aae_jax.load(folder), tmp_path / "again")
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("where", [".", ".."])
+def test_a_run_is_loaded_like_its_model(where, as_text, folder, images, model):
+    path = folder / where
+    loaded = aae_jax.load(str(path) if as_text else path)
+    np.testing.assert_array_equal(loaded.predict(images), model.predict(images))
+
+
+def test_what_the_methods_return(model, images):
+    encoded = model.encode(images)
+    assert encoded.mean.shape == (COUNT, LATENT)
+    assert encoded.logits.shape == (COUNT, CLASSES)
+    chances = np.asarray(model.predict_proba(images))
+    assert chances.shape == (COUNT, CLASSES)
+    np.testing.assert_allclose(chances.sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(model.predict(images), chances.argmax(axis=1))
+    decoded = np.asarray(model.decode(jnp.zeros((5, LATENT)), jax.nn.one_hot(jnp.arange(5) % CLASSES, CLASSES)))
+    assert decoded.shape == (5, *SHAPE)
+    rebuilt = np.asarray(model.reconstruct(images))
+    assert rebuilt.shape == (COUNT, *SHAPE)
+    for pixels in (decoded, rebuilt):
+        assert pixels.min() >= 0.0
+        assert pixels.max() <= 1.0
+    np.testing.assert_allclose(rebuilt, model.decode(encoded.mean, jnp.asarray(chances)), rtol=1e-5)
+
+
+def test_one_image_does_not_depend_on_the_others(model, images):
+    alone = model.predict_proba(images[:1])
+    np.testing.assert_allclose(alone, model.predict_proba(images)[:1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        jnp.zeros((COUNT, 5, 6), jnp.uint8),
+        jnp.zeros(SHAPE, jnp.uint8),
+        jnp.zeros((COUNT, *SHAPE, 1), jnp.uint8),
+        jnp.zeros((COUNT, *SHAPE)),
+        jnp.zeros((COUNT, *SHAPE), jnp.int32),
+    ],
+    ids=lambda array: f"{array.dtype}{list(array.shape)}",
+)
+@pytest.mark.parametrize("method", ["encode", "predict", "predict_proba", "reconstruct"])
+def test_other_images_are_refused_in_a_sentence(method, bad, model):
+    with pytest.raises(InputError) as refused:
+        getattr(model, method)(bad)
+    said = str(refused.value)
+    assert said.startswith("The model takes uint8 images of shape [n, 6, 5], not ")
+    assert f"{bad.dtype} of shape {list(bad.shape)}" in said
+
+
+def test_a_model_does_not_change(model):
+    with pytest.raises(AttributeError):
+        model.params = {}
+
+
+def edit(folder, **changes):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    network = {**config["network"], **changes.pop("network", {})}
+    path.write_text(json.dumps({**config, "network": network, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": "other"}, "is not of aae_jax"),
+        ({"format_version": 2}, "format version 2, this library reads 1"),
+        ({"format_version": None}, "format version None"),
+        ({"network": {"hiden": [9]}}, "network.hiden"),
+        ({"network": {"hidden": 9}}, "network.hidden is 9"),
+        ({"network": {"hidden": [10]}}, "has shape|of shape"),
+        ({"network": {"hidden": [9, 9]}}, "is missing or unknown"),
+        ({"network": {"hidden": [-1]}}, "describes no network"),
+        ({"network": {"batch_norm": False}}, "is missing or unknown"),
+        ({"network": {"latent_dim": 4}}, "of shape"),
+        ({"image_shape": [5, 5]}, "of shape"),
+        ({"image_shape": [6]}, "wrong kind"),
+        ({"image_shape": 6}, "wrong kind"),
+        ({"image_shape": ["a", "b"]}, "wrong kind"),
+        ({"num_classes": 5}, "of shape"),
+        ({"num_classes": "many"}, "wrong kind"),
+        ({"num_classes": math.inf}, "wrong kind"),
+        ({"prior_std": None}, "wrong kind"),
+        ({"data": 3}, "wrong kind"),
+    ],
+    ids=str,
+)
+def test_a_changed_configuration_is_refused(changes, words, folder):
+    edit(folder, **changes)
+    with pytest.raises(InputError, match=words) as refused:
+        aae_jax.load(folder)
+    assert str(folder) in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"not json", b"\xff\xfe", b"[1]", b"3", b"{}"])
+def test_a_configuration_of_another_kind_is_refused(content, folder):
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"config\.json"):
+        aae_jax.load(folder)
+
+
+@pytest.mark.parametrize("key", ["network", "image_shape", "num_classes", "prior_std", "data"])
+def test_an_incomplete_configuration_is_refused(key, folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config[key]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"lacks {key}"):
+        aae_jax.load(folder)
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "foreign", "missing"])
+def test_damaged_weights_are_refused(harm, folder):
+    path = folder / "model.safetensors"
+    raw = path.read_bytes()
+    path.unlink()
+    if harm != "missing":
+        path.write_bytes({"cut": raw[:-8], "empty": b"", "foreign": b"PK\x03\x04" + raw}[harm])
+    with pytest.raises(InputError, match="cannot be read as safetensors"):
+        aae_jax.load(folder)
+
+
+@pytest.mark.parametrize("harm", ["missing", "added", "shape", "dtype"])
+def test_weights_that_do_not_fit_are_refused(harm, folder):
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    name = sorted(tensors)[0]
+    if harm == "missing":
+        del tensors[name]
+    elif harm == "added":
+        tensors[name + "2"] = tensors[name]
+    else:
+        tensors[name] = tensors[name][..., :1] if harm == "shape" else tensors[name].astype(np.float64)
+    save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, path)
+    with pytest.raises(InputError, match="does not fit its config.json") as refused:
+        aae_jax.load(folder)
+    assert name in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "file"])
+def test_a_folder_without_a_model(kind, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="holds no saved model"):
+        aae_jax.load(tmp_path / kind)
+
+
+def test_a_kill_between_the_two_files_leaves_no_model(model, folder, monkeypatch):
+    shutil.rmtree(folder)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dumps", stop)
+    with pytest.raises(KeyboardInterrupt):
+        aae_jax.save_model(model, folder)
+    with pytest.raises(InputError, match="holds no saved model"):
+        aae_jax.load(folder)

@@ -1,0 +1,114 @@
+"""Presets, what goes by the size of the images, and what is refused."""
+
+import dataclasses
+
+import pytest
+
+from aae_jax.config import PRESETS, SemiSupervisedConfig, preset, resolve, validate
+from aae_jax.config_text import from_mapping
+from aae_jax.errors import InputError
+
+SIZES = [(8, 8), (28, 28), (32, 32)]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_preset_can_be_trained_with(name, size):
+    resolved = resolve(preset(name), size)
+    validate(resolved)
+    assert resolved.epochs > 0
+    assert resolved.evaluate_every > 0
+    assert resolved.views.max_shift is not None
+    assert resolved.network.precision in ("float32", "bfloat16")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("size", SIZES)
+def test_resolving_twice_changes_nothing(name, size):
+    once = resolve(preset(name), size, precision="bfloat16")
+    assert resolve(once, (500, 500), precision="float32") == once
+
+
+@pytest.mark.parametrize(("height", "shift"), [(8, 0), (13, 0), (14, 1), (28, 2), (32, 2), (64, 4)])
+def test_the_shift_goes_by_the_height(height, shift):
+    assert resolve(preset("default"), (height, 28)).views.max_shift == shift
+
+
+def test_a_given_shift_stays():
+    views = dataclasses.replace(preset("default").views, max_shift=1)
+    assert resolve(dataclasses.replace(preset("default"), views=views), (28, 28)).views.max_shift == 1
+    assert resolve(preset("plain"), (28, 28)).views.max_shift == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "given", "epochs", "every"),
+    [(8, {}, 300, 6), (28, {}, 50, 1), (8, {"epochs": 10}, 10, 1), (8, {"evaluate_every": 4}, 300, 4)],
+)
+def test_length_and_evaluations_go_by_the_size(height, given, epochs, every):
+    resolved = resolve(dataclasses.replace(preset("plain"), **given), (height, height))
+    assert (resolved.epochs, resolved.evaluate_every) == (epochs, every)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_only_an_automatic_precision_is_replaced(precision):
+    assert resolve(preset("default"), (8, 8), precision=precision).network.precision == precision
+    assert resolve(preset("plain"), (8, 8), precision=precision).network.precision == "float32"
+
+
+@pytest.mark.parametrize(("name", "offered"), [("smoky", "did you mean 'smoke'"), ("zzz", "default, plain, smoke")])
+def test_an_unknown_preset_offers_others(name, offered):
+    with pytest.raises(InputError, match=offered):
+        preset(name)
+
+
+def nested(path, value):
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("path", "bad", "good"),
+    [
+        ("num_seeds", 0, 1),
+        ("epochs", 0, 1),
+        ("batch_size", 1, 2),
+        ("labelled_batch_size", 0, 1),
+        ("evaluate_every", -1, 1),
+        ("seed", -1, 0),
+        ("seed", 2**31, 2**31 - 1),
+        ("label_seed", -1, 0),
+        ("split_seed", -1, 0),
+        ("checkpoint_seconds", -1.0, 0.0),
+        ("baseline_share", -0.1, 0.0),
+        ("network.latent_dim", 0, 1),
+        ("network.noise_dim", 0, 1),
+        ("network.dropout", 1.0, 0.5),
+        ("views.noise_std", -0.1, 0.0),
+        ("views.noise_std", float("nan"), 1.0),
+        ("views.max_shift", -1, 0),
+        ("averaging.decay", 1.0, 0.999),
+        ("weights.prior_std", 0.0, 1.0),
+        ("weights.consistency", -1.0, 0.0),
+        ("weights.sharpness", float("inf"), 2.0),
+        ("optimizers.generator.learning_rate", -1e-3, 0.0),
+        ("optimizers.classification.learning_rate", float("nan"), 1e30),
+        ("optimizers.reconstruction.momentum", 1.0, 0.0),
+    ],
+)
+def test_a_value_out_of_range_is_named(path, bad, good):
+    validate(from_mapping(SemiSupervisedConfig, nested(path, good)))
+    with pytest.raises(InputError) as refused:
+        validate(from_mapping(SemiSupervisedConfig, nested(path, bad)))
+    assert str(refused.value).startswith(f"{path} is {bad}; give a number from ")
+
+
+def test_a_width_out_of_range_is_named_by_its_place():
+    config = from_mapping(SemiSupervisedConfig, {"network": {"hidden": [8, 0]}})
+    with pytest.raises(InputError, match=r"network\.hidden\[1\] is 0"):
+        validate(config)
+
+
+def test_configurations_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        preset("default").seed = 1
