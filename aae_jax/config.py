@@ -156,6 +156,7 @@ class SemiSupervisedConfig:
 SMALL_IMAGE = 16
 """Height under which images count as small: there are few of them, and an epoch is a few updates."""
 EVALUATIONS = 50
+EPOCHS, SMALL_EPOCHS = 24, 60
 WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
@@ -163,8 +164,7 @@ PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
     network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=ViewConfig(noise_std=0.3, max_shift=None),
-    weights=WeightsConfig(consistency=1.0),
-    averaging=AveragingConfig(decay=0.999),
+    weights=WeightsConfig(consistency=1.0, adversarial_norm=None),
 )
 SMOKE = dataclasses.replace(
     DEFAULT,
@@ -175,7 +175,7 @@ SMOKE = dataclasses.replace(
 )
 
 PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
-    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency, averaged weights"),
+    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency of two views"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),
     "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
 }
@@ -197,7 +197,7 @@ def resolve(
 ) -> SemiSupervisedConfig:
     """Replace every `None` that goes by the size of the images, and precision `auto` by `precision`."""
     height = image_shape[0]
-    epochs = config.epochs if config.epochs is not None else (300 if height < SMALL_IMAGE else 50)
+    epochs = config.epochs if config.epochs is not None else (SMALL_EPOCHS if height < SMALL_IMAGE else EPOCHS)
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
     shift = config.views.max_shift if config.views.max_shift is not None else height // 14
     norm = config.weights.adversarial_norm
