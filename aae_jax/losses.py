@@ -59,7 +59,7 @@ def generator_loss(fake_logits: Float[Array, " fake"]) -> Float[Array, ""]:
 
 
 def classification_loss(logits: Float[Array, "batch classes"], labels: Int[Array, " batch"]) -> Float[Array, ""]:
-    """Return the cross-entropy of `softmax(logits)` with integer `labels`, batch mean (§2.3, third phase)."""
+    """Return the cross-entropy of `softmax(logits)` with integer `labels`, batch mean (§5, third phase)."""
     log_probabilities = jax.nn.log_softmax(logits)
     return -jnp.mean(jnp.take_along_axis(log_probabilities, labels[:, None], axis=1))
 

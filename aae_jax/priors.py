@@ -40,7 +40,7 @@ def build_uniform(dim: int, half_width: float = 1.0) -> Prior:
 
 
 def build_categorical(num_classes: int) -> Prior:
-    """Return a sampler of one-hot vectors of a uniform class: `(key, n) -> [n, num_classes]` (§2.3)."""
+    """Return a sampler of one-hot vectors of a uniform class: `(key, n) -> [n, num_classes]` (§5)."""
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count classes"]:
         return jax.nn.one_hot(jax.random.randint(key, (n,), 0, num_classes), num_classes)

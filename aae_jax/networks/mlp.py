@@ -76,7 +76,7 @@ def head(size: int, trunk: Trunk) -> Head:
 
 
 class MLPEncoder(nn.Module):
-    """q(z|x) and q(y|x) from a shared trunk (Makhzani et al. 2016, §2.3, fig. 8).
+    """q(z|x) and q(y|x) from a shared trunk (Makhzani et al. 2016, §5, fig. 8).
 
     Attributes:
         trunk: The hidden layers.
