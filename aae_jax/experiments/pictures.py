@@ -27,12 +27,11 @@ def draw_figures(
 ) -> dict[str, Figure]:
     """Return the figures by file name; the images and codes are of test images and the first seed's model."""
     updates = np.asarray([row["update"] for row in rows])
-    losses = {name: _column(rows, name) for name in rows[0] if name.endswith("/loss")}
     survivors = [error for error in summary["test_error"]["per_seed"] if error is not None]
     images = dataset.test_images[:IMAGES]
     codes = model.encode(dataset.test_images[:CODES])
     return {
-        "learning_curves": figures.learning_curves(updates, losses),
+        "learning_curves": figures.learning_curves(updates, _losses(rows)),
         "validation_error": figures.validation_error(
             updates,
             _column(rows, "validation_error"),
@@ -47,6 +46,13 @@ def draw_figures(
             class_probabilities=np.asarray(jax.nn.softmax(codes.logits)),
         ),
     }
+
+
+def _losses(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Return the phases' losses, the generator's by adversary: its sum has terms that have no equilibrium."""
+    names = {name: name for name in rows[0] if name.endswith("/loss") and name != "generator/loss"}
+    names |= {"generator_z/loss": "generator/z", "generator_y/loss": "generator/y"}
+    return {shown: _column(rows, name) for shown, name in names.items()}
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
