@@ -87,9 +87,7 @@ def pull_loss(params, stats, batch, hyper, key):
 
 def toy_phases(*, rebuild=None, pull=None, every=1):
     return {
-        "rebuild": Phase(
-            ("encoder", "decoder"), rebuild_loss, rebuild or optimizers.adam(), updates_stats=True
-        ),
+        "rebuild": Phase(("encoder", "decoder"), rebuild_loss, rebuild or optimizers.adam(), updates_stats=True),
         "pull": Phase(("encoder",), pull_loss, pull or optimizers.sgd(), every=every),
     }
 

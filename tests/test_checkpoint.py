@@ -167,9 +167,7 @@ checkpoint.save(folder, 11, tree_of(11), {"epoch": 11})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("moment", "newest"), [("tree", 10), ("notes", 10), ("rename", 10), ("prune", 11)]
-)
+@pytest.mark.parametrize(("moment", "newest"), [("tree", 10), ("notes", 10), ("rename", 10), ("prune", 11)])
 def test_a_kill_in_the_middle_of_a_save(moment, newest, folder):
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-c", KILLED, str(folder), moment]

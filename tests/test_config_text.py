@@ -70,7 +70,10 @@ def test_an_empty_file_changes_nothing(text, tmp_path):
         ("network: {posterior: [x]}", ["network.posterior is ['x']"]),
         ("network:", ["network is None", "mapping"]),
         ("network: {precison: auto}", ["'network.precison'", "did you mean 'network.precision'"]),
-        ("optimizers: {generator: {lr: 1}}", ["'optimizers.generator.lr'", "optimizers.generator.learning_rate"]),
+        (
+            "optimizers: {generator: {lr: 1}}",
+            ["'optimizers.generator.lr'", "optimizers.generator.learning_rate"],
+        ),
         ("label: 3", ["'label'", "did you mean 'labels'"]),
         ("1: 3", ["'1'", "known are"]),
     ],
@@ -82,7 +85,9 @@ def test_what_does_not_fit_is_named(text, words, tmp_path):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("content", [b"a: [1", b"seed: 2020-13-45", b"\x00", b"\xff\xfe\xff", b"a: b: c", b"- 1", b"3"])
+@pytest.mark.parametrize(
+    "content", [b"a: [1", b"seed: 2020-13-45", b"\x00", b"\xff\xfe\xff", b"a: b: c", b"- 1", b"3"]
+)
 def test_a_file_that_is_no_mapping(content, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_bytes(content)

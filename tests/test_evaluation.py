@@ -10,7 +10,7 @@ from aae_jax.evaluation import build_encode, error_rate, evaluate
 from aae_jax.networks import EncoderOutput, build_mlp_networks
 from tests.conftest import toy_networks
 
-SEVEN = jax.random.randint(jax.random.key(0), (7, 4, 4), 0, 256).astype(jnp.uint8)
+SEVEN = jax.random.randint(jax.random.key(0), (7, 8, 8), 0, 256).astype(jnp.uint8)
 
 
 def encode_first_row(params, stats, images, key):
@@ -44,8 +44,10 @@ def test_each_seed_has_its_own_error_rate():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 6, 7, 1000])
 def test_images_are_encoded_batch_by_batch_as_all_at_once(batch_size):
-    config = NetworkConfig(hidden=(8,), discriminator_hidden=(8,), latent_dim=3, posterior="gaussian", batch_norm=True)
-    networks = build_mlp_networks(config, (4, 4), 10)
+    config = NetworkConfig(
+        hidden=(16, 16), discriminator_hidden=(16,), latent_dim=3, posterior="gaussian", batch_norm=True
+    )
+    networks = build_mlp_networks(config, (8, 8), 10)
     params, stats = networks.init(jax.random.key(0))
     at_once, _ = networks.encode(params, stats, SEVEN / 255.0, None)
     encoded = build_encode(networks, batch_size=batch_size)(params, stats, SEVEN)

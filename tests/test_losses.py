@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from aae_jax import losses
 
@@ -101,3 +102,9 @@ def test_consistency_has_a_gradient_in_the_prediction_only():
     gradients = jax.grad(losses.consistency_loss, argnums=(0, 1))(jnp.array(OTHER), jnp.array(LOGITS), 2.0)
     np.testing.assert_array_equal(gradients[0], 0.0)
     np.testing.assert_allclose(gradients[1], (softmax(LOGITS) - softmax(2.0 * OTHER)) / 2, atol=1e-6)
+
+
+def test_shapes_in_signatures_are_checked_in_the_tests():
+    pytest.importorskip("beartype")
+    with pytest.raises(TypeCheckError, match="fake_logits"):
+        losses.generator_loss(jnp.zeros((2, 3)))

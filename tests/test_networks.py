@@ -54,9 +54,7 @@ def style_and_label(seed=3):
     list(itertools.product(POSTERIORS, ["sigmoid", "linear", "tanh"], [False, True], ["float32", "bfloat16"])),
 )
 def test_every_network_gives_finite_float32_of_its_shape(posterior, output, batch_norm, precision):
-    networks, params, stats = build(
-        posterior=posterior, output=output, batch_norm=batch_norm, precision=precision
-    )
+    networks, params, stats = build(posterior=posterior, output=output, batch_norm=batch_norm, precision=precision)
     chex.assert_trees_all_equal_shapes_and_dtypes((params, stats), jax.eval_shape(networks.init, KEY))
     assert set(params) == {"encoder", "decoder", "discriminator_z", "discriminator_y"}
     assert set(stats) == ({"encoder"} if batch_norm else set())
@@ -200,7 +198,9 @@ def test_networks_are_initialised_each_with_its_own_key():
     first, last = (params[name]["trunk"]["Dense_1"]["kernel"] for name in ("discriminator_z", "discriminator_y"))
     assert not np.allclose(first, last)
     other, _ = networks.init(jax.random.key(1))
-    assert not np.allclose(other["encoder"]["label"]["Dense_0"]["kernel"], params["encoder"]["label"]["Dense_0"]["kernel"])
+    assert not np.allclose(
+        other["encoder"]["label"]["Dense_0"]["kernel"], params["encoder"]["label"]["Dense_0"]["kernel"]
+    )
 
 
 MATMUL = (((1,), (0,)), ((), ()))

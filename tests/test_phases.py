@@ -74,9 +74,7 @@ def test_every_weight_of_a_trained_network_has_a_part_in_the_loss(state):
     hyper = semi_supervised.build_hyper(CONFIG, 10)
     before, after = state.params, build_train_step(PHASES, hyper)(state, build_batch(8), KEY)[0].params
     still = jax.tree.map(lambda x, y: bool(jnp.all(x == y)), before, after)
-    assert not [
-        jax.tree_util.keystr(p) for p, same in jax.tree_util.tree_leaves_with_path(still) if same
-    ]
+    assert not [jax.tree_util.keystr(p) for p, same in jax.tree_util.tree_leaves_with_path(still) if same]
 
 
 HYPER = toy_hyper(weight_z=2.0)
@@ -146,9 +144,7 @@ def test_a_resting_phase_leaves_the_weights_to_the_others():
     odd = state._replace(step=jnp.array(1, jnp.int32))
     alone, _ = phase_step("rebuild", phases["rebuild"], odd, batch, HYPER, KEY, RATE)
     rested, _ = build_train_step(phases, HYPER)(odd, batch, KEY)
-    np.testing.assert_allclose(
-        rested.params["encoder"]["kernel"], alone.params["encoder"]["kernel"], rtol=1e-6
-    )
+    np.testing.assert_allclose(rested.params["encoder"]["kernel"], alone.params["encoder"]["kernel"], rtol=1e-6)
     both, _ = build_train_step(phases, HYPER)(state, batch, KEY)
     assert np.abs(both.params["encoder"]["kernel"] - alone.params["encoder"]["kernel"]).max() > 1e-3
 
@@ -176,3 +172,17 @@ def test_a_step_advances_the_averages_with_the_weights_it_made():
     np.testing.assert_allclose(
         after.averaged_params["encoder"]["kernel"], old / 11 + new * 10 / 11, rtol=1e-5, atol=1e-7
     )
+
+
+def test_a_step_hands_its_losses_the_numbers_in_force():
+    seen = []
+
+    def loss(params, stats, batch, hyper, key):
+        seen.append(hyper.weight_consistency)
+        return jnp.sum(params["encoder"]["kernel"]), (stats, {})
+
+    phases, state = toy()
+    phases = {"pull": phases["pull"]._replace(loss=loss)}
+    hyper = toy_hyper(weight_consistency=3.0, consistency_warmup=20.0)
+    build_train_step(phases, hyper)(state._replace(step=jnp.asarray(5)), build_batch(4), KEY)
+    np.testing.assert_allclose(seen, [0.75], rtol=1e-6)

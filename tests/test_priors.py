@@ -46,9 +46,7 @@ def test_categorical_is_one_hot_and_all_classes_are_equally_frequent():
     np.testing.assert_allclose(y.mean(axis=0), 0.1, atol=ERRORS * (0.09 / COUNT) ** 0.5)
 
 
-@pytest.mark.parametrize(
-    "prior", [priors.build_gaussian(4), priors.build_uniform(4), priors.build_categorical(4)]
-)
+@pytest.mark.parametrize("prior", [priors.build_gaussian(4), priors.build_uniform(4), priors.build_categorical(4)])
 def test_the_key_alone_decides(prior):
     np.testing.assert_array_equal(draw(prior, seed=3), draw(prior, seed=3))
     assert not np.array_equal(draw(prior, seed=3), draw(prior, seed=4))

@@ -94,8 +94,7 @@ def test_without_noise_the_encoder_sees_the_target():
 def test_the_key_alone_decides():
     images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
     first, again, other = (
-        draw_view(jax.random.key(seed), images, noise_std=0.3, max_shift=2, output="linear")
-        for seed in (1, 1, 2)
+        draw_view(jax.random.key(seed), images, noise_std=0.3, max_shift=2, output="linear") for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.seen, again.seen)
     assert not np.array_equal(first.seen, other.seen)

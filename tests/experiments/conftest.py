@@ -23,7 +23,7 @@ def jax_setting(name, value):
 
 @pytest.fixture(scope="package", autouse=True)
 def quick_compiles(tmp_path_factory):
-    """Compile with few optimisations, and each program once: the runs here differ in little but their folders."""
+    """Compile with few optimisations, and each program once: the runs here differ in little."""
     cache = "jax_compilation_cache_dir"
     compilation_cache.reset_cache()
     jax.config.update("jax_disable_most_optimizations", True)

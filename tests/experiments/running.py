@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LABELS, EPOCHS = 100, 3
 SMALL = (
     *("--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS), "--epochs", str(EPOCHS)),
-    *("--checkpoint-seconds", "0"),
+    *("--checkpoint-seconds", "0", "--averaging.decay", "0.9"),
 )
 
 

@@ -14,7 +14,7 @@ MNIST = ("--preset", "smoke", "--dataset", "mnist")
 
 
 def refused(capsys, tmp_path, *argv):
-    """Return the sentence; check that it is one, and that neither `--out-dir` nor a default folder was made."""
+    """Return the sentence; check that it is one, and that no folder was made."""
     out = tmp_path / "out"
     assert status(*argv, "--out-dir", out) == 2
     said = capsys.readouterr().err
@@ -39,7 +39,10 @@ def refused(capsys, tmp_path, *argv):
         ((*DIGITS, "--num-seeds", "0"), ["num_seeds is 0"]),
         ((*DIGITS, "--network.hidden", "32", "-1"), ["network.hidden[1] is -1"]),
         ((*DIGITS, "--views.noise-std", "nan"), ["views.noise_std is nan"]),
-        ((*DIGITS, "--optimizers.generator.learning-rate", "-1"), ["optimizers.generator.learning_rate is -1"]),
+        (
+            (*DIGITS, "--optimizers.generator.learning-rate", "-1"),
+            ["optimizers.generator.learning_rate is -1"],
+        ),
         (("--dataset", "digit"), ["'digit'", "did you mean 'digits'"]),
         (("--dataset", "cifar"), ["'cifar'", "auto, digits, mnist"]),
         (("--preset", "smoky"), ["'smoky'", "did you mean 'smoke'"]),

@@ -1,4 +1,4 @@
-"""SIGKILL at several moments, in processes of their own and with full optimisation; the same bits in the end."""
+"""SIGKILL at several moments, in processes of their own and fully optimised; the same bits in the end."""
 
 import os
 import signal
@@ -101,7 +101,7 @@ def test_killed_and_resumed_it_ends_at_the_same_bits(moment, number, start, undi
 
 def test_killed_twice_it_ends_at_the_same_bits(start, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    for argv, number in ((SMALL + ("--out-dir", folder), 4), (("--resume", folder), 1)):
+    for argv, number in (((*SMALL, "--out-dir", folder), 4), (("--resume", folder), 1)):
         assert start(*argv, moment="before the rename", number=number).returncode == -signal.SIGKILL
     assert start("--resume", folder).returncode == 0
     assert evidence(folder) == evidence(undisturbed)

@@ -88,9 +88,7 @@ def test_the_reported_error_is_that_of_the_saved_model(finished, where):
 
 def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
-    config = config_text.from_mapping(
-        SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml")
-    )
+    config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
     posed = problem.build_problem(config, print)
     outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True)
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES

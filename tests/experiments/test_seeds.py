@@ -38,7 +38,14 @@ def one_failed(tmp_path_factory, quick_compiles):
         )[0]
         return good._replace(build_state=lambda: spoil(good.build_state()))
 
+    nothing = summary.error_over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
+    baseline = {
+        "updates": 0,
+        "test_error": nothing,
+        "validation_error": nothing,
+    }  # test_run.py has a real one
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
         patch.setattr(semi_supervised, "main_task", task)
         assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
     return folder, kept["unharmed"]
@@ -110,7 +117,13 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
 
 @pytest.mark.parametrize(
     ("bad", "expected"),
-    [((), None), ((("b/loss", 2),), (2, "b")), ((("b/loss", 1), ("a/loss", 1)), (1, "b")), ((("b/loss", 2), ("a/loss", 1)), (1, "a")), ((("a/norm", 0),), None)],
+    [
+        ((), None),
+        ((("b/loss", 2),), (2, "b")),
+        ((("b/loss", 1), ("a/loss", 1)), (1, "b")),
+        ((("b/loss", 2), ("a/loss", 1)), (1, "a")),
+        ((("a/norm", 0),), None),
+    ],
 )
 def test_first_failure_is_the_first_phase_of_the_first_update(bad, expected):
     metrics = {name: np.zeros((2, 4)) for name in ("b/loss", "a/loss", "a/norm")}

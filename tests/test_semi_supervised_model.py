@@ -1,0 +1,343 @@
+"""The semi-supervised model: it learns, from the labels it may see and no others, and shares its work."""
+
+import dataclasses
+import re
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax.config import (
+    AveragingConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    OptimizersConfig,
+    SemiSupervisedConfig,
+    ViewConfig,
+    WeightsConfig,
+)
+from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
+from aae_jax.evaluation import evaluate
+from aae_jax.models import semi_supervised
+from aae_jax.networks import build_mlp_networks
+from aae_jax.optimizers import cosine_schedule
+from aae_jax.phases import build_train_step, constant_schedule, phase_step
+from aae_jax.state import evaluation_variables, init_state
+from aae_jax.training import build_train_epoch, compile_epoch, fit, to_device
+from aae_jax.types import Batch
+from tests.conftest import changed
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+KEY = jax.random.key(21)
+EPOCHS, BATCH = 20, 50
+LEARNER = SemiSupervisedConfig(
+    batch_size=BATCH,
+    network=NetworkConfig(hidden=(64, 64), discriminator_hidden=(32,), latent_dim=5, batch_norm=True),
+)
+DESCENT = OptimizerConfig(kind="sgd", learning_rate=0.05, momentum=0.0)
+TINY = SemiSupervisedConfig(
+    network=NetworkConfig(hidden=(16, 16), discriminator_hidden=(16,), latent_dim=3, batch_norm=True),
+    optimizers=OptimizersConfig(
+        reconstruction=DESCENT, discriminator=DESCENT, generator=DESCENT, classification=DESCENT
+    ),
+    views=ViewConfig(noise_std=0.3, max_shift=0),
+    weights=WeightsConfig(consistency=1.0, adversarial_norm=1.0, consistency_warmup=0.5),
+    averaging=AveragingConfig(decay=0.9),
+)
+BATCH_OF_NOISE = Batch(
+    jax.random.uniform(jax.random.key(1), (20, 8, 8)),
+    jax.random.uniform(jax.random.key(2), (10, 8, 8)),
+    jnp.arange(10) % 10,
+)
+
+
+def build(config, *, baseline=False):
+    networks = build_mlp_networks(config.network, (8, 8), 10)
+    table = semi_supervised.build_baseline_phases if baseline else semi_supervised.build_phases
+    phases = table(networks, config)
+    averaging = config.averaging.decay > 0
+    return networks, phases, init_state(networks, phases, jax.random.key(0), averaging=averaging)
+
+
+def replace(config, **parts):
+    """Replace fields of a configuration's parts, e.g. `weights={"consistency": 0.0}`."""
+    new = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in parts.items()}
+    return dataclasses.replace(config, **new)
+
+
+# Learning, and from which labels
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Train on 100 labelled digits, and keep what trains for other labels."""
+    dataset = load_dataset("digits")
+    splits = split_indices(dataset.train_labels, num_classes=10, num_labels=100, label_seed=0)
+    data = to_device(training_arrays(dataset, splits))
+    networks, phases, start = build(LEARNER)
+    hyper = semi_supervised.build_hyper(LEARNER, EPOCHS * (len(data.pool) // BATCH))
+    schedule = semi_supervised.build_schedule(LEARNER)
+    epoch = build_train_epoch(phases, batch_size=BATCH, labelled_batch_size=100, schedule=schedule)
+    compiled, _ = compile_epoch(epoch, start, data, hyper, KEY)
+
+    def train(data):
+        copied = jax.tree.map(jnp.copy, start)
+        return fit(copied, data, train_epoch=compiled, hyper=hyper, key=KEY, epochs=EPOCHS)
+
+    def error(state, images, labels):
+        return evaluate(networks, *evaluation_variables(state), images, labels)["error"]
+
+    state, history = train(data)
+    return SimpleNamespace(
+        dataset=dataset, splits=splits, data=data, train=train, error=error, state=state, history=history
+    )
+
+
+def test_it_learns_digits_from_a_hundred_labels(digits):
+    error = digits.error(digits.state, digits.dataset.test_images, digits.dataset.test_labels)
+    assert error < 0.15
+    first, last = digits.history[0], digits.history[-1]
+    assert last["reconstruction/loss"] < 0.5 * first["reconstruction/loss"]
+    assert last["classification/error"] < 0.15
+    assert all(np.isfinite(value) for value in last.values())
+
+
+def test_labels_outside_the_labelled_set_leave_no_trace(digits):
+    dataset, labelled = digits.dataset, digits.splits.labelled
+    others = np.setdiff1d(np.arange(len(dataset.train_labels)), labelled)
+    labels = dataset.train_labels.copy()
+    labels[others] = np.random.default_rng(0).permutation(labels[others])
+    assert np.mean(labels[others] != dataset.train_labels[others]) > 0.5
+    other = build_dataset(
+        name="shuffled",
+        source="digits",
+        train_images=dataset.train_images,
+        train_labels=labels,
+        test_images=dataset.test_images,
+        test_labels=dataset.test_labels,
+        num_classes=10,
+    )
+    state, _ = digits.train(to_device(training_arrays(other, digits.splits)))
+    assert changed(digits.state.params, state.params) == set()
+    assert changed(digits.state.batch_stats, state.batch_stats) == set()
+
+
+def test_shuffled_labels_teach_nothing(digits):
+    shuffled = digits.data._replace(labels=jax.random.permutation(jax.random.key(3), digits.data.labels))
+    assert jnp.mean(shuffled.labels != digits.data.labels) > 0.5
+    state, _ = digits.train(shuffled)
+    arrays = training_arrays(digits.dataset, digits.splits)
+    assert digits.error(state, arrays.validation_images, arrays.validation_labels) > 0.7
+    assert changed(digits.state.params, state.params) >= {"encoder", "decoder"}
+
+
+# The numbers of a sweep
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """A step of the tiny model with its numbers as an argument, compiled once, and where it starts."""
+    _, phases, state = build(TINY)
+    traces = []
+
+    @jax.jit
+    def step(hyper):
+        traces.append(hyper)
+        return build_train_step(phases, hyper, cosine_schedule)(later, BATCH_OF_NOISE, KEY)
+
+    later = state._replace(step=jnp.asarray(3, jnp.int32))
+    return SimpleNamespace(step=step, traces=traces, hyper=semi_supervised.build_hyper(TINY, 10))
+
+
+FELT_BY = {
+    "num_steps": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
+    "noise_std": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
+    "prior_std": {"encoder", "discriminator_z"},
+    "weight_reconstruction": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
+    "weight_z": {"encoder"},
+    "weight_y": {"encoder"},
+    "weight_consistency": {"encoder"},
+    "consistency_warmup": {"encoder"},
+    "sharpness": {"encoder"},
+    "adversarial_norm": {"encoder"},
+    "average_decay": set(),
+}
+
+
+@pytest.mark.parametrize("field", FELT_BY)
+def test_a_new_number_is_felt_where_it_should_be_and_does_not_retrace(field, tiny):
+    before, _ = tiny.step(tiny.hyper)
+    after, _ = tiny.step(tiny.hyper._replace(**{field: getattr(tiny.hyper, field) * 0.1}))
+    assert changed(before.params, after.params) == FELT_BY[field]
+    assert changed(before.averaged_params, after.averaged_params) == (
+        {"encoder", "decoder"} if field == "average_decay" else FELT_BY[field] & {"encoder", "decoder"}
+    )
+    assert len(tiny.traces) == 1
+
+
+@pytest.mark.parametrize("phase", semi_supervised.PHASES)
+def test_each_phase_has_its_own_rate(phase, tiny):
+    still = {name: jnp.zeros(()) for name in semi_supervised.PHASES}
+    nothing, _ = tiny.step(tiny.hyper._replace(learning_rates=still))
+    one, _ = tiny.step(tiny.hyper._replace(learning_rates={**still, phase: jnp.float32(0.05)}))
+    alone = {"reconstruction": {"encoder", "decoder"}, "generator": {"encoder"}, "classification": {"encoder"}}
+    assert changed(nothing.params, one.params) == alone.get(phase, {phase})
+    assert len(tiny.traces) == 1
+
+
+def test_all_numbers_are_covered_above(tiny):
+    assert {*FELT_BY, "learning_rates"} == set(tiny.hyper._fields)
+
+
+def test_a_view_moved_against_its_prediction_is_less_consistent(tiny):
+    values = []
+    for norm in (0.0, 0.05, 0.2):
+        _, metrics = tiny.step(tiny.hyper._replace(adversarial_norm=jnp.float32(norm)))
+        values.append(float(metrics["generator/consistency"]))
+    assert values[0] < values[1] < values[2]
+
+
+def test_the_configurations_numbers_are_the_traced_ones():
+    hyper = semi_supervised.build_hyper(
+        SemiSupervisedConfig(
+            optimizers=OptimizersConfig(
+                reconstruction=OptimizerConfig(learning_rate=1.0),
+                discriminator=OptimizerConfig(learning_rate=2.0),
+                generator=OptimizerConfig(learning_rate=3.0),
+                classification=OptimizerConfig(learning_rate=4.0),
+            ),
+            views=ViewConfig(noise_std=5.0),
+            weights=WeightsConfig(
+                reconstruction=6.0,
+                generator_z=7.0,
+                generator_y=8.0,
+                consistency=9.0,
+                consistency_warmup=0.25,
+                sharpness=10.0,
+                adversarial_norm=11.0,
+                prior_std=12.0,
+            ),
+            averaging=AveragingConfig(decay=0.5),
+        ),
+        100,
+    )
+    rates = dict(zip(semi_supervised.PHASES, (1.0, 2.0, 2.0, 3.0, 4.0), strict=True))
+    assert dict(hyper.learning_rates) == rates
+    numbers = {name: float(value) for name, value in hyper._asdict().items() if name != "learning_rates"}
+    assert numbers == {
+        "num_steps": 100.0,
+        "noise_std": 5.0,
+        "prior_std": 12.0,
+        "weight_reconstruction": 6.0,
+        "weight_z": 7.0,
+        "weight_y": 8.0,
+        "weight_consistency": 9.0,
+        "consistency_warmup": 25.0,
+        "sharpness": 10.0,
+        "adversarial_norm": 11.0,
+        "average_decay": 0.5,
+    }
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(hyper))
+
+
+# The table
+
+
+def metric_names(config):
+    _, phases, state = build(config)
+    step = build_train_step(phases, semi_supervised.build_hyper(config, 10))
+    return set(jax.eval_shape(step, state, BATCH_OF_NOISE, KEY)[1])
+
+
+def test_a_consistency_of_zero_is_left_out_of_the_program():
+    with_it, without = metric_names(TINY), metric_names(replace(TINY, weights={"consistency": 0.0}))
+    assert with_it - without == {"generator/consistency"}
+    assert without == {
+        *(f"{name}/loss" for name in semi_supervised.PHASES),
+        "reconstruction/error",
+        "discriminator_z/accuracy",
+        "discriminator_y/accuracy",
+        "generator/z",
+        "generator/y",
+        "classification/error",
+    }
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "tanh"])
+@pytest.mark.parametrize("loss", ["half_squared_error", "bernoulli"])
+def test_reconstruction_errors_by_hand(output, loss):
+    decoded = np.array([[[0.5, -1.0]], [[2.0, 0.0]]])
+    target = np.array([[[1.0, 0.0]], [[0.25, 1.0]]])
+    seen = {"sigmoid": 1 / (1 + np.exp(-decoded)), "linear": decoded, "tanh": np.tanh(decoded)}[output]
+    p = 1 / (1 + np.exp(-decoded))
+    expected = {
+        "half_squared_error": 0.5 * np.sum((seen - target) ** 2) / 2,
+        "bernoulli": -np.sum(target * np.log(p) + (1 - target) * np.log(1 - p)) / 2,
+    }[loss]
+    actual = semi_supervised.reconstruction_error(jnp.array(decoded), jnp.array(target), loss, output)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "schedule"), [("cosine", cosine_schedule), ("constant", constant_schedule)])
+def test_the_schedule_is_the_configured_one(name, schedule):
+    assert semi_supervised.build_schedule(replace(TINY, optimizers={"schedule": name})) is schedule
+
+
+def test_the_baseline_trains_the_encoder_alone_on_labelled_images_alone():
+    config = replace(TINY, weights={"consistency": 0.0})
+    _, phases, state = build(config, baseline=True)
+    assert list(phases) == ["classification"]
+    hyper = semi_supervised.build_hyper(config, 10)
+    phase = phases["classification"]
+    after, _ = phase_step("classification", phase, state, BATCH_OF_NOISE, hyper, KEY, jnp.array(0.1))
+    assert changed(state.params, after.params) == {"encoder"}
+    assert changed(state.batch_stats, after.batch_stats) == {"encoder"}
+    other = BATCH_OF_NOISE._replace(images=1.0 - BATCH_OF_NOISE.images)
+    same, _ = phase_step("classification", phase, state, other, hyper, KEY, jnp.array(0.1))
+    assert changed(after.params, same.params) == set()
+
+
+def test_a_step_is_the_same_alone_and_side_by_side():
+    config = replace(TINY, network={"posterior": "gaussian", "precision": "bfloat16"}, weights={"consistency": 0.0})
+    networks, phases, _ = build(config)
+    phases = {name: phases[name] for name in ("reconstruction", "discriminator_z", "generator")}
+    keys = jax.random.split(KEY, 2)
+    states = [init_state(networks, phases, key) for key in keys]
+    step = build_train_step(phases, semi_supervised.build_hyper(config, 10))
+    together = jax.jit(jax.vmap(step, in_axes=(0, None, 0)))(
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), BATCH_OF_NOISE, keys
+    )
+    alone = jax.jit(step)
+    for i, state in enumerate(states):
+        mine = jax.tree.leaves(jax.tree.map(lambda x, i=i: x[i], together))
+        for left, right in zip(mine, jax.tree.leaves(alone(state, BATCH_OF_NOISE, keys[i])), strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-2, atol=1e-3)  # sums in another order may round otherwise
+
+
+# What the phases share
+
+
+ROWS = 96
+
+
+def trunk_products(config, names):
+    """Count the matrix products of the compiled step that have the shape of the trunk's: [batch, hidden]."""
+    _, phases, state = build(config)
+    chosen = {name: phases[name] for name in names}
+    batch = BATCH_OF_NOISE._replace(images=jnp.zeros((ROWS, 8, 8)))
+    step = jax.jit(build_train_step(chosen, semi_supervised.build_hyper(config, 10)))
+    text = step.lower(state, batch, KEY).compile().as_text()
+    return len(re.findall(rf"= f32\[{ROWS},64\]\S* dot\(", text))
+
+
+@pytest.mark.parametrize(("batch_norm", "repeated"), [(False, 0), (True, 1)])
+def test_the_three_adversarial_phases_share_one_pass_through_the_encoder(batch_norm, repeated):
+    """Two trunk passes fewer than apart. Flax's batch norm keeps XLA from sharing the generator's last layer."""
+    config = replace(LEARNER, network={"batch_norm": batch_norm})
+    forward, backward = 2, 3  # into the features from both heads, and through the second layer
+    assert trunk_products(config, ["generator"]) == forward + backward
+    together = trunk_products(config, ["discriminator_z", "discriminator_y", "generator"])
+    assert together <= forward + backward + repeated
