@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 
 from aae_jax.errors import InputError
 
-__all__ = ["Restored", "restore_latest", "save"]
+__all__ = ["Restored", "any_saved", "restore_latest", "save"]
 
 KEPT = 2
 NOTES = "notes.json"
@@ -45,6 +45,11 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
     unfinished.rename(target)
     for old in _numbers(folder)[:-keep]:
         shutil.rmtree(folder / str(old))
+
+
+def any_saved(folder: Path) -> bool:
+    """Return whether `save` ever finished in `folder`, be what it wrote damaged since or not."""
+    return folder.is_dir() and bool(_numbers(folder))
 
 
 def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:

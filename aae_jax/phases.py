@@ -5,7 +5,7 @@ phases keeps separate moments in each, because optimizer states belong to phases
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stat
 __all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule", "phase_step"]
 
 
+@runtime_checkable
 class LossFn(Protocol):
     """`(params, stats, batch, hyper, key) -> (loss, (stats, metrics))`, differentiated in some of `params`."""
 
@@ -39,7 +40,7 @@ class Phase(NamedTuple):
         loss: The scalar to go down.
         optimizer: Any optax transformation. Those of `aae_jax.optimizers` take the traced rate
             `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as extra argument.
-        every: Run at every n-th step only.
+        every: Run at every n-th step only; at the others its metrics are 0.
         updates_stats: Whether the batch statistics of this phase's loss are kept: true of one phase.
     """
 

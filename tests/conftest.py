@@ -14,17 +14,13 @@ EDGE = ("aae_jax.data.splits",)
 
 if importlib.util.find_spec("beartype") is not None:
     import beartype
-    from beartype.roar import BeartypeDecorHintPep3119Exception
 
     NUMBERS = beartype.BeartypeConf(is_pep484_tower=True)  # as for every type checker, an int is a float
 
     def check(function):
         if function.__module__ in EDGE:
             return function
-        try:
-            return beartype.beartype(function, conf=NUMBERS)
-        except BeartypeDecorHintPep3119Exception:  # it names a protocol that is not runtime_checkable
-            return function
+        return beartype.beartype(function, conf=NUMBERS)
 
     # A string with the name of this module, which is still being imported; nothing of ours is imported yet.
     install_import_hook("aae_jax", f"sys.modules[{__name__!r}].check")

@@ -13,7 +13,9 @@ from aae_jax.networks import build_mlp_networks
 from aae_jax.types import Batch
 
 
-@pytest.mark.parametrize(("warmup", "step", "share"), [(0.0, 0, 1.0), (10.0, 0, 0.0), (10.0, 5, 0.5), (10.0, 20, 1.0)])
+@pytest.mark.parametrize(
+    ("warmup", "step", "share"), [(0.0, 0, 1.0), (10.0, 0, 0.0), (10.0, 5, 0.5), (10.0, 20, 1.0)]
+)
 def test_consistency_weight_rises_linearly_over_its_warm_up(warmup: float, step: int, share: float) -> None:
     numbers = hyper.Hyper({}, 100.0, weight_consistency=3.0, consistency_warmup=warmup, noise_std=0.3)
     current = numbers.at(jnp.asarray(step))

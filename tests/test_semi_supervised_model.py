@@ -341,3 +341,21 @@ def test_the_three_adversarial_phases_share_one_pass_through_the_encoder(batch_n
     assert trunk_products(config, ["generator"]) == forward + backward
     together = trunk_products(config, ["discriminator_z", "discriminator_y", "generator"])
     assert together <= forward + backward + repeated
+
+
+def test_encoder_and_decoder_drop_different_units(monkeypatch):
+    masks, bernoulli = [], jax.random.bernoulli
+
+    def recorded(*arguments, **named):
+        masks.append(bernoulli(*arguments, **named))
+        return masks[-1]
+
+    monkeypatch.setattr(jax.random, "bernoulli", recorded)
+    chosen = SemiSupervisedConfig(network=NetworkConfig(hidden=(16, 16), dropout=0.5))
+    networks = build_mlp_networks(chosen.network, (8, 8), 10)
+    params, stats = networks.init(jax.random.key(0))
+    batch = Batch(jnp.ones((4, 8, 8)), jnp.ones((4, 8, 8)), jnp.zeros(4, int))
+    phase = semi_supervised.build_phases(networks, chosen)["reconstruction"]
+    phase.loss(params, stats, batch, semi_supervised.build_hyper(chosen, 10), jax.random.key(3))
+    assert len(masks) == 4
+    assert not np.array_equal(masks[0], masks[2])

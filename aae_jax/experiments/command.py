@@ -17,6 +17,7 @@ from aae_jax.experiments.run_folder import CONFIG_FILE
 __all__ = ["Request", "parse", "run_guarded"]
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 
 
 class Request(NamedTuple):
@@ -93,9 +94,12 @@ def _refuse_changes(flags: _Flags, early: argparse.Namespace, base: SemiSupervis
 
 
 def run_guarded(function: Callable[[], int]) -> int:
-    """Return the function's exit status, or 2 after printing an `InputError`'s sentence."""
+    """Return the function's exit status, 2 after printing an `InputError`'s sentence, 130 after Ctrl-C."""
     try:
         return function()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nstopped at once; what the last checkpoint holds can be resumed", file=sys.stderr)
+        return INTERRUPTED

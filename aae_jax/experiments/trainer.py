@@ -148,6 +148,10 @@ class Trainer:
         return compile_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)
 
     def _restore(self) -> tuple[AAEState, Best, int]:
+        if not checkpoint.any_saved(self.folder.last):
+            self.console.notice("No checkpoint was saved yet: the run begins anew.")
+            self.folder.cut_metrics(-1)
+            return (*self._start(), 0)
         like = jax.eval_shape(lambda: self._start())
         restored = checkpoint.restore_latest(self.folder.last, like, self.console.notice)
         state, best = restored.tree

@@ -33,7 +33,9 @@ Auxiliary = tuple[Array, tuple[Stats, Metrics]]
 
 # Phases share the step's key: what draws from the same number is the same in every phase (ADR 0003).
 # The discriminators and the generator read one view, so its codes are computed once for the three.
-DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED, DRAW_PRIOR_Z, DRAW_PRIOR_Y = range(6)
+# A key is either folded or split, never both: split(key)[1] is fold_in(key, 1).
+DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4)
+DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER = range(4, 7)
 
 
 TINY = 1e-20
@@ -158,10 +160,10 @@ def _build_reconstruction(model: _Model) -> LossFn:
     weights, output_kind = model.config.weights, model.config.network.output
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        key = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
-        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, key)
+        draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
+        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, draw)
         label = jax.nn.softmax(output.logits)
-        decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, 1))
+        decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, DRAW_DECODER))
         error = reconstruction_error(decoded, view.target, weights.reconstruction_loss, output_kind)
         return hyper.weight_reconstruction * error, (stats, {"error": error})
 

@@ -63,9 +63,7 @@ def save_one_array(path):
 
 
 DAMAGE = {
-    "flipped bytes": lambda path: path.write_bytes(
-        path.read_bytes()[:2000] + bytes(50) + path.read_bytes()[2050:]
-    ),
+    "flipped bytes": lambda path: path.write_bytes(path.read_bytes()[:2000] + bytes(50) + path.read_bytes()[2050:]),
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:-500]),
     "empty": lambda path: path.write_bytes(b""),
     "no npz": lambda path: path.write_bytes(b"not an archive"),

@@ -28,9 +28,7 @@ def test_digits_need_no_folder(load, notices):
     assert notices == []
 
 
-def test_mnist_from_the_folder_given_then_the_environment_then_the_cache(
-    load, small_mnist, monkeypatch, tmp_path
-):
+def test_mnist_from_the_folder_given_then_the_environment_then_the_cache(load, small_mnist, monkeypatch, tmp_path):
     monkeypatch.setenv("AAE_DATA_DIR", str(tmp_path / "none"))
     assert load("mnist", data_dir=small_mnist).name == "mnist"
     with pytest.raises(InputError, match="does not exist"):

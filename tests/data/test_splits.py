@@ -111,8 +111,6 @@ def test_shuffled_pool_labels_change_nothing_that_training_sees():
     labels[hidden] = np.random.default_rng(0).permutation(labels[hidden])
     assert (labels != dataset.train_labels).any()
     shuffled = dataclasses.replace(dataset, train_labels=labels)
-    for seen, seen_shuffled in zip(
-        training_arrays(dataset, splits), training_arrays(shuffled, splits), strict=True
-    ):
+    for seen, seen_shuffled in zip(training_arrays(dataset, splits), training_arrays(shuffled, splits), strict=True):
         assert seen.dtype == seen_shuffled.dtype
         assert seen.tobytes() == seen_shuffled.tobytes()

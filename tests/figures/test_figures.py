@@ -70,9 +70,7 @@ def test_learning_curves_takes_given_equilibria():
         equilibrium=1.5,
         generator_equilibrium=0.8,
     ).axes
-    assert {"discriminator equilibrium: 1.500", "generator equilibrium: 0.800"} <= labelled(
-        adversaries
-    ).keys()
+    assert {"discriminator equilibrium: 1.500", "generator equilibrium: 0.800"} <= labelled(adversaries).keys()
 
 
 def test_learning_curves_draws_seeds_as_mean_and_range_with_gaps():
@@ -117,9 +115,7 @@ def test_validation_error_of_seeds_has_band_bar_and_a_logarithmic_axis():
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
     assert "final test error: 3.00 ± 1.41 %" in legend_texts(axes)
-    np.testing.assert_allclose(
-        labelled(axes)["supervised baseline, validation: 15.00 %"].get_ydata(), 15, rtol=1e-6
-    )
+    np.testing.assert_allclose(labelled(axes)["supervised baseline, validation: 15.00 %"].get_ydata(), 15, rtol=1e-6)
     np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), 100 * error.mean(axis=1))
 
 
@@ -180,9 +176,7 @@ def test_code_histograms_compares_z_and_y_with_their_priors():
     prior = first.get_lines()[0]
     np.testing.assert_allclose(prior.get_ydata().max(), 1 / (5 * math.sqrt(2 * math.pi)))
     (steps,) = first.patches
-    np.testing.assert_allclose(
-        np.sum(steps.get_data().values * np.diff(steps.get_data().edges)), 1, atol=0.01
-    )
+    np.testing.assert_allclose(np.sum(steps.get_data().values * np.diff(steps.get_data().edges)), 1, atol=0.01)
     np.testing.assert_allclose([bar.get_height() for bar in often.patches], [2 / 3, 1 / 3, 0, 0])
     np.testing.assert_allclose(labelled(often)["prior, 1/4"].get_ydata(), 0.25)
     np.testing.assert_allclose(labelled(sure)["prior, one-hot: 1"].get_xdata(), 1)
@@ -195,9 +189,7 @@ def test_code_histograms_without_y_and_with_nothing_finite(tmp_path):
     assert len(figure.axes) == 7
     figures.save_figure(figure, tmp_path / "z")
     y = np.full((3, 10), np.nan)
-    figures.save_figure(
-        figures.code_histograms(np.ones((3, 2)), prior_std=1, class_probabilities=y), tmp_path / "y"
-    )
+    figures.save_figure(figures.code_histograms(np.ones((3, 2)), prior_std=1, class_probabilities=y), tmp_path / "y")
 
 
 def test_code_histograms_refuses_wrong_input():
