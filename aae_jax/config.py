@@ -156,7 +156,7 @@ class SemiSupervisedConfig:
 SMALL_IMAGE = 16
 """Height under which images count as small: there are few of them, and an epoch is a few updates."""
 EVALUATIONS = 50
-EPOCHS, SMALL_EPOCHS = 24, 60
+EPOCHS, SMALL_EPOCHS = 20, 60
 WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
@@ -164,7 +164,7 @@ PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
     network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=ViewConfig(noise_std=0.3, max_shift=None),
-    weights=WeightsConfig(consistency=1.0, adversarial_norm=None),
+    weights=WeightsConfig(generator_y=3.0, consistency=1.0, consistency_warmup=0.5, adversarial_norm=None),
 )
 SMOKE = dataclasses.replace(
     DEFAULT,
