@@ -76,10 +76,10 @@ TABLES = {"main": main_table, "ablation": ablation_table}
 def filled(text: str) -> str:
     """Return a page with each marked table written anew."""
     for kind, build in TABLES.items():
-        begin, end = f"<!-- table: {kind} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- table: {kind} -->\n", "<!-- end -->"
         if begin in text:
             before, rest = text.split(begin, 1)
-            text = before + begin + build() + end + rest.split(end, 1)[1]
+            text = before + begin + build() + "\n" + end + rest.split(end, 1)[1]
     return text
 
 
