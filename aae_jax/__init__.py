@@ -2,12 +2,23 @@
 
 from aae_jax import losses, models, priors
 from aae_jax.bundle import Model, load, save_model
-from aae_jax.config import NetworkConfig, SemiSupervisedConfig, preset, resolve
+from aae_jax.config import (
+    AveragingConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    OptimizersConfig,
+    SemiSupervisedConfig,
+    ViewConfig,
+    WeightsConfig,
+    preset,
+    resolve,
+    validate,
+)
 from aae_jax.data import Dataset, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
 from aae_jax.evaluation import evaluate
 from aae_jax.hyper import Hyper
-from aae_jax.models.semi_supervised import build_hyper, build_phases, build_schedule
+from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
 from aae_jax.phases import Phase, build_train_step, phase_step
 from aae_jax.state import AAEState, evaluation_variables, init_state
@@ -16,6 +27,7 @@ from aae_jax.types import Batch
 
 __all__ = [
     "AAEState",
+    "AveragingConfig",
     "Batch",
     "Dataset",
     "EncoderOutput",
@@ -24,9 +36,14 @@ __all__ = [
     "Model",
     "NetworkConfig",
     "Networks",
+    "OptimizerConfig",
+    "OptimizersConfig",
     "Phase",
     "SemiSupervisedConfig",
     "TrainData",
+    "ViewConfig",
+    "WeightsConfig",
+    "build_baseline_phases",
     "build_hyper",
     "build_mlp_networks",
     "build_phases",
@@ -51,4 +68,5 @@ __all__ = [
     "split_indices",
     "to_device",
     "training_arrays",
+    "validate",
 ]

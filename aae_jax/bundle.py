@@ -32,7 +32,7 @@ CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SAVED = ("encoder", "decoder")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """A trained model: immutable, its methods pure.
 
@@ -44,6 +44,7 @@ class Model:
         params: Weights of encoder and decoder.
         stats: Running batch-norm moments.
         data: Name and SHA-256 of the data that the model was trained on.
+        seed: The seed of its training, where known.
     """
 
     network: NetworkConfig
@@ -53,6 +54,7 @@ class Model:
     params: Params
     stats: Stats
     data: Mapping[str, str]
+    seed: int | None = None
 
     @cached_property
     def networks(self) -> Networks:
@@ -97,8 +99,9 @@ class Model:
         return self.decode(encoded.mean, jax.nn.softmax(encoded.logits))
 
 
-def save_model(model: Model, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` into `folder`; the configuration comes last, by a rename."""
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write `config.json` and `model.safetensors` into the folder `path`, the configuration last."""
+    folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _flatten({"params": {n: model.params[n] for n in SAVED}, "stats": model.stats})
     config = {
@@ -109,6 +112,7 @@ def save_model(model: Model, folder: Path) -> None:
         "num_classes": model.num_classes,
         "prior_std": model.prior_std,
         "data": dict(model.data),
+        "seed": model.seed,
     }
     weights = folder / (WEIGHTS_FILE + ".unfinished")
     save_file(tensors, weights)

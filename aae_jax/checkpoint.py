@@ -31,7 +31,8 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
     """Write `tree` (a pytree of arrays) and `notes` (JSON) as checkpoint `number` of `folder`, at once or not at all.
 
     The files are written to a temporary folder that is renamed at the end, so a kill in the middle of a
-    save leaves the ones before it whole. All but the `keep` latest are then removed.
+    save leaves the ones before it whole. All but the `keep` latest up to this
+    one are then removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _remove_unfinished(folder)
@@ -43,8 +44,9 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
     if target.exists():
         shutil.rmtree(target)
     unfinished.rename(target)
-    for old in _numbers(folder)[:-keep]:
-        shutil.rmtree(folder / str(old))
+    kept = [other for other in _numbers(folder) if other <= number][-keep:]
+    for other in set(_numbers(folder)) - set(kept):  # a higher number is of a run that was gone back on
+        shutil.rmtree(folder / str(other))
 
 
 def any_saved(folder: Path) -> bool:

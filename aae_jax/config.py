@@ -20,6 +20,7 @@ __all__ = [
     "ViewConfig",
     "WeightsConfig",
     "preset",
+    "require_resolved",
     "resolve",
     "validate",
 ]
@@ -141,7 +142,7 @@ class SemiSupervisedConfig:
     labelled_batch_size: int = 100
     """Labelled images per update; fewer where there are fewer."""
     evaluate_every: int | None = None
-    """Epochs between validations and rows of metrics. None: so that there are about 50."""
+    """Epochs between validations and rows of metrics. None: so that there are 50 to 99, or one an epoch."""
     checkpoint_seconds: float = 60.0
     """Save the state for --resume when at least this long has passed since the last time."""
     baseline_share: float = 0.25
@@ -214,6 +215,19 @@ def resolve(
     )
 
 
+def require_resolved(config: SemiSupervisedConfig) -> None:
+    """Refuse a configuration in which `None` still stands for "by the size of the images".
+
+    Raises:
+        InputError: Says to call `resolve`.
+    """
+    if config.views.max_shift is None or config.weights.adversarial_norm is None:
+        raise InputError(
+            "The configuration has settings of None, which go by the size of the images; "
+            "call aae_jax.resolve(config, image_shape) first."
+        )
+
+
 def validate(config: SemiSupervisedConfig) -> None:
     """Refuse values that cannot be trained with.
 
@@ -231,7 +245,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("label_seed", config.label_seed, 0, 2**31 - 1),
         ("split_seed", config.split_seed, 0, 2**31 - 1),
         ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
-        ("baseline_share", config.baseline_share, 0, 100),
+        ("baseline_share", config.baseline_share, 1e-6, 100),
         ("network.latent_dim", network.latent_dim, 1, 10**5),
         ("network.noise_dim", network.noise_dim, 1, 10**5),
         ("network.dropout", network.dropout, 0, 0.99),
@@ -249,3 +263,8 @@ def validate(config: SemiSupervisedConfig) -> None:
     ):
         if value is not None and not low <= value <= high:
             raise InputError(f"{name} is {value}; give a number from {low} to {high}.")
+    if weights.reconstruction_loss == "bernoulli" and network.output != "sigmoid":
+        raise InputError(
+            f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "
+            "give --network.output sigmoid, or half_squared_error."
+        )

@@ -93,7 +93,7 @@ def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedu
         current = hyper.at(state.step)
         metrics: Metrics = {}
         for name, phase in phases.items():
-            rate = hyper.learning_rates[name] * factor
+            rate = jnp.asarray(hyper.learning_rates.get(name, 1.0)) * factor
             state, more = _run_or_skip(name, phase, state, batch, current, key, rate)
             metrics |= more
         state = state._replace(step=state.step + 1)

@@ -48,7 +48,7 @@ def init_state(
         name: phase.optimizer.init({network: params[network] for network in phase.trained})
         for name, phase in phases.items()
     }
-    averaged = {name: jnp.copy for name in AVERAGED} if averaging else {}
+    averaged = AVERAGED if averaging else ()
     return AAEState(
         params=params,
         averaged_params={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},

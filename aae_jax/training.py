@@ -10,7 +10,7 @@ from jaxtyping import Int, Key, UInt8
 
 from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
-from aae_jax.phases import Phase, build_train_step, constant_schedule
+from aae_jax.phases import Phase, build_train_step
 from aae_jax.state import AAEState
 from aae_jax.types import Array, Batch, Metrics, PRNGKey, Schedule
 from aae_jax.views import OutputKind, scale_pixels
@@ -55,8 +55,8 @@ def build_train_epoch(
     *,
     batch_size: int,
     labelled_batch_size: int,
-    output: OutputKind = "sigmoid",
-    schedule: Schedule = constant_schedule,
+    output: OutputKind,
+    schedule: Schedule,
 ) -> EpochFn:
     """Return a pure function that makes one pass over the pool; jit it (or use `compile_epoch`).
 

@@ -67,13 +67,15 @@ def draw_view(
     images: Float[Array, "batch height width"],
     *,
     noise_std: Float[Array, ""] | float,
-    max_shift: int,
+    max_shift: int | None,
     output: OutputKind,
 ) -> View:
     """Shift clean images at random, and add N(0, noise_std²) to what the encoder sees, not to the target.
 
     The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on [0, 1]).
     """
+    if max_shift is None:
+        raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
     key_shift, key_noise = jax.random.split(key)
     target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
     return View(target + noise_std * jax.random.normal(key_noise, target.shape), target)

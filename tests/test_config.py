@@ -11,6 +11,7 @@ from aae_jax.config import (
     SMALL_EPOCHS,
     SemiSupervisedConfig,
     preset,
+    require_resolved,
     resolve,
     validate,
 )
@@ -134,3 +135,21 @@ def test_a_width_out_of_range_is_named_by_its_place():
 def test_configurations_do_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         preset("default").seed = 1
+
+
+def test_an_unresolved_configuration_is_not_trained_with():
+    unresolved = preset("default")
+    with pytest.raises(InputError, match="resolve"):
+        require_resolved(unresolved)
+    require_resolved(resolve(unresolved, (28, 28)))
+
+
+def test_bernoulli_needs_a_sigmoid():
+    base = preset("plain")
+    odd = dataclasses.replace(
+        base,
+        weights=dataclasses.replace(base.weights, reconstruction_loss="bernoulli"),
+        network=dataclasses.replace(base.network, output="tanh"),
+    )
+    with pytest.raises(InputError, match="bernoulli"):
+        validate(odd)

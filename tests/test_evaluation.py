@@ -50,7 +50,7 @@ def test_images_are_encoded_batch_by_batch_as_all_at_once(batch_size):
     networks = build_mlp_networks(config, (8, 8), 10)
     params, stats = networks.init(jax.random.key(0))
     at_once, _ = networks.encode(params, stats, SEVEN / 255.0, None)
-    encoded = build_encode(networks, batch_size=batch_size)(params, stats, SEVEN)
+    encoded = build_encode(networks, "sigmoid", batch_size=batch_size)(params, stats, SEVEN)
     for actual, expected in zip(encoded, at_once, strict=True):
         assert actual.shape == expected.shape
         np.testing.assert_allclose(actual, expected, atol=1e-5)
@@ -67,7 +67,7 @@ def test_encoding_keeps_the_order_and_scales_to_the_output():
 
 def test_encoding_is_vmapped_over_seeds():
     params = {"encoder": jnp.array([1.0, 2.0])}
-    encoded = jax.vmap(build_encode(FIRST_ROW, batch_size=3), in_axes=(0, None, None))(params, {}, SEVEN)
+    encoded = jax.vmap(build_encode(FIRST_ROW, "sigmoid", batch_size=3), in_axes=(0, None, None))(params, {}, SEVEN)
     np.testing.assert_allclose(encoded.logits[1], 2.0 * encoded.logits[0], atol=1e-6)
 
 
@@ -78,6 +78,6 @@ def test_evaluation_by_hand():
     labels = np.array([0, 0, 2], np.int32)
     logits = 5.0 * rows / 255.0
     expected = -np.mean(logits[np.arange(3), labels] - np.log(np.exp(logits).sum(axis=1)))
-    result = evaluate(FIRST_ROW, {"encoder": jnp.array(5.0)}, {}, images, labels)
+    result = evaluate(FIRST_ROW, {"encoder": jnp.array(5.0)}, {}, images, labels, output="sigmoid")
     assert result.keys() == {"error", "cross_entropy"}
     np.testing.assert_allclose([result["error"], result["cross_entropy"]], [1 / 3, expected], rtol=1e-5)

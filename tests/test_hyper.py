@@ -31,7 +31,7 @@ def consistency_at(norm: float) -> float:
     )
     chosen = config.resolve(chosen, (8, 8))
     networks = build_mlp_networks(chosen.network, (8, 8), 10)
-    phase = semi_supervised.build_phases(networks, chosen)["generator"]
+    phase = semi_supervised.build_phases(networks, chosen, num_classes=10)["generator"]
     params, stats = networks.init(jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (20, 8, 8))
     batch = Batch(images, images, jnp.zeros(20, jnp.int32))
@@ -43,3 +43,10 @@ def consistency_at(norm: float) -> float:
 def test_the_adversarial_step_raises_the_cross_entropy_between_views() -> None:
     plain, small, large = consistency_at(0.0), consistency_at(0.2), consistency_at(1.0)
     assert plain < small < large
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-19, 1e-25, 1e-30])
+def test_adversarial_directions_have_norm_one_however_small_the_gradient(size: float) -> None:
+    directions = size * jax.random.normal(jax.random.key(3), (5, 8, 8))
+    unit = jax.jit(semi_supervised._unit)(directions.at[0].set(0.0))
+    np.testing.assert_allclose(jnp.sqrt(jnp.sum(unit**2, axis=(1, 2))), [0, 1, 1, 1, 1], rtol=1e-5)

@@ -22,7 +22,7 @@ CONFIG = SemiSupervisedConfig(
     weights=WeightsConfig(consistency=1.0),
 )
 NETWORKS = build_mlp_networks(CONFIG.network, (8, 8), 10)
-PHASES = semi_supervised.build_phases(NETWORKS, CONFIG)
+PHASES = semi_supervised.build_phases(NETWORKS, CONFIG, num_classes=10)
 TRAINED = {
     "reconstruction": {"encoder", "decoder"},
     "discriminator_z": {"discriminator_z"},

@@ -56,8 +56,10 @@ BATCH_OF_NOISE = Batch(
 
 def build(config, *, baseline=False):
     networks = build_mlp_networks(config.network, (8, 8), 10)
-    table = semi_supervised.build_baseline_phases if baseline else semi_supervised.build_phases
-    phases = table(networks, config)
+    if baseline:
+        phases = semi_supervised.build_baseline_phases(networks, config)
+    else:
+        phases = semi_supervised.build_phases(networks, config, num_classes=10)
     averaging = config.averaging.decay > 0
     return networks, phases, init_state(networks, phases, jax.random.key(0), averaging=averaging)
 
@@ -80,7 +82,7 @@ def digits():
     networks, phases, start = build(LEARNER)
     hyper = semi_supervised.build_hyper(LEARNER, EPOCHS * (len(data.pool) // BATCH))
     schedule = semi_supervised.build_schedule(LEARNER)
-    epoch = build_train_epoch(phases, batch_size=BATCH, labelled_batch_size=100, schedule=schedule)
+    epoch = build_train_epoch(phases, batch_size=BATCH, labelled_batch_size=100, output="sigmoid", schedule=schedule)
     compiled, _ = compile_epoch(epoch, start, data, hyper, KEY)
 
     def train(data):
@@ -88,7 +90,7 @@ def digits():
         return fit(copied, data, train_epoch=compiled, hyper=hyper, key=KEY, epochs=EPOCHS)
 
     def error(state, images, labels):
-        return evaluate(networks, *evaluation_variables(state), images, labels)["error"]
+        return evaluate(networks, *evaluation_variables(state), images, labels, output="sigmoid")["error"]
 
     state, history = train(data)
     return SimpleNamespace(
@@ -355,7 +357,7 @@ def test_encoder_and_decoder_drop_different_units(monkeypatch):
     networks = build_mlp_networks(chosen.network, (8, 8), 10)
     params, stats = networks.init(jax.random.key(0))
     batch = Batch(jnp.ones((4, 8, 8)), jnp.ones((4, 8, 8)), jnp.zeros(4, int))
-    phase = semi_supervised.build_phases(networks, chosen)["reconstruction"]
+    phase = semi_supervised.build_phases(networks, chosen, num_classes=10)["reconstruction"]
     phase.loss(params, stats, batch, semi_supervised.build_hyper(chosen, 10), jax.random.key(3))
     assert len(masks) == 4
     assert not np.array_equal(masks[0], masks[2])

@@ -11,7 +11,7 @@ import pytest
 from aae_jax import training
 from aae_jax.data import TrainingArrays
 from aae_jax.optimizers import cosine_schedule
-from aae_jax.phases import build_train_step
+from aae_jax.phases import build_train_step, constant_schedule
 from aae_jax.state import init_state
 from aae_jax.training import build_train_epoch, compile_epoch, cycled_order, fit, over_seeds
 from aae_jax.types import Batch
@@ -21,7 +21,7 @@ from tests.conftest import random_data, rebuild_loss, toy_hyper, toy_networks, t
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
 DATA = random_data(pool=50, labelled=7)
-SIZES = {"batch_size": 12, "labelled_batch_size": 5}
+SIZES = {"batch_size": 12, "labelled_batch_size": 5, "output": "sigmoid", "schedule": constant_schedule}
 STEPS = 50 // 12
 KEY = jax.random.key(11)
 HYPER = toy_hyper(noise_std=0.3, average_decay=0.5)
@@ -32,7 +32,7 @@ def start(seed=0, phases=None):
 
 
 def plain_epoch(**options):
-    return build_train_epoch(toy_phases(), **SIZES, **options)
+    return build_train_epoch(toy_phases(), **{**SIZES, **options})
 
 
 @functools.cache
@@ -93,7 +93,7 @@ def test_an_epoch_visits_the_pool_once_in_a_new_order_each_time():
 
 
 def test_a_labelled_batch_is_no_larger_than_the_labelled_images():
-    epoch = build_train_epoch(toy_phases(), batch_size=12, labelled_batch_size=100)
+    epoch = build_train_epoch(toy_phases(), **{**SIZES, "labelled_batch_size": 100})
     _, metrics = jax.eval_shape(epoch, start(), DATA, toy_hyper(), KEY, jnp.asarray(0))
     assert metrics["pull/images"].shape == (STEPS, 7)
 

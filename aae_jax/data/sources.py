@@ -1,4 +1,4 @@
-"""The data by its name: what the command line's `--data` and `--data-dir` mean."""
+"""The data by its name: what the command line's `--dataset` and `--data-dir` mean."""
 
 import os
 import sys
@@ -38,8 +38,8 @@ def load_dataset(
         notify: Is called with one message when "auto" takes the digits instead of MNIST.
 
     Raises:
-        InputError: The name is unknown, MNIST is asked for and not at hand, or its files are there but
-            damaged ("auto" too: damage is never hidden by taking other data).
+        InputError: The name is unknown, MNIST is asked for (or a folder given) and not at hand, or its files
+            are there but damaged ("auto" too: damage is never hidden by taking other data).
     """
     if name not in DATASET_NAMES:
         raise InputError(f"There is no data set {name!r}; {did_you_mean(name, DATASET_NAMES)}")
@@ -48,7 +48,7 @@ def load_dataset(
     try:
         return load_mnist(data_dir or os.environ.get("AAE_DATA_DIR") or None, cache_dir=cache_dir)
     except MnistMissingError as missing:
-        if name == "mnist":
+        if name == "mnist" or data_dir is not None:
             raise
         digits = load_digits(split_seed=split_seed)
         notify(f"NOTICE: using {digits.source} (8 x 8 pixels), not MNIST. {missing}")

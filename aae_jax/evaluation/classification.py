@@ -16,7 +16,7 @@ __all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate"]
 EncodeFn = Callable[[Params, Stats, UInt8[Array, "count height width"]], EncoderOutput]
 
 
-def build_encode(networks: Networks, output: OutputKind = "sigmoid", *, batch_size: int = 1000) -> EncodeFn:
+def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> EncodeFn:
     """Return `(params, stats, uint8 images [n, h, w]) -> EncoderOutput` of any number of images.
 
     Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
@@ -25,7 +25,7 @@ def build_encode(networks: Networks, output: OutputKind = "sigmoid", *, batch_si
 
     def encode(params: Params, stats: Stats, images: Array) -> EncoderOutput:
         count = images.shape[0]
-        size = min(batch_size, count)
+        size = max(1, min(batch_size, count))
         padding = -count % size
         padded = jnp.concatenate([images, jnp.zeros((padding, *images.shape[1:]), images.dtype)])
         batches = padded.reshape(-1, size, *images.shape[1:])
@@ -54,7 +54,7 @@ def evaluate(
     images: UInt8[Array, "count height width"] | np.ndarray,
     labels: Int[Array, " count"] | np.ndarray,
     *,
-    output: OutputKind = "sigmoid",
+    output: OutputKind,
 ) -> dict[str, float]:
     """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images given as bytes."""
     encoded = jax.jit(build_encode(networks, output))(params, stats, jnp.asarray(images))

@@ -1,6 +1,7 @@
 """Command lines: defaults < preset < YAML file < flags, and one sentence with exit status 2 for bad input."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import tyro
+from jax.errors import JaxRuntimeError
 
 from aae_jax.config import PRESETS, SemiSupervisedConfig, preset, validate
 from aae_jax.config_text import differences, from_mapping, read_yaml
@@ -69,7 +71,7 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
         flags.config,
         None if flags.out_dir is None else Path(flags.out_dir),
         None if flags.resume is None else Path(flags.resume),
-        " ".join(["python", f"experiments/{prog}.py", *argv]),
+        shlex.join(["python", f"experiments/{prog}.py", *argv]),
     )
 
 
@@ -100,6 +102,17 @@ def run_guarded(function: Callable[[], int]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except MemoryError:
+        return _out_of_memory()
+    except JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return _out_of_memory()
     except KeyboardInterrupt:
         print("\nstopped at once; what the last checkpoint holds can be resumed", file=sys.stderr)
         return INTERRUPTED
+
+
+def _out_of_memory() -> int:
+    print("error: memory is exhausted; give smaller widths, fewer seeds or a smaller batch.", file=sys.stderr)
+    return BAD_INPUT

@@ -99,6 +99,11 @@ def build_problem(config: SemiSupervisedConfig, notify: Callable[[str], None]) -
         raise InputError(
             f"batch_size is {config.batch_size}, but the unlabelled pool has {len(pool)} images; give less."
         )
+    pixels = min(dataset.image_shape)
+    if (config.views.max_shift or 0) >= pixels:
+        raise InputError(
+            f"views.max_shift is {config.views.max_shift}, but the images have {pixels} pixels; give less."
+        )
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     return Problem(
         config=config,

@@ -1,6 +1,7 @@
 """What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
 
 import datetime
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from aae_jax.errors import InputError
 __all__ = ["CONFIG_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
 
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
+ORIGIN_FILE = "origin.json"
 
 
 def to_json(value: Any) -> Any:
@@ -72,6 +74,20 @@ class RunFolder:
         """Return the folder of a seed's saved model: `model` for the first, `model-s<seed>` for the others."""
         return self.path / ("model" if seed == first_seed else f"model-s{seed}")
 
+    def write_origin(self, command: str, commit: str | None) -> None:
+        """Note the command and commit a run starts with, or goes on with: the code that is running now."""
+        path = self.path / ORIGIN_FILE
+        here = {"command": command, "git_commit": commit}
+        origin = self.read_origin() if path.exists() else {**here, "resumed": []}
+        if path.exists():
+            origin["resumed"].append(here)
+        write_text(path, json.dumps(origin, indent=2) + "\n")
+
+    def read_origin(self) -> dict[str, Any]:
+        """Return what `write_origin` noted: `command`, `git_commit`, and a list of the same in `resumed`."""
+        origin: dict[str, Any] = json.loads((self.path / ORIGIN_FILE).read_text(encoding="utf-8"))
+        return origin
+
     def write_config(self, config: Any) -> None:
         """Write the resolved configuration."""
         write_text(self.path / CONFIG_FILE, to_yaml(config))
@@ -100,7 +116,7 @@ class RunFolder:
 
     def cut_metrics(self, epoch: int) -> None:
         """Drop the rows after `epoch`, which a resumed run will write again."""
-        rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]
+        rows = [row for row in self.read_metrics() if row.get("epoch", epoch + 1) <= epoch]
         write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -110,19 +126,32 @@ def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFo
     Raises:
         InputError: The folder holds something already, or cannot be made.
     """
-    if out_dir is None:
-        time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        out_dir = Path("runs") / experiment / f"{time}-s{seed}"
-        number = 1
-        while out_dir.exists():
-            number += 1
-            out_dir = out_dir.with_name(f"{time}-s{seed}-{number}")
     try:
-        if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
-            raise InputError(
-                f"{out_dir} is not empty; give --out-dir a new folder, or go on with that run by --resume {out_dir}."
-            )
-        out_dir.mkdir(parents=True, exist_ok=True)
+        path = _new_default_folder(experiment, seed) if out_dir is None else _new_given_folder(out_dir)
     except OSError as error:
-        raise InputError(f"{out_dir} cannot be made ({error.strerror}); give --out-dir another folder.") from error
-    return RunFolder(out_dir)
+        where = "The folder runs" if out_dir is None else str(out_dir)
+        raise InputError(f"{where} cannot be written ({error.strerror}); give --out-dir another folder.") from error
+    return RunFolder(path)
+
+
+def _new_default_folder(experiment: str, seed: int) -> Path:
+    name = datetime.datetime.now().strftime("%Y%m%d-%H%M%S") + f"-s{seed}"
+    for number in itertools.count(1):
+        path = Path("runs") / experiment / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:  # another run of this seed began in the same second
+            continue
+        return path
+    raise AssertionError("itertools.count ends never")
+
+
+def _new_given_folder(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(
+            f"{path} is not empty; give --out-dir a new folder, or go on with that run by --resume {path}."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path} cannot be written; give --out-dir another folder.")
+    return path

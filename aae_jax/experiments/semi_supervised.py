@@ -8,13 +8,15 @@ import jax
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
-from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.errors import InputError
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.console import Console, percent
+from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
-from aae_jax.experiments.summary import error_over_seeds, summarise, test_error
+from aae_jax.experiments.summary import error_over_seeds, exact, seed_errors, source_commit, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
 from aae_jax.training import compile_epoch, fit
 
@@ -60,7 +62,7 @@ def run(request: Request) -> int:
             f"--optimizers.discriminator.learning-rate{kept}."
         )
         return FAILED
-    _report(problem, outcome, folder, console, request.command)
+    _report(problem, outcome, folder, console)
     return 0
 
 
@@ -68,22 +70,27 @@ def _open_folder(request: Request, problem: Problem) -> RunFolder:
     if request.resume is None:
         folder = create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
         folder.write_config(problem.config)
-        return folder
-    return RunFolder(request.resume)
+    else:
+        folder = RunFolder(request.resume)
+    folder.write_origin(request.command, source_commit())
+    return folder
 
 
-def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console, command: str) -> None:
+def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:
+    rows = folder.read_metrics()
+    if not rows:
+        raise InputError(f"{folder.path} has lost its metrics.jsonl; start the run anew.")
     console.say("supervised baseline: the same encoder, the labelled images alone …")
     baseline = _train_baseline(problem, outcome)
-    params, stats = evaluation_variables(outcome.state)
-    rows = folder.read_metrics()
+    test = problem.dataset.test_images, problem.dataset.test_labels
+    best = outcome.best
     last_validation = [np.nan if e is None else e for e in rows[-1]["validation_error"]]
     errors = {
-        "test": test_error(problem, params, stats),
-        "best_test": test_error(problem, outcome.best.params, outcome.best.stats),
-        "validation": np.asarray(last_validation),
+        "test": seed_errors(problem, *evaluation_variables(outcome.state), *test),
+        "best_test": seed_errors(problem, best.params, best.stats, *test),
+        "validation": exact(last_validation, len(problem.validation_labels)),
     }
-    summary = summarise(problem, outcome, errors, baseline, command)
+    summary = summarise(problem, outcome, errors, baseline, folder.read_origin())
     models = _save_models(problem, outcome, folder)
     _save_figures(problem, rows, summary, models, folder)
     folder.write_summary(summary)
@@ -95,15 +102,14 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     state = task.build_state()
     epoch, _ = compile_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys)
     state, _ = fit(state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs)
-    params, stats = evaluation_variables(state)
-    encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
-    logits = jax.jit(encode)(params, stats, problem.validation_images).logits
-    everyone = [True] * len(problem.seeds)
-    validation = np.asarray(error_rate(logits, problem.validation_labels), np.float64)
+    variables = evaluation_variables(state)
+    survivors = [seed not in outcome.failed for seed in problem.seeds]
+    test = seed_errors(problem, *variables, problem.dataset.test_images, problem.dataset.test_labels)
+    validation = seed_errors(problem, *variables, problem.validation_images, problem.validation_labels)
     return {
         "updates": task.epochs * problem.steps_per_epoch,
-        "test_error": error_over_seeds(test_error(problem, params, stats), everyone),
-        "validation_error": error_over_seeds(validation, everyone),
+        "test_error": error_over_seeds(test, survivors),
+        "validation_error": error_over_seeds(validation, survivors),
     }
 
 
@@ -120,6 +126,7 @@ def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[
             params=jax.tree.map(lambda leaf, i=index: leaf[i], dict(params)),
             stats=jax.tree.map(lambda leaf, i=index: leaf[i], dict(stats)),
             data={"name": problem.dataset.name, "sha256": problem.dataset.sha256},
+            seed=seed,
         )
         save_model(model, folder.model(seed, survivors[0][1]))
         models.append(model)
@@ -133,9 +140,6 @@ def _save_figures(
     models: list[Model],
     folder: RunFolder,
 ) -> None:
-    from aae_jax.experiments.pictures import draw_figures
-    from aae_jax.figures import save_figure
-
     drawn = draw_figures(rows, summary, models[0], problem.dataset, problem.keys.samples[0])
     for name, figure in drawn.items():
         save_figure(figure, folder.figures / name)

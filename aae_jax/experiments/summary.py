@@ -17,18 +17,21 @@ from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.types import Params, Stats
 
-__all__ = ["error_over_seeds", "source_commit", "summarise", "test_error"]
+__all__ = ["error_over_seeds", "exact", "seed_errors", "source_commit", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
-def test_error(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
-    """Return each seed's share of misclassified test images; a seed whose weights are not finite has all wrong."""
+def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, labels: Any) -> np.ndarray:
+    """Return each seed's share of misclassified images, exact: a count over `len(labels)`; `[seeds]`."""
     encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
-    images, labels = jnp.asarray(problem.dataset.test_images), jnp.asarray(problem.dataset.test_labels)
-    logits = jax.jit(encode)(params, stats, images).logits
-    wrong = np.rint(np.asarray(error_rate(logits, labels), dtype=np.float64) * len(labels))
-    return wrong / len(labels)
+    logits = jax.jit(encode)(params, stats, jnp.asarray(images)).logits
+    return exact(error_rate(logits, jnp.asarray(labels)), len(labels))
+
+
+def exact(errors: Any, count: int) -> np.ndarray:
+    """Return float32 shares of `count` things as the exact fractions they stand for; NaN stays NaN."""
+    return np.rint(np.asarray(errors, dtype=np.float64) * count) / count
 
 
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
@@ -49,15 +52,37 @@ def summarise(
     outcome: Outcome,
     errors: Mapping[str, np.ndarray],
     baseline: Mapping[str, Any],
-    command: str,
+    origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the summary of a run; `errors` has arrays by seed for `test`, `best_test` and `validation`."""
     survivors = [seed not in outcome.failed for seed in problem.seeds]
-    dataset, config = problem.dataset, problem.config
-    best_epoch = np.asarray(outcome.best.epoch)
+    config = problem.config
     return {
         "experiment": "semi_supervised",
-        "command": command,
+        **origin,
+        **_what_was_trained(problem),
+        "failed_seeds": {str(seed): failure for seed, failure in outcome.failed.items()},
+        "updates": outcome.updates,
+        "epochs": problem.epochs,
+        "width": list(config.network.hidden),
+        "max_shift": config.views.max_shift,
+        "precision": config.network.precision,
+        "test_error": error_over_seeds(errors["test"], survivors),
+        "validation_error": error_over_seeds(errors["validation"], survivors),
+        "best_by_validation": _best(problem, outcome, errors["best_test"], survivors),
+        "baseline": baseline,
+        "train_seconds": round(outcome.seconds, 2),
+        "compile_seconds": round(outcome.compile_seconds, 2),
+        "updates_per_second": round(outcome.updates / outcome.seconds, 2),
+        "device": f"{jax.devices()[0].device_kind} ({jax.devices()[0].platform})",
+        "versions": {"python": platform.python_version(), **_versions()},
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _what_was_trained(problem: Problem) -> dict[str, Any]:
+    dataset, config = problem.dataset, problem.config
+    return {
         "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
         "splits": {
             "labelled": int(problem.data.labels.shape[1]),
@@ -68,27 +93,17 @@ def summarise(
         "labels": config.labels,
         "label_seeds": [s if config.label_seed is None else config.label_seed for s in problem.seeds],
         "seeds": list(problem.seeds),
-        "failed_seeds": {str(seed): failure for seed, failure in outcome.failed.items()},
-        "updates": outcome.updates,
-        "epochs": problem.epochs,
-        "width": list(config.network.hidden),
-        "max_shift": config.views.max_shift,
-        "precision": config.network.precision,
-        "test_error": error_over_seeds(errors["test"], survivors),
-        "validation_error": error_over_seeds(errors["validation"], survivors),
-        "best_by_validation": {
-            "epoch": [int(epoch) + 1 for epoch in best_epoch],
-            "validation_error": error_over_seeds(np.asarray(outcome.best.error, np.float64), survivors),
-            "test_error": error_over_seeds(errors["best_test"], survivors),
-        },
-        "baseline": baseline,
-        "train_seconds": round(outcome.seconds, 2),
-        "compile_seconds": round(outcome.compile_seconds, 2),
-        "updates_per_second": round(outcome.updates / outcome.seconds, 2),
-        "device": f"{jax.devices()[0].device_kind} ({jax.devices()[0].platform})",
-        "versions": {"python": platform.python_version(), **_versions()},
-        "git_commit": source_commit(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _best(problem: Problem, outcome: Outcome, test: np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Return the weights that did best on validation, shown beside the last ones; epochs count from 0."""
+    validation = exact(outcome.best.error, len(problem.validation_labels))
+    epochs = np.asarray(outcome.best.epoch)
+    return {
+        "epoch": [int(e) if alive else None for e, alive in zip(epochs, survivors, strict=True)],
+        "validation_error": error_over_seeds(validation, survivors),
+        "test_error": error_over_seeds(test, survivors),
     }
 
 
@@ -104,12 +119,15 @@ def _versions() -> dict[str, str]:
 
 def source_commit() -> str | None:
     """Return the commit of the checkout that this package runs from, `-dirty` when changed; None outside one."""
-    here = Path(__file__).parent
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or None
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip() or None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()

@@ -82,6 +82,11 @@ def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: 
     )
 
 
+def _all_finite(params: Params) -> Array:
+    """Return whether every weight of one seed is finite."""
+    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]).all()
+
+
 class Trainer:
     """Trains a task's seeds side by side, and keeps the run's folder up to date."""
 
@@ -98,6 +103,7 @@ class Trainer:
 
         self.validate = jax.jit(validate)
         self.update_best = jax.jit(_update_best)
+        self.finite = jax.jit(jax.vmap(_all_finite))
 
     def run(self, *, resume: bool) -> Outcome:
         """Train from the start, or from the newest checkpoint; the last state is saved either way.
@@ -162,26 +168,29 @@ class Trainer:
         return state, best, notes["epoch"] + 1
 
     def _after_epoch(self, epoch: int, state: AAEState, metrics: Metrics) -> bool:
-        self._note_failures(epoch, metrics)
+        self._note_failures(epoch, state, metrics)
         last = epoch + 1 == self.task.epochs
         if last or (epoch + 1) % (self.problem.config.evaluate_every or 1) == 0:
             self._evaluate(epoch, state, metrics)
         due = time.perf_counter() - self.saved >= self.problem.config.checkpoint_seconds
         if last or due or self.interruption.signum is not None:
             self._save(epoch, state)
-        if self.interruption.signum is not None and not last:
+        if self.interruption.signum is not None:
             raise Stopped(self.interruption.signum)
         return False
 
-    def _note_failures(self, epoch: int, metrics: Metrics) -> None:
+    def _note_failures(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
+        finite = np.asarray(self.finite(state.params))
         for index, seed in enumerate(self.problem.seeds):
-            failure = None if seed in self.failed else first_failure(metrics, index, self.task.phases)
+            if seed in self.failed:
+                continue
+            failure = first_failure(metrics, index, self.task.phases)
+            if failure is None and not finite[index]:
+                failure = self.problem.steps_per_epoch - 1, list(self.task.phases)[-1]
             if failure is not None:
-                step = epoch * self.problem.steps_per_epoch + failure[0]
-                self.failed[seed] = {"update": step, "phase": failure[1]}
-                self.console.notice(
-                    f"Seed {seed} failed: the loss of phase {failure[1]} is not finite at update {step}."
-                )
+                update = epoch * self.problem.steps_per_epoch + failure[0] + 1
+                self.failed[seed] = {"update": update, "phase": failure[1]}
+                self.console.notice(f"Seed {seed} failed: phase {failure[1]} is not finite at update {update}.")
         if len(self.failed) == len(self.problem.seeds):
             raise AllSeedsFailed
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from aae_jax import losses, priors
-from aae_jax.config import OptimizerConfig, SemiSupervisedConfig
+from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, require_resolved
 from aae_jax.hyper import Hyper
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.optimizers import build_optimizer, cosine_schedule
@@ -38,10 +38,6 @@ DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4
 DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER = range(4, 7)
 
 
-TINY = 1e-20
-"""Keeps a gradient of zero from being divided by its norm; gradients of a batch mean are small themselves."""
-
-
 class _Model(NamedTuple):
     networks: Networks
     config: SemiSupervisedConfig
@@ -54,7 +50,7 @@ def build_phases(
     config: SemiSupervisedConfig,
     *,
     prior_z: Prior | None = None,
-    num_classes: int = 10,
+    num_classes: int,
 ) -> dict[str, Phase]:
     """Return the table of the five phases, in the order in which they run.
 
@@ -68,6 +64,7 @@ def build_phases(
     Returns:
         Phases by name; the reconstruction phase is the one whose batch statistics are kept.
     """
+    require_resolved(config)
     prior_z = prior_z or priors.build_gaussian(config.network.latent_dim)
     model = _Model(networks, config, prior_z, priors.build_categorical(num_classes))
     optimizers = config.optimizers
@@ -94,6 +91,7 @@ def build_phases(
 
 def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> dict[str, Phase]:
     """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
+    require_resolved(config)
     model = _Model(networks, config, priors.build_gaussian(1), priors.build_categorical(1))
     optimizer: optax.GradientTransformation = build_optimizer(config.optimizers.classification)
     return {"classification": Phase(("encoder",), _build_classification(model), optimizer, updates_stats=True)}
@@ -101,6 +99,7 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
 
 def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
 
     def traced(value: float) -> Array:
@@ -141,7 +140,7 @@ def _view(model: _Model, images: Array, hyper: Hyper, key: PRNGKey) -> tuple[Vie
         key_view,
         images,
         noise_std=hyper.noise_std,
-        max_shift=config.views.max_shift or 0,
+        max_shift=config.views.max_shift,
         output=config.network.output,
     )
     return view, key_encode
@@ -249,8 +248,9 @@ def _consistency(
 ) -> Array:
     """Return the cross-entropy between the predictions for a first view, `target`, and for a second one.
 
-    With an adversarial norm the second view is first moved along the gradient of that very cross-entropy
-    (virtual adversarial training, Miyato et al. 2016, with two views instead of a random start).
+    With an adversarial norm each image of the second view is first moved along the gradient of that very
+    cross-entropy (virtual adversarial training, Miyato et al. 2016, with two views instead of a random
+    start). Under batch norm the gradient of an image is also that of the others through the moments.
     """
     view, key_encode = _view(model, batch.images, hyper, key)
 
@@ -261,9 +261,19 @@ def _consistency(
     seen = view.seen
     if model.config.weights.adversarial_norm:
         direction = jax.grad(cross_entropy, argnums=1)(jax.lax.stop_gradient(params), seen)
-        norm = jnp.sqrt(jnp.sum(direction**2, axis=(1, 2), keepdims=True))
-        seen = seen + jax.lax.stop_gradient(hyper.adversarial_norm * direction / (norm + TINY))
+        seen = seen + jax.lax.stop_gradient(hyper.adversarial_norm * _unit(direction))
     return cross_entropy(params, seen)
+
+
+def _unit(directions: Array) -> Array:
+    """Return each image's direction at Euclidean norm 1; one of zeros, or too small for a float, stays zero.
+
+    It is divided by its largest entry first: the squares of a sure prediction's gradients underflow.
+    """
+    largest = jnp.max(jnp.abs(directions), axis=(1, 2), keepdims=True)
+    scaled = jnp.where(largest > 0, directions / jnp.where(largest > 0, largest, 1.0), 0.0)
+    norm = jnp.sqrt(jnp.sum(scaled**2, axis=(1, 2), keepdims=True))
+    return scaled / jnp.where(norm > 0, norm, 1.0)
 
 
 def _build_classification(model: _Model) -> LossFn:

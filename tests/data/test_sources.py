@@ -66,13 +66,17 @@ def test_auto_falls_back_with_a_notice(load, notices):
         assert part in notice
 
 
-def test_auto_says_that_the_folder_holds_no_mnist(load, notices, tmp_path, monkeypatch):
+def test_auto_refuses_a_given_folder_without_mnist(load, notices, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert load("auto", data_dir=tmp_path / "empty").name == "digits"
-    assert f"{tmp_path / 'empty'} holds no MNIST" in notices[0]
+    with pytest.raises(InputError, match="holds no MNIST"):
+        load("auto", data_dir=tmp_path / "empty")
+    assert notices == []
+
+
+def test_auto_says_that_the_environments_folder_holds_no_mnist(load, notices, tmp_path, monkeypatch):
     monkeypatch.setenv("AAE_DATA_DIR", str(tmp_path / "none"))
     assert load("auto").name == "digits"
-    assert f"{tmp_path / 'none'} does not exist" in notices[1]
+    assert f"{tmp_path / 'none'} does not exist" in notices[0]
 
 
 def test_auto_does_not_hide_damage(load, small_mnist, notices):

@@ -1,5 +1,6 @@
 """Stopping and going on: the same bits as a run that nothing disturbed."""
 
+import shutil
 import signal
 
 import pytest
@@ -51,8 +52,10 @@ def test_a_stopped_run_is_saved_but_not_finished(stopped):
     assert not (stopped / "model").exists()
 
 
-def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys, monkeypatch):
-    interrupt_after(monkeypatch, 2, signal.SIGTERM)  # in the last epoch, where it changes nothing
+def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys):
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 2, signal.SIGTERM)  # in the last epoch: only the report is left to do
+        assert status("--resume", half) == 128 + signal.SIGTERM
     assert status("--resume", half) == 0
     assert evidence(half) == evidence(finished)
     assert "going on after epoch 2" in capsys.readouterr().out
@@ -104,6 +107,13 @@ def test_what_a_kill_leaves_half_written_is_dropped(half, finished, without_figu
     assert status("--resume", half) == 0
     assert evidence(half) == evidence(finished)
     assert not list(half.rglob("*.unfinished"))
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, finished, without_figures, capsys):
+    shutil.rmtree(half / "checkpoints")
+    assert status("--resume", half) == 0
+    assert "No checkpoint was saved yet" in capsys.readouterr().out
+    assert evidence(half) == evidence(finished)
 
 
 def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
