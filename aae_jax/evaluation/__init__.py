@@ -1,5 +1,5 @@
 """Measures of trained models: pure functions of weights and data."""
 
-from aae_jax.evaluation.classification import EncodeFn, build_encode, error_rate, evaluate
+from aae_jax.evaluation.classification import EncodeFn, build_encode, error_rate, evaluate, exact_share
 
-__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate"]
+__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate", "exact_share"]

@@ -11,7 +11,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Array, Params, Stats
 from aae_jax.views import OutputKind, scale_pixels
 
-__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate"]
+__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate", "exact_share"]
 
 EncodeFn = Callable[[Params, Stats, UInt8[Array, "count height width"]], EncoderOutput]
 
@@ -45,6 +45,11 @@ def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, 
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
     right = (jnp.argmax(logits, axis=-1) == labels) & finite
     return jnp.mean(~right, axis=-1)
+
+
+def exact_share(errors: Array | np.ndarray | list[float], count: int) -> np.ndarray:
+    """Return float32 shares of `count` things as the exact fractions they stand for; NaN stays NaN."""
+    return np.rint(np.asarray(errors, dtype=np.float64) * count) / count
 
 
 def evaluate(

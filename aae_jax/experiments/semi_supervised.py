@@ -9,12 +9,13 @@ import numpy as np
 
 from aae_jax.bundle import Model, save_model
 from aae_jax.errors import InputError
+from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
-from aae_jax.experiments.summary import error_over_seeds, exact, seed_errors, source_commit, summarise
+from aae_jax.experiments.summary import error_over_seeds, seed_errors, source_commit, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
@@ -88,7 +89,7 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
     errors = {
         "test": seed_errors(problem, *evaluation_variables(outcome.state), *test),
         "best_test": seed_errors(problem, best.params, best.stats, *test),
-        "validation": exact(last_validation, len(problem.validation_labels)),
+        "validation": exact_share(last_validation, len(problem.validation_labels)),
     }
     summary = summarise(problem, outcome, errors, baseline, folder.read_origin())
     models = _save_models(problem, outcome, folder)

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.types import Params, Stats
 
-__all__ = ["error_over_seeds", "exact", "seed_errors", "source_commit", "summarise"]
+__all__ = ["error_over_seeds", "seed_errors", "source_commit", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -26,12 +26,7 @@ def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, lab
     """Return each seed's share of misclassified images, exact: a count over `len(labels)`; `[seeds]`."""
     encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
     logits = jax.jit(encode)(params, stats, jnp.asarray(images)).logits
-    return exact(error_rate(logits, jnp.asarray(labels)), len(labels))
-
-
-def exact(errors: Any, count: int) -> np.ndarray:
-    """Return float32 shares of `count` things as the exact fractions they stand for; NaN stays NaN."""
-    return np.rint(np.asarray(errors, dtype=np.float64) * count) / count
+    return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
@@ -98,7 +93,7 @@ def _what_was_trained(problem: Problem) -> dict[str, Any]:
 
 def _best(problem: Problem, outcome: Outcome, test: np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
     """Return the weights that did best on validation, shown beside the last ones; epochs count from 0."""
-    validation = exact(outcome.best.error, len(problem.validation_labels))
+    validation = exact_share(outcome.best.error, len(problem.validation_labels))
     epochs = np.asarray(outcome.best.epoch)
     return {
         "epoch": [int(e) if alive else None for e, alive in zip(epochs, survivors, strict=True)],

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import checkpoint
-from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.problem import Problem, Task
@@ -199,7 +199,7 @@ class Trainer:
         error = self.validate(params, stats)
         self.best = self.update_best(self.best, params, stats, error, jnp.asarray(epoch))
         alive = np.asarray([seed not in self.failed for seed in self.problem.seeds])
-        shown = np.where(alive, np.asarray(error), np.nan)
+        shown = np.where(alive, exact_share(error, len(self.problem.validation_labels)), np.nan)
         means = {name: np.mean(np.asarray(value), axis=1) for name, value in metrics.items()}
         update = (epoch + 1) * self.problem.steps_per_epoch
         row = {
