@@ -15,7 +15,7 @@ from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
-from aae_jax.experiments.summary import error_over_seeds, seed_errors, source_commit, summarise
+from aae_jax.experiments.summary import error_over_seeds, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
@@ -52,7 +52,8 @@ def run(request: Request) -> int:
     folder = _open_folder(request, problem)
     console.header(problem, str(folder.path))
     try:
-        outcome = Trainer(problem, main_task(problem), folder, console).run(resume=request.resume is not None)
+        trainer = Trainer(problem, main_task(problem), folder, console)
+        outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
         console.say(f"saved; go on with: python experiments/semi_supervised.py --resume {folder.path}")
         return SIGNALLED + stopped.signum
@@ -71,10 +72,8 @@ def _open_folder(request: Request, problem: Problem) -> RunFolder:
     if request.resume is None:
         folder = create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
         folder.write_config(problem.config)
-    else:
-        folder = RunFolder(request.resume)
-    folder.write_origin(request.command, source_commit())
-    return folder
+        return folder
+    return RunFolder(request.resume)
 
 
 def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:

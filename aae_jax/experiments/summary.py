@@ -1,11 +1,9 @@
 """What a finished run reports: test errors, the baseline's, sizes, times, versions."""
 
 import platform
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,7 +15,7 @@ from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.types import Params, Stats
 
-__all__ = ["error_over_seeds", "seed_errors", "source_commit", "summarise"]
+__all__ = ["error_over_seeds", "seed_errors", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -110,19 +108,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed as a package"
     return found
-
-
-def source_commit() -> str | None:
-    """Return the commit of the checkout that this package runs from, `-dirty` when changed; None outside one."""
-    try:
-        _git("ls-files", "--error-unmatch", Path(__file__).name)
-        return _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or None
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
-    )
-    return done.stdout.strip()

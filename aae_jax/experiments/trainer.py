@@ -13,6 +13,7 @@ from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.problem import Problem, Task
+from aae_jax.experiments.provenance import source_commit
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.state import AAEState, evaluation_variables
 from aae_jax.training import EpochFn, compile_epoch, fit
@@ -105,14 +106,17 @@ class Trainer:
         self.update_best = jax.jit(_update_best)
         self.finite = jax.jit(jax.vmap(_all_finite))
 
-    def run(self, *, resume: bool) -> Outcome:
+    def run(self, *, resume: bool, command: str) -> Outcome:
         """Train from the start, or from the newest checkpoint; the last state is saved either way.
+
+        The `command` is noted in the folder, with the commit, once there is something to begin with.
 
         Raises:
             Stopped: A signal asked for it; the state is saved.
             AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
         """
         state, self.best, first_epoch = self._restore() if resume else (*self._start(), 0)
+        self.folder.write_origin(command, source_commit())
         train_epoch, self.compile_seconds = self._compile(state)
         self.console.training_starts(self.compile_seconds, first_epoch)
         self.started = self.saved = time.perf_counter()

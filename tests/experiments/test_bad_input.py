@@ -164,7 +164,7 @@ def test_an_occupied_folder_is_left_alone(kind, finished, tmp_path, capsys):
 def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert status(*DIGITS, "--out-dir", tmp_path / "file" / "run") == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def error_of(model, dataset):
 
 def test_the_folder_holds_all_that_was_promised(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "summary.json", "checkpoints", "model", "figures"}
+    assert names == {"config.yaml", "metrics.jsonl", "origin.json", "summary.json", "checkpoints", "model", "figures"}
     assert {p.name for p in (finished / "checkpoints").iterdir()} == {"last", "best"}
     assert {p.name for p in (finished / "checkpoints" / "last").iterdir()} == {"1", "2"}
     assert not list(finished.rglob("*.unfinished"))
@@ -90,7 +90,7 @@ def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
     config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
     posed = problem.build_problem(config, print)
-    outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True)
+    outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True, command="test")
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES
     model = aae_jax.load(finished)
     last = {name: outcome.state.averaged_params[name] for name in ("encoder", "decoder")}
