@@ -1,8 +1,9 @@
 """What a finished run reports: test errors, the baseline's, sizes, times, versions."""
 
+import functools
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
+from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
+from aae_jax.views import OutputKind
 
 __all__ = ["error_over_seeds", "seed_errors", "summarise"]
 
@@ -22,9 +25,15 @@ PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, labels: Any) -> np.ndarray:
     """Return each seed's share of misclassified images, exact: a count over `len(labels)`; `[seeds]`."""
-    encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
-    logits = jax.jit(encode)(params, stats, jnp.asarray(images)).logits
+    encode = _encode_seeds(problem.networks, problem.config.network.output)
+    logits = encode({"encoder": params["encoder"]}, dict(stats), jnp.asarray(images)).logits
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
+
+
+@functools.cache
+def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., EncoderOutput]:
+    """Return the compiled encoder of many seeds; cached, because a report asks for it of several weights."""
+    return jax.jit(jax.vmap(build_encode(networks, output), in_axes=(0, 0, None)))
 
 
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
