@@ -157,7 +157,7 @@ class SemiSupervisedConfig:
 SMALL_IMAGE = 16
 """Height under which images count as small: there are few of them, and an epoch is a few updates."""
 EVALUATIONS = 50
-EPOCHS, SMALL_EPOCHS = 20, 50
+EPOCHS, SMALL_EPOCHS = 20, 60
 WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
