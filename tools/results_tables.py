@@ -1,6 +1,6 @@
 """Write the tables of README.md and results/README.md from the files in results/; `--check` only compares.
 
-A table stands between `<!-- table: KIND -->` and `<!-- end -->`; KIND is `main` or `ablation`.
+A table stands between `<!-- table: KIND -->` and `<!-- end -->`; KIND is `main`, `trials` or `ablation`.
 """
 
 import json
@@ -57,12 +57,12 @@ def main_table() -> str:
     return "\n".join(lines)
 
 
-def ablation_table() -> str:
-    """Return the table of the ablation: validation errors only, as the recipe was chosen on them."""
+def comparison(prefix: str) -> str:
+    """Return a table of the folders named `prefix`-…: validation errors only, as recipes are chosen on them."""
     lines = ["| row | flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
-    for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith("ablation-")):
+    for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith(f"{prefix}-")):
         runs = load(folder)
-        name = folder.name.removeprefix("ablation-").replace("_", " ")
+        name = folder.name.removeprefix(f"{prefix}-").replace("_", " ")
         flags = (folder / "flags.txt").read_text(encoding="utf-8").strip()
         found = errors(runs, "validation_error")
         shown = f"`{flags}`" if flags else ""
@@ -70,7 +70,11 @@ def ablation_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"main": main_table, "ablation": ablation_table}
+TABLES = {
+    "main": main_table,
+    "trials": lambda: comparison("trial"),
+    "ablation": lambda: comparison("ablation"),
+}
 
 
 def filled(text: str) -> str:
