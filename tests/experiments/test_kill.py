@@ -108,14 +108,14 @@ def test_killed_twice_it_ends_at_the_same_bits(start, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize(("moment", "number"), [("in the tree", 1), ("before the rename", 1)])
-def test_killed_before_its_first_checkpoint_there_is_nothing_to_resume(moment, number, start, tmp_path):
+def test_killed_before_its_first_checkpoint_it_begins_anew(moment, number, start, undisturbed, tmp_path):
     folder = tmp_path / "run"
     assert start(*SMALL, "--out-dir", folder, moment=moment, number=number).returncode == -signal.SIGKILL
     assert len(rows(folder)) == 1
     result = start("--resume", folder)
-    assert result.returncode == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("error: ")
-    assert "nothing to resume" in result.stderr
+    assert result.returncode == 0, result.stderr
+    assert "the run begins anew" in result.stdout
+    assert evidence(folder) == evidence(undisturbed)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
