@@ -141,6 +141,8 @@ class SemiSupervisedConfig:
     """Unlabelled images per update."""
     labelled_batch_size: int = 100
     """Labelled images per update; fewer where there are fewer."""
+    test: bool = True
+    """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
     evaluate_every: int | None = None
     """Epochs between validations and rows of metrics. None: so that there are 50 to 99, or one an epoch."""
     checkpoint_seconds: float = 60.0

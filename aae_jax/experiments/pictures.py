@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures, priors
 from aae_jax.bundle import Model
-from aae_jax.data import Dataset
 from aae_jax.types import PRNGKey
 
 __all__ = ["draw_figures"]
@@ -22,14 +21,14 @@ def draw_figures(
     rows: Sequence[Mapping[str, Any]],
     summary: Mapping[str, Any],
     model: Model,
-    dataset: Dataset,
+    images: np.ndarray,
     key: PRNGKey,
 ) -> dict[str, Figure]:
-    """Return the figures by file name; the images and codes are of test images and the first seed's model."""
+    """Return the figures by file name; reconstructions and codes are of `images` and the first seed's model."""
     updates = np.asarray([row["update"] for row in rows])
     survivors = [error for error in summary["test_error"]["per_seed"] if error is not None]
-    images = dataset.test_images[:IMAGES]
-    codes = model.encode(dataset.test_images[:CODES])
+    codes = model.encode(images[:CODES])
+    images = images[:IMAGES]
     return {
         "learning_curves": figures.learning_curves(updates, _losses(rows)),
         "validation_error": figures.validation_error(

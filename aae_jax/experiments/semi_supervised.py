@@ -15,7 +15,7 @@ from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
-from aae_jax.experiments.summary import error_over_seeds, seed_errors, summarise
+from aae_jax.experiments.summary import error_over_seeds, held_out_errors, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
@@ -82,19 +82,18 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
         raise InputError(f"{folder.path} has lost its metrics.jsonl; start the run anew.")
     console.say("supervised baseline: the same encoder, the labelled images alone …")
     baseline = _train_baseline(problem, outcome)
-    test = problem.dataset.test_images, problem.dataset.test_labels
     best = outcome.best
     last_validation = [np.nan if e is None else e for e in rows[-1]["validation_error"]]
     errors = {
-        "test": seed_errors(problem, *evaluation_variables(outcome.state), *test),
-        "best_test": seed_errors(problem, best.params, best.stats, *test),
+        "test": held_out_errors(problem, *evaluation_variables(outcome.state)),
+        "best_test": held_out_errors(problem, best.params, best.stats),
         "validation": exact_share(last_validation, len(problem.validation_labels)),
     }
     summary = summarise(problem, outcome, errors, baseline, folder.read_origin())
     models = _save_models(problem, outcome, folder)
     _save_figures(problem, rows, summary, models, folder)
     folder.write_summary(summary)
-    _say_results(console, summary, errors, folder)
+    _say_results(console, summary, folder)
 
 
 def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     state, _ = fit(state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs)
     variables = evaluation_variables(state)
     survivors = [seed not in outcome.failed for seed in problem.seeds]
-    test = seed_errors(problem, *variables, problem.dataset.test_images, problem.dataset.test_labels)
+    test = held_out_errors(problem, *variables)
     validation = seed_errors(problem, *variables, problem.validation_images, problem.validation_labels)
     return {
         "updates": task.epochs * problem.steps_per_epoch,
@@ -140,23 +139,25 @@ def _save_figures(
     models: list[Model],
     folder: RunFolder,
 ) -> None:
-    drawn = draw_figures(rows, summary, models[0], problem.dataset, problem.keys.samples[0])
+    images = problem.dataset.test_images if problem.config.test else np.asarray(problem.validation_images)
+    drawn = draw_figures(rows, summary, models[0], images, problem.keys.samples[0])
     for name, figure in drawn.items():
         save_figure(figure, folder.figures / name)
 
 
-def _say_results(console: Console, summary: dict[str, Any], errors: dict[str, np.ndarray], folder: RunFolder) -> None:
+def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -> None:
     def of(result: dict[str, Any]) -> str:
         return percent(np.asarray([np.nan if e is None else e for e in result["per_seed"]]))
 
-    best = summary["best_by_validation"]
-    data, count = summary["data"]["name"], summary["splits"]["test"]
-    console.say(
-        f"test error {of(summary['test_error'])} on {count} {data} test images "
-        f"({summary['splits']['labelled']} labels, {summary['updates']} updates, last weights)"
-    )
-    console.say(
-        f"  validation {of(summary['validation_error'])}; best by validation: {of(best['test_error'])} on test"
-    )
-    console.say(f"  supervised baseline {of(summary['baseline']['test_error'])}")
+    splits, data = summary["splits"], summary["data"]["name"]
+    validation, baseline = of(summary["validation_error"]), summary["baseline"]
+    how = f"{splits['labelled']} labels, {summary['updates']} updates, last weights"
+    if summary["tested"]:
+        console.say(f"test error {of(summary['test_error'])} on {splits['test']} {data} test images ({how})")
+        best = of(summary["best_by_validation"]["test_error"])
+        console.say(f"  validation {validation}; best by validation: {best} on test")
+        console.say(f"  supervised baseline {of(baseline['test_error'])}")
+    else:
+        console.say(f"validation error {validation} on {splits['validation']} {data} images ({how})")
+        console.say(f"  supervised baseline {of(baseline['validation_error'])}; the test images were not looked at")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")

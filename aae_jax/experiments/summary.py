@@ -18,7 +18,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
 from aae_jax.views import OutputKind
 
-__all__ = ["error_over_seeds", "seed_errors", "summarise"]
+__all__ = ["error_over_seeds", "held_out_errors", "seed_errors", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -30,6 +30,13 @@ def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, lab
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
+def held_out_errors(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
+    """Return each seed's error on the test images, `[seeds]`; NaN where the run was told not to look at them."""
+    if not problem.config.test:
+        return np.full(len(problem.seeds), np.nan)
+    return seed_errors(problem, params, stats, problem.dataset.test_images, problem.dataset.test_labels)
+
+
 @functools.cache
 def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., EncoderOutput]:
     """Return the compiled encoder of many seeds; cached, because a report asks for it of several weights."""
@@ -39,11 +46,15 @@ def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., Encod
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
     """Return `{per_seed, mean, std}` of error fractions; failed seeds are null and left out of mean and std.
 
-    The standard deviation is the sample's (n − 1), null for fewer than two seeds.
+    So are errors of NaN, which were not measured. The standard deviation is the sample's (n − 1), null for
+    fewer than two seeds.
     """
-    kept = [float(error) for error, alive in zip(errors, survivors, strict=True) if alive]
+    per_seed = [
+        float(error) if alive and np.isfinite(error) else None for error, alive in zip(errors, survivors, strict=True)
+    ]
+    kept = [error for error in per_seed if error is not None]
     return {
-        "per_seed": [float(e) if alive else None for e, alive in zip(errors, survivors, strict=True)],
+        "per_seed": per_seed,
         "mean": float(np.mean(kept)) if kept else None,
         "std": float(np.std(kept, ddof=1)) if len(kept) > 1 else None,
     }
@@ -69,6 +80,7 @@ def summarise(
         "width": list(config.network.hidden),
         "max_shift": config.views.max_shift,
         "precision": config.network.precision,
+        "tested": config.test,
         "test_error": error_over_seeds(errors["test"], survivors),
         "validation_error": error_over_seeds(errors["validation"], survivors),
         "best_by_validation": _best(problem, outcome, errors["best_test"], survivors),
