@@ -97,7 +97,10 @@ class WeightsConfig:
     generator_z: float = 1.0
     generator_y: float = 1.0
     consistency: float = 0.0
-    """Cross-entropy between the predictions for two views of an image, in the generator phase. 0: off."""
+    """Cross-entropy between two predictions for an image, in the generator phase. 0: off."""
+    consistency_target: Literal["view", "clean"] = "view"
+    """What a view's prediction shall agree with: that for another view, or that for the clean image by running
+    statistics. clean takes the view the adversaries see, and so costs one forward pass."""
     consistency_warmup: float = 0.0
     """Share of the run over which the consistency weight rises from 0 to its value."""
     sharpness: float = 1.0

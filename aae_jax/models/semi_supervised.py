@@ -236,7 +236,7 @@ def _build_generator(model: _Model) -> LossFn:
         metrics = {"z": loss_z, "y": loss_y}
         if consistent:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
-            metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output.logits)
+            metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output)
             value += hyper.weight_consistency * metrics["consistency"]
         return value, (stats, metrics)
 
@@ -244,14 +244,23 @@ def _build_generator(model: _Model) -> LossFn:
 
 
 def _consistency(
-    model: _Model, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, target: Array
+    model: _Model, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, first: EncoderOutput
 ) -> Array:
-    """Return the cross-entropy between the predictions for a first view, `target`, and for a second one.
+    """Return the cross-entropy between a target and the prediction for a view; no gradient enters the target.
+
+    The target is the prediction for the adversaries' view, `first`, and the other that for a second view; or
+    the target is what evaluation would say of the clean image, and `first` the other, at no second view's cost.
 
     With an adversarial norm each image of the second view is first moved along the gradient of that very
     cross-entropy (virtual adversarial training, Miyato et al. 2016, with two views instead of a random
     start). Under batch norm the gradient of an image is also that of the others through the moments.
     """
+    weights, target = model.config.weights, first.logits
+    if weights.consistency_target == "clean":
+        clean, _ = model.networks.encode(jax.lax.stop_gradient(params), stats, batch.images, None)
+        target = clean.logits
+        if not weights.adversarial_norm:
+            return losses.consistency_loss(target, first.logits, hyper.sharpness)
     view, key_encode = _view(model, batch.images, hyper, key)
 
     def cross_entropy(params: Params, seen: Array) -> Array:
@@ -259,7 +268,7 @@ def _consistency(
         return losses.consistency_loss(target, output.logits, hyper.sharpness)
 
     seen = view.seen
-    if model.config.weights.adversarial_norm:
+    if weights.adversarial_norm:
         direction = jax.grad(cross_entropy, argnums=1)(jax.lax.stop_gradient(params), seen)
         seen = seen + jax.lax.stop_gradient(hyper.adversarial_norm * _unit(direction))
     return cross_entropy(params, seen)

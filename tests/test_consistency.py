@@ -1,0 +1,106 @@
+"""The consistency term of the generator phase: its two targets, and the adversarial second view."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import config, losses, views
+from aae_jax.hyper import Hyper
+from aae_jax.models import semi_supervised
+from aae_jax.networks import Networks, build_mlp_networks
+from aae_jax.phases import LossFn
+from aae_jax.types import Batch
+
+KEY = jax.random.key(2)
+CLEAN = {"consistency_target": "clean", "adversarial_norm": 0.0}
+
+
+class Generator(NamedTuple):
+    """The generator phase of an untrained model, with what its loss takes."""
+
+    networks: Networks
+    params: Any
+    stats: Any
+    batch: Batch
+    hyper: Hyper
+    loss: LossFn
+
+    def consistency(self, **changed: Any) -> Any:
+        """Return the term, with some of params, stats, batch or hyper replaced."""
+        given = {name: changed.get(name, getattr(self, name)) for name in ("params", "stats", "batch", "hyper")}
+        return self.loss(*given.values(), KEY)[1][1]["consistency"]
+
+
+def generator(**weights: Any) -> Generator:
+    """Return the phase with these weights, at full weight from the first update."""
+    base = config.preset("smoke")
+    chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, consistency=1.0, **weights))
+    chosen = config.resolve(chosen, (8, 8))
+    networks = build_mlp_networks(chosen.network, (8, 8), 10)
+    params, stats = networks.init(jax.random.key(0))
+    images = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+    hyper = semi_supervised.build_hyper(chosen, 10)._replace(consistency_warmup=jnp.zeros(()))
+    loss = semi_supervised.build_phases(networks, chosen, num_classes=10)["generator"].loss
+    return Generator(networks, params, stats, Batch(images, images, jnp.zeros(20, jnp.int32)), hyper, loss)
+
+
+def test_the_clean_target_is_what_evaluation_says_of_the_image_and_takes_no_gradient():
+    phase = generator(**CLEAN, sharpness=2.0)
+    target = phase.networks.encode(phase.params, phase.stats, phase.batch.images, None)[0].logits
+    still = phase.hyper._replace(noise_std=jnp.zeros(()))
+    key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, semi_supervised.DRAW_ADVERSARIES))
+    view = views.draw_view(key_view, phase.batch.images, noise_std=0.0, max_shift=0, output="sigmoid")
+
+    def expected(params: Any) -> Any:
+        seen = phase.networks.encode(params, phase.stats, view.seen, key_encode)[0].logits
+        return losses.consistency_loss(target, seen, 2.0)
+
+    def actual(params: Any) -> Any:
+        return phase.consistency(params=params, hyper=still)
+
+    found, wanted = (jax.value_and_grad(term)(phase.params) for term in (actual, expected))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, wanted)
+
+
+def test_the_clean_target_reads_the_running_statistics_and_the_view_does_not():
+    other = jax.tree.map(lambda leaf: leaf + 0.5, generator(**CLEAN).stats)
+    for weights, felt in ((CLEAN, True), ({"consistency_target": "view", "adversarial_norm": 0.0}, False)):
+        phase = generator(**weights)
+        assert (float(phase.consistency()) != float(phase.consistency(stats=other))) == felt
+
+
+def products(phase: Generator) -> int:
+    """Count the matrix products of the phase's loss and gradient as compiled."""
+
+    def gradient(params: Any) -> Any:
+        return jax.grad(lambda p: phase.loss(p, phase.stats, phase.batch, phase.hyper, KEY)[0])(params)
+
+    return jax.jit(gradient).lower(phase.params).as_text().count("dot_general")
+
+
+def test_the_clean_target_costs_a_forward_pass_and_a_second_view_a_backward_pass_too():
+    without = products(generator(consistency_target="clean", adversarial_norm=0.0)._replace())
+    second_view = products(generator(consistency_target="view", adversarial_norm=0.0))
+    adversarial = products(generator(consistency_target="clean", adversarial_norm=1.0))
+    assert without < second_view < adversarial
+
+
+def consistency_at(norm: float, target: str) -> float:
+    return float(generator(adversarial_norm=norm, consistency_target=target).consistency())
+
+
+@pytest.mark.parametrize("target", ["view", "clean"])
+def test_the_adversarial_step_raises_the_cross_entropy(target):
+    small, large = consistency_at(0.2, target), consistency_at(1.0, target)
+    assert consistency_at(1e-3, target) < small < large
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-19, 1e-25, 1e-30])
+def test_adversarial_directions_have_norm_one_however_small_the_gradient(size):
+    directions = size * jax.random.normal(jax.random.key(3), (5, 8, 8))
+    unit = jax.jit(semi_supervised._unit)(directions.at[0].set(0.0))
+    np.testing.assert_allclose(jnp.sqrt(jnp.sum(unit**2, axis=(1, 2))), [0, 1, 1, 1, 1], rtol=1e-5)
