@@ -105,6 +105,8 @@ class WeightsConfig:
     """Share of the run over which the consistency weight rises from 0 to its value."""
     sharpness: float = 1.0
     """Factor on the logits of the consistency term's target."""
+    confidence: float = 0.0
+    """Leave out of the consistency term the images whose target gives no class this probability."""
     adversarial_norm: float | None = 0.0
     """Move the second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most
     (one gradient step, as in virtual adversarial training). 0: off. None: a fourteenth of the height (2 at 28)."""
@@ -258,6 +260,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
         ("weights.consistency_warmup", config.weights.consistency_warmup, 0, 1),
+        ("weights.confidence", weights.confidence, 0, 1),
         ("weights.adversarial_norm", config.weights.adversarial_norm, 0, 10**4),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
         *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),

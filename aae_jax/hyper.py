@@ -24,8 +24,9 @@ class Hyper(NamedTuple):
         weight_reconstruction: Factor of the reconstruction loss.
         weight_z: Factor of the generator's loss against the discriminator of z.
         weight_y: The same for y.
-        weight_consistency: Factor of the cross-entropy between the predictions for two views.
+        weight_consistency: Factor of the cross-entropy between two predictions for an image.
         sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
+        confidence: Images whose target gives no class this probability are left out of that term.
         adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
             changes its prediction most, in scaled pixels.
         average_decay: Decay per update of the averaged weights.
@@ -41,6 +42,7 @@ class Hyper(NamedTuple):
     weight_y: Scalar = 1.0
     weight_consistency: Scalar = 0.0
     sharpness: Scalar = 1.0
+    confidence: Scalar = 0.0
     adversarial_norm: Scalar = 0.0
     average_decay: Scalar = 0.0
     consistency_warmup: Scalar = 0.0

@@ -67,6 +67,16 @@ class LossesTest(chex.TestCase):
             np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
     @chex.variants(with_jit=True, without_jit=True)
+    def test_consistency_leaves_out_targets_that_are_not_confident(self):
+        largest = softmax(OTHER).max(axis=1)
+        assert largest[0] != largest[1]
+        each = -(softmax(3.0 * OTHER) * np.log(softmax(LOGITS))).sum(axis=1)
+        for confidence in (0.0, largest.mean(), 0.9999):
+            expected = (each * (largest >= confidence)).sum() / 2
+            actual = self.variant(losses.consistency_loss)(jnp.array(OTHER), jnp.array(LOGITS), 3.0, confidence)
+            np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
     def test_equilibrium_is_where_all_logits_are_zero(self):
         zeros = jnp.zeros(4)
         np.testing.assert_allclose(

@@ -44,7 +44,7 @@ TINY = SemiSupervisedConfig(
         reconstruction=DESCENT, discriminator=DESCENT, generator=DESCENT, classification=DESCENT
     ),
     views=ViewConfig(noise_std=0.3, max_shift=0),
-    weights=WeightsConfig(consistency=1.0, adversarial_norm=1.0, consistency_warmup=0.5),
+    weights=WeightsConfig(consistency=1.0, confidence=0.2, adversarial_norm=1.0, consistency_warmup=0.5),
     averaging=AveragingConfig(decay=0.9),
 )
 BATCH_OF_NOISE = Batch(
@@ -164,6 +164,7 @@ FELT_BY = {
     "weight_consistency": {"encoder"},
     "consistency_warmup": {"encoder"},
     "sharpness": {"encoder"},
+    "confidence": {"encoder"},
     "adversarial_norm": {"encoder"},
     "average_decay": set(),
 }
@@ -219,6 +220,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
                 consistency=9.0,
                 consistency_warmup=0.25,
                 sharpness=10.0,
+                confidence=0.75,
                 adversarial_norm=11.0,
                 prior_std=12.0,
             ),
@@ -239,6 +241,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
         "weight_consistency": 9.0,
         "consistency_warmup": 25.0,
         "sharpness": 10.0,
+        "confidence": 0.75,
         "adversarial_norm": 11.0,
         "average_decay": 0.5,
     }

@@ -122,6 +122,7 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         weight_y=traced(weights.generator_y),
         weight_consistency=traced(weights.consistency),
         sharpness=traced(weights.sharpness),
+        confidence=traced(weights.confidence),
         adversarial_norm=traced(weights.adversarial_norm or 0.0),
         consistency_warmup=traced(weights.consistency_warmup * num_steps),
         average_decay=traced(config.averaging.decay),
@@ -260,12 +261,12 @@ def _consistency(
         clean, _ = model.networks.encode(jax.lax.stop_gradient(params), stats, batch.images, None)
         target = clean.logits
         if not weights.adversarial_norm:
-            return losses.consistency_loss(target, first.logits, hyper.sharpness)
+            return losses.consistency_loss(target, first.logits, hyper.sharpness, hyper.confidence)
     view, key_encode = _view(model, batch.images, hyper, key)
 
     def cross_entropy(params: Params, seen: Array) -> Array:
         output, _ = model.networks.encode(params, stats, seen, key_encode)
-        return losses.consistency_loss(target, output.logits, hyper.sharpness)
+        return losses.consistency_loss(target, output.logits, hyper.sharpness, hyper.confidence)
 
     seen = view.seen
     if weights.adversarial_norm:
