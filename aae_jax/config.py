@@ -164,7 +164,7 @@ class SemiSupervisedConfig:
 SMALL_IMAGE = 16
 """Height under which images count as small: there are few of them, and an epoch is a few updates."""
 EVALUATIONS = 50
-EPOCHS, SMALL_EPOCHS = 20, 60
+EPOCHS, SMALL_EPOCHS = 32, 60
 WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
@@ -172,7 +172,7 @@ PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
     network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=ViewConfig(noise_std=0.3, max_shift=None),
-    weights=WeightsConfig(generator_y=3.0, consistency=1.0, consistency_warmup=0.5, adversarial_norm=None),
+    weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),
 )
 SMOKE = dataclasses.replace(
     DEFAULT,
@@ -183,7 +183,7 @@ SMOKE = dataclasses.replace(
 )
 
 PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
-    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency of two views"),
+    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),
     "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
 }
