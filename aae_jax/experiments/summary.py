@@ -1,6 +1,7 @@
 """What a finished run reports: test errors, the baseline's, sizes, times, versions."""
 
 import functools
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,7 @@ def summarise(
         "compile_seconds": round(outcome.compile_seconds, 2),
         "updates_per_second": round(outcome.updates / outcome.seconds, 2),
         "device": f"{jax.devices()[0].device_kind} ({jax.devices()[0].platform})",
+        "cpu_cores": _cpu_cores(),
         "versions": {"python": platform.python_version(), **_versions()},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -119,6 +121,13 @@ def _best(problem: Problem, outcome: Outcome, test: np.ndarray, survivors: Seque
         "validation_error": error_over_seeds(validation, survivors),
         "test_error": error_over_seeds(test, survivors),
     }
+
+
+def _cpu_cores() -> int:
+    """Return how many cores this process may use: fewer than the machine has, e.g. under `taskset`."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a finished run leaves, and that it can be had again."""
 
 import json
+import os
 import subprocess
 
 import jax
@@ -54,6 +55,7 @@ def test_summary_names_times_and_versions(finished):
     assert all(found[name] > 0 for name in ("train_seconds", "compile_seconds", "updates_per_second"))
     assert found["updates_per_second"] == pytest.approx(found["updates"] / found["train_seconds"], rel=0.05)
     assert jax.devices()[0].platform in found["device"]
+    assert 1 <= found["cpu_cores"] <= os.cpu_count()
     assert {"python", "jax", "jaxlib", "flax", "optax", "numpy"} <= set(found["versions"])
     assert found["versions"]["jax"] == jax.__version__
 
