@@ -99,17 +99,17 @@ class WeightsConfig:
     consistency: float = 0.0
     """Cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"
-    """What a view's prediction shall agree with: that for another view, or that for the clean image by running
-    statistics. clean takes the view the adversaries see, and so costs one forward pass."""
+    """What a view's prediction shall agree with: that for another view, or what evaluation would say of the clean
+    image; the latter takes the adversaries' view, and so costs one forward pass (without an adversarial norm)."""
     consistency_warmup: float = 0.0
     """Share of the run over which the consistency weight rises from 0 to its value."""
     sharpness: float = 1.0
     """Factor on the logits of the consistency term's target."""
     confidence: float = 0.0
-    """Leave out of the consistency term the images whose target gives no class this probability."""
-    adversarial_norm: float | None = 0.0
-    """Move the second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most
-    (one gradient step, as in virtual adversarial training). 0: off. None: a fourteenth of the height (2 at 28)."""
+    """Images whose target (before sharpening) gives no class this probability count as 0 in the consistency term."""
+    adversarial_norm: float = 0.0
+    """Move a second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most (one
+    gradient step, as in virtual adversarial training), and make that one agree with the target. 0: off."""
     prior_std: float = 1.0
     """Standard deviation of z's Gaussian prior."""
 
@@ -208,7 +208,6 @@ def resolve(
     epochs = config.epochs if config.epochs is not None else (SMALL_EPOCHS if height < SMALL_IMAGE else EPOCHS)
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
     shift = config.views.max_shift if config.views.max_shift is not None else height // 14
-    norm = config.weights.adversarial_norm
     network = config.network
     if network.precision == "auto":
         network = dataclasses.replace(network, precision=precision)
@@ -217,7 +216,6 @@ def resolve(
         epochs=epochs,
         evaluate_every=every,
         views=dataclasses.replace(config.views, max_shift=shift),
-        weights=dataclasses.replace(config.weights, adversarial_norm=height / 14 if norm is None else norm),
         network=network,
     )
 
@@ -228,7 +226,7 @@ def require_resolved(config: SemiSupervisedConfig) -> None:
     Raises:
         InputError: Says to call `resolve`.
     """
-    if config.views.max_shift is None or config.weights.adversarial_norm is None:
+    if config.views.max_shift is None:
         raise InputError(
             "The configuration has settings of None, which go by the size of the images; "
             "call aae_jax.resolve(config, image_shape) first."

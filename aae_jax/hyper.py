@@ -26,7 +26,7 @@ class Hyper(NamedTuple):
         weight_y: The same for y.
         weight_consistency: Factor of the cross-entropy between two predictions for an image.
         sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
-        confidence: Images whose target gives no class this probability are left out of that term.
+        confidence: Images whose target gives no class this probability count as 0 in that term's mean.
         adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
             changes its prediction most, in scaled pixels.
         average_decay: Decay per update of the averaged weights.

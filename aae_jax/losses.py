@@ -75,9 +75,9 @@ def consistency_loss(
     The target is held constant (no gradient), as in virtual adversarial training (Miyato et al. 2016,
     §3.1); a sharpness over one pulls targets towards one-hot. Rows in which no class of
     `softmax(target_logits)` has at least the probability `confidence` count as 0 in the mean (Sohn et al.
-    2020, FixMatch, §2.1, whose targets are one-hot).
+    2020, FixMatch, whose targets are one-hot).
     """
     target_logits = jax.lax.stop_gradient(target_logits)
     cross_entropy = -jnp.sum(jax.nn.softmax(sharpness * target_logits) * jax.nn.log_softmax(logits), axis=1)
-    confident = jnp.max(jax.nn.softmax(target_logits), axis=1) >= confidence
-    return jnp.mean(jnp.where(confident, cross_entropy, 0.0))
+    unsure = jnp.max(jax.nn.softmax(target_logits), axis=1) < confidence  # not so for NaN, which must show
+    return jnp.mean(jnp.where(unsure, 0.0, cross_entropy))

@@ -3,7 +3,7 @@
 `python benchmarks/ablation.py --data-dir FOLDER`
 
 Rows are compared by validation error; the test images are never looked at. Networks have half the default
-width, so that a row takes about two minutes a seed on 2 cores. The runs go to `runs/ablation/` (finished ones
+width. The runs go to `runs/ablation/` (finished ones
 are not run again, stopped ones go on), their numbers to `results/ablation-<row>/`, and
 `python tools/results_tables.py` writes the table.
 """
@@ -40,7 +40,7 @@ ROWS: dict[str, list[str]] = {
     "10_no_reconstruction": ["--optimizers.reconstruction.learning-rate", "0"],
     "11_constant_rate": ["--optimizers.schedule", "constant"],
     "12_float32": ["--network.precision", "float32"],
-    "13_adversaries_500_wide": ["--network.discriminator-hidden", "500", "500"],
+    "13_adversaries_as_wide_as_the_encoder": ["--network.discriminator-hidden", "500", "500"],
     "14_plain_preset": ["--preset", "plain"],
 }
 
@@ -65,8 +65,8 @@ def main() -> int:
     parser.add_argument("--data-dir", default=None, help="folder with MNIST's four IDX files")
     parser.add_argument("--labels", default="100")
     parser.add_argument("--epochs", default="8")
-    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     args = parser.parse_args()
     for row in args.rows:
         for seed in args.seeds:

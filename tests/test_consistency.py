@@ -36,9 +36,10 @@ class Generator(NamedTuple):
 
 
 def generator(**weights: Any) -> Generator:
-    """Return the phase with these weights, at full weight from the first update."""
+    """Return the phase with these weights, where every image counts unless they say otherwise."""
     base = config.preset("smoke")
-    chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, consistency=1.0, **weights))
+    weights = {"consistency": 1.0, "confidence": 0.0, **weights}
+    chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, **weights))
     chosen = config.resolve(chosen, (8, 8))
     networks = build_mlp_networks(chosen.network, (8, 8), 10)
     params, stats = networks.init(jax.random.key(0))
@@ -74,7 +75,7 @@ def test_the_clean_target_reads_the_running_statistics_and_the_view_does_not():
 
 
 def products(phase: Generator) -> int:
-    """Count the matrix products of the phase's loss and gradient as compiled."""
+    """Count the matrix products of the phase's loss and gradient."""
 
     def gradient(params: Any) -> Any:
         return jax.grad(lambda p: phase.loss(p, phase.stats, phase.batch, phase.hyper, KEY)[0])(params)
@@ -82,11 +83,26 @@ def products(phase: Generator) -> int:
     return jax.jit(gradient).lower(phase.params).as_text().count("dot_general")
 
 
-def test_the_clean_target_costs_a_forward_pass_and_a_second_view_a_backward_pass_too():
-    without = products(generator(consistency_target="clean", adversarial_norm=0.0)._replace())
+def test_the_clean_target_costs_one_forward_pass_and_a_second_view_more():
+    layers = len(config.preset("smoke").network.hidden)
+    without = products(generator(**CLEAN | {"consistency": 0.0}))
+    clean = products(generator(**CLEAN))
+    assert clean - without == layers + 1  # the hidden layers and the label's head
     second_view = products(generator(consistency_target="view", adversarial_norm=0.0))
     adversarial = products(generator(consistency_target="clean", adversarial_norm=1.0))
-    assert without < second_view < adversarial
+    assert clean < second_view < adversarial
+
+
+@pytest.mark.parametrize("target", ["view", "clean"])
+def test_images_whose_target_is_unsure_count_as_nothing(target):
+    every = generator(consistency_target=target, adversarial_norm=0.0)
+    terms = [
+        float(every.consistency(hyper=every.hyper._replace(confidence=jnp.float32(share))))
+        for share in (0.0, 0.2, 0.25, 0.3, 1.0)
+    ]
+    assert terms == sorted(terms, reverse=True)
+    assert terms[0] > terms[-1] == 0.0
+    assert any(0.0 < term < terms[0] for term in terms)
 
 
 def consistency_at(norm: float, target: str) -> float:

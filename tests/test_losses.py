@@ -75,6 +75,8 @@ class LossesTest(chex.TestCase):
             expected = (each * (largest >= confidence)).sum() / 2
             actual = self.variant(losses.consistency_loss)(jnp.array(OTHER), jnp.array(LOGITS), 3.0, confidence)
             np.testing.assert_allclose(actual, expected, rtol=1e-6)
+        broken = jnp.array(OTHER).at[0, 0].set(jnp.nan)
+        assert jnp.isnan(self.variant(losses.consistency_loss)(broken, jnp.array(LOGITS), 3.0, 0.5))
 
     @chex.variants(with_jit=True, without_jit=True)
     def test_equilibrium_is_where_all_logits_are_zero(self):

@@ -1,6 +1,6 @@
 """Write the tables of README.md and results/README.md from the files in results/; `--check` only compares.
 
-A table stands between `<!-- table: KIND -->` and `<!-- end -->`; KIND is `main`, `trials` or `ablation`.
+A table stands between `<!-- table: KIND -->` and `<!-- end -->`; KIND is a key of `TABLES`.
 """
 
 import json
@@ -37,18 +37,31 @@ def spread(values: Sequence[float]) -> str:
     return f"{text} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else text
 
 
+def core_minutes(summary: dict[str, Any]) -> float:
+    """Return a run's minutes of training times its cores, a seed; runs recorded without cores had two."""
+    return float(summary["train_seconds"] * summary.get("cpu_cores", 2) / 60 / len(summary["seeds"]))
+
+
 def main_table() -> str:
     """Return the table of test errors by data and number of labels."""
     lines = [
-        "| data | labels | updates | minutes a seed | seeds | supervised baseline, % | validation error, % "
+        "| data | labels | updates | core-minutes a seed | seeds | supervised baseline, % | validation error, % "
         "| **test error, %** |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for folder in sorted(path for path in RESULTS.iterdir() if path.name.startswith("main-")):
         runs = load(folder)
         first = runs[0]
+        seen = [seed for run in runs for seed in run["seeds"]]
+        same = len({(run["updates"], run["labels"], run["git_commit"]) for run in runs}) == 1
+        if not same or len(set(seen)) < len(seen):
+            raise SystemExit(
+                f"error: {folder} mixes updates, labels or commits, or has a seed twice; record anew."
+            )
         seeds = len(errors(runs, "test_error"))
-        minutes = statistics.mean(run["train_seconds"] for run in runs) / 60 / len(first["seeds"])
+        if seeds == 0:
+            raise SystemExit(f"error: {folder} has no test error; it was recorded with --no-test.")
+        minutes = statistics.mean(core_minutes(run) for run in runs)
         lines.append(
             f"| {first['data']['name']} | {first['splits']['labelled']} | {first['updates']:,} | {minutes:.1f} "
             f"| {seeds} | {spread(errors(runs, 'baseline', 'test_error'))} "
@@ -70,9 +83,20 @@ def comparison(prefix: str) -> str:
     return "\n".join(lines)
 
 
+def second_round() -> str:
+    """Return the table of the trials in `second_round.json`: the last validation error of each seed's curve."""
+    lines = ["| row | flags | labels | seeds | validation error, % |", "|---|---|---|---|---|"]
+    for row in json.loads((RESULTS / "second_round.json").read_text(encoding="utf-8"))["rows"]:
+        found = [curve[-1] / 100 for curve in row["validation_error_percent_by_epoch"]]
+        shown = f"`{row['flags']}`" if row["flags"] else ""
+        lines.append(f"| {row['row']} | {shown} | {row['labels']} | {len(found)} | {spread(found)} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     "main": main_table,
-    "trials": lambda: comparison("trial"),
+    "first-round": lambda: comparison("trial"),
+    "second-round": second_round,
     "ablation": lambda: comparison("ablation"),
 }
 

@@ -19,6 +19,7 @@ from aae_jax.experiments.run_folder import CONFIG_FILE
 __all__ = ["Request", "parse", "run_guarded"]
 
 BAD_INPUT = 2
+SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
 INTERRUPTED = 130
 
 
@@ -60,7 +61,10 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
         raise SystemExit(0)
     base = preset(early.preset or "default")
     if early.config_path is not None:
-        base = from_mapping(SemiSupervisedConfig, read_yaml(Path(early.config_path)), base=base)
+        values = read_yaml(Path(early.config_path))
+        if early.preset is None and set(values) >= SECTIONS:  # a run's config.yaml, perhaps of an older version
+            base = SemiSupervisedConfig()
+        base = from_mapping(SemiSupervisedConfig, values, base=base)
     if early.resume is not None:
         base = _resumed_config(Path(early.resume))
     flags = tyro.cli(_Flags, args=list(argv), default=_Flags(config=base), prog=prog, description=description)

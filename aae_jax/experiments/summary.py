@@ -19,7 +19,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
 from aae_jax.views import OutputKind
 
-__all__ = ["error_over_seeds", "held_out_errors", "seed_errors", "summarise"]
+__all__ = ["error_over_seeds", "seed_errors", "summarise", "test_errors"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -31,7 +31,7 @@ def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, lab
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
-def held_out_errors(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
+def test_errors(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
     """Return each seed's error on the test images, `[seeds]`; NaN where the run was told not to look at them."""
     if not problem.config.test:
         return np.full(len(problem.seeds), np.nan)
@@ -124,7 +124,7 @@ def _best(problem: Problem, outcome: Outcome, test: np.ndarray, survivors: Seque
 
 
 def _cpu_cores() -> int:
-    """Return how many cores this process may use: fewer than the machine has, e.g. under `taskset`."""
+    """Return how many cores this process may be scheduled on: fewer than all under `taskset`."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -121,7 +121,7 @@ def validation_error(
         error: Validation error as a fraction, [n], or [n, seeds] for a mean line within the seeds' range.
         baseline_error: Validation error of the supervised baseline as a fraction, one or [k] for their mean.
         test_error: Final test error as a fraction, one or [k] for their mean and standard deviation; drawn
-            as one point at the last update.
+            as one point at the last update, or not at all where there is none ([0], or NaN).
         best_update: Update whose parameters were kept, marked by a vertical line if given.
 
     Raises:

@@ -123,7 +123,7 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         weight_consistency=traced(weights.consistency),
         sharpness=traced(weights.sharpness),
         confidence=traced(weights.confidence),
-        adversarial_norm=traced(weights.adversarial_norm or 0.0),
+        adversarial_norm=traced(weights.adversarial_norm),
         consistency_warmup=traced(weights.consistency_warmup * num_steps),
         average_decay=traced(config.averaging.decay),
     )

@@ -1,5 +1,6 @@
 """Command lines: what wins over what, and the script as people start it."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aae_jax import config_text
 from aae_jax.config import PRESETS, SemiSupervisedConfig
 from aae_jax.experiments.command import parse
 from tests.experiments.running import ROOT, status
@@ -52,6 +54,16 @@ def test_flags_win_over_yaml(yaml_file):
 def test_underscores_do_too(yaml_file):
     assert config_of("--config_path", yaml_file, "--label_seed", "3").label_seed == 3
     assert config_of("--config_path", yaml_file).epochs == 7
+
+
+def test_a_recorded_configuration_of_an_older_version_is_run_as_it_was(tmp_path):
+    whole = dataclasses.replace(PRESETS["plain"][0], epochs=7)
+    lines = config_text.to_yaml(whole).splitlines()
+    older = tmp_path / "config.yaml"
+    older.write_text("\n".join(line for line in lines if "confidence" not in line and "consistency" not in line))
+    assert "weights" in older.read_text()
+    assert config_of("--config-path", older) == whole
+    assert config_of("--config-path", older, "--preset", "default").weights.confidence > 0
 
 
 def test_folders_are_passed_on():
