@@ -55,9 +55,7 @@ def main_table() -> str:
         seen = [seed for run in runs for seed in run["seeds"]]
         same = len({(run["updates"], run["labels"], run["git_commit"]) for run in runs}) == 1
         if not same or len(set(seen)) < len(seen):
-            raise SystemExit(
-                f"error: {folder} mixes updates, labels or commits, or has a seed twice; record anew."
-            )
+            raise SystemExit(f"error: {folder} mixes updates, labels or commits, or has a seed twice; record anew.")
         seeds = len(errors(runs, "test_error"))
         if seeds == 0:
             raise SystemExit(f"error: {folder} has no test error; it was recorded with --no-test.")
