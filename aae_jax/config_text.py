@@ -79,14 +79,15 @@ def _coerce_union(value: Any, arguments: tuple[Any, ...], path: str) -> Any:
 
 
 def _coerce_plain(value: Any, kind: Any, path: str) -> Any:
+    refusal = f"{path} is {value!r}; give {_describe(kind)}."
     if kind is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return float(value)  # YAML 1.1 reads 1e-3 as a string
-        except (ValueError, OverflowError):
-            pass
-    elif type(value) is kind:
-        return value
-    raise InputError(f"{path} is {value!r}; give {_describe(kind)}.")
+        except (ValueError, OverflowError) as error:
+            raise InputError(refusal) from error
+    if type(value) is not kind:
+        raise InputError(refusal)
+    return value
 
 
 def _describe(kind: Any) -> str:

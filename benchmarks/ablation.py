@@ -2,10 +2,9 @@
 
 `python benchmarks/ablation.py --data-dir FOLDER`
 
-Rows are compared by validation error; the test images are never looked at. Networks have half the default
-width. The runs go to `runs/ablation/` (finished ones
-are not run again, stopped ones go on), their numbers to `results/ablation-<row>/`, and
-`python tools/results_tables.py` writes the table.
+Rows are compared by validation error; the test images are never looked at. Networks have half the default width.
+The runs go to `runs/ablation/` (finished ones are not run again, stopped ones go on), their numbers to
+`results/ablation-<row>/`, and `python tools/results_tables.py` writes the table.
 """
 
 import argparse

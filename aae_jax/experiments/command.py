@@ -19,8 +19,10 @@ from aae_jax.experiments.run_folder import CONFIG_FILE
 __all__ = ["Request", "parse", "run_guarded"]
 
 BAD_INPUT = 2
-SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
 INTERRUPTED = 130
+
+SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
+"""What every run's config.yaml has had since the first version: by them a whole configuration is known."""
 
 
 class Request(NamedTuple):
@@ -62,8 +64,8 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
     base = preset(early.preset or "default")
     if early.config_path is not None:
         values = read_yaml(Path(early.config_path))
-        if early.preset is None and set(values) >= SECTIONS:  # a run's config.yaml, perhaps of an older version
-            base = SemiSupervisedConfig()
+        if early.preset is None and set(values) >= SECTIONS:
+            base = SemiSupervisedConfig()  # options it lacks are younger than it, and were off
         base = from_mapping(SemiSupervisedConfig, values, base=base)
     if early.resume is not None:
         base = _resumed_config(Path(early.resume))

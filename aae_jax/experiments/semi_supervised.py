@@ -15,7 +15,7 @@ from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
-from aae_jax.experiments.summary import error_over_seeds, seed_errors, summarise, test_errors
+from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
@@ -85,8 +85,8 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
     best = outcome.best
     last_validation = [np.nan if e is None else e for e in rows[-1]["validation_error"]]
     errors = {
-        "test": test_errors(problem, *evaluation_variables(outcome.state)),
-        "best_test": test_errors(problem, best.params, best.stats),
+        "test": errors_on_test_images(problem, *evaluation_variables(outcome.state)),
+        "best_test": errors_on_test_images(problem, best.params, best.stats),
         "validation": exact_share(last_validation, len(problem.validation_labels)),
     }
     summary = summarise(problem, outcome, errors, baseline, folder.read_origin())
@@ -103,7 +103,7 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     state, _ = fit(state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs)
     variables = evaluation_variables(state)
     survivors = [seed not in outcome.failed for seed in problem.seeds]
-    test = test_errors(problem, *variables)
+    test = errors_on_test_images(problem, *variables)
     validation = seed_errors(problem, *variables, problem.validation_images, problem.validation_labels)
     return {
         "updates": task.epochs * problem.steps_per_epoch,

@@ -19,7 +19,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
 from aae_jax.views import OutputKind
 
-__all__ = ["error_over_seeds", "seed_errors", "summarise", "test_errors"]
+__all__ = ["error_over_seeds", "errors_on_test_images", "seed_errors", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -31,7 +31,7 @@ def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, lab
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
-def test_errors(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
+def errors_on_test_images(problem: Problem, params: Params, stats: Stats) -> np.ndarray:
     """Return each seed's error on the test images, `[seeds]`; NaN where the run was told not to look at them."""
     if not problem.config.test:
         return np.full(len(problem.seeds), np.nan)

@@ -126,8 +126,9 @@ def test_files_are_strict_json(finished):
         raise AssertionError(f"{name} is not JSON")
 
     lines = (finished / "metrics.jsonl").read_text().splitlines()
-    for text in (*lines, (finished / "summary.json").read_text()):
-        json.loads(text, parse_constant=refuse)
+    read = [json.loads(text, parse_constant=refuse) for text in (*lines, (finished / "summary.json").read_text())]
+    assert len(read) == EPOCHS + 1
+    assert all(isinstance(mapping, dict) and mapping for mapping in read)
 
 
 def test_the_configuration_is_resolved(finished):
