@@ -10,7 +10,6 @@ from aae_jax.config import (
     SemiSupervisedConfig,
     ViewConfig,
     WeightsConfig,
-    preset,
     resolve,
     validate,
 )
@@ -21,11 +20,13 @@ from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
 from aae_jax.phases import Phase, build_train_step, phase_step
+from aae_jax.presets import PRESETS, preset
 from aae_jax.state import AAEState, evaluation_variables, init_state
 from aae_jax.training import TrainData, build_train_epoch, compile_epoch, fit, over_seeds, to_device
 from aae_jax.types import Batch
 
 __all__ = [
+    "PRESETS",
     "AAEState",
     "AveragingConfig",
     "Batch",

@@ -12,23 +12,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt8
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from jaxtyping import Float, Int
+from safetensors.numpy import save
 
+from aae_jax import saved_model
 from aae_jax.config import NetworkConfig
-from aae_jax.config_text import from_mapping
+from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode
+from aae_jax.files import write_whole
 from aae_jax.models.semi_supervised import activate
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
-from aae_jax.types import Array, Params, Stats
+from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
+from aae_jax.types import Array, Params, Pixels, Stats
 from aae_jax.views import unscale_pixels
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
 
-FORMAT_VERSION = 1
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SAVED = ("encoder", "decoder")
 
 
@@ -36,25 +36,38 @@ SAVED = ("encoder", "decoder")
 class Model:
     """A trained model: immutable, its methods pure.
 
+    `*image` is `height width`, `height width channels`, or `features` of plain vectors.
+
     Attributes:
         network: Sizes and kinds of the networks.
-        image_shape: Height and width of the images.
+        image_shape: Shape of one image.
         num_classes: Number of classes.
         prior_std: Standard deviation of the style's prior.
         params: Weights of encoder and decoder.
         stats: Running batch-norm moments.
         data: Name and SHA-256 of the data that the model was trained on.
         seed: The seed of its training, where known.
+        class_names: The names of the classes; counted from "0" where none are given.
+        pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
+        scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
     """
 
     network: NetworkConfig
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     num_classes: int
     prior_std: float
     params: Params
     stats: Stats
     data: Mapping[str, str]
     seed: int | None = None
+    class_names: tuple[str, ...] = ()
+    pixels: PixelKind = "bytes"
+    scaling: Scaling | None = None
+
+    def __post_init__(self) -> None:
+        """Name the classes where nobody did."""
+        if not self.class_names:
+            object.__setattr__(self, "class_names", tuple(str(i) for i in range(self.num_classes)))
 
     @cached_property
     def networks(self) -> Networks:
@@ -65,65 +78,91 @@ class Model:
     def _encode(self) -> Any:
         return jax.jit(build_encode(self.networks, self.network.output))
 
-    def encode(self, images: UInt8[np.ndarray, "count height width"] | Array) -> EncoderOutput:
-        """Return style mean, label logits and posterior log-std of images given as bytes."""
-        images = jnp.asarray(images)
-        if images.ndim != 3 or images.shape[1:] != self.image_shape or images.dtype != jnp.uint8:
-            raise InputError(
-                f"The model takes uint8 images of shape [n, {self.image_shape[0]}, {self.image_shape[1]}], "
-                f"not {images.dtype} of shape {list(images.shape)}; convert them first."
-            )
+    def encode(self, images: Any) -> EncoderOutput:
+        """Return style mean, label logits and posterior log-std of images `[count, *image]` as the data hold them.
+
+        Raises:
+            InputError: They are not of the type and shape that the model was trained on.
+        """
+        return self.encode_stored(self._as_stored(images))
+
+    def encode_stored(self, images: Pixels) -> EncoderOutput:
+        """Return what `encode` does, for images as a `Dataset` holds them: plain vectors already scaled."""
         encoded: EncoderOutput = self._encode(self.params, self.stats, images)
         return encoded
 
-    def predict_proba(self, images: UInt8[np.ndarray, "count height width"] | Array) -> Float[Array, "count classes"]:
-        """Return the probability of each class for images given as bytes."""
+    def predict_proba(self, images: Any) -> Float[Array, "count classes"]:
+        """Return the probability of each class for images as the data hold them."""
         return jax.nn.softmax(self.encode(images).logits)
 
-    def predict(self, images: UInt8[np.ndarray, "count height width"] | Array) -> Int[Array, " count"]:
-        """Return the most probable class of images given as bytes."""
+    def predict(self, images: Any) -> Int[Array, " count"]:
+        """Return the most probable class of images as the data hold them."""
         return jnp.argmax(self.encode(images).logits, axis=1)
 
     def decode(
         self, z: Float[Array, "count latent"], y: Float[Array, "count classes"]
-    ) -> Float[Array, "count height width"]:
-        """Return images in [0, 1] of styles `z` and label vectors `y` (one-hot, or probabilities)."""
-        decoded = self.networks.decode(self.params, z, y, None)
-        return unscale_pixels(activate(decoded, self.network.output), self.network.output)
+    ) -> Float[Array, "count *image"]:
+        """Return images of styles `z` and label vectors `y` (one-hot, or probabilities).
 
-    def reconstruct(
-        self, images: UInt8[np.ndarray, "count height width"] | Array
-    ) -> Float[Array, "count height width"]:
-        """Return images in [0, 1] decoded from the codes of images given as bytes."""
+        They are in [0, 1]; plain vectors are in the units of the data.
+        """
+        decoded = self.networks.decode(self.params, z, y, None)
+        unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
+        return unit if self.scaling is None else jnp.asarray(self.scaling.low + unit * self.scaling.span)
+
+    def reconstruct(self, images: Any) -> Float[Array, "count *image"]:
+        """Return what `decode` makes of the codes of images as the data hold them."""
         encoded = self.encode(images)
         return self.decode(encoded.mean, jax.nn.softmax(encoded.logits))
+
+    def _as_stored(self, images: Any) -> Array:
+        """Return images as training saw them: bytes, or floats in [0, 1]."""
+        kind = "uint8 images" if self.pixels == "bytes" else "rows of numbers" if self.scaling else "images in [0, 1]"
+        found = images if isinstance(images, jax.Array) else np.asarray(images)
+        right_type = found.dtype == np.uint8 if self.pixels == "bytes" else found.dtype.kind in "iuf"
+        if found.ndim != 1 + len(self.image_shape) or found.shape[1:] != self.image_shape or not right_type:
+            raise InputError(
+                f"The model takes {kind} of shape [n, {', '.join(map(str, self.image_shape))}], "
+                f"not {found.dtype} of shape {list(found.shape)}; convert them first."
+            )
+        if self.pixels == "bytes":
+            return jnp.asarray(found)
+        rows = np.asarray(found)
+        if self.scaling is not None:
+            rows = self.scaling.apply(rows)
+        if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows <= 1).all()):
+            raise InputError(f"The {kind} are not all finite, or not all from 0 to 1; mend them first.")
+        return jnp.asarray(rows, dtype=jnp.float32)
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write `config.json` and `model.safetensors` into the folder `path`, the configuration last."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = _flatten({"params": {n: model.params[n] for n in SAVED}, "stats": model.stats})
+    tree: dict[str, Any] = {"params": {n: model.params[n] for n in SAVED}, "stats": model.stats}
+    if model.scaling is not None:
+        tree["scaling"] = model.scaling._asdict()
     config = {
         "format": "aae_jax",
         "format_version": FORMAT_VERSION,
         "network": dataclasses.asdict(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
+        "class_names": list(model.class_names),
+        "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
         "prior_std": model.prior_std,
         "data": dict(model.data),
         "seed": model.seed,
     }
-    weights = folder / (WEIGHTS_FILE + ".unfinished")
-    save_file(tensors, weights)
-    os.replace(weights, folder / WEIGHTS_FILE)
-    unfinished = folder / (CONFIG_FILE + ".unfinished")
-    unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, folder / CONFIG_FILE)
+    weights = save({name: np.ascontiguousarray(leaf) for name, leaf in _named(tree)})
+    write_whole(folder / WEIGHTS_FILE, weights)
+    write_whole(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
 
 def load(path: str | os.PathLike[str]) -> Model:
     """Load a model from its folder, or from the folder of the run that left it.
+
+    Every format since version 1 is read.
 
     Raises:
         InputError: There is none, or its files do not belong together.
@@ -131,82 +170,32 @@ def load(path: str | os.PathLike[str]) -> Model:
     folder = Path(path)
     if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
         folder = folder / "model"
-    config = _read_config(folder)
-    model = _describe(config, folder / CONFIG_FILE)
+    described = saved_model.read_config(folder)
+    config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
+    scaled = config.pop("scaled_by_feature")
+    model = Model(**config, params={}, stats={})
+    saved_model.check_size(described, folder)
     try:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
     except Exception as error:  # of whatever kind the sizes provoke inside the networks
         raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
-    expected = {"params": {n: params[n] for n in SAVED}, "stats": stats}
-    tensors = _read_tensors(folder / WEIGHTS_FILE, _flatten(expected, shapes=True))
-    tree = _unflatten(expected, tensors)
-    return dataclasses.replace(model, params=tree["params"], stats=tree["stats"])
+    expected: dict[str, Any] = {"params": {n: params[n] for n in SAVED}, "stats": stats}
+    if scaled:
+        row = jax.eval_shape(lambda: jnp.zeros(model.image_shape))
+        expected["scaling"] = {"low": row, "span": row}
+    tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(_named(expected)))
+    tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[_name(path)], expected)
+    return dataclasses.replace(
+        model,
+        params=jax.tree.map(jnp.asarray, tree["params"]),
+        stats=jax.tree.map(jnp.asarray, tree["stats"]),
+        scaling=Scaling(**tree["scaling"]) if scaled else None,
+    )
 
 
-def _describe(config: Mapping[str, Any], path: Path) -> Model:
-    """Return the model of a configuration, still without weights."""
-    try:
-        height, width = (int(size) for size in config["image_shape"])
-        return Model(
-            network=from_mapping(NetworkConfig, config["network"], where="network"),
-            image_shape=(height, width),
-            num_classes=int(config["num_classes"]),
-            prior_std=float(config["prior_std"]),
-            params={},
-            stats={},
-            data=dict(config["data"]),
-        )
-    except InputError as error:
-        raise InputError(f"{path} describes no network: {error}") from error
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path} holds a value of the wrong kind ({error}); save the model again.") from error
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
-    if not isinstance(config, dict) or config.get("format") != "aae_jax":
-        raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
-    if config.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"{path} has format version {config.get('format_version')}, this library reads {FORMAT_VERSION}; "
-            "load it with the aae_jax that wrote it."
-        )
-    missing = {"network", "image_shape", "num_classes", "prior_std", "data"} - set(config)
-    if missing:
-        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; save the model again.")
-    return config
-
-
-def _read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        tensors: dict[str, Any] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
-    if set(tensors) != set(expected):
-        odd = sorted(set(tensors) ^ set(expected))[0]
-        raise InputError(f"{path} does not fit its {CONFIG_FILE}: tensor {odd!r} is missing or unknown.")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
-            raise InputError(
-                f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} is {tensor.dtype} of shape "
-                f"{list(tensor.shape)}, not {expected[name].dtype} of shape {list(expected[name].shape)}."
-            )
-    return tensors
-
-
-def _flatten(tree: Any, *, shapes: bool = False) -> dict[str, Any]:
+def _named(tree: Any) -> list[tuple[str, Any]]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {_name(path): leaf if shapes else np.ascontiguousarray(leaf) for path, leaf in leaves}
-
-
-def _unflatten(like: Any, tensors: Mapping[str, Any]) -> Any:
-    return jax.tree_util.tree_map_with_path(lambda path, _: jnp.asarray(tensors[_name(path)]), like)
+    return [(_name(path), leaf) for path, leaf in leaves]
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -1,20 +1,25 @@
-"""Checkpoints to resume from: one Orbax tree a save, atomic, the two latest kept, damaged ones stepped over."""
+"""Checkpoints to resume from: one safetensors file a save, atomic, the two latest kept, damaged ones stepped over."""
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import orbax.checkpoint as ocp
+import jax.numpy as jnp
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, StorageError
 
 __all__ = ["Restored", "any_saved", "restore_latest", "save"]
 
 KEPT = 2
+TREE = "tree.safetensors"
 NOTES = "notes.json"
 CHECKSUMS = "checksums.json"
 
@@ -33,20 +38,35 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
     The files are written to a temporary folder that is renamed at the end, so a kill in the middle of a
     save leaves the ones before it whole. All but the `keep` latest up to this
     one are then removed.
+
+    Raises:
+        StorageError: It could not be written, for whatever reason.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_unfinished(folder)
     target, unfinished = folder / str(number), folder / f"{number}.unfinished"
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(unfinished.resolve() / "tree", tree)
-    (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
-    (unfinished / CHECKSUMS).write_text(json.dumps(_checksums(unfinished)), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(folder)
+        _write(unfinished, tree, notes)
+    except Exception as error:  # safetensors has its own kind for what the system says
+        shutil.rmtree(unfinished, ignore_errors=True)
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise StorageError(f"Checkpoint {number} could not be written into {folder} ({reason})") from error
     if target.exists():
         shutil.rmtree(target)
     unfinished.rename(target)
     kept = [other for other in _numbers(folder) if other <= number][-keep:]
     for other in set(_numbers(folder)) - set(kept):  # a higher number is of a run that was gone back on
         shutil.rmtree(folder / str(other))
+
+
+def _write(unfinished: Path, tree: Any, notes: Mapping[str, Any]) -> None:
+    unfinished.mkdir()
+    save_file({name: np.asarray(leaf, order="C") for name, leaf in _named(tree)}, unfinished / TREE)
+    (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
+    (unfinished / CHECKSUMS).write_text(json.dumps(_checksums(unfinished)), encoding="utf-8")
+    for path in unfinished.iterdir():  # to the disk before the rename makes it a checkpoint
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def any_saved(folder: Path) -> bool:
@@ -85,10 +105,25 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
 def _restore(path: Path, number: int, like: Any) -> Restored:
     _verify(path)
     notes = json.loads((path / NOTES).read_text(encoding="utf-8"))
-    with ocp.StandardCheckpointer() as checkpointer:
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        tree = checkpointer.restore(path.resolve() / "tree", abstract)
-    return Restored(number, tree, notes)
+    return Restored(number, _read(path / TREE, like), notes)
+
+
+def _read(path: Path, like: Any) -> Any:
+    """Return the tree in a file, on the default device, with the node types of `like`; it must fit exactly."""
+    expected = dict(_named(like))
+    with safe_open(path, framework="numpy") as stored:
+        if set(stored.keys()) != set(expected):
+            raise ValueError(f"it holds {len(stored.keys())} arrays, not the {len(expected)} of this run")
+        tensors = {name: stored.get_tensor(name) for name in expected}
+    for name, tensor in tensors.items():
+        if (tensor.shape, tensor.dtype) != (expected[name].shape, expected[name].dtype):
+            raise ValueError(f"{name} is {tensor.dtype}{list(tensor.shape)}, not as in this run")
+    return jax.tree_util.tree_map_with_path(lambda path, _: jnp.asarray(tensors[jax.tree_util.keystr(path)]), like)
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in leaves]
 
 
 def _checksums(path: Path) -> dict[str, str]:
@@ -102,7 +137,7 @@ def _sha256(file: Path) -> str:
 
 
 def _verify(path: Path) -> None:
-    """Compare every file with its checksum: Orbax itself would read flipped bits as if they were weights."""
+    """Compare every file with its checksum: flipped bits would be read as if they were weights."""
     expected, found = json.loads((path / CHECKSUMS).read_text(encoding="utf-8")), _checksums(path)
     for name in sorted(set(expected) | set(found)):
         if expected.get(name) != found.get(name):

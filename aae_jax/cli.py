@@ -4,13 +4,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments import semi_supervised
 from aae_jax.experiments.command import run_guarded
 
 __all__ = ["main"]
 
-EXPERIMENTS: dict[str, Callable[[Sequence[str]], int]] = {"semi-supervised": semi_supervised.main}
-USAGE = "usage: aae-jax train {" + ",".join(EXPERIMENTS) + "} [options; --help lists them]"
+USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
+
+  train semi-supervised   train and report; the same as python experiments/semi_supervised.py
+  evaluate MODEL          test error of a run's or saved model
+  predict MODEL IMAGES    class probabilities of images, as CSV
+  reconstruct MODEL IMAGES
+  generate MODEL          images of styles drawn from the prior
+  data list|fetch|check   what data are where, fetch a set, describe a set"""
+
+COMMANDS = ("train", "evaluate", "predict", "reconstruct", "generate", "data")
+EXPERIMENTS = ("semi-supervised",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,11 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments or arguments[0] in ("-h", "--help"):
             print(USAGE)
             return 0
-        if arguments[0] != "train":
-            raise InputError(f"There is no command {arguments[0]!r}; {did_you_mean(arguments[0], ['train'])}")
-        name = arguments[1] if len(arguments) > 1 else ""
-        if name not in EXPERIMENTS:
-            raise InputError(f"There is no experiment {name!r}; {did_you_mean(name, EXPERIMENTS)}")
-        return EXPERIMENTS[name](arguments[2:])
+        return _find(arguments)()
 
     return run_guarded(command)
+
+
+def _find(arguments: Sequence[str]) -> Callable[[], int]:
+    """Return the command that the first words name, with the rest; modules are imported when they are wanted."""
+    name, rest = arguments[0], list(arguments[1:])
+    if name not in COMMANDS:
+        raise InputError(f"There is no command {name!r}; {did_you_mean(name, COMMANDS)}")
+    if name == "data":
+        from aae_jax.commands import data
+
+        return lambda: data.main(rest)
+    if name != "train":
+        from aae_jax.commands import model
+
+        return lambda: model.COMMANDS[name](rest)
+    experiment = rest[0] if rest else ""
+    if experiment not in EXPERIMENTS:
+        raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, EXPERIMENTS)}")
+    from aae_jax.experiments import semi_supervised
+
+    return lambda: semi_supervised.main(rest[1:])

@@ -1,16 +1,16 @@
-"""What a run is: frozen dataclasses, one per concern, and the named presets.
+"""What a run is: frozen dataclasses, one per concern. Named ones are in `presets.py`.
 
-`None` in a field means "by the size of the images"; `resolve` replaces it, and a run records the result.
+`None` in a field means "by the data"; `resolve` replaces it, and a run records the result.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError
 
 __all__ = [
-    "PRESETS",
     "AveragingConfig",
     "NetworkConfig",
     "OptimizerConfig",
@@ -19,10 +19,10 @@ __all__ = [
     "SemiSupervisedConfig",
     "ViewConfig",
     "WeightsConfig",
-    "preset",
     "require_resolved",
     "resolve",
     "validate",
+    "validate_network",
 ]
 
 Precision = Literal["float32", "bfloat16"]
@@ -46,8 +46,14 @@ class NetworkConfig:
     """The decoder's last non-linearity; pixels are scaled to its range."""
     batch_norm: bool = False
     """Whether the encoder's hidden layers are batch-normalised."""
+    batch_norm_heads: bool = False
+    """Whether the encoder's outputs, style and label logits, are too."""
     dropout: float = 0.0
     """Probability of dropping a hidden unit of encoder or decoder in training."""
+    discriminator_dropout: float = 0.0
+    """The same for the discriminators."""
+    discriminator_activation: Literal["relu", "leaky_relu"] = "relu"
+    """Non-linearity of the discriminators' hidden layers; leaky_relu has slope 0.2 below zero."""
     weight_init: Literal["he", "paper"] = "he"
     """He/LeCun normal, or the paper's N(0, 0.01^2)."""
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
@@ -73,8 +79,10 @@ class OptimizersConfig:
     discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
     generator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
     classification: OptimizerConfig = field(default_factory=OptimizerConfig)
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "steps"] = "cosine"
     """Factor on every rate over the planned updates."""
+    drops: tuple[float, ...] = ()
+    """With schedule steps: the shares of the run after which every rate is divided by ten, e.g. 0.5 0.75."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +91,10 @@ class ViewConfig:
 
     noise_std: float = 0.3
     """Std of the noise on the encoder's input, in scaled pixels; the decoder's target stays clean."""
+    noise_in: Literal["all", "reconstruction"] = "all"
+    """The phases that see the noise."""
     max_shift: int | None = 0
-    """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels)."""
+    """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels), 0 for vectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +137,10 @@ class SemiSupervisedConfig:
     """The semi-supervised adversarial autoencoder of Makhzani et al. 2016, section 5 and figure 8."""
 
     dataset: str = "auto"
-    """mnist, digits, or auto: mnist where it is at hand, else digits, with a notice."""
+    """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist
+    where it can be had, else digits, with a notice."""
     data_dir: str | None = None
-    """Folder with MNIST's four IDX files; also from the environment variable AAE_DATA_DIR."""
+    """Folder for data: IDX files or TFDS copies are read there, downloads go there. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
     """Draws the test set of data that come without one (digits)."""
     labels: int | Literal["all"] = 1000
@@ -141,11 +152,13 @@ class SemiSupervisedConfig:
     num_seeds: int = 1
     """Train this many seeds, seed, seed + 1, ..., side by side in one program."""
     epochs: int | None = None
-    """Passes over the unlabelled pool. None: by the size of the images."""
+    """Passes over the unlabelled pool. None: 32, and more of a pool under 2,250 images."""
     batch_size: int = 100
     """Unlabelled images per update."""
     labelled_batch_size: int = 100
     """Labelled images per update; fewer where there are fewer."""
+    classification_every: int = 1
+    """Run the classification phase at every n-th update only."""
     test: bool = True
     """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
     evaluate_every: int | None = None
@@ -161,53 +174,36 @@ class SemiSupervisedConfig:
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
 
 
-SMALL_IMAGE = 16
-"""Height under which images count as small: there are few of them, and an epoch is a few updates."""
+PIXELS_PER_SHIFT = 14
 EVALUATIONS = 50
-EPOCHS, SMALL_EPOCHS = 32, 60
+EPOCHS = 32
+"""Passes over the pool by default: 16,000 updates on MNIST."""
+FEWEST_IMAGES = 72_000
+"""Images that are shown at least, by default: a small pool is passed over more often."""
 WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
-PLAIN = SemiSupervisedConfig()
-DEFAULT = SemiSupervisedConfig(
-    network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
-    views=ViewConfig(noise_std=0.3, max_shift=None),
-    weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),
-)
-SMOKE = dataclasses.replace(
-    DEFAULT,
-    epochs=2,
-    batch_size=50,
-    evaluate_every=1,
-    network=dataclasses.replace(DEFAULT.network, hidden=(32, 32), discriminator_hidden=(16,)),
-)
-
-PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
-    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
-    "plain": (PLAIN, "the paper's five phases alone, with Adam"),
-    "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
-}
-
-
-def preset(name: str) -> SemiSupervisedConfig:
-    """Return the configuration of a named preset.
-
-    Raises:
-        InputError: There is no such preset.
-    """
-    if name not in PRESETS:
-        raise InputError(f"There is no preset {name!r}; {did_you_mean(name, PRESETS)}")
-    return PRESETS[name][0]
-
 
 def resolve(
-    config: SemiSupervisedConfig, image_shape: tuple[int, int], *, precision: Precision = "float32"
+    config: SemiSupervisedConfig,
+    image_shape: tuple[int, ...],
+    *,
+    pool_size: int | None = None,
+    precision: Precision = "float32",
 ) -> SemiSupervisedConfig:
-    """Replace every `None` that goes by the size of the images, and precision `auto` by `precision`."""
-    height = image_shape[0]
-    epochs = config.epochs if config.epochs is not None else (SMALL_EPOCHS if height < SMALL_IMAGE else EPOCHS)
+    """Replace every `None` that goes by the data, and precision `auto` by `precision`.
+
+    Args:
+        config: What the user chose.
+        image_shape: Shape of one image; random shifts go by its height, and plain vectors have none.
+        pool_size: Images that an epoch passes over; a small pool gets more epochs. None: a large one.
+        precision: What `auto` stands for.
+    """
+    passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(FEWEST_IMAGES / pool_size))
+    epochs = config.epochs if config.epochs is not None else passes
+    widest = 0 if len(image_shape) == 1 else image_shape[0] // PIXELS_PER_SHIFT
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
-    shift = config.views.max_shift if config.views.max_shift is not None else height // 14
+    shift = config.views.max_shift if config.views.max_shift is not None else widest
     network = config.network
     if network.precision == "auto":
         network = dataclasses.replace(network, precision=precision)
@@ -221,16 +217,42 @@ def resolve(
 
 
 def require_resolved(config: SemiSupervisedConfig) -> None:
-    """Refuse a configuration in which `None` still stands for "by the size of the images".
+    """Refuse a configuration in which `None` still stands for "by the data".
 
     Raises:
         InputError: Says to call `resolve`.
     """
     if config.views.max_shift is None:
         raise InputError(
-            "The configuration has settings of None, which go by the size of the images; "
+            "The configuration has settings of None, which go by the data; "
             "call aae_jax.resolve(config, image_shape) first."
         )
+
+
+Bound = tuple[str, float | None, float, float]
+
+
+def _check_bounds(*bounds: Bound) -> None:
+    """Refuse the first `(name, value, lowest, highest)` whose value is outside; None is inside."""
+    for name, value, low, high in bounds:
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{name} is {value}; give a number from {low} to {high}.")
+
+
+def validate_network(network: NetworkConfig) -> None:
+    """Refuse sizes that no network can have.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    _check_bounds(
+        ("network.latent_dim", network.latent_dim, 1, 10**5),
+        ("network.noise_dim", network.noise_dim, 1, 10**5),
+        ("network.dropout", network.dropout, 0, 0.99),
+        ("network.discriminator_dropout", network.discriminator_dropout, 0, 0.99),
+        *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
+        *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
+    )
 
 
 def validate(config: SemiSupervisedConfig) -> None:
@@ -240,20 +262,19 @@ def validate(config: SemiSupervisedConfig) -> None:
         InputError: Names the first such value.
     """
     network, views, weights, optimizers = config.network, config.views, config.weights, config.optimizers
-    for name, value, low, high in (
+    validate_network(network)
+    _check_bounds(
         ("num_seeds", config.num_seeds, 1, 1000),
         ("epochs", config.epochs, 1, 10**7),
         ("batch_size", config.batch_size, 2, 10**6),
         ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
+        ("classification_every", config.classification_every, 1, 10**6),
         ("evaluate_every", config.evaluate_every, 1, 10**7),
         ("seed", config.seed, 0, 2**31 - 1),
         ("label_seed", config.label_seed, 0, 2**31 - 1),
         ("split_seed", config.split_seed, 0, 2**31 - 1),
         ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
         ("baseline_share", config.baseline_share, 1e-6, 100),
-        ("network.latent_dim", network.latent_dim, 1, 10**5),
-        ("network.noise_dim", network.noise_dim, 1, 10**5),
-        ("network.dropout", network.dropout, 0, 0.99),
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
@@ -264,11 +285,13 @@ def validate(config: SemiSupervisedConfig) -> None:
         *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),
         *((f"optimizers.{p}.learning_rate", getattr(optimizers, p).learning_rate, 0, 1e38) for p in OPTIMIZERS),
         *((f"optimizers.{p}.momentum", getattr(optimizers, p).momentum, 0, 0.999999) for p in OPTIMIZERS),
-        *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
-        *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
-    ):
-        if value is not None and not low <= value <= high:
-            raise InputError(f"{name} is {value}; give a number from {low} to {high}.")
+        *((f"optimizers.drops[{i}]", share, 0, 1) for i, share in enumerate(optimizers.drops)),
+    )
+    if bool(optimizers.drops) != (optimizers.schedule == "steps"):
+        raise InputError(
+            f"optimizers.schedule is {optimizers.schedule} and optimizers.drops is {list(optimizers.drops)}; "
+            "give drops with the schedule steps, and with it alone."
+        )
     if weights.reconstruction_loss == "bernoulli" and network.output != "sigmoid":
         raise InputError(
             f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "

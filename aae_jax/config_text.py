@@ -12,7 +12,7 @@ import yaml
 
 from aae_jax.errors import InputError, did_you_mean
 
-__all__ = ["differences", "from_mapping", "read_yaml", "to_yaml"]
+__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_yaml"]
 
 Config = TypeVar("Config")
 
@@ -36,7 +36,7 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
             nested: Any = hints[key]
             changes[key] = from_mapping(nested, value, base=getattr(base, key), where=path)
         else:
-            changes[key] = _coerce(value, hints[key], path)
+            changes[key] = coerce(value, hints[key], path)
     return typing.cast(Config, dataclasses.replace(typing.cast(Any, base), **changes))
 
 
@@ -50,7 +50,12 @@ def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:
     )
 
 
-def _coerce(value: Any, hint: Any, path: str) -> Any:
+def coerce(value: Any, hint: Any, path: str) -> Any:
+    """Return a YAML value as the type `hint`; `path` names it in the message.
+
+    Raises:
+        InputError: It is none.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         return _coerce_union(value, arguments, path)
@@ -61,7 +66,7 @@ def _coerce(value: Any, hint: Any, path: str) -> Any:
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{path} is {value!r}; give a list such as [1000, 1000].")
-        return tuple(_coerce(item, arguments[0], f"{path}[{i}]") for i, item in enumerate(value))
+        return tuple(coerce(item, arguments[0], f"{path}[{i}]") for i, item in enumerate(value))
     return _coerce_plain(value, hint, path)
 
 
@@ -71,7 +76,7 @@ def _coerce_union(value: Any, arguments: tuple[Any, ...], path: str) -> Any:
     kinds = [kind for kind in arguments if kind is not type(None)]
     for kind in kinds:
         try:
-            return _coerce(value, kind, path)
+            return coerce(value, kind, path)
         except InputError:
             if len(kinds) == 1:
                 raise

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "did_you_mean"]
+__all__ = ["InputError", "StorageError", "did_you_mean"]
 
 
 class InputError(ValueError):
@@ -12,6 +12,10 @@ class InputError(ValueError):
     Raised at the edges (data, configuration, folders) only. The commands print its message and end with
     exit status 2.
     """
+
+
+class StorageError(Exception):
+    """Say that something could not be written; what was there before is whole, and nothing of it looks finished."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

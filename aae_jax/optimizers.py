@@ -1,5 +1,6 @@
 """Optimizers whose rate is traced: optax chains that take `learning_rate` as an extra argument of `update`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -7,9 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from aae_jax.config import OptimizerConfig
-from aae_jax.types import Array
+from aae_jax.types import Array, Schedule
 
-__all__ = ["adam", "build_optimizer", "cosine_schedule", "sgd"]
+__all__ = ["adam", "build_optimizer", "build_step_schedule", "cosine_schedule", "sgd"]
 
 
 def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
@@ -41,6 +42,16 @@ def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:
 def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
     """Return the optimizer that a configuration names; its rate is not in it (see `Hyper.learning_rates`)."""
     return adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
+
+
+def build_step_schedule(drops: Sequence[float]) -> Schedule:
+    """Return the schedule that divides by ten after each of the shares `drops` of the planned updates."""
+
+    def schedule(step: Array, num_steps: Array) -> Array:
+        passed = sum((step >= share * num_steps).astype(jnp.float32) for share in drops)
+        return jnp.asarray(0.1) ** passed
+
+    return schedule
 
 
 def cosine_schedule(step: Array, num_steps: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Int, Key, UInt8
+from jaxtyping import Float, Int, Key, UInt8
 
 from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
@@ -22,13 +22,13 @@ class TrainData(NamedTuple):
     """All that training sees, resident on the device; the pool has no labels.
 
     Attributes:
-        pool: `[pool, height, width]` bytes, the unlabelled images.
-        labelled_images: `[labelled, height, width]` bytes.
+        pool: `[pool, *image]` bytes (or numbers in [0, 1]), the unlabelled images.
+        labelled_images: `[labelled, *image]`, of the same kind.
         labels: `[labelled]` classes of the labelled images.
     """
 
-    pool: UInt8[Array, "pool height width"]
-    labelled_images: UInt8[Array, "labelled height width"]
+    pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
+    labelled_images: UInt8[Array, "labelled *image"] | Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]
 
 

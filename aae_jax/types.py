@@ -15,7 +15,7 @@ __all__ = [
     "Metrics",
     "PRNGKey",
     "Params",
-    "PixelBytes",
+    "Pixels",
     "Prior",
     "Schedule",
     "Stats",
@@ -30,10 +30,12 @@ Stats = Mapping[str, Any]
 Metrics = dict[str, Array]
 """Flat `"phase/metric"` names to scalars (stacked over steps by `lax.scan`)."""
 
-Images = Float[Array, "batch height width"]
+Images = Float[Array, "batch *image"]
 Labels = Int[Array, " batch"]
 Logits = Float[Array, "batch classes"]
-PixelBytes = UInt8[Array, "count height width"]
+Pixels = UInt8[Array, "count *image"] | Float[Array, "count *image"]
+"""Images as they are stored: bytes, or numbers in [0, 1]. `*image` is `height width`, `height width channels`, or
+`features` where the data are plain vectors."""
 
 Prior = Callable[[PRNGKey, int], Float[Array, "count latent"]]
 """`(key, n) -> samples`: what an adversary's code is shaped like."""
@@ -45,11 +47,11 @@ class Batch(NamedTuple):
     """One update's data: pool images without labels, and a labelled batch.
 
     Attributes:
-        images: `[batch, height, width]`, scaled to the output's range, clean.
-        labelled_images: `[labelled, height, width]`, scaled alike, clean.
+        images: `[batch, *image]`, scaled to the output's range, clean.
+        labelled_images: `[labelled, *image]`, scaled alike, clean.
         labels: `[labelled]` integer classes of `labelled_images`.
     """
 
-    images: Float[Array, "batch height width"]
-    labelled_images: Float[Array, "labelled height width"]
+    images: Float[Array, "batch *image"]
+    labelled_images: Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]

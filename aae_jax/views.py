@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax.types import Array, PixelBytes, PRNGKey
+from aae_jax.types import Array, Pixels, PRNGKey
 
 __all__ = ["OutputKind", "View", "draw_view", "random_shift", "scale_pixels", "unscale_pixels"]
 
@@ -19,21 +19,21 @@ OutputKind = Literal["sigmoid", "linear", "tanh"]
 
 
 class View(NamedTuple):
-    """An image as the encoder sees it, and what the decoder should make of it; both `[batch, h, w]`."""
+    """An image as the encoder sees it, and what the decoder should make of it; both `[batch, *image]`."""
 
-    seen: Float[Array, "batch height width"]
-    target: Float[Array, "batch height width"]
+    seen: Float[Array, "batch *image"]
+    target: Float[Array, "batch *image"]
 
 
-def scale_pixels(images: PixelBytes, output: OutputKind) -> Float[Array, "count height width"]:
-    """Scale bytes to the range of the decoder's output: [0, 1], or [−1, 1] for tanh."""
-    unit = images.astype(jnp.float32) / 255.0
+def scale_pixels(images: Pixels, output: OutputKind) -> Float[Array, "count *image"]:
+    """Scale bytes, or numbers in [0, 1], to the range of the decoder's output: [0, 1], or [−1, 1] for tanh."""
+    unit = images.astype(jnp.float32)
+    if images.dtype == jnp.uint8:
+        unit = unit / 255.0
     return 2.0 * unit - 1.0 if output == "tanh" else unit
 
 
-def unscale_pixels(
-    images: Float[Array, "count height width"], output: OutputKind
-) -> Float[Array, "count height width"]:
+def unscale_pixels(images: Float[Array, "count *image"], output: OutputKind) -> Float[Array, "count *image"]:
     """Map images in the output's range back to [0, 1], clipping what a linear output overshoots."""
     unit = 0.5 * (images + 1.0) if output == "tanh" else images
     return jnp.clip(unit, 0.0, 1.0)
@@ -41,30 +41,33 @@ def unscale_pixels(
 
 def random_shift(
     key: PRNGKey,
-    images: Float[Array, "batch height width"],
+    images: Float[Array, "batch *image"],
     max_shift: int,
     background: float = 0.0,
-) -> Float[Array, "batch height width"]:
+) -> Float[Array, "batch *image"]:
     """Move each image by its own whole number of pixels in −max_shift … max_shift, both ways.
 
-    What comes in at the border is `background`; what goes over it is lost.
+    What comes in at the border is `background`; what goes over it is lost. Images are `height width` or
+    `height width channels`; plain vectors cannot be shifted.
     """
     if max_shift == 0:
         return images
-    batch, height, width = images.shape
-    margin = ((0, 0), (max_shift, max_shift), (max_shift, max_shift))
+    batch, height, width, *channels = images.shape
+    margin = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), *((0, 0) for _ in channels))
     padded = jnp.pad(images, margin, constant_values=background)
     corners = jax.random.randint(key, (batch, 2), 0, 2 * max_shift + 1)
 
     def crop(image: Array, corner: Array) -> Array:
-        return jax.lax.dynamic_slice(image, (corner[0], corner[1]), (height, width))
+        return jax.lax.dynamic_slice(
+            image, (corner[0], corner[1], *(0 for _ in channels)), (height, width, *channels)
+        )
 
     return jax.vmap(crop)(padded, corners)
 
 
 def draw_view(
     key: PRNGKey,
-    images: Float[Array, "batch height width"],
+    images: Float[Array, "batch *image"],
     *,
     noise_std: Float[Array, ""] | float,
     max_shift: int | None,

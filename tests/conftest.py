@@ -1,6 +1,7 @@
 """Types and shapes in the package's signatures are checked at run time, in every test; and what tests share."""
 
 import importlib.util
+import os
 from types import SimpleNamespace
 
 import jax
@@ -8,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+
+os.environ["AAE_OFFLINE"] = "1"  # the tests of downloads bring their own server
 
 # What users give is checked there by hand; the tests of it pass values of wrong types on purpose.
 EDGE = ("aae_jax.data.splits",)

@@ -1,8 +1,10 @@
 """The saved model: there and back bit for bit, and nothing that does not fit is loaded."""
 
+import dataclasses
 import json
 import math
 import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 import aae_jax
 from aae_jax import InputError, Model, NetworkConfig
+from aae_jax.data.scaling import fit_scaling
 
 SHAPE, CLASSES, LATENT, COUNT = (6, 5), 4, 3, 7
 SIZES = {"hidden": (9,), "discriminator_hidden": (4,), "latent_dim": LATENT}
@@ -139,7 +142,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "is not of aae_jax"),
-        ({"format_version": 2}, "format version 2, this library reads 1"),
+        ({"format_version": 3}, "format version 3, this library reads 1 to 2"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
@@ -149,10 +152,24 @@ def edit(folder, **changes):
         ({"network": {"batch_norm": False}}, "is missing or unknown"),
         ({"network": {"latent_dim": 4}}, "of shape"),
         ({"image_shape": [5, 5]}, "of shape"),
-        ({"image_shape": [6]}, "wrong kind"),
+        ({"image_shape": [6]}, "of shape"),
+        ({"image_shape": []}, "wrong kind"),
+        ({"image_shape": [6, 5, 1, 1]}, "wrong kind"),
+        ({"image_shape": [-6, 5]}, "wrong kind"),
+        ({"image_shape": [60_000, 50_000]}, "the networks described take"),
+        ({"network": {"hidden": [900_000, 900_000]}}, "the networks described take"),
+        ({"network": {"latent_dim": 10**6}}, "network.latent_dim is 1000000"),
+        ({"class_names": ["a"]}, "wrong kind"),
+        ({"class_names": [1, 2, 3, 4]}, "wrong kind"),
+        ({"preprocessing": {}}, "wrong kind"),
+        ({"preprocessing": {"pixels": "bytes", "scaled_by_feature": True}}, "wrong kind"),
+        ({"preprocessing": {"pixels": "unit", "scaled_by_feature": True}}, "missing or unknown"),
+        ({"prior_std": -1.0}, "wrong kind"),
+        ({"prior_std": math.nan}, "wrong kind"),
         ({"image_shape": 6}, "wrong kind"),
         ({"image_shape": ["a", "b"]}, "wrong kind"),
-        ({"num_classes": 5}, "of shape"),
+        ({"num_classes": 5}, "4 names for 5 classes"),
+        ({"num_classes": 5, "class_names": list("abcde")}, "of shape"),
         ({"num_classes": "many"}, "wrong kind"),
         ({"num_classes": math.inf}, "wrong kind"),
         ({"prior_std": None}, "wrong kind"),
@@ -190,7 +207,7 @@ def test_damaged_weights_are_refused(harm, folder):
     path.unlink()
     if harm != "missing":
         path.write_bytes({"cut": raw[:-8], "empty": b"", "foreign": b"PK\x03\x04" + raw}[harm])
-    with pytest.raises(InputError, match="cannot be read as safetensors"):
+    with pytest.raises(InputError, match=r"cannot be read as safetensors|the networks described take"):
         aae_jax.load(folder)
 
 
@@ -230,3 +247,95 @@ def test_a_kill_between_the_two_files_leaves_no_model(model, folder, monkeypatch
         aae_jax.save_model(model, folder)
     with pytest.raises(InputError, match="holds no saved model"):
         aae_jax.load(folder)
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def test_version_1_is_read():
+    """The fixture was written by the code of that version, with the probabilities that it gave."""
+    model = aae_jax.load(FIXTURES / "model_v1")
+    images = np.random.default_rng(0).integers(0, 256, (7, 6, 5)).astype(np.uint8)
+    recorded = json.loads((FIXTURES / "model_v1" / "probabilities.json").read_text())
+    np.testing.assert_allclose(model.predict_proba(images), recorded, atol=2e-6)
+    assert (model.seed, model.prior_std, model.data["name"]) == (7, 2.5, "made up")
+    assert (model.class_names, model.pixels, model.scaling) == (("0", "1", "2", "3"), "bytes", None)
+
+
+def build_on(shape, **changes):
+    network = NetworkConfig(**SIZES)
+    params, stats = aae_jax.build_mlp_networks(network, shape, CLASSES).init(jax.random.key(3))
+    names = ("ä", "b", "c", "d")
+    kept = {name: params[name] for name in ("encoder", "decoder")}
+    return dataclasses.replace(
+        build(), network=network, image_shape=shape, params=kept, stats=stats, class_names=names, **changes
+    )
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 3), (4, 4, 2), (30,)])
+def test_other_shapes_of_bytes(shape, tmp_path):
+    model = build_on(shape)
+    aae_jax.save_model(model, tmp_path)
+    loaded = aae_jax.load(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, *shape)).astype(np.uint8)
+    assert (loaded.image_shape, loaded.class_names) == (shape, ("ä", "b", "c", "d"))
+    np.testing.assert_array_equal(loaded.predict_proba(images), model.predict_proba(images))
+    assert loaded.reconstruct(images).shape == images.shape
+    with pytest.raises(InputError, match="The model takes uint8 images"):
+        loaded.encode(images[:, :2])
+
+
+def test_rows_in_the_units_of_the_data(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(COUNT, 3)) * [1, 1000, 0] + [0, 5000, 2]
+    model = build_on((3,), pixels="unit", scaling=fit_scaling(rows))
+    aae_jax.save_model(model, tmp_path)
+    loaded = aae_jax.load(tmp_path)
+    np.testing.assert_array_equal(loaded.scaling.low, model.scaling.low)
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+    stored = model.encode_stored(jnp.asarray(model.scaling.apply(rows)))
+    np.testing.assert_array_equal(model.encode(rows).logits, stored.logits)
+    rebuilt = np.asarray(loaded.reconstruct(rows))
+    assert rebuilt.min(axis=0)[1] >= rows.min(axis=0)[1] - 1e-2
+    assert rebuilt.max(axis=0)[1] <= rows.max(axis=0)[1] + 1e-2
+    np.testing.assert_allclose(rebuilt[:, 2], 2)
+    for bad, words in [(rows * np.nan, "not all finite"), (rows[:, :2], "rows of numbers of shape"), ("a", "not")]:
+        with pytest.raises(InputError, match=words):
+            loaded.predict(bad)
+
+
+def test_images_from_0_to_1():
+    model = build_on(SHAPE, pixels="unit")
+    images = np.random.default_rng(0).uniform(size=(COUNT, *SHAPE))
+    assert model.predict(images).shape == (COUNT,)
+    with pytest.raises(InputError, match="not all from 0 to 1"):
+        model.predict(images * 2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value, folder):
+    tensors = load_file(folder / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name] = np.full_like(tensors[name], value)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(InputError, match="not finite in tensor"):
+        aae_jax.load(folder)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, "1" * 5000, "\ud800", ""])
+def test_text_that_is_no_configuration(text, folder):
+    (folder / "config.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InputError, match=r"is not valid JSON|is not of aae_jax"):
+        aae_jax.load(folder)
+
+
+def test_a_file_too_large_to_be_a_configuration(folder):
+    (folder / "config.json").write_bytes(b" " * (10**7 + 1))
+    with pytest.raises(InputError, match="is no model's configuration"):
+        aae_jax.load(folder)
+
+
+def test_both_files_can_be_read_by_others(folder):
+    """Safetensors' own writer makes files for the owner alone."""
+    modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    (folder / "plain").write_text("")
+    assert modes == {(folder / "plain").stat().st_mode & 0o777}

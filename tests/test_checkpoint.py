@@ -101,7 +101,7 @@ def garble(path):
 @pytest.mark.parametrize("harm", [flip, truncate, garble, Path.unlink])
 def test_damage_to_any_file_falls_back_to_the_one_before(harm, original, tmp_path):
     names = files_of(original / "10")
-    assert len(names) > 5
+    assert names == ["checksums.json", "notes.json", "tree.safetensors"]
     for index, name in enumerate(names):
         folder = tmp_path / str(index)
         shutil.copytree(original, folder)
@@ -114,10 +114,10 @@ def test_damage_to_any_file_falls_back_to_the_one_before(harm, original, tmp_pat
 
 
 def test_a_foreign_file_in_it_is_damage(folder):
-    (folder / "10" / "tree" / "more").write_text("")
+    (folder / "10" / "more").write_text("")
     restored, said = restore(folder)
     assert restored.number == 2
-    assert "tree/more is unknown" in said[0]
+    assert "more is unknown" in said[0]
 
 
 def test_nothing_is_removed_when_none_can_be_read(folder):
@@ -157,11 +157,11 @@ elif moment == "rename":
 elif moment == "prune":
     shutil.rmtree = die
 else:
-    save = checkpoint.ocp.StandardCheckpointer.save
-    def begin(self, *arguments, **keywords):
-        save(self, *arguments, **keywords)
+    save = checkpoint.save_file
+    def begin(*arguments):
+        save(*arguments)
         die()
-    checkpoint.ocp.StandardCheckpointer.save = begin
+    checkpoint.save_file = begin
 checkpoint.save(folder, 11, tree_of(11), {"epoch": 11})
 """
 

@@ -1,4 +1,4 @@
-"""Presets, what goes by the size of the images, and what is refused."""
+"""Presets, what goes by the data, and what is refused."""
 
 import dataclasses
 
@@ -7,18 +7,17 @@ import pytest
 from aae_jax.config import (
     EPOCHS,
     EVALUATIONS,
-    PRESETS,
-    SMALL_EPOCHS,
+    FEWEST_IMAGES,
     SemiSupervisedConfig,
-    preset,
     require_resolved,
     resolve,
     validate,
 )
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
+from aae_jax.presets import PRESETS, preset
 
-SIZES = [(8, 8), (28, 28), (32, 32)]
+SIZES = [(8, 8), (28, 28), (32, 32, 3), (30,)]
 
 
 def open_fields(config):
@@ -49,6 +48,8 @@ def test_resolving_twice_changes_nothing(name, size):
 @pytest.mark.parametrize(("height", "shift"), [(8, 0), (13, 0), (14, 1), (28, 2), (32, 2), (64, 4)])
 def test_the_shift_goes_by_the_height(height, shift):
     assert resolve(preset("default"), (height, 28)).views.max_shift == shift
+    assert resolve(preset("default"), (height, 7, 3)).views.max_shift == shift
+    assert resolve(preset("default"), (height,)).views.max_shift == 0
 
 
 def test_a_given_shift_stays():
@@ -58,17 +59,20 @@ def test_a_given_shift_stays():
 
 
 @pytest.mark.parametrize(
-    ("height", "given", "epochs", "every"),
+    ("pool", "given", "epochs", "every"),
     [
-        (8, {}, SMALL_EPOCHS, max(1, SMALL_EPOCHS // EVALUATIONS)),
-        (28, {}, EPOCHS, max(1, EPOCHS // EVALUATIONS)),
-        (8, {"epochs": 10}, 10, 1),
-        (8, {"epochs": 1000}, 1000, 1000 // EVALUATIONS),
-        (8, {"evaluate_every": 4}, SMALL_EPOCHS, 4),
+        (None, {}, EPOCHS, 1),
+        (50_000, {}, EPOCHS, 1),
+        (FEWEST_IMAGES // EPOCHS, {}, EPOCHS, 1),
+        (1213, {}, 60, 1),
+        (100, {}, FEWEST_IMAGES // 100, FEWEST_IMAGES // 100 // EVALUATIONS),
+        (1213, {"epochs": 10}, 10, 1),
+        (1213, {"epochs": 1000}, 1000, 1000 // EVALUATIONS),
+        (1213, {"evaluate_every": 4}, 60, 4),
     ],
 )
-def test_length_and_evaluations_go_by_the_size(height, given, epochs, every):
-    resolved = resolve(dataclasses.replace(preset("plain"), **given), (height, height))
+def test_length_and_evaluations_go_by_the_pool(pool, given, epochs, every):
+    resolved = resolve(dataclasses.replace(preset("plain"), **given), (8, 8), pool_size=pool)
     assert (resolved.epochs, resolved.evaluate_every) == (epochs, every)
 
 
@@ -78,7 +82,9 @@ def test_only_an_automatic_precision_is_replaced(precision):
     assert resolve(preset("plain"), (8, 8), precision=precision).network.precision == "float32"
 
 
-@pytest.mark.parametrize(("name", "offered"), [("smoky", "did you mean 'smoke'"), ("zzz", "default, plain, smoke")])
+@pytest.mark.parametrize(
+    ("name", "offered"), [("smoky", "did you mean 'smoke'"), ("zzz", "conan7882, default, fducau")]
+)
 def test_an_unknown_preset_offers_others(name, offered):
     with pytest.raises(InputError, match=offered):
         preset(name)

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from aae_jax.config import PRESETS, OptimizerConfig, SemiSupervisedConfig, preset, resolve
+from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, resolve
 from aae_jax.config_text import differences, from_mapping, read_yaml, to_yaml
 from aae_jax.errors import InputError
+from aae_jax.presets import PRESETS, preset
 
 
 def parse(text, tmp_path, base=None):

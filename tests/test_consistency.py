@@ -13,6 +13,7 @@ from aae_jax.hyper import Hyper
 from aae_jax.models import semi_supervised
 from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.phases import LossFn
+from aae_jax.presets import preset
 from aae_jax.types import Batch
 
 KEY = jax.random.key(2)
@@ -37,7 +38,7 @@ class Generator(NamedTuple):
 
 def generator(**weights: Any) -> Generator:
     """Return the phase with these weights, where every image counts unless they say otherwise."""
-    base = config.preset("smoke")
+    base = preset("smoke")
     weights = {"consistency": 1.0, "confidence": 0.0, **weights}
     chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, **weights))
     chosen = config.resolve(chosen, (8, 8))
@@ -84,7 +85,7 @@ def products(phase: Generator) -> int:
 
 
 def test_the_clean_target_costs_one_forward_pass_and_a_second_view_more():
-    layers = len(config.preset("smoke").network.hidden)
+    layers = len(preset("smoke").network.hidden)
     without = products(generator(**CLEAN | {"consistency": 0.0}))
     clean = products(generator(**CLEAN))
     assert clean - without == layers + 1  # the hidden layers and the label's head

@@ -3,14 +3,22 @@
 from aae_jax.data.cache import default_cache_dir
 from aae_jax.data.dataset import Dataset, build_dataset, content_sha256
 from aae_jax.data.digits import load_digits
-from aae_jax.data.idx import MnistMissingError, load_mnist, read_idx
-from aae_jax.data.sources import DATASET_NAMES, load_dataset
+from aae_jax.data.download import DownloadError
+from aae_jax.data.idx import read_idx
+from aae_jax.data.idx_sets import MissingDataError, load_idx_folder
+from aae_jax.data.npz import load_npz
+from aae_jax.data.scaling import Scaling
+from aae_jax.data.sources import DATASET_NAMES, Quiet, Reporter, load_dataset
 from aae_jax.data.splits import Splits, TrainingArrays, split_indices, training_arrays
 
 __all__ = [
     "DATASET_NAMES",
     "Dataset",
-    "MnistMissingError",
+    "DownloadError",
+    "MissingDataError",
+    "Quiet",
+    "Reporter",
+    "Scaling",
     "Splits",
     "TrainingArrays",
     "build_dataset",
@@ -18,7 +26,8 @@ __all__ = [
     "default_cache_dir",
     "load_dataset",
     "load_digits",
-    "load_mnist",
+    "load_idx_folder",
+    "load_npz",
     "read_idx",
     "split_indices",
     "training_arrays",

@@ -14,8 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from aae_jax.data.dataset import Dataset, build_dataset
+from aae_jax.data.npz import read_arrays
 
 __all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "read_cache", "write_cache"]
+
+KEYS = (
+    *("name", "source", "sha256", "fingerprint", "class_names"),
+    *("train_images", "train_labels", "test_images", "test_labels"),
+)
 
 
 class CachedDataset(NamedTuple):
@@ -45,21 +51,21 @@ def fingerprint(files: Iterable[Path]) -> str:
 
 def read_cache(path: Path) -> CachedDataset | None:
     """Return the data set stored in `path`, or None if it is absent, foreign or damaged."""
-    # Every fault of an optional file, from a missing one to a torn zip directory, has the same remedy. The
-    # stream is opened here because np.load, given a path, leaves it open when the archive is damaged.
+    # Every fault of an optional file, from a missing one to a torn zip directory, has the same remedy.
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            dataset = build_dataset(
-                name=str(stored["name"]),
-                source=str(stored["source"]),
-                train_images=stored["train_images"],
-                train_labels=stored["train_labels"],
-                test_images=stored["test_images"],
-                test_labels=stored["test_labels"],
-                num_classes=int(stored["num_classes"]),
-            )
-            intact = dataset.sha256 == str(stored["sha256"])
-            return CachedDataset(dataset, str(stored["fingerprint"])) if intact else None
+        stored = read_arrays(path, KEYS)
+        dataset = build_dataset(
+            name=str(stored["name"]),
+            source=str(stored["source"]),
+            train_images=stored["train_images"],
+            train_labels=stored["train_labels"],
+            test_images=stored["test_images"],
+            test_labels=stored["test_labels"],
+            num_classes=len(stored["class_names"]),
+            class_names=[str(name) for name in stored["class_names"]],
+        )
+        intact = dataset.sha256 == str(stored["sha256"])
+        return CachedDataset(dataset, str(stored["fingerprint"])) if intact else None
     except Exception:
         return None
 
@@ -88,7 +94,7 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
                 train_labels=dataset.train_labels,
                 test_images=dataset.test_images,
                 test_labels=dataset.test_labels,
-                num_classes=np.asarray(dataset.num_classes),
+                class_names=np.asarray(dataset.class_names),
             )
         os.replace(temporary, path)
     except OSError:

@@ -1,17 +1,19 @@
 """The one form in which every source hands over its images: four read-only arrays and their hash."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 
 __all__ = ["Dataset", "build_dataset", "content_sha256"]
 
-Images = NDArray[np.uint8]
+Images = NDArray[np.uint8] | NDArray[np.float32]
 Labels = NDArray[np.int32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -20,15 +22,19 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class Dataset:
     """Hold the training and test images of one data source; make one with `build_dataset`.
 
+    `*image` is `height width`, `height width channels`, or `features` where the data are plain vectors.
+
     Attributes:
         name: The short name that the command line takes, such as "mnist".
         source: Where the images came from, in words.
         sha256: The hexadecimal SHA-256 of all four arrays, from `content_sha256`.
-        train_images: uint8 `[num_train, height, width]`, 0 is black and 255 white; read-only.
+        train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only.
         train_labels: int32 `[num_train]`, in `0..num_classes - 1`; read-only.
-        test_images: uint8 `[num_test, height, width]`; read-only.
+        test_images: As `train_images`, `[num_test, *image]`; read-only.
         test_labels: int32 `[num_test]`; read-only.
         num_classes: The number of classes.
+        class_names: Their names, `num_classes` of them.
+        scaling: How plain vectors were brought to [0, 1], or None.
     """
 
     name: str
@@ -39,12 +45,13 @@ class Dataset:
     test_images: Images
     test_labels: Labels
     num_classes: int
+    class_names: tuple[str, ...]
+    scaling: Scaling | None = None
 
     @property
-    def image_shape(self) -> tuple[int, int]:
-        """Return `(height, width)` of every image, in pixels."""
-        _, height, width = self.train_images.shape
-        return height, width
+    def image_shape(self) -> tuple[int, ...]:
+        """Return the shape of one image: `(height, width)`, `(height, width, channels)` or `(features,)`."""
+        return tuple(self.train_images.shape[1:])
 
 
 def build_dataset(
@@ -56,21 +63,25 @@ def build_dataset(
     test_images: NDArray[Any],
     test_labels: NDArray[Any],
     num_classes: int,
+    class_names: Sequence[str] | None = None,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """Check the four arrays and return them as a `Dataset` of read-only copies.
 
     Args:
         name: The short name of the data.
         source: Where the images came from, in words.
-        train_images: uint8 `[num_train, height, width]`.
+        train_images: uint8, or float32 in [0, 1], `[num_train, *image]`.
         train_labels: any integer type, `[num_train]`, in `0..num_classes - 1`.
-        test_images: uint8 `[num_test, height, width]`, of the same height and width.
+        test_images: of the same type and image shape, `[num_test, *image]`.
         test_labels: any integer type, `[num_test]`.
         num_classes: The number of classes.
+        class_names: Their names; None counts from "0".
+        scaling: How plain vectors were brought to [0, 1], to be kept with the model.
 
     Raises:
-        InputError: An array is empty or has the wrong type, rank, length or image size, or a label is out of
-            range.
+        InputError: An array is empty or has the wrong type, rank, length or image shape, a number is not finite or
+            outside [0, 1], or a label is out of range.
     """
     for part, images, labels in (
         ("training", train_images, train_labels),
@@ -80,15 +91,23 @@ def build_dataset(
         _check_labels(labels, f"The {part} labels of {name!r}", length=len(images), num_classes=num_classes)
     if train_images.shape[1:] != test_images.shape[1:]:
         raise InputError(
-            f"The test images of {name!r} have size {test_images.shape[1:]} but its training images "
-            f"{train_images.shape[1:]}; bring both to one height and width."
+            f"The test images of {name!r} have shape {test_images.shape[1:]} but its training images "
+            f"{train_images.shape[1:]}; bring both to one shape."
+        )
+    if train_images.dtype != test_images.dtype:
+        raise InputError(
+            f"The test images of {name!r} have type {test_images.dtype} but its training images "
+            f"{train_images.dtype}; bring both to one type."
         )
     arrays = (
-        _read_only_copy(train_images, np.uint8),
+        _read_only_copy(train_images, train_images.dtype.type),
         _read_only_copy(train_labels, np.int32),
-        _read_only_copy(test_images, np.uint8),
+        _read_only_copy(test_images, test_images.dtype.type),
         _read_only_copy(test_labels, np.int32),
     )
+    names = tuple(str(i) for i in range(num_classes)) if class_names is None else tuple(class_names)
+    if len(names) != num_classes:
+        raise InputError(f"{name!r} has {len(names)} class names for {num_classes} classes; give one per class.")
     return Dataset(
         name=name,
         source=source,
@@ -98,6 +117,8 @@ def build_dataset(
         test_images=arrays[2],
         test_labels=arrays[3],
         num_classes=num_classes,
+        class_names=names,
+        scaling=scaling,
     )
 
 
@@ -120,12 +141,22 @@ def content_sha256(
 
 
 def _check_images(images: NDArray[Any], what: str) -> None:
-    if images.dtype != np.uint8:
-        raise InputError(f"{what} have type {images.dtype}; convert them to uint8 values from 0 to 255.")
-    if images.ndim != 3:
-        raise InputError(f"{what} have shape {images.shape}; give an array of shape [images, height, width].")
+    if images.dtype not in (np.uint8, np.float32):
+        raise InputError(
+            f"{what} have type {images.dtype}; convert them to uint8 values from 0 to 255, or float32 from 0 to 1."
+        )
+    if images.ndim not in (2, 3, 4):
+        raise InputError(
+            f"{what} have shape {images.shape}; give an array of shape [images, height, width], "
+            "[images, height, width, channels] or [rows, features]."
+        )
     if images.size == 0:
         raise InputError(f"{what} are empty (shape {images.shape}); give at least one image.")
+    if images.dtype == np.float32:
+        # One pass, no copy: NaN fails every comparison, so both ends are asked for what they must be.
+        low, high = float(images.min()), float(images.max())
+        if not (low >= 0 and high <= 1):
+            raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1.")
 
 
 def _check_labels(labels: NDArray[Any], what: str, *, length: int, num_classes: int) -> None:

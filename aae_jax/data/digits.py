@@ -1,17 +1,15 @@
 """The small digits that come with scikit-learn: real handwriting, at hand without a network."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
-from aae_jax.data.seeds import seeded_generator
+from aae_jax.data.seeds import draw_test
 from aae_jax.errors import InputError
 
 __all__ = ["load_digits"]
 
 NUM_CLASSES = 10
 BRIGHTEST = 16
-TEST_SHARE = 0.25
 
 
 def load_digits(*, split_seed: int = 0) -> Dataset:
@@ -35,7 +33,7 @@ def load_digits(*, split_seed: int = 0) -> Dataset:
     bundled = datasets.load_digits()
     images = np.rint(bundled.images * (255 / BRIGHTEST)).astype(np.uint8)
     labels = bundled.target.astype(np.int32)
-    is_test = _draw_test(labels, split_seed)
+    is_test = draw_test(labels, split_seed)
     return build_dataset(
         name="digits",
         source="scikit-learn's embedded digits",
@@ -45,13 +43,3 @@ def load_digits(*, split_seed: int = 0) -> Dataset:
         test_labels=labels[is_test],
         num_classes=NUM_CLASSES,
     )
-
-
-def _draw_test(labels: NDArray[np.int32], split_seed: int) -> NDArray[np.bool_]:
-    """Return a mask `[n]` that is true at a quarter of the images of every class."""
-    generator = seeded_generator(split_seed, "split_seed")
-    is_test = np.zeros(len(labels), dtype=np.bool_)
-    for label in range(NUM_CLASSES):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        is_test[members[: round(TEST_SHARE * len(members))]] = True
-    return is_test

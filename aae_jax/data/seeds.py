@@ -1,10 +1,13 @@
-"""The one place where a seed becomes a NumPy generator."""
+"""The one place where a seed becomes a NumPy generator, and how data without a test set get one."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
 
-__all__ = ["seeded_generator"]
+__all__ = ["draw_test", "seeded_generator"]
+
+TEST_SHARE = 0.25
 
 
 def seeded_generator(seed: int, name: str) -> np.random.Generator:
@@ -16,3 +19,13 @@ def seeded_generator(seed: int, name: str) -> np.random.Generator:
     if seed < 0:
         raise InputError(f"{name} is {seed}; give zero or a positive whole number.")
     return np.random.default_rng(seed)
+
+
+def draw_test(labels: NDArray[np.int32], split_seed: int) -> NDArray[np.bool_]:
+    """Return a mask `[n]` that is true at a quarter of the images of every class, drawn by `split_seed`."""
+    generator = seeded_generator(split_seed, "split_seed")
+    is_test = np.zeros(len(labels), dtype=np.bool_)
+    for label in range(int(labels.max(initial=-1)) + 1):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        is_test[members[: round(TEST_SHARE * len(members))]] = True
+    return is_test

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aae_jax.data.dataset import Dataset
+from aae_jax.data.dataset import Dataset, Images
 from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
 
@@ -36,17 +36,17 @@ class TrainingArrays(NamedTuple):
     """Hold all that training and model selection see: the pool comes without its labels, so none can leak.
 
     Attributes:
-        pool: uint8 `[num_pool, height, width]`, every image outside validation.
-        labelled_images: uint8 `[num_labels, height, width]`.
+        pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, every image outside validation.
+        labelled_images: As `pool`, `[num_labels, *image]`.
         labelled_labels: int32 `[num_labels]`.
-        validation_images: uint8 `[num_validation, height, width]`.
+        validation_images: As `pool`, `[num_validation, *image]`.
         validation_labels: int32 `[num_validation]`.
     """
 
-    pool: NDArray[np.uint8]
-    labelled_images: NDArray[np.uint8]
+    pool: Images
+    labelled_images: Images
     labelled_labels: NDArray[np.int32]
-    validation_images: NDArray[np.uint8]
+    validation_images: Images
     validation_labels: NDArray[np.int32]
 
 

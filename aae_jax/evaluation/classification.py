@@ -5,19 +5,19 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 
 from aae_jax.networks import EncoderOutput, Networks
-from aae_jax.types import Array, Params, Stats
+from aae_jax.types import Array, Params, Pixels, Stats
 from aae_jax.views import OutputKind, scale_pixels
 
 __all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate", "exact_share"]
 
-EncodeFn = Callable[[Params, Stats, UInt8[Array, "count height width"]], EncoderOutput]
+EncodeFn = Callable[[Params, Stats, Pixels], EncoderOutput]
 
 
 def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> EncodeFn:
-    """Return `(params, stats, uint8 images [n, h, w]) -> EncoderOutput` of any number of images.
+    """Return `(params, stats, images [n, *image]) -> EncoderOutput` of any number of images.
 
     Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
     bounded; the function can be jitted and vmapped.
@@ -56,12 +56,12 @@ def evaluate(
     networks: Networks,
     params: Params,
     stats: Stats,
-    images: UInt8[Array, "count height width"] | np.ndarray,
+    images: Pixels | np.ndarray,
     labels: Int[Array, " count"] | np.ndarray,
     *,
     output: OutputKind,
 ) -> dict[str, float]:
-    """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images given as bytes."""
+    """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images as they are stored."""
     encoded = jax.jit(build_encode(networks, output))(params, stats, jnp.asarray(images))
     log_probabilities = jax.nn.log_softmax(encoded.logits)
     labels = jnp.asarray(labels)

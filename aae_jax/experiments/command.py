@@ -3,21 +3,25 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 from jax.errors import JaxRuntimeError
 
-from aae_jax.config import PRESETS, SemiSupervisedConfig, preset, validate
+from aae_jax.config import SemiSupervisedConfig, validate
 from aae_jax.config_text import differences, from_mapping, read_yaml
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, StorageError
+from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
+from aae_jax.presets import PRESETS, preset
+from aae_jax.seed_yaml import from_seed_yaml, is_seed_yaml
 
 __all__ = ["Request", "parse", "run_guarded"]
 
+NOT_WRITTEN = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -26,12 +30,13 @@ SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
 
 
 class Request(NamedTuple):
-    """What the user asked for; `resume` names the folder of an earlier run."""
+    """What the user asked for; `resume` names the folder of an earlier run, `notes` are to be said."""
 
     config: SemiSupervisedConfig
     out_dir: Path | None
     resume: Path | None
     command: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +56,8 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
     """Return the request that a command line makes.
 
     Raises:
-        InputError: A preset, key or value that cannot be used.
-        SystemExit: With status 2 for an unknown flag or a flag's wrong type, 0 after `--help`.
+        InputError: A preset, key, flag or value that cannot be used.
+        SystemExit: With status 0 after `--help`.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for name in ("preset", "config-path", "resume"):
@@ -62,14 +67,13 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
         print("\n".join(f"{name:10} {text}" for name, (_, text) in PRESETS.items()))
         raise SystemExit(0)
     base = preset(early.preset or "default")
+    notes: list[str] = []
     if early.config_path is not None:
         values = read_yaml(Path(early.config_path))
-        if early.preset is None and set(values) >= SECTIONS:
-            base = SemiSupervisedConfig()  # options it lacks are younger than it, and were off
-        base = from_mapping(SemiSupervisedConfig, values, base=base)
+        base, notes = _read_config(values, base, early.preset)
     if early.resume is not None:
         base = _resumed_config(Path(early.resume))
-    flags = tyro.cli(_Flags, args=list(argv), default=_Flags(config=base), prog=prog, description=description)
+    flags = parse_flags(_Flags, argv, prog=prog, description=description, default=_Flags(config=base))
     validate(flags.config)
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
@@ -78,7 +82,19 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
         None if flags.out_dir is None else Path(flags.out_dir),
         None if flags.resume is None else Path(flags.resume),
         shlex.join(["python", f"experiments/{prog}.py", *argv]),
+        tuple(notes),
     )
+
+
+def _read_config(
+    values: Mapping[Any, Any], base: SemiSupervisedConfig, preset_name: str | None
+) -> tuple[SemiSupervisedConfig, list[str]]:
+    """Return the configuration of a YAML file, and notes on what of it is not used."""
+    if is_seed_yaml(values):
+        return from_seed_yaml(values, preset("shaharazulay") if preset_name is None else base)
+    if preset_name is None and set(values) >= SECTIONS:
+        base = SemiSupervisedConfig()  # options it lacks are younger than it, and were off
+    return from_mapping(SemiSupervisedConfig, values, base=base), []
 
 
 def _resumed_config(folder: Path) -> SemiSupervisedConfig:
@@ -102,14 +118,23 @@ def _refuse_changes(flags: _Flags, early: argparse.Namespace, base: SemiSupervis
 
 
 def run_guarded(function: Callable[[], int]) -> int:
-    """Return the function's exit status, 2 after printing an `InputError`'s sentence, 130 after Ctrl-C."""
+    """Return the function's exit status; or, with a sentence, 2 for input that cannot be used, 1 where something
+    cannot be read or written, 130 after Ctrl-C.
+    """
     try:
         return function()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except StorageError as error:
+        return _not_written(str(error))
     except MemoryError:
         return _out_of_memory()
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads on; do not try again at exit
+        return NOT_WRITTEN
+    except OSError as error:
+        return _not_written(str(error))
     except JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -117,6 +142,11 @@ def run_guarded(function: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nstopped at once; what the last checkpoint holds can be resumed", file=sys.stderr)
         return INTERRUPTED
+
+
+def _not_written(reason: str) -> int:
+    print(f"error: {reason}; what was saved before is whole, and a run goes on from it by --resume.", file=sys.stderr)
+    return NOT_WRITTEN
 
 
 def _out_of_memory() -> int:

@@ -1,14 +1,17 @@
 """What a run says on the terminal: a header, progress, notices; one rewritten line on a terminal, else plain ones."""
 
+import io
+import shutil
 import sys
 from collections.abc import Mapping
 
 import jax
 import numpy as np
 
+from aae_jax.data import Reporter
 from aae_jax.experiments.problem import Problem
 
-__all__ = ["Console"]
+__all__ = ["Console", "DataReporter", "duration", "percent"]
 
 
 def duration(seconds: float) -> str:
@@ -33,6 +36,9 @@ class Console:
     def __init__(self) -> None:
         """Find out whether lines can be rewritten."""
         self.rewrite = sys.stdout.isatty()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal or file that cannot show ± gets a question mark
+                stream.reconfigure(errors="replace")
         self.open_line = False
         self.problem: Problem | None = None
 
@@ -104,8 +110,35 @@ class Console:
             f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  validation error {percent(error)}  "
             f"{rate:.1f} updates/s  {duration(left)} left"
         )
-        if self.rewrite:
-            print(f"\r\033[K{text}", end="", flush=True)
-            self.open_line = True
-        else:
+        self.rewritten(text)
+
+    def rewritten(self, text: str) -> None:
+        """Print a line over the one before it of this kind, where the terminal can; else below it."""
+        if not self.rewrite:
             self.say(text)
+            return
+        columns = shutil.get_terminal_size().columns  # a line that wraps could not be rewritten
+        shown = text if len(text) < columns else text[: max(columns - 2, 0)] + "…"
+        print(f"\r\033[K{shown}", end="", flush=True)
+        self.open_line = True
+
+
+class DataReporter(Reporter):
+    """Tells a console what loading data has to say."""
+
+    def __init__(self, console: Console) -> None:
+        """Tell `console`."""
+        self.console = console
+        self.shown: tuple[str, int] | None = None
+
+    def notice(self, message: str) -> None:
+        """Print a line that must not be missed."""
+        self.console.notice(message)
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """Show a download in percent; in steps of a quarter where lines cannot be rewritten."""
+        step = 1 if self.console.rewrite else 25
+        share = 100 * done // total // step * step
+        if self.shown != (name, share):
+            self.shown = name, share
+            self.console.rewritten(f"fetching {name}  {share} % of {total / 1e6:.1f} MB")

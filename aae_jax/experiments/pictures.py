@@ -15,6 +15,7 @@ from aae_jax.types import PRNGKey
 __all__ = ["draw_figures"]
 
 IMAGES, STYLES, CODES = 20, 8, 2000
+CLASSES, LONGEST_NAME = 30, 12
 
 
 def draw_figures(
@@ -27,9 +28,8 @@ def draw_figures(
     """Return the figures by file name; reconstructions and codes are of `images` and the first seed's model."""
     updates = np.asarray([row["update"] for row in rows])
     survivors = [error for error in summary["test_error"]["per_seed"] if error is not None]
-    codes = model.encode(images[:CODES])
-    images = images[:IMAGES]
-    return {
+    codes = model.encode_stored(jnp.asarray(images[:CODES]))
+    drawn = {
         "learning_curves": figures.learning_curves(updates, _losses(rows)),
         "validation_error": figures.validation_error(
             updates,
@@ -37,13 +37,24 @@ def draw_figures(
             baseline_error=summary["baseline"]["validation_error"]["mean"],
             test_error=np.asarray(survivors),
         ),
-        "reconstructions": figures.reconstructions(images / 255.0, np.asarray(model.reconstruct(images))),
-        "style_class_grid": figures.style_class_grid(_styles(model, key)),
         "code_histograms": figures.code_histograms(
             np.asarray(codes.mean),
             prior_std=model.prior_std,
             class_probabilities=np.asarray(jax.nn.softmax(codes.logits)),
         ),
+    }
+    if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:  # grey or coloured pictures
+        drawn |= _draw_pictures(model, images[:IMAGES], key)
+    return drawn
+
+
+def _draw_pictures(model: Model, images: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    names = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
+    grid = _styles(model, key)[:, :CLASSES]
+    return {
+        "reconstructions": figures.reconstructions(images / scale, np.asarray(model.reconstruct(images))),
+        "style_class_grid": figures.style_class_grid(grid, label_names=names[:CLASSES]),
     }
 
 
@@ -60,7 +71,7 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
 
 
 def _styles(model: Model, key: PRNGKey) -> np.ndarray:
-    """Return `[styles, classes, height, width]`: each row a style drawn from the prior, each column a class."""
+    """Return `[styles, classes, *image]`: each row a style drawn from the prior, each column a class."""
     styles = priors.build_gaussian(model.network.latent_dim, model.prior_std)(key, STYLES)
     z = jnp.repeat(styles, model.num_classes, axis=0)
     y = jnp.tile(jnp.eye(model.num_classes), (STYLES, 1))

@@ -1,5 +1,6 @@
 """Everything a run computes with, made from its configuration and data before the first update."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Key
 
 from aae_jax.config import SemiSupervisedConfig, resolve, validate
-from aae_jax.data import Dataset, TrainingArrays, load_dataset, split_indices, training_arrays
+from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
@@ -69,9 +70,9 @@ class Task(NamedTuple):
     epochs: int
 
 
-def load_data(config: SemiSupervisedConfig, notify: Callable[[str], None]) -> tuple[Dataset, list[TrainingArrays]]:
+def load_data(config: SemiSupervisedConfig, reporter: Reporter) -> tuple[Dataset, list[TrainingArrays]]:
     """Load the data set and draw each seed's splits; this is where bad data and bad numbers of labels end."""
-    dataset = load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, notify=notify)
+    dataset = load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
     arrays = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         splits = split_indices(
@@ -84,26 +85,22 @@ def load_data(config: SemiSupervisedConfig, notify: Callable[[str], None]) -> tu
     return dataset, arrays
 
 
-def build_problem(config: SemiSupervisedConfig, notify: Callable[[str], None]) -> Problem:
+def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
     """Return the problem of a configuration, whose open values are settled by the data and the device.
 
     Raises:
         InputError: Data or values that cannot be trained with.
     """
-    dataset, arrays = load_data(config, notify)
-    config = resolve(config, dataset.image_shape, precision=fastest_precision())
-    config = config.__class__(**{**vars(config), "dataset": dataset.name})
-    validate(config)
+    dataset, arrays = load_data(config, reporter)
     pool = arrays[0].pool
+    config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
+    config = dataclasses.replace(config, dataset=dataset.name if config.dataset == "auto" else config.dataset)
+    validate(config)
     if len(pool) < config.batch_size:
         raise InputError(
             f"batch_size is {config.batch_size}, but the unlabelled pool has {len(pool)} images; give less."
         )
-    pixels = min(dataset.image_shape)
-    if (config.views.max_shift or 0) >= pixels:
-        raise InputError(
-            f"views.max_shift is {config.views.max_shift}, but the images have {pixels} pixels; give less."
-        )
+    _check_shift(config.views.max_shift or 0, dataset.image_shape)
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     return Problem(
         config=config,
@@ -119,6 +116,14 @@ def build_problem(config: SemiSupervisedConfig, notify: Callable[[str], None]) -
         validation_images=jnp.asarray(arrays[0].validation_images),
         validation_labels=jnp.asarray(arrays[0].validation_labels),
     )
+
+
+def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
+    if max_shift and len(image_shape) == 1:
+        raise InputError(f"views.max_shift is {max_shift}, but plain vectors cannot be shifted; give 0.")
+    pixels = min(image_shape[:2])
+    if max_shift >= pixels:
+        raise InputError(f"views.max_shift is {max_shift}, but the images have {pixels} pixels; give less.")
 
 
 def _root_keys(seeds: tuple[int, ...]) -> Keys:

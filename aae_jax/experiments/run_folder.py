@@ -13,6 +13,7 @@ import numpy as np
 
 from aae_jax.config_text import to_yaml
 from aae_jax.errors import InputError
+from aae_jax.files import LOCK_FILE, Claim, write_whole
 
 __all__ = ["CONFIG_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
 
@@ -35,12 +36,7 @@ def to_json(value: Any) -> Any:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file by renaming a finished one, so that a reader never meets half of it."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    write_whole(path, text.encode())
 
 
 class RunFolder:
@@ -49,6 +45,24 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
         self.path = path
+        self._claim: Claim | None = None
+
+    def claim(self) -> None:
+        """Keep other runs out of the folder until this process ends.
+
+        Raises:
+            InputError: One is in it, or the folder cannot be written.
+        """
+        try:
+            self._claim = Claim(self.path)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written ({error.strerror}); give another folder.") from error
+
+    def release(self) -> None:
+        """Let other runs in again."""
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     @property
     def last(self) -> Path:
@@ -131,7 +145,12 @@ def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFo
     except OSError as error:
         where = "The folder runs" if out_dir is None else str(out_dir)
         raise InputError(f"{where} cannot be written ({error.strerror}); give --out-dir another folder.") from error
-    return RunFolder(path)
+    folder = RunFolder(path)
+    folder.claim()
+    if any(entry.name != LOCK_FILE for entry in path.iterdir()):  # another run was there between look and claim
+        folder.release()
+        raise InputError(f"{path} is not empty; give --out-dir a new folder.")
+    return folder
 
 
 def _new_default_folder(experiment: str, seed: int) -> Path:
@@ -147,7 +166,7 @@ def _new_default_folder(experiment: str, seed: int) -> Path:
 
 
 def _new_given_folder(path: Path) -> Path:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(entry.name != LOCK_FILE for entry in path.iterdir())):
         raise InputError(
             f"{path} is not empty; give --out-dir a new folder, or go on with that run by --resume {path}."
         )

@@ -11,7 +11,7 @@ from aae_jax.bundle import Model, save_model
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
-from aae_jax.experiments.console import Console, percent
+from aae_jax.experiments.console import Console, DataReporter, percent
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
@@ -48,8 +48,19 @@ def run(request: Request) -> int:
     if request.resume is not None and RunFolder(request.resume).finished:
         console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
         return 0
-    problem = build_problem(request.config, console.notice)
+    for note in request.notes:
+        console.notice(note)
+    problem = build_problem(request.config, DataReporter(console))
     folder = _open_folder(request, problem)
+    try:
+        return _run_in(folder, problem, request, console)
+    finally:
+        folder.release()
+
+
+def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
+    if request.resume is None:
+        folder.write_config(problem.config)
     console.header(problem, str(folder.path))
     try:
         trainer = Trainer(problem, main_task(problem), folder, console)
@@ -70,10 +81,10 @@ def run(request: Request) -> int:
 
 def _open_folder(request: Request, problem: Problem) -> RunFolder:
     if request.resume is None:
-        folder = create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
-        folder.write_config(problem.config)
-        return folder
-    return RunFolder(request.resume)
+        return create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
+    folder = RunFolder(request.resume)
+    folder.claim()
+    return folder
 
 
 def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:
@@ -126,6 +137,9 @@ def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[
             stats=jax.tree.map(lambda leaf, i=index: leaf[i], dict(stats)),
             data={"name": problem.dataset.name, "sha256": problem.dataset.sha256},
             seed=seed,
+            class_names=problem.dataset.class_names,
+            pixels="bytes" if problem.dataset.train_images.dtype == np.uint8 else "unit",
+            scaling=problem.dataset.scaling,
         )
         save_model(model, folder.model(seed, survivors[0][1]))
         models.append(model)

@@ -9,17 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import checkpoint
+from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.problem import Problem, Task
 from aae_jax.experiments.provenance import source_commit
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.phases import Phase
 from aae_jax.state import AAEState, evaluation_variables
 from aae_jax.training import EpochFn, compile_epoch, fit
 from aae_jax.types import Array, Metrics, Params, Stats
 
-__all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "first_failure"]
+__all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "active_means", "first_failure"]
 
 
 class Stopped(Exception):  # noqa: N818 - not an error, a request
@@ -67,6 +69,16 @@ def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> t
         return None
     update = int(np.argmin(finite.all(axis=1)))
     return update, names[int(np.argmin(finite[update]))].removesuffix("/loss")
+
+
+def active_means(metrics: Metrics, phases: Mapping[str, Phase], first_step: int) -> dict[str, np.ndarray]:
+    """Return each metric's mean by seed over the updates in which its phase ran; NaN where there was none."""
+    means = {}
+    for name, value in metrics.items():
+        values = np.asarray(value)
+        ran = (first_step + np.arange(values.shape[1])) % phases[name.split("/")[0]].every == 0
+        means[name] = np.mean(values[:, ran], axis=1) if ran.any() else np.full(len(values), np.nan)
+    return means
 
 
 def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: Array) -> Best:
@@ -166,10 +178,19 @@ class Trainer:
         restored = checkpoint.restore_latest(self.folder.last, like, self.console.notice)
         state, best = restored.tree
         notes = restored.notes
+        self._check_data(notes.get("data_sha256"))
         self.failed = {int(seed): failure for seed, failure in notes["failed"].items()}
         self.seconds_before = notes["seconds"]
         self.folder.cut_metrics(notes["epoch"])
         return state, best, notes["epoch"] + 1
+
+    def _check_data(self, began_with: str | None) -> None:
+        found = self.problem.dataset.sha256
+        if began_with not in (None, found):  # None: a checkpoint of the first version
+            raise InputError(
+                f"The data have changed since the run began: SHA-256 {str(began_with)[:9]}… then, {found[:9]}… now; "
+                "bring the old ones back, or start a new run."
+            )
 
     def _after_epoch(self, epoch: int, state: AAEState, metrics: Metrics) -> bool:
         self._note_failures(epoch, state, metrics)
@@ -204,7 +225,7 @@ class Trainer:
         self.best = self.update_best(self.best, params, stats, error, jnp.asarray(epoch))
         alive = np.asarray([seed not in self.failed for seed in self.problem.seeds])
         shown = np.where(alive, exact_share(error, len(self.problem.validation_labels)), np.nan)
-        means = {name: np.mean(np.asarray(value), axis=1) for name, value in metrics.items()}
+        means = active_means(metrics, self.task.phases, epoch * self.problem.steps_per_epoch)
         update = (epoch + 1) * self.problem.steps_per_epoch
         row = {
             "epoch": epoch,
@@ -217,7 +238,12 @@ class Trainer:
         self.console.progress(epoch, update, shown, means, self.seconds)
 
     def _save(self, epoch: int, state: AAEState) -> None:
-        notes = {"epoch": epoch, "seconds": self.seconds, "failed": self.failed}
+        notes = {
+            "epoch": epoch,
+            "seconds": self.seconds,
+            "failed": self.failed,
+            "data_sha256": self.problem.dataset.sha256,
+        }
         checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
         checkpoint.save(self.folder.last, epoch, (state, self.best), notes)
         self.saved = time.perf_counter()

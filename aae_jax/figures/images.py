@@ -23,16 +23,16 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
     Pixels that are not finite are drawn in vermillion.
 
     Args:
-        images: Originals, [n, h, w] in [0, 1].
-        outputs: Reconstructions in the same order, [n, h, w] in [0, 1].
+        images: Originals, [n, h, w] or [n, h, w, 3] in [0, 1].
+        outputs: Reconstructions in the same order, of the same shape, in [0, 1].
 
     Raises:
         ValueError: The shapes are not equal, or there is no image.
     """
     originals, made = np.asarray(images, dtype=np.float64), np.asarray(outputs, dtype=np.float64)
-    if originals.ndim != 3 or originals.shape != made.shape or not originals.size:
+    if not _are_pictures(originals, axes=1) or originals.shape != made.shape:
         shapes = f"{originals.shape} and {made.shape}"
-        raise ValueError(f"Expected images and outputs of one shape [n, h, w], n > 0; got {shapes}.")
+        raise ValueError(f"Expected images and outputs of one shape [n, h, w] or [n, h, w, 3], n > 0; got {shapes}.")
     originals, made = originals[:_MOST_IMAGES], made[:_MOST_IMAGES]
     starts = range(0, len(originals), _PER_ROW)
     columns = min(len(originals), _PER_ROW)
@@ -51,16 +51,16 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     """Draw what the decoder makes of every class in every style: a row is one z, a column is one y.
 
     Args:
-        images: Decoded pictures, [styles, classes, h, w] in [0, 1].
+        images: Decoded pictures, [styles, classes, h, w] or [styles, classes, h, w, 3] in [0, 1].
         label_names: Names of the classes, [classes]; their numbers if not given.
 
     Raises:
         ValueError: `images` has another number of axes, or there is not one name for each class.
     """
     tiles = np.asarray(images, dtype=np.float64)
-    if tiles.ndim != 4 or not tiles.size:
-        raise ValueError(f"Expected images [styles, classes, h, w], none of them 0; got {tiles.shape}.")
-    styles, classes, height, width = tiles.shape
+    if not _are_pictures(tiles, axes=2):
+        raise ValueError(f"Expected images [styles, classes, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
+    styles, classes, height, width = tiles.shape[:4]
     names = [str(index) for index in range(classes)] if label_names is None else list(label_names)
     if len(names) != classes:
         raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
@@ -86,9 +86,15 @@ def _gap(size: int) -> int:
     return max(size // 14, 1)
 
 
+def _are_pictures(tiles: NDArray[np.float64], *, axes: int) -> bool:
+    """Return whether there are grey or coloured pictures behind so many `axes`."""
+    coloured = tiles.ndim == axes + 3 and tiles.shape[-1] == 3
+    return tiles.size > 0 and (tiles.ndim == axes + 2 or coloured)
+
+
 def _draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
-    """Draw `tiles` [rows, up to `columns`, h, w] as one picture, which is lighter than an axes for each."""
-    rows, filled, height, width = tiles.shape
+    """Draw `tiles` [rows, up to `columns`, h, w(, 3)] as one picture, which is lighter than an axes for each."""
+    rows, filled, height, width = tiles.shape[:4]
     down, right = height + _gap(height), width + _gap(width)
     canvas = np.ones((rows * down - _gap(height), columns * right - _gap(width), 3))
     for row in range(rows):
@@ -102,6 +108,7 @@ def _draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None
 
 
 def _as_rgb(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    grey = np.repeat(np.clip(image, 0, 1)[..., np.newaxis], 3, axis=-1)
-    grey[~np.isfinite(image)] = to_rgb(COLOURS["vermillion"])
-    return grey
+    coloured = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=-1)
+    shown = np.clip(coloured, 0, 1)
+    shown[~np.isfinite(coloured).all(axis=-1)] = to_rgb(COLOURS["vermillion"])
+    return shown

@@ -5,7 +5,7 @@ the decoder rebuilds the image from both; and on the few labelled images y is tr
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from aae_jax import losses, priors
 from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, require_resolved
 from aae_jax.hyper import Hyper
 from aae_jax.networks import EncoderOutput, Networks, sample_style
-from aae_jax.optimizers import build_optimizer, cosine_schedule
+from aae_jax.optimizers import build_optimizer, build_step_schedule, cosine_schedule
 from aae_jax.phases import LossFn, Phase, constant_schedule
 from aae_jax.types import Array, Batch, Metrics, Params, Prior, PRNGKey, Schedule, Stats
 from aae_jax.views import View, draw_view
@@ -73,10 +73,9 @@ def build_phases(
         trained: tuple[str, ...],
         build_loss: Callable[[_Model], LossFn],
         optimizer: OptimizerConfig,
-        *,
-        updates_stats: bool = False,
+        **options: Any,
     ) -> Phase:
-        return Phase(trained, build_loss(model), build_optimizer(optimizer), updates_stats=updates_stats)
+        return Phase(trained, build_loss(model), build_optimizer(optimizer), **options)
 
     return {
         "reconstruction": phase(
@@ -85,7 +84,9 @@ def build_phases(
         "discriminator_z": phase(("discriminator_z",), _build_discriminator_z, optimizers.discriminator),
         "discriminator_y": phase(("discriminator_y",), _build_discriminator_y, optimizers.discriminator),
         "generator": phase(("encoder",), _build_generator, optimizers.generator),
-        "classification": phase(("encoder",), _build_classification, optimizers.classification),
+        "classification": phase(
+            ("encoder",), _build_classification, optimizers.classification, every=config.classification_every
+        ),
     }
 
 
@@ -131,16 +132,21 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
 
 def build_schedule(config: SemiSupervisedConfig) -> Schedule:
     """Return the factor on all learning rates over the planned updates."""
+    if config.optimizers.schedule == "steps":
+        return build_step_schedule(config.optimizers.drops)
     return cosine_schedule if config.optimizers.schedule == "cosine" else constant_schedule
 
 
-def _view(model: _Model, images: Array, hyper: Hyper, key: PRNGKey) -> tuple[View, PRNGKey]:
+def _view(
+    model: _Model, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
+) -> tuple[View, PRNGKey]:
     key_view, key_encode = jax.random.split(key)
     config = model.config
+    noisy = reconstructed or config.views.noise_in == "all"
     view = draw_view(
         key_view,
         images,
-        noise_std=hyper.noise_std,
+        noise_std=hyper.noise_std if noisy else 0.0,
         max_shift=config.views.max_shift,
         output=config.network.output,
     )
@@ -148,10 +154,17 @@ def _view(model: _Model, images: Array, hyper: Hyper, key: PRNGKey) -> tuple[Vie
 
 
 def _encode_view(
-    model: _Model, params: Params, stats: Stats, images: Array, hyper: Hyper, key: PRNGKey
+    model: _Model,
+    params: Params,
+    stats: Stats,
+    images: Array,
+    hyper: Hyper,
+    key: PRNGKey,
+    *,
+    reconstructed: bool = False,
 ) -> tuple[EncoderOutput, Array, View, Stats]:
     """Return the encoder's output for a fresh view, a style drawn from it, the view, and the statistics."""
-    view, key_encode = _view(model, images, hyper, key)
+    view, key_encode = _view(model, images, hyper, key, reconstructed=reconstructed)
     output, stats = model.networks.encode(params, stats, view.seen, key_encode)
     return output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats
 
@@ -161,7 +174,7 @@ def _build_reconstruction(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
-        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, draw)
+        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, draw, reconstructed=True)
         label = jax.nn.softmax(output.logits)
         decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, DRAW_DECODER))
         error = reconstruction_error(decoded, view.target, weights.reconstruction_loss, output_kind)
@@ -280,9 +293,10 @@ def _unit(directions: Array) -> Array:
 
     It is divided by its largest entry first: the squares of a sure prediction's gradients underflow.
     """
-    largest = jnp.max(jnp.abs(directions), axis=(1, 2), keepdims=True)
+    pixels = tuple(range(1, directions.ndim))
+    largest = jnp.max(jnp.abs(directions), axis=pixels, keepdims=True)
     scaled = jnp.where(largest > 0, directions / jnp.where(largest > 0, largest, 1.0), 0.0)
-    norm = jnp.sqrt(jnp.sum(scaled**2, axis=(1, 2), keepdims=True))
+    norm = jnp.sqrt(jnp.sum(scaled**2, axis=pixels, keepdims=True))
     return scaled / jnp.where(norm > 0, norm, 1.0)
 
 

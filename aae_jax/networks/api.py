@@ -16,6 +16,7 @@ from aae_jax.types import Array, Params, PRNGKey, Stats
 __all__ = ["EncoderOutput", "Networks", "Posterior", "build_mlp_networks", "sample_style"]
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
+LEAKY_SLOPE = 0.2
 
 
 class EncoderOutput(NamedTuple):
@@ -42,7 +43,7 @@ class Networks(NamedTuple):
     Attributes:
         init: `key -> (params, stats)`.
         encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced.
-        decode: `(params, z, y, key) -> [batch, height, width]` before the output's non-linearity.
+        decode: `(params, z, y, key) -> [batch, *image]` before the output's non-linearity.
         discriminate_z: `(params, z, key) -> [batch]` logits.
         discriminate_y: `(params, y, key) -> [batch]` logits.
     """
@@ -61,26 +62,30 @@ def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "ba
     return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape)
 
 
-def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, int], num_classes: int) -> Networks:
+def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return the perceptrons of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
     scheme, precision = config.weight_init, config.precision
     if precision == "auto":
         precision = fastest_precision()
-    adversary = Trunk(config.discriminator_hidden, False, 0.0, scheme, precision)
+    slope = LEAKY_SLOPE if config.discriminator_activation == "leaky_relu" else 0.0
+    adversary = Trunk(
+        config.discriminator_hidden, False, config.discriminator_dropout, scheme, precision, slope=slope
+    )
     modules: dict[str, nn.Module] = {
         "encoder": MLPEncoder(
             Trunk(config.hidden, config.batch_norm, config.dropout, scheme, precision),
             config.latent_dim,
             num_classes,
             config.posterior == "gaussian",
+            config.batch_norm_heads,
         ),
         "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
         "discriminator_z": MLPDiscriminator(adversary),
         "discriminator_y": MLPDiscriminator(adversary),
     }
-    inputs = _example_inputs(config, image_shape, num_classes)
 
     def init(key: PRNGKey) -> tuple[Params, Stats]:
+        inputs = _example_inputs(config, image_shape, num_classes)
         keys = jax.random.split(key, len(modules))
         variables = {
             name: module.init(keys[i], *inputs[name], train=False) for i, (name, module) in enumerate(modules.items())
@@ -98,7 +103,7 @@ def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, int], num_
 
 
 def _example_inputs(
-    config: NetworkConfig, image_shape: tuple[int, int], num_classes: int
+    config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int
 ) -> dict[str, tuple[Array | None, ...]]:
     z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, num_classes))
     extra = jnp.zeros((1, config.noise_dim)) if config.posterior == "universal" else None

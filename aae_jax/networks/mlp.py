@@ -1,5 +1,6 @@
 """Multi-layer perceptrons: encoder with its two heads, decoder, discriminators (flax modules)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ def dense(size: int, scheme: str, precision: str, *, before_relu: bool) -> nn.De
 
 
 class Trunk(nn.Module):
-    """Hidden layers: dense, optional batch norm, ReLU, optional dropout. `[batch, in] -> [batch, hidden[-1]]`.
+    """Hidden layers: dense, optional batch norm, (leaky) ReLU, optional dropout: `[batch, in] -> [batch, out]`.
 
     Attributes:
         hidden: Width of each layer.
@@ -37,6 +38,7 @@ class Trunk(nn.Module):
         dropout: Probability of dropping a unit after each ReLU in training.
         weight_init: `"he"`, or `"paper"` for N(0, 0.01²).
         precision: `"float32"`, or `"bfloat16"` for the operands of matrix products.
+        slope: Of the non-linearity below zero; 0 is the ReLU.
     """
 
     hidden: Sequence[int]
@@ -44,6 +46,7 @@ class Trunk(nn.Module):
     dropout: float
     weight_init: str
     precision: str
+    slope: float = 0.0
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -52,7 +55,7 @@ class Trunk(nn.Module):
             x = dense(width, self.weight_init, self.precision, before_relu=True)(x)
             if self.batch_norm:
                 x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
-            x = nn.relu(x)
+            x = nn.leaky_relu(x, self.slope) if self.slope else nn.relu(x)
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return x
 
@@ -83,43 +86,51 @@ class MLPEncoder(nn.Module):
         latent_dim: Dimensions of the style code z.
         num_classes: Size of the label code y.
         log_std: Whether there is a head for the logarithm of a Gaussian posterior's std.
+        normalised_heads: Whether style and label logits are batch-normalised.
     """
 
     trunk: Trunk
     latent_dim: int
     num_classes: int
     log_std: bool
+    normalised_heads: bool = False
 
     def setup(self) -> None:
         """Name the heads."""
         self.style = head(self.latent_dim, self.trunk)
         self.label = head(self.num_classes, self.trunk)
+        if self.normalised_heads:
+            self.style_norm = nn.BatchNorm(momentum=BATCH_NORM_MOMENTUM)
+            self.label_norm = nn.BatchNorm(momentum=BATCH_NORM_MOMENTUM)
         if self.log_std:
             self.style_log_std = head(self.latent_dim, self.trunk)
 
     def __call__(self, images: Array, extra: Array | None, *, train: bool) -> tuple[Array, Array, Array | None]:
-        """Map `[batch, h, w]` (and `[batch, noise]` beside it) to z's mean, y's logits, z's log-std or None."""
+        """Map `[batch, *image]` (and `[batch, noise]` beside it) to z's mean, y's logits, z's log-std or None."""
         x = images.reshape(images.shape[0], -1)
         if extra is not None:
             x = jnp.concatenate([x, extra], axis=1)
         features = self.trunk(x, train=train)
         log_std = self.style_log_std(features) if self.log_std else None
-        return self.style(features), self.label(features), log_std
+        style, label = self.style(features), self.label(features)
+        if self.normalised_heads:
+            style = self.style_norm(style, use_running_average=not train)
+            label = self.label_norm(label, use_running_average=not train)
+        return style, label, log_std
 
 
 class MLPDecoder(nn.Module):
-    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, height, width]`, before the last non-linearity."""
+    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, *image]`, before the last non-linearity."""
 
     trunk: Trunk
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
 
     @nn.compact
     def __call__(self, z: Array, y: Array, *, train: bool) -> Array:
         """Decode the concatenation of label and style."""
         features = self.trunk(jnp.concatenate([y, z], axis=1), train=train)
-        height, width = self.image_shape
-        flat = head(height * width, self.trunk)(features)
-        return flat.reshape(-1, height, width)
+        flat = head(math.prod(self.image_shape), self.trunk)(features)
+        return flat.reshape(-1, *self.image_shape)
 
 
 class MLPDiscriminator(nn.Module):

@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae_jax.data import idx
+from aae_jax.data import Quiet, idx_sets, known, load_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+MNIST = known.KNOWN["mnist"]
+
+
+def load_mnist(data_dir=None, *, cache_dir=None):
+    return load_dataset("mnist", data_dir=data_dir, cache_dir=cache_dir, reporter=Quiet())
 
 
 def idx_bytes(array):
@@ -25,10 +32,10 @@ def small_arrays(seed=0):
     return images[:30], labels[:30], images[30:], labels[30:]
 
 
-def write_files(folder, arrays, *, dotted=False, gzipped=True):
+def write_files(folder, arrays, *, dotted=False, gzipped=True, stems=MNIST.files):
     folder.mkdir(parents=True, exist_ok=True)
-    for file, array in zip(idx.MNIST_FILES, arrays, strict=True):
-        name = file.name.replace("-idx", ".idx") if dotted else file.name
+    for stem, array in zip(stems, arrays, strict=True):
+        name = stem.replace("-idx", ".idx") if dotted else stem
         raw = idx_bytes(array)
         (folder / (f"{name}.gz" if gzipped else name)).write_bytes(gzip.compress(raw) if gzipped else raw)
 
@@ -37,7 +44,7 @@ def write_files(folder, arrays, *, dotted=False, gzipped=True):
 def isolated(monkeypatch, tmp_path):
     """Keep the tests away from the real home folder and environment."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("AAE_DATA_DIR", "AAE_CACHE_DIR", "XDG_CACHE_HOME"):
+    for name in ("AAE_DATA_DIR", "AAE_CACHE_DIR", "XDG_CACHE_HOME", "TFDS_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -45,11 +52,8 @@ def isolated(monkeypatch, tmp_path):
 def small_mnist(monkeypatch, tmp_path):
     """A folder of small gzipped files that pass for MNIST during one test."""
     arrays = small_arrays()
-    known = tuple(
-        file._replace(sha256=hashlib.sha256(idx_bytes(array)).hexdigest())
-        for file, array in zip(idx.MNIST_FILES, arrays, strict=True)
-    )
-    monkeypatch.setattr(idx, "MNIST_FILES", known)
+    sha256 = tuple(hashlib.sha256(idx_bytes(array)).hexdigest() for array in arrays)
+    monkeypatch.setitem(known.KNOWN, "mnist", MNIST._replace(sha256=sha256))
     folder = tmp_path / "small_mnist"
     write_files(folder, arrays)
     return folder
@@ -60,8 +64,6 @@ REAL_MNIST = os.environ.get("AAE_DATA_DIR") or REPOSITORY.parent / "shared" / "d
 
 @pytest.fixture
 def real_mnist():
-    try:
-        idx._find_files(Path(REAL_MNIST))
-    except idx.MnistMissingError as missing:
-        pytest.skip(f"needs the real MNIST: {missing}")
+    if idx_sets.find_files(MNIST, Path(REAL_MNIST)) is None:
+        pytest.skip(f"needs the real MNIST: {REAL_MNIST} does not hold its four IDX files")
     return Path(REAL_MNIST)

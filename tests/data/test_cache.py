@@ -4,15 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae_jax.data import cache, default_cache_dir, idx, load_mnist
-from tests.data.conftest import small_arrays, write_files
+from aae_jax.data import cache, default_cache_dir, idx
+from tests.data.conftest import load_mnist, small_arrays, write_files
 
 
 @pytest.fixture
 def reads(monkeypatch):
     """Count the IDX files that are read."""
-    read, paths = idx._read_bytes, []
-    monkeypatch.setattr(idx, "_read_bytes", lambda path: paths.append(path) or read(path))
+    read, paths = idx.read_bytes, []
+    monkeypatch.setattr(idx, "read_bytes", lambda path: paths.append(path) or read(path))
     return paths
 
 

@@ -1,7 +1,8 @@
 import pytest
 
-from aae_jax.data import load_dataset, load_mnist
+from aae_jax.data import Reporter, load_dataset
 from aae_jax.errors import InputError
+from tests.data.conftest import load_mnist
 
 
 @pytest.fixture
@@ -11,8 +12,12 @@ def notices():
 
 @pytest.fixture
 def load(tmp_path, notices):
+    class Noting(Reporter):
+        def notice(self, message):
+            notices.append(message)
+
     def load_and_note(name, **options):
-        return load_dataset(name, cache_dir=tmp_path / "cache", notify=notices.append, **options)
+        return load_dataset(name, cache_dir=tmp_path / "cache", reporter=Noting(), **options)
 
     return load_and_note
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from aae_jax import config_text
-from aae_jax.config import PRESETS, SemiSupervisedConfig
+from aae_jax.config import SemiSupervisedConfig
 from aae_jax.experiments.command import parse
+from aae_jax.presets import PRESETS
 from tests.experiments.running import ROOT, status
 
 

@@ -33,7 +33,7 @@ def at(owner, name, when):
 points = {
     "before a row": (run_folder.RunFolder, "append_metrics", "before"),
     "after a row": (run_folder.RunFolder, "append_metrics", "after"),
-    "in the tree": (checkpoint.ocp.StandardCheckpointer, "save", "after"),
+    "in the tree": (checkpoint, "save_file", "after"),
     "before the rename": (pathlib.Path, "rename", "before"),
     "after the rename": (pathlib.Path, "rename", "after"),
     "baseline": (semi_supervised, "_train_baseline", "before"),

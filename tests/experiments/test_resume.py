@@ -29,7 +29,7 @@ def truncate(checkpoint):
 
 
 def flip(checkpoint):
-    path = biggest_file(checkpoint / "tree" / "ocdbt.process_0" / "d")
+    path = checkpoint / "tree.safetensors"
     raw = bytearray(path.read_bytes())
     middle = len(raw) // 2
     raw[middle : middle + 8] = bytes(byte ^ 0x55 for byte in raw[middle : middle + 8])
@@ -37,7 +37,7 @@ def flip(checkpoint):
 
 
 def garble(checkpoint):
-    path = biggest_file(checkpoint / "tree" / "ocdbt.process_0" / "d")
+    path = checkpoint / "tree.safetensors"
     path.write_bytes(b"garbage" * 100)
 
 

@@ -11,10 +11,12 @@ import yaml
 
 import aae_jax
 from aae_jax import config_text, data
-from aae_jax.config import SemiSupervisedConfig, preset, resolve
+from aae_jax.config import SemiSupervisedConfig, resolve
+from aae_jax.data import Quiet
 from aae_jax.experiments import problem, trainer
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.presets import preset
 from tests.experiments.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
 
 FIGURES = ("learning_curves", "validation_error", "reconstructions", "style_class_grid", "code_histograms")
@@ -91,7 +93,7 @@ def test_the_reported_error_is_that_of_the_saved_model(finished, where):
 def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
     config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
-    posed = problem.build_problem(config, print)
+    posed = problem.build_problem(config, Quiet())
     outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True, command="test")
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES
     model = aae_jax.load(finished)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aae_jax import bundle, data
+from aae_jax.data import Quiet
 from aae_jax.experiments import problem, semi_supervised, summary, trainer
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
@@ -110,7 +111,7 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
     monkeypatch.setattr(semi_supervised, "main_task", task)
     assert status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
-    posed = problem.build_problem(semi_supervised.parse(SMALL, prog="", description="").config, print)
+    posed = problem.build_problem(semi_supervised.parse(SMALL, prog="", description="").config, Quiet())
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
     state, _, epoch = run._restore()
     assert epoch == 2

@@ -1,0 +1,101 @@
+"""`aae-jax data list|fetch|check`: what is where, how to have it here, whether it is whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from aae_jax.data import Dataset, Reporter, load_dataset
+from aae_jax.data.cache import fingerprint, read_cache
+from aae_jax.data.known import KNOWN, KnownSet
+from aae_jax.data.sources import Places, cache_path, files_at_hand, places
+from aae_jax.data.tfds_copy import copy_roots, find_copy
+from aae_jax.errors import InputError, did_you_mean
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.flags import parse_flags
+
+__all__ = ["main"]
+
+ACTIONS = ("list", "fetch", "check")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ListFlags:
+    data_dir: str | None = None
+    """Folder for data. Also from $AAE_DATA_DIR."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LoadFlags:
+    name: Annotated[str, tyro.conf.Positional]
+    """As --dataset takes it: mnist, emnist/<split>, tfds:<name>, npz:<file> ...; `aae-jax data list` names them."""
+    data_dir: str | None = None
+    """Folder for data: looked in first, and downloads go there. Also from $AAE_DATA_DIR."""
+    split_seed: int = 0
+    """Draws the test set of data that come without one."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `aae-jax data ACTION ...` and return its exit status."""
+    action, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if action in ("-h", "--help"):
+        print("usage: aae-jax data {" + ",".join(ACTIONS) + "} [options; --help lists them]")
+        return 0
+    if action not in ACTIONS:
+        raise InputError(f"There is no command 'data {action}'; {did_you_mean(action, ACTIONS)}")
+    if action == "list":
+        flags = parse_flags(
+            _ListFlags, rest, prog="aae-jax data list", description="Say what is where.", default=None
+        )
+        return _list(places(flags.data_dir))
+    description = "Have a data set at hand." if action == "fetch" else "Read a data set whole and describe it."
+    wanted = parse_flags(_LoadFlags, rest, prog=f"aae-jax data {action}", description=description, default=None)
+    if action == "fetch" and wanted.name == "auto":
+        raise InputError("'auto' is no data set to fetch; name one, such as mnist.")
+    reporter: Reporter = DataReporter(Console())
+    dataset = load_dataset(wanted.name, data_dir=wanted.data_dir, split_seed=wanted.split_seed, reporter=reporter)
+    print("\n".join(_describe(dataset)))
+    return 0
+
+
+def _list(where: Places) -> int:
+    print(f"data folder  {where.data_dir or 'none (--data-dir, AAE_DATA_DIR)'}")
+    print(f"cache        {where.cache_dir}\n")
+    for known in KNOWN.values():
+        print(f"{known.name:16} {_whereabouts(known, where)}")
+    print(f"{'digits':16} in scikit-learn")
+    print("\nAlso: tfds:NAME (a set prepared by TFDS), idx:FOLDER (four IDX files), npz:FILE.")
+    return 0
+
+
+def _whereabouts(known: KnownSet, where: Places) -> str:
+    """Return where a set would be taken from, in the order in which it is looked for."""
+    cached, found = read_cache(cache_path(known, where)), files_at_hand(known, where)
+    if found is not None and (cached is None or cached.fingerprint != fingerprint(found.paths)):
+        return f"{found.where} (not read yet)"
+    if cached is not None:
+        return f"cached, {cached.dataset.source}, sha256 {cached.dataset.sha256[:12]}…"
+    copy = find_copy(known.tfds, copy_roots(where.data_dir, where.cache_dir))
+    if copy is not None:
+        return f"TFDS copy in {copy.folder} ({copy.file_format})"
+    return f"not at hand: `aae-jax data fetch {known.name}`"
+
+
+def _describe(dataset: Dataset) -> list[str]:
+    shape = " x ".join(map(str, dataset.image_shape))
+    lines = [
+        f"name     {dataset.name}",
+        f"source   {dataset.source}",
+        f"sha256   {dataset.sha256}",
+        f"train    {len(dataset.train_images)} of {shape}, {dataset.train_images.dtype}",
+        f"test     {len(dataset.test_images)}",
+        "classes  (train, test)",
+    ]
+    counts = [
+        np.bincount(labels, minlength=dataset.num_classes) for labels in (dataset.train_labels, dataset.test_labels)
+    ]
+    for name, train, test in zip(dataset.class_names, *counts, strict=True):
+        lines.append(f"  {name:12} {train:7} {test:7}")
+    return lines

@@ -1,0 +1,110 @@
+"""The image sets that are known by name: how their files are called, where they may lie, how they are recognised."""
+
+import string
+from typing import NamedTuple
+
+__all__ = ["KNOWN", "KnownSet", "stems"]
+
+DIGITS = tuple(string.digits)
+LETTERS = tuple(string.ascii_uppercase)
+BY_CLASS = (*DIGITS, *LETTERS, *string.ascii_lowercase)
+MERGED = (*DIGITS, *LETTERS, *"abdefghnqrt")
+"""EMNIST counts a lower-case letter that looks like its capital as one class with it."""
+
+
+def stems(prefix: str = "", test: str = "t10k") -> tuple[str, str, str, str]:
+    """Return the four file names of a set in IDX form, in the order training images, labels, test images, labels."""
+    return (
+        f"{prefix}train-images-idx3-ubyte",
+        f"{prefix}train-labels-idx1-ubyte",
+        f"{prefix}{test}-images-idx3-ubyte",
+        f"{prefix}{test}-labels-idx1-ubyte",
+    )
+
+
+class KnownSet(NamedTuple):
+    """Describe one image set.
+
+    Attributes:
+        name: What `--dataset` calls it.
+        title: What people call it.
+        tfds: Its name in TensorFlow Datasets, whose catalogue knows where to download it.
+        folders: Where its files may lie below the data folder.
+        files: The names of its four IDX files, without `.gz`.
+        class_names: The classes in the order of their labels.
+        sha256: Of the four files, uncompressed and with their headers; None where nobody could try them.
+        archive: The zip file that holds them, or None where they are downloaded one by one.
+        transposed: Whether the images lie on their side.
+        first_label: The label of the first class.
+    """
+
+    name: str
+    title: str
+    tfds: str
+    folders: tuple[str, ...]
+    files: tuple[str, str, str, str]
+    class_names: tuple[str, ...]
+    sha256: tuple[str, str, str, str] | None = None
+    archive: str | None = None
+    transposed: bool = False
+    first_label: int = 0
+
+
+def _emnist(split: str, class_names: tuple[str, ...], first_label: int = 0) -> KnownSet:
+    return KnownSet(
+        name=f"emnist/{split}",
+        title=f"EMNIST {split}",
+        tfds=f"emnist/{split}",
+        folders=("emnist", "EMNIST/raw", "gzip", "."),
+        files=stems(f"emnist-{split}-", "test"),
+        class_names=class_names,
+        archive="gzip.zip",
+        transposed=True,
+        first_label=first_label,
+    )
+
+
+_SETS = (
+    KnownSet(
+        name="mnist",
+        title="MNIST",
+        tfds="mnist",
+        folders=("mnist", "MNIST/raw", "."),
+        files=stems(),
+        class_names=DIGITS,
+        sha256=(
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ),
+    KnownSet(
+        name="fashion_mnist",
+        title="Fashion-MNIST",
+        tfds="fashion_mnist",
+        folders=("fashion_mnist", "FashionMNIST/raw", "."),
+        files=stems(),
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    ),
+    KnownSet(
+        name="kmnist",
+        title="Kuzushiji-MNIST",
+        tfds="kmnist",
+        folders=("kmnist", "KMNIST/raw", "."),
+        files=stems(),
+        class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
+    _emnist("balanced", MERGED),
+    _emnist("bymerge", MERGED),
+    _emnist("byclass", BY_CLASS),
+    _emnist("letters", LETTERS, first_label=1),
+    _emnist("digits", DIGITS),
+    _emnist("mnist", DIGITS),
+)
+
+KNOWN = {known.name: known for known in _SETS}
+"""The sets by the name that `--dataset` takes."""

@@ -1,0 +1,181 @@
+"""Anybody's arrays in an npz file: images of any shape or plain vectors, with or without a test set of their own."""
+
+import math
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from aae_jax.data.dataset import Dataset, build_dataset
+from aae_jax.data.idx import MOST_DEFLATED
+from aae_jax.data.scaling import fit_scaling
+from aae_jax.data.seeds import draw_test
+from aae_jax.errors import InputError
+
+__all__ = ["load_npz", "read_arrays"]
+
+SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
+WHOLE_KEYS = ("x", "y")
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
+"""What zipfile and NumPy raise over bytes that are not what they should be."""
+
+
+class _Parts(NamedTuple):
+    train_images: NDArray[Any]
+    train_labels: NDArray[Any]
+    test_images: NDArray[Any]
+    test_labels: NDArray[Any]
+
+
+def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
+    """Load `x_train, y_train, x_test, y_test`, or `x, y`, from an npz file: `--dataset npz:FILE`.
+
+    Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
+    to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
+    feature by the range of the training rows. Labels are whole numbers, not negative, or texts; the classes are
+    those that occur.
+
+    Args:
+        path: The file.
+        split_seed: Draws a quarter of each class as test images where the file has `x, y` only.
+
+    Raises:
+        InputError: The file is missing, damaged, holds pickled objects, or arrays that cannot be used.
+    """
+    file = Path(os.path.expanduser(path))
+    arrays = read_arrays(file, SPLIT_KEYS, WHOLE_KEYS)
+    if "y" in arrays:
+        labels, class_names = _as_labels(arrays["y"], f"y in {file}")
+        _check_lengths(arrays["x"], labels, f"x and y in {file}")
+        is_test = draw_test(labels, split_seed)
+        x = arrays["x"]
+        parts = _Parts(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
+    else:
+        train, test = arrays["y_train"], arrays["y_test"]
+        if train.ndim != test.ndim or train.dtype.kind != test.dtype.kind:
+            raise InputError(f"y_train and y_test in {file} are of different kinds; bring both to one form.")
+        labels, class_names = _as_labels(np.concatenate([train, test]), f"y_train and y_test in {file}")
+        parts = _Parts(arrays["x_train"], labels[: len(train)], arrays["x_test"], labels[len(train) :])
+        _check_lengths(parts.train_images, parts.train_labels, f"x_train and y_train in {file}")
+        _check_lengths(parts.test_images, parts.test_labels, f"x_test and y_test in {file}")
+    return _build(parts, class_names, file)
+
+
+def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
+    train = _as_images(parts.train_images, f"The training images in {file}")
+    test = _as_images(parts.test_images, f"The test images in {file}")
+    scaling = None
+    if train.ndim == 2 and train.dtype != np.uint8:
+        if test.ndim != 2 or train.shape[1] != test.shape[1] or len(train) == 0:
+            raise InputError(
+                f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give both one form."
+            )
+        scaling = fit_scaling(train)
+        if not np.isfinite(scaling.span).all():
+            raise InputError(f"The training rows in {file} span more than float32 can hold; scale them down.")
+        train, test = scaling.apply(train), scaling.apply(test)
+    return build_dataset(
+        name=f"npz:{file.name}",
+        source=f"{file}",
+        train_images=train,
+        train_labels=parts.train_labels,
+        test_images=test,
+        test_labels=parts.test_labels,
+        num_classes=len(class_names),
+        class_names=class_names,
+        scaling=scaling,
+    )
+
+
+def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> None:
+    if images.ndim == 0 or len(images) != len(labels):
+        raise InputError(f"{what} have shapes {images.shape} and {labels.shape}; give one label per image.")
+
+
+def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return bytes, or floats that are finite; the range of floats is checked with the data set."""
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.dtype.kind == "b":
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{what} have type {images.dtype}; give numbers.")
+    if images.dtype == np.uint8:
+        return images
+    if images.ndim > 2 and images.dtype.kind in "iu":
+        low, high = int(images.min(initial=0)), int(images.max(initial=0))
+        if low < 0 or high > 255:
+            raise InputError(f"{what} run from {low} to {high}; give whole numbers from 0 to 255.")
+        return images.astype(np.uint8)
+    with np.errstate(over="ignore"):
+        narrow = images.astype(np.float32)
+    if not np.isfinite(narrow).all():
+        raise InputError(f"{what} hold NaN, or numbers beyond float32; leave those rows out or mend them.")
+    return narrow
+
+
+def _as_labels(labels: NDArray[Any], what: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return classes counted from 0, and their names."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.size == 0:
+        raise InputError(f"{what} have shape {labels.shape}; give one class per image, not one-hot rows.")
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iuU":
+        raise InputError(f"{what} have type {labels.dtype}; give whole numbers or texts.")
+    if labels.dtype.kind != "U" and labels.min() < 0:
+        raise InputError(f"{what} hold the label {labels.min()}; give classes that are not negative.")
+    values, classes = np.unique(labels, return_inverse=True)
+    return classes.astype(np.int32), tuple(str(value) for value in values)
+
+
+def read_arrays(file: Path, *choices: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the first of several sets of keys that an npz file has all of.
+
+    Nothing is unpickled, and no more memory is taken than the file can fill.
+
+    Raises:
+        InputError: The file is missing or damaged, or has none of the sets.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            for keys in choices:
+                if all(key in names for key in keys):
+                    return {key: _read_array(archive, names[key], file) for key in keys}
+    except FileNotFoundError as error:
+        raise InputError(f"The file {file} does not exist; check its name and folder.") from error
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}); give a readable npz file.") from error
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{file} is no whole npz file ({reason}); save it again.") from error
+    found = ", ".join(sorted(names)[:8]) or "nothing"
+    wanted = ", or ".join(", ".join(keys) for keys in choices)
+    raise InputError(f"{file} holds {found}; give the arrays {wanted}.")
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
+    """Return one array; its header is believed only as far as the file can keep its word."""
+    with archive.open(info) as stream:
+        version = npy.read_magic(stream)
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+        if read_header is None:
+            raise ValueError(f"{info.filename} is of npy version {version}")
+        shape, _, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise InputError(f"{info.filename} in {file} holds Python objects; save it as an array of numbers.")
+    most = min(info.file_size, MOST_DEFLATED * (info.compress_size + 1))
+    if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
+        raise ValueError(f"{info.filename} speaks of {shape} {dtype}, more than it holds")
+    with archive.open(info) as stream:
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        return array

@@ -1,0 +1,56 @@
+"""Flags by tyro, and its complaints as one sentence instead of a box."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import tyro
+
+from aae_jax.errors import InputError
+
+__all__ = ["parse_flags"]
+
+Flags = TypeVar("Flags")
+
+FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*")
+
+
+def parse_flags(
+    kind: type[Flags], argv: Sequence[str], *, prog: str, description: str, default: Flags | None
+) -> Flags:
+    """Return a dataclass filled from a command line, over `default` where one is given.
+
+    Raises:
+        InputError: A flag is unknown, lacks its value, or has one that cannot be used.
+        SystemExit: With status 0 after `--help`.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            if default is None:
+                return tyro.cli(kind, args=list(argv), prog=prog, description=description)
+            return tyro.cli(kind, args=list(argv), prog=prog, description=description, default=default)
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise InputError(_sentence(said.getvalue())) from end
+
+
+def _sentence(box: str) -> str:
+    """Return the first paragraph of tyro's box in one line, and the flags that it offers instead."""
+    paragraphs: list[list[str]] = [[]]
+    for line in box.splitlines():
+        inner = line.strip().strip("│").strip()
+        if not inner or line[:1] in "╭╰" or not inner.strip("─-"):
+            paragraphs.append([])
+        else:
+            paragraphs[-1].append(inner)
+    texts = [" ".join(lines) for lines in paragraphs if lines]
+    if "╭" not in box:  # without a frame, in which the title stands, it is a paragraph
+        del texts[:1]
+    first = texts[0].rstrip(".") if texts else "The flags cannot be read"
+    meant = next((text for text in texts if text.startswith("Perhaps you meant")), "")
+    offered = list(dict.fromkeys(FLAG.findall(meant)))[:3]
+    return first + (f"; did you mean {' or '.join(offered)}?" if offered else "; --help lists what there is.")

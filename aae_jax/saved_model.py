@@ -1,0 +1,183 @@
+"""The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
+
+import itertools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from aae_jax.config import NetworkConfig, validate_network
+from aae_jax.config_text import from_mapping
+from aae_jax.errors import InputError
+
+__all__ = [
+    "CONFIG_FILE",
+    "FORMAT_VERSION",
+    "WEIGHTS_FILE",
+    "Description",
+    "PixelKind",
+    "check_size",
+    "read_config",
+    "read_tensors",
+]
+
+FORMAT_VERSION = 2
+"""1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing."""
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+MOST_CONFIG_BYTES = 10**7
+
+PixelKind = Literal["bytes", "unit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What `config.json` says of a model, checked; see `aae_jax.Model` for the fields."""
+
+    network: NetworkConfig
+    image_shape: tuple[int, ...]
+    num_classes: int
+    prior_std: float
+    data: dict[str, str]
+    seed: int | None
+    class_names: tuple[str, ...]
+    pixels: PixelKind
+    scaled_by_feature: bool
+
+
+def read_config(folder: Path) -> Description:
+    """Return what the `config.json` in a model's folder says.
+
+    Raises:
+        InputError: It is missing, damaged, foreign, of a later version, or describes no model.
+    """
+    path = folder / CONFIG_FILE
+    config = _read_json(path, folder)
+    if not isinstance(config, dict) or config.get("format") != "aae_jax":
+        raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
+    version = config.get("format_version")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION or isinstance(version, bool):
+        raise InputError(
+            f"{path} has format version {version}, this library reads 1 to {FORMAT_VERSION}; "
+            "load it with the aae_jax that wrote it."
+        )
+    missing = {"network", "image_shape", "num_classes", "prior_std", "data"} - set(config)
+    if version > 1:
+        missing |= {"class_names", "preprocessing"} - set(config)
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; save the model again.")
+    try:
+        return _describe(config)
+    except InputError as error:
+        raise InputError(f"{path} describes no network: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} holds a value of the wrong kind ({error}); save the model again.") from error
+
+
+def _read_json(path: Path, folder: Path) -> Any:
+    try:
+        if path.stat().st_size > MOST_CONFIG_BYTES:
+            raise InputError(f"{path} has {path.stat().st_size} bytes and is no model's configuration.")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
+
+
+def _describe(config: Mapping[str, Any]) -> Description:
+    shape = tuple(_whole(size, "image_shape") for size in config["image_shape"])
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(f"image_shape is {list(shape)}")
+    num_classes = _whole(config["num_classes"], "num_classes")
+    names = config.get("class_names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("class_names is no list of texts")
+    if names and len(names) != num_classes:
+        raise ValueError(f"class_names has {len(names)} names for {num_classes} classes")
+    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
+    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
+    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
+        raise ValueError(f"preprocessing is {preprocessing}")
+    prior_std = float(config["prior_std"])
+    if not (math.isfinite(prior_std) and prior_std > 0):
+        raise ValueError(f"prior_std is {prior_std}")
+    network = from_mapping(NetworkConfig, config["network"], where="network")
+    validate_network(network)
+    seed = config.get("seed")
+    return Description(
+        network=network,
+        image_shape=shape,
+        num_classes=num_classes,
+        prior_std=prior_std,
+        data={str(key): str(value) for key, value in dict(config["data"]).items()},
+        seed=seed if isinstance(seed, int) else None,
+        class_names=tuple(names),
+        pixels=pixels,
+        scaled_by_feature=scaled,
+    )
+
+
+def _whole(value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 10**9:
+        raise ValueError(f"{what} holds {value!r}")
+    return value
+
+
+def check_size(described: Description, folder: Path) -> None:
+    """Refuse a description whose weight matrices alone are larger than the file of weights.
+
+    Raises:
+        InputError: The file is missing, or too small.
+    """
+    path = folder / WEIGHTS_FILE
+    try:
+        stored = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
+    network, pixels = described.network, math.prod(described.image_shape)
+    codes = described.num_classes + network.latent_dim
+    encoder, decoder = (pixels, *network.hidden, codes), (codes, *network.hidden, pixels)
+    weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
+    if 4 * weights > stored:
+        raise InputError(
+            f"{path} does not fit its {CONFIG_FILE}: the networks described take {4 * weights} bytes, not {stored}."
+        )
+
+
+def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the tensors of a file, which must have exactly the `expected` names, shapes and types, all finite.
+
+    Raises:
+        InputError: The file cannot be read or does not fit.
+    """
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            names = set(stored.keys())
+            if names != set(expected):
+                odd = sorted(names ^ set(expected))[0]
+                raise InputError(f"{path} does not fit its {CONFIG_FILE}: tensor {odd!r} is missing or unknown.")
+            for name in names:
+                part = stored.get_slice(name)
+                _check_tensor(path, name, list(part.get_shape()), part.get_dtype(), expected[name])
+            tensors = {name: stored.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise InputError(f"{path} holds numbers that are not finite in tensor {name!r}; take another model.")
+    return tensors
+
+
+def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
+    if shape != list(expected.shape) or kind != "F32":
+        raise InputError(
+            f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} is {kind} of shape {shape}, "
+            f"not F32 of shape {list(expected.shape)}."
+        )

@@ -1,0 +1,397 @@
+"""What machines, disks, clocks and terminals do to a run."""
+
+import io
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import checkpoint, losses
+from aae_jax.errors import StorageError
+from aae_jax.experiments import run_folder
+from aae_jax.experiments.console import Console
+from aae_jax.files import LOCK_FILE, Claim, write_whole
+from tests.experiments.conftest import interrupt_after
+from tests.experiments.running import ROOT, SMALL, contents, copied, evidence, status, train
+
+
+def one_sentence(capsys):
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1, said
+    return said
+
+
+CLAIM = """
+import pathlib, sys
+from aae_jax.files import Claim
+
+claim = Claim(pathlib.Path(sys.argv[1]))
+print("claimed", flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def claimed_by_another(tmp_path):
+    """Return a function that has another process claim a folder until the test ends."""
+    processes = []
+
+    def claim(folder):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", CLAIM, str(folder)]
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        processes.append(process)
+        assert process.stdout.readline()
+        return process
+
+    yield claim
+    for process in processes:
+        process.communicate(b"\n")
+
+
+def test_two_runs_on_one_folder(tmp_path, stopped, claimed_by_another, capsys):
+    new = tmp_path / "new"
+    new.mkdir()
+    claimed_by_another(new)
+    assert train(new) == 2
+    assert "Another run is writing in" in one_sentence(capsys)
+    assert [entry.name for entry in new.iterdir()] == [LOCK_FILE]
+    half = copied(stopped, tmp_path / "half")
+    before = contents(half)
+    owner = claimed_by_another(half)
+    assert status("--resume", half) == 2
+    assert "Another run is writing in" in one_sentence(capsys)
+    assert contents(half) == {**before, LOCK_FILE: b""}
+    owner.kill()  # a claim goes with its process
+    owner.wait()
+    Claim(half).release()
+    assert contents(half) == before
+
+
+def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
+    """The owner removes the lock file between the other's opening and locking it."""
+    from aae_jax import files
+
+    real, locks = files._lock, []
+
+    def lock(handle):
+        if not locks:
+            (tmp_path / LOCK_FILE).unlink()
+        locks.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(files, "_lock", lock)
+    claim = Claim(tmp_path)
+    assert len(locks) == 2
+    assert (tmp_path / LOCK_FILE).exists()
+    claim.release()
+    assert not (tmp_path / LOCK_FILE).exists()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write")
+def test_a_folder_that_cannot_be_written(capsys):
+    assert train("/proc/self/run") == 2
+    assert "/proc/self/run cannot be written" in one_sentence(capsys)
+
+
+def save_npz(path, seed):
+    generator = np.random.default_rng(seed)
+    labels = np.arange(400) % 4
+    images = (40 * labels[:, None, None] + generator.integers(0, 60, (400, 6, 6))).astype(np.uint8)
+    np.savez(path, x=images, y=labels)
+
+
+def test_data_that_change_between_start_and_resume(tmp_path, capsys):
+    folder, data = tmp_path / "run", tmp_path / "my data.npz"
+    save_npz(data, seed=0)
+    flags = (
+        "--preset",
+        "smoke",
+        "--dataset",
+        f"npz:{data}",
+        "--labels",
+        "40",
+        "--epochs",
+        "3",
+        "--checkpoint-seconds",
+        "0",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 0, signal.SIGTERM)
+        assert status(*flags, "--out-dir", folder) == 128 + signal.SIGTERM
+    before = contents(folder)
+    save_npz(data, seed=1)
+    capsys.readouterr()
+    assert status("--resume", folder) == 2
+    assert "The data have changed since the run began" in one_sentence(capsys)
+    assert contents(folder) == before
+    save_npz(data, seed=0)
+    assert status("--resume", folder) == 0
+
+
+PHASE_LOSSES = {
+    "reconstruction": "half_squared_error",
+    "discriminator_z": "discriminator_loss",
+    "generator": "generator_loss",
+    "classification": "classification_loss",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASE_LOSSES)
+def test_nan_in_a_phase_is_named(phase, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(losses, PHASE_LOSSES[phase], lambda *_: jnp.asarray(jnp.nan))
+    folder = tmp_path / "run"
+    assert train(folder) == 1
+    said = capsys.readouterr().out
+    assert f"Seed 0 failed: phase {phase} is not finite at update 1" in said
+    assert "All seeds failed. Try a lower" in said
+    assert not (folder / "summary.json").exists()
+    assert not (folder / "model").exists()
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"new")
+    assert contents(tmp_path) == {"file": b"old"}
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    tree = {"weights": jnp.zeros(3)}
+    checkpoint.save(tmp_path, 1, tree, {})
+
+    def full(*_):
+        raise ValueError("RESOURCE_EXHAUSTED:\n  no space")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(
+        StorageError, match=r"Checkpoint 2 could not be written into .* \(RESOURCE_EXHAUSTED: no space\)"
+    ):
+        checkpoint.save(tmp_path, 2, tree, {})
+    assert checkpoint.restore_latest(tmp_path, tree, print).number == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StorageError("Checkpoint 1 could not be written"), OSError(28, "No space left on device", "file")],
+    ids=str,
+)
+def test_what_cannot_be_written_ends_with_status_1(error, tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(run_folder.RunFolder, "append_metrics", fail)
+    assert train(tmp_path / "run") == 1
+    assert str(error) in one_sentence(capsys)
+    assert not (tmp_path / "run" / LOCK_FILE).exists()
+
+
+class Terminal(io.StringIO):
+    """Text that believes it is shown."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_narrow_terminal(monkeypatch, finished):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    console = Console()
+    for i in range(3):
+        console.rewritten(f"epoch {i} " + "x" * 200)
+    console.rewritten("short")
+    console.say("done")
+    written = screen.getvalue()
+    lines = re.split(r"\r\033\[K|\n", written)
+    assert max(map(len, lines)) < 40
+    assert lines[-3:] == ["short", "done", ""]
+    assert "\033" not in written.replace("\r\033[K", "")
+
+
+def test_a_stream_that_cannot_show_the_signs(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors="strict"))
+    Console().say("2.31 ± 0.12 % … done")
+    assert raw.getvalue() == b"2.31 ? 0.12 % ? done\n"
+
+
+def test_no_clock_that_can_be_set_is_asked_for_durations():
+    """`time.time` may go back; `time.perf_counter` does not. Dates name folders and stand in summaries."""
+    for path in (ROOT / "aae_jax").rglob("*.py"):
+        assert not re.search(r"\btime\.time\(", path.read_text()), path
+
+
+def test_a_clock_set_back_gives_another_folder(tmp_path, monkeypatch):
+    class Stopped(run_folder.datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2020, 1, 1)
+
+    monkeypatch.setattr(run_folder.datetime, "datetime", Stopped)
+    folders = [run_folder.create_run_folder(None, "semi_supervised", 0) for _ in range(3)]
+    assert len({folder.path for folder in folders}) == 3
+    for folder in folders:
+        folder.release()
+
+
+def test_importing_needs_no_display_and_little_else():
+    code = (
+        "import sys, aae_jax\n"
+        "heavy = {'matplotlib.pyplot', 'tensorflow_datasets', 'tensorflow', 'sklearn', 'requests', 'PIL.Image'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")}
+    environment["PYTHONPATH"] = str(ROOT)
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder),
+        "AAE_CACHE_DIR": str(folder / "cache"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+COMMAND = """
+import sys
+from aae_jax.experiments import semi_supervised
+
+print("here", flush=True)
+sys.exit(semi_supervised.main())
+"""
+
+
+def start(argv, environment, code=COMMAND, **options):
+    command = [sys.executable, "-c", code, *map(str, argv)]
+    return subprocess.run(command, env=environment, capture_output=True, check=False, **options)
+
+
+@pytest.mark.slow
+def test_a_hostile_environment(environment, tmp_path):
+    """No home, no UTF-8, no colours, no display, a dumb terminal, and names with spaces and umlauts."""
+    here = tmp_path / "Ordner mit Größe"
+    here.mkdir()
+    save_npz(here / "eigene Däten.npz", seed=0)
+    hostile = {
+        **{k: v for k, v in environment.items() if k not in ("DISPLAY", "AAE_CACHE_DIR", "LANG")},
+        **{"HOME": "/proc/none", "XDG_CACHE_HOME": "/proc/none", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+        **{"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "40"},
+    }
+    flags = (
+        "--preset",
+        "smoke",
+        "--dataset",
+        "npz:eigene Däten.npz",
+        "--labels",
+        "40",
+        "--out-dir",
+        "Läufe/erster Lauf",
+    )
+    result = start(flags, hostile, cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert (here / "Läufe" / "erster Lauf" / "summary.json").exists()
+    assert b"\033" not in result.stdout
+
+
+LIMITED = """
+import resource, sys
+from aae_jax import checkpoint, files
+from aae_jax.experiments import run_folder, semi_supervised
+
+def limit(owner, name):
+    original = getattr(owner, name)
+    def limited(*arguments, **keywords):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+        return original(*arguments, **keywords)
+    setattr(owner, name, limited)
+
+places = {
+    "saving": (checkpoint, "save"),
+    "logging": (run_folder.RunFolder, "append_metrics"),
+    "the model": (semi_supervised, "_save_models"),
+    "drawing": (semi_supervised, "_save_figures"),
+}
+limit(*places[sys.argv.pop(1)])
+sys.exit(semi_supervised.main())
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(environment, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    assert start([*SMALL, "--out-dir", folder], environment).returncode == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["saving", "logging", "the model", "drawing"])
+def test_a_full_disk(place, environment, undisturbed, tmp_path):
+    pytest.importorskip("resource")
+    folder = tmp_path / "run"
+    result = start([place, *SMALL, "--out-dir", folder], environment, code=LIMITED)
+    said = result.stderr.decode()
+    assert result.returncode == 1, said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert "what was saved before is whole" in said
+    assert not (folder / "summary.json").exists()
+    assert not (folder / "model" / "config.json").exists() or place == "drawing"
+    resumed = start(["--resume", folder], environment)
+    assert resumed.returncode == 0, resumed.stderr
+    assert evidence(folder) == evidence(undisturbed)
+
+
+LONG = 20
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments(environment, tmp_path):
+    """Four runs of twenty epochs, each killed five times at random and gone on with."""
+    flags = (*SMALL, "--epochs", str(LONG))
+    whole = tmp_path / "whole"
+    assert start([*flags, "--out-dir", whole], environment).returncode == 0
+    moments, kills = random.Random(0), 0
+    for number in range(4):
+        folder = tmp_path / f"run{number}"
+        argv = [*flags, "--out-dir", folder]
+        for _ in range(5):
+            process = subprocess.Popen(
+                [sys.executable, "-c", COMMAND, *map(str, argv)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            assert process.stdout.readline() == b"here\n"
+            time.sleep(moments.uniform(0.5, 8))
+            process.kill()
+            process.communicate()
+            kills += process.returncode == -signal.SIGKILL
+            if (folder / "config.yaml").exists():
+                argv = ["--resume", folder]
+        assert start(argv, environment).returncode == 0
+        assert evidence(folder) == evidence(whole)
+    assert kills >= 18  # a run may end before its last moment comes
