@@ -165,6 +165,10 @@ class SemiSupervisedConfig:
     """Epochs between validations and rows of metrics. None: so that there are 50 to 99, or one an epoch."""
     checkpoint_seconds: float = 60.0
     """Save the state for --resume when at least this long has passed since the last time."""
+    figures_every: int | None = None
+    """Epochs after which the figures are drawn during training too, into figures/epoch-<n>. None: at the end only."""
+    tensorboard: bool = False
+    """Write TensorBoard events into tensorboard/ (extra tensorboard)."""
     baseline_share: float = 0.25
     """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -268,6 +272,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("epochs", config.epochs, 1, 10**7),
         ("batch_size", config.batch_size, 2, 10**6),
         ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
+        ("figures_every", config.figures_every, 1, 10**7),
         ("classification_every", config.classification_every, 1, 10**6),
         ("evaluate_every", config.evaluate_every, 1, 10**7),
         ("seed", config.seed, 0, 2**31 - 1),

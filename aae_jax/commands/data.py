@@ -29,7 +29,7 @@ class _ListFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class _LoadFlags:
-    name: Annotated[str, tyro.conf.Positional]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """As --dataset takes it: mnist, emnist/<split>, tfds:<name>, npz:<file> ...; `aae-jax data list` names them."""
     data_dir: str | None = None
     """Folder for data: looked in first, and downloads go there. Also from $AAE_DATA_DIR."""

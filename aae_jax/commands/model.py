@@ -26,13 +26,14 @@ from aae_jax.errors import InputError
 from aae_jax.evaluation import evaluate
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
+from aae_jax.experiments.pictures import confusion
 from aae_jax.experiments.run_folder import CONFIG_FILE
 from aae_jax.files import write_whole
 
 __all__ = ["COMMANDS"]
 
 Flags = TypeVar("Flags")
-ModelPath = Annotated[str, tyro.conf.Positional]
+ModelPath = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class _Evaluate:
 class _Images:
     model: ModelPath
     """Folder of a run, or of a saved model."""
-    images: Annotated[str, tyro.conf.Positional]
+    images: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
     """A picture, a folder of pictures, or an .npy, .npz (its x or x_test) or IDX file."""
     resize: bool = False
     """Bring pictures of another size to that of the model."""
@@ -91,29 +92,28 @@ def run_evaluate(argv: Sequence[str]) -> int:
     images, labels = dataset.test_images, dataset.test_labels
     found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
     predicted = np.argmax(np.asarray(model.encode_stored(jnp.asarray(images)).logits), axis=1)
-    confusion = np.zeros((model.num_classes, model.num_classes), dtype=np.int64)
-    np.add.at(confusion, (labels, predicted), 1)
+    counts = confusion(labels, predicted, model.num_classes)
     result = {
         "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
         "images": len(labels),
         "error": round(found["error"] * len(labels)) / len(labels),
         "cross_entropy": found["cross_entropy"],
         "class_names": list(model.class_names),
-        "confusion": confusion.tolist(),
+        "confusion": counts.tolist(),
     }
     if flags.out is not None:
         _write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
-    _say_evaluation(model, dataset, result, confusion)
+    _say_evaluation(model, dataset, result, counts)
     return 0
 
 
-def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], confusion: np.ndarray) -> None:
+def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], counts: np.ndarray) -> None:
     print(f"data           {dataset.name} from {dataset.source}")
     print(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
     print(f"cross-entropy  {result['cross_entropy']:.4f} nats")
-    wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
+    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:
-        true, taken = divmod(int(flat), len(confusion))
+        true, taken = divmod(int(flat), len(counts))
         if wrong[true, taken]:
             print(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
 

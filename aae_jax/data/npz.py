@@ -2,6 +2,8 @@
 
 import math
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,7 +23,10 @@ __all__ = ["load_npz", "read_arrays"]
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
+    *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
+)
 """What zipfile and NumPy raise over bytes that are not what they should be."""
 
 

@@ -1,7 +1,7 @@
-"""The figures of a finished run, from its metrics and its saved model."""
+"""The figures of a run, from its metrics and a model: at the end, and during training where they are asked for."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,50 +12,95 @@ from aae_jax import figures, priors
 from aae_jax.bundle import Model
 from aae_jax.types import PRNGKey
 
-__all__ = ["draw_figures"]
+__all__ = ["Shown", "draw_figures"]
 
 IMAGES, STYLES, CODES = 20, 8, 2000
 CLASSES, LONGEST_NAME = 30, 12
+PAIRS, STEPS = 6, 9
+
+
+class Shown(NamedTuple):
+    """The images that a run's figures show, with their classes: test images, or validation images without a test."""
+
+    images: np.ndarray
+    labels: np.ndarray
 
 
 def draw_figures(
     rows: Sequence[Mapping[str, Any]],
-    summary: Mapping[str, Any],
     model: Model,
-    images: np.ndarray,
+    shown: Shown,
     key: PRNGKey,
+    *,
+    baseline_error: float | None = None,
+    test_errors: Sequence[float] = (),
 ) -> dict[str, Figure]:
-    """Return the figures by file name; reconstructions and codes are of `images` and the first seed's model."""
+    """Return the figures by file name.
+
+    Args:
+        rows: The run's metrics.
+        model: The first seed's.
+        shown: Images to reconstruct and classify.
+        key: Draws styles.
+        baseline_error: Validation error of the supervised baseline, where it is known.
+        test_errors: Test errors by seed, where they are known.
+    """
     updates = np.asarray([row["update"] for row in rows])
-    survivors = [error for error in summary["test_error"]["per_seed"] if error is not None]
-    codes = model.encode_stored(jnp.asarray(images[:CODES]))
+    codes = model.encode_stored(jnp.asarray(shown.images))
+    predicted = np.argmax(np.asarray(codes.logits), axis=1)
+    validation = _column(rows, "validation_error")
     drawn = {
         "learning_curves": figures.learning_curves(updates, _losses(rows)),
         "validation_error": figures.validation_error(
             updates,
-            _column(rows, "validation_error"),
-            baseline_error=summary["baseline"]["validation_error"]["mean"],
-            test_error=np.asarray(survivors),
+            validation,
+            baseline_error=np.nan if baseline_error is None else baseline_error,
+            test_error=np.asarray(test_errors, dtype=np.float64),
+        ),
+        "train_and_validation_error": figures.train_and_validation_error(
+            updates, _column(rows, "classification/error"), validation
         ),
         "code_histograms": figures.code_histograms(
-            np.asarray(codes.mean),
+            np.asarray(codes.mean[:CODES]),
             prior_std=model.prior_std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes.logits)),
+            class_probabilities=np.asarray(jax.nn.softmax(codes.logits[:CODES])),
+        ),
+        "confusion_matrix": figures.confusion_matrix(
+            confusion(shown.labels, predicted, model.num_classes), label_names=_names(model)
         ),
     }
     if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:  # grey or coloured pictures
-        drawn |= _draw_pictures(model, images[:IMAGES], key)
+        drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
 
 
-def _draw_pictures(model: Model, images: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
-    names = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
-    grid = _styles(model, key)[:, :CLASSES]
+def confusion(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return how many images of each class (a row) were taken for each class (a column)."""
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
+    images = shown.images if shown.images.dtype == np.float32 else shown.images / 255.0
+    names = _names(model)
+    kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
+    first = min(len(images), IMAGES)
     return {
-        "reconstructions": figures.reconstructions(images / scale, np.asarray(model.reconstruct(images))),
-        "style_class_grid": figures.style_class_grid(grid, label_names=names[:CLASSES]),
+        "reconstructions": figures.reconstructions(
+            images[:first], np.asarray(model.reconstruct(shown.images[:first]))
+        ),
+        "style_class_grid": figures.style_class_grid(_styles(model, key)[:, :CLASSES], label_names=names[:CLASSES]),
+        "predicted_classes": figures.predicted_classes(
+            images[:CODES], predicted[:CODES], shown.labels[:CODES], label_names=names
+        ),
+        "first_layer_features": figures.first_layer_features(np.asarray(kernel), model.image_shape),
+        "latent_interpolation": figures.latent_interpolation(*_interpolate(model, shown.images, images)),
     }
+
+
+def _names(model: Model) -> list[str]:
+    return [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
 
 
 def _losses(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -76,3 +121,18 @@ def _styles(model: Model, key: PRNGKey) -> np.ndarray:
     z = jnp.repeat(styles, model.num_classes, axis=0)
     y = jnp.tile(jnp.eye(model.num_classes), (STYLES, 1))
     return np.asarray(model.decode(z, y)).reshape(STYLES, model.num_classes, *model.image_shape)
+
+
+def _interpolate(model: Model, stored: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return decoded images `[pairs, steps, *image]` between the codes of two images each, and those two."""
+    pairs = min(PAIRS, len(stored) // 2)
+    codes = model.encode_stored(jnp.asarray(stored[: 2 * pairs]))
+    share = jnp.linspace(0.0, 1.0, STEPS)[None, :, None]
+
+    def between(values: jax.Array) -> jax.Array:
+        ends = values.reshape(pairs, 2, 1, -1)
+        return ((1 - share) * ends[:, 0] + share * ends[:, 1]).reshape(pairs * STEPS, -1)
+
+    decoded = np.asarray(model.decode(between(codes.mean), between(jax.nn.softmax(codes.logits))))
+    ends = images[: 2 * pairs].reshape(pairs, 2, *model.image_shape)
+    return decoded.reshape(pairs, STEPS, *model.image_shape), ends

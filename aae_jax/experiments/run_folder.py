@@ -1,6 +1,8 @@
 """What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
 
+import csv
 import datetime
+import io
 import itertools
 import json
 import math
@@ -18,7 +20,7 @@ from aae_jax.files import LOCK_FILE, Claim, write_whole
 __all__ = ["CONFIG_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
 
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
-ORIGIN_FILE = "origin.json"
+ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
 
 
 def to_json(value: Any) -> Any:
@@ -115,6 +117,18 @@ class RunFolder:
         with (self.path / METRICS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(to_json(row), allow_nan=False) + "\n")
 
+    def write_csv(self, seeds: tuple[int, ...]) -> None:
+        """Write the rows so far as a table too: a column for each number, by seed where there are several."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        rows = self.read_metrics()
+        for number, row in enumerate(rows):
+            columns = [column for name, value in row.items() for column in _columns(name, value, seeds)]
+            if number == 0:
+                table.writerow([name for name, _ in columns])
+            table.writerow(["" if value is None else value for _, value in columns])
+        write_text(self.path / CSV_FILE, text.getvalue())
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the rows written so far; a last line cut short by a kill is left out."""
         path = self.path / METRICS_FILE
@@ -132,6 +146,15 @@ class RunFolder:
         """Drop the rows after `epoch`, which a resumed run will write again."""
         rows = [row for row in self.read_metrics() if row.get("epoch", epoch + 1) <= epoch]
         write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, Any]]:
+    """Return the columns of a table that a metric fills: one, or one for each seed."""
+    if not isinstance(value, list):
+        return [(name, value)]
+    if len(seeds) == 1:
+        return [(name, value[0])]
+    return [(f"{name}/s{seed}", item) for seed, item in zip(seeds, value, strict=True)]
 
 
 def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFolder:

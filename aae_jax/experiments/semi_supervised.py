@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
@@ -12,11 +11,13 @@ from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.console import Console, DataReporter, percent
+from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.pictures import draw_figures
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
 from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.experiments.watch import model_of, shown_images
 from aae_jax.figures import save_figure
 from aae_jax.state import evaluation_variables
 from aae_jax.training import compile_epoch, fit
@@ -50,6 +51,8 @@ def run(request: Request) -> int:
         return 0
     for note in request.notes:
         console.notice(note)
+    if request.config.tensorboard:
+        require_tensorboard()
     problem = build_problem(request.config, DataReporter(console))
     folder = _open_folder(request, problem)
     try:
@@ -125,22 +128,11 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
 
 def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[Model]:
     params, stats = evaluation_variables(outcome.state)
+    kept = {name: params[name] for name in ("encoder", "decoder")}
     survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
     models = []
     for index, seed in survivors:
-        model = Model(
-            network=problem.config.network,
-            image_shape=problem.dataset.image_shape,
-            num_classes=problem.dataset.num_classes,
-            prior_std=problem.config.weights.prior_std,
-            params=jax.tree.map(lambda leaf, i=index: leaf[i], dict(params)),
-            stats=jax.tree.map(lambda leaf, i=index: leaf[i], dict(stats)),
-            data={"name": problem.dataset.name, "sha256": problem.dataset.sha256},
-            seed=seed,
-            class_names=problem.dataset.class_names,
-            pixels="bytes" if problem.dataset.train_images.dtype == np.uint8 else "unit",
-            scaling=problem.dataset.scaling,
-        )
+        model = model_of(problem, kept, stats, index)
         save_model(model, folder.model(seed, survivors[0][1]))
         models.append(model)
     return models
@@ -153,8 +145,14 @@ def _save_figures(
     models: list[Model],
     folder: RunFolder,
 ) -> None:
-    images = problem.dataset.test_images if problem.config.test else np.asarray(problem.validation_images)
-    drawn = draw_figures(rows, summary, models[0], images, problem.keys.samples[0])
+    drawn = draw_figures(
+        rows,
+        models[0],
+        shown_images(problem, test=problem.config.test),
+        problem.keys.samples[0],
+        baseline_error=summary["baseline"]["validation_error"]["mean"],
+        test_errors=[error for error in summary["test_error"]["per_seed"] if error is not None],
+    )
     for name, figure in drawn.items():
         save_figure(figure, folder.figures / name)
 

@@ -1,5 +1,6 @@
 """The loop of a run: epochs, validation, the best weights, failed seeds, checkpoints, interruption."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.problem import Problem, Task
 from aae_jax.experiments.provenance import source_commit
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.watch import Watch
 from aae_jax.phases import Phase
 from aae_jax.state import AAEState, evaluation_variables
 from aae_jax.training import EpochFn, compile_epoch, fit
@@ -132,7 +134,8 @@ class Trainer:
         train_epoch, self.compile_seconds = self._compile(state)
         self.console.training_starts(self.compile_seconds, first_epoch)
         self.started = self.saved = time.perf_counter()
-        with Interruption() as self.interruption:
+        self.watch = Watch(self.problem, self.folder, first_epoch=first_epoch)
+        with contextlib.closing(self.watch), Interruption() as self.interruption:
             state, _ = fit(
                 state,
                 self.problem.data,
@@ -235,6 +238,8 @@ class Trainer:
             "seconds": round(self.seconds, 3),
         }
         self.folder.append_metrics(row)
+        self.folder.write_csv(self.problem.seeds)
+        self.watch.evaluated(epoch, row, params, stats)
         self.console.progress(epoch, update, shown, means, self.seconds)
 
     def _save(self, epoch: int, state: AAEState) -> None:

@@ -1,17 +1,23 @@
 """Figures of runs and models: arrays in, a `matplotlib.figure.Figure` out, without pyplot or global state."""
 
+from aae_jax.figures.classification import confusion_matrix, predicted_classes
 from aae_jax.figures.codes import code_histograms
 from aae_jax.figures.comparison import ablation
-from aae_jax.figures.curves import learning_curves, validation_error
-from aae_jax.figures.images import reconstructions, style_class_grid
+from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
+from aae_jax.figures.images import first_layer_features, latent_interpolation, reconstructions, style_class_grid
 from aae_jax.figures.style import save_figure
 
 __all__ = [
     "ablation",
     "code_histograms",
+    "confusion_matrix",
+    "first_layer_features",
+    "latent_interpolation",
     "learning_curves",
+    "predicted_classes",
     "reconstructions",
     "save_figure",
     "style_class_grid",
+    "train_and_validation_error",
     "validation_error",
 ]

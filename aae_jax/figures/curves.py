@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from aae_jax.figures.series import as_series, draw_series, finite_mean_std, log_y_if_wide, update_axis
 from aae_jax.figures.style import COLOURS, colour, legend_above, new_figure, tidy
 
-__all__ = ["learning_curves", "validation_error"]
+__all__ = ["learning_curves", "train_and_validation_error", "validation_error"]
 
 _PANELS = {
     "Reconstruction": ("reconstruction",),
@@ -145,6 +145,33 @@ def validation_error(
     if math.isfinite(test):
         _draw_test_point(axes, float(x[-1]), test, deviation)
     axes.set_ylabel("error (%)")
+    update_axis(axes)
+    tidy(axes)
+    legend_above(axes, columns=2)
+    return figure
+
+
+def train_and_validation_error(updates: ArrayLike, train: ArrayLike, validation: ArrayLike) -> Figure:
+    """Draw the error in percent on the labelled training batches, as the network saw them, and on validation images.
+
+    Args:
+        updates: Update numbers, [n].
+        train: Training error as a fraction, [n] or [n, seeds].
+        validation: Validation error as a fraction, of the same shape.
+
+    Raises:
+        ValueError: The shapes do not belong together.
+    """
+    x, fractions = as_series(updates, validation, name="validation")
+    _, trained = as_series(updates, train, name="train")
+    figure = new_figure(height=3.6)
+    axes = figure.subplots()
+    draw_series(axes, x, 100 * fractions, colour=COLOURS["blue"], label="validation")
+    draw_series(
+        axes, x, 100 * trained, colour=COLOURS["orange"], label="labelled batches in training (noisy, shifted)"
+    )
+    axes.set_ylabel("error (%)")
+    axes.set_ylim(bottom=0)
     update_axis(axes)
     tidy(axes)
     legend_above(axes, columns=2)

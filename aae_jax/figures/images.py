@@ -10,10 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure
 
-__all__ = ["reconstructions", "style_class_grid"]
+__all__ = [
+    "are_pictures",
+    "as_rgb",
+    "draw_tiles",
+    "first_layer_features",
+    "gap",
+    "latent_interpolation",
+    "reconstructions",
+    "style_class_grid",
+]
 
 _MOST_IMAGES = 20
 _PER_ROW = 10
+_MOST_UNITS, _PER_SHEET_ROW = 60, 15
 _LARGEST_CELL = 0.75
 
 
@@ -30,7 +40,7 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
         ValueError: The shapes are not equal, or there is no image.
     """
     originals, made = np.asarray(images, dtype=np.float64), np.asarray(outputs, dtype=np.float64)
-    if not _are_pictures(originals, axes=1) or originals.shape != made.shape:
+    if not are_pictures(originals, axes=1) or originals.shape != made.shape:
         shapes = f"{originals.shape} and {made.shape}"
         raise ValueError(f"Expected images and outputs of one shape [n, h, w] or [n, h, w, 3], n > 0; got {shapes}.")
     originals, made = originals[:_MOST_IMAGES], made[:_MOST_IMAGES]
@@ -41,9 +51,9 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
     figure = new_figure(width=max(width, 3.0), height=len(starts) * (2 * cell + 0.2))
     for axes, start in zip(figure.subplots(len(starts), 1, squeeze=False)[:, 0], starts, strict=True):
         block = np.stack([part[start : start + columns] for part in (originals, made)])
-        _draw_tiles(axes, block, columns=columns)
+        draw_tiles(axes, block, columns=columns)
         height = block.shape[2]
-        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + _gap(height)], ["original", "reconstructed"])
+        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + gap(height)], ["original", "reconstructed"])
     return figure
 
 
@@ -58,7 +68,7 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
         ValueError: `images` has another number of axes, or there is not one name for each class.
     """
     tiles = np.asarray(images, dtype=np.float64)
-    if not _are_pictures(tiles, axes=2):
+    if not are_pictures(tiles, axes=2):
         raise ValueError(f"Expected images [styles, classes, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
     styles, classes, height, width = tiles.shape[:4]
     names = [str(index) for index in range(classes)] if label_names is None else list(label_names)
@@ -67,12 +77,12 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     cell = min(_LARGEST_CELL, (WIDTH - 0.6) / classes)
     figure = new_figure(width=max(cell * classes + 0.6, 3.0), height=cell * styles * height / width + 0.8)
     axes = figure.subplots()
-    _draw_tiles(axes, tiles, columns=classes)
+    draw_tiles(axes, tiles, columns=classes)
     axes.xaxis.tick_top()
     # About 0.075 inches to a letter of this size.
     crowded = max(len(name) for name in names) * 0.075 > cell
     slant = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if crowded else {}
-    axes.set_xticks([(width - 1) / 2 + index * (width + _gap(width)) for index in range(classes)], names)
+    axes.set_xticks([(width - 1) / 2 + index * (width + gap(width)) for index in range(classes)], names)
     for text in axes.get_xticklabels():
         text.update(slant)
     axes.set_yticks([])
@@ -82,32 +92,107 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     return figure
 
 
-def _gap(size: int) -> int:
+def first_layer_features(kernel: ArrayLike, image_shape: Sequence[int]) -> Figure:
+    """Draw the incoming weights of the encoder's first units as pictures: what each unit looks for.
+
+    The 60 units with the largest weights are shown, largest first; grey is zero, and the darkest and lightest point
+    of each picture lie at its largest absolute weight.
+
+    Args:
+        kernel: Weights of the first layer, [inputs, units]; inputs beyond the pixels (noise) are left out.
+        image_shape: (h, w) or (h, w, 3).
+
+    Raises:
+        ValueError: There are fewer inputs than pixels, or no units.
+    """
+    weights, shape = np.asarray(kernel, dtype=np.float64), tuple(image_shape)
+    pixels = int(np.prod(shape))
+    if (
+        weights.ndim != 2
+        or weights.shape[0] < pixels
+        or not weights.shape[1]
+        or not are_pictures(np.ones(shape), axes=0)
+    ):
+        raise ValueError(f"Expected a kernel [inputs, units] for images of shape {shape}; got {weights.shape}.")
+    units = weights[:pixels].T
+    order = np.argsort(-np.linalg.norm(units, axis=1), kind="stable")[:_MOST_UNITS]
+    largest = np.abs(units[order]).max(axis=1, keepdims=True)
+    shown = 0.5 + 0.5 * units[order] / np.where(largest > 0, largest, 1)
+    return _draw_sheet(shown.reshape(len(order), *shape))
+
+
+def latent_interpolation(images: ArrayLike, ends: ArrayLike) -> Figure:
+    """Draw what the decoder makes of the codes on straight lines between two images, one pair to a row.
+
+    Args:
+        images: Decoded pictures, [pairs, steps, h, w] or [pairs, steps, h, w, 3] in [0, 1].
+        ends: The two images of each pair, [pairs, 2, h, w] or [pairs, 2, h, w, 3] in [0, 1].
+
+    Raises:
+        ValueError: The shapes do not belong together.
+    """
+    decoded, originals = np.asarray(images, dtype=np.float64), np.asarray(ends, dtype=np.float64)
+    right = are_pictures(decoded, axes=2) and originals.shape == (len(decoded), 2, *decoded.shape[2:])
+    if not right:
+        shapes = f"{decoded.shape} and {originals.shape}"
+        raise ValueError(f"Expected images [pairs, steps, h, w] or [..., 3] and ends [pairs, 2, ...]; got {shapes}.")
+    tiles = np.concatenate([originals[:, :1], decoded, originals[:, 1:]], axis=1)
+    rows, columns, height, width = tiles.shape[:4]
+    cell = min(_LARGEST_CELL, WIDTH / columns)
+    figure = new_figure(width=max(cell * columns, 3.0), height=cell * rows * height / width + 0.4)
+    axes = figure.subplots()
+    draw_tiles(axes, tiles, columns=columns)
+    step = width + gap(width)
+    axes.xaxis.tick_top()
+    middle = step * (columns - 1) / 2 + (width - 1) / 2
+    axes.set_xticks([(width - 1) / 2, middle, (columns - 1) * step + (width - 1) / 2], ["image", "decoded", "image"])
+    axes.set_yticks([])
+    return figure
+
+
+def _draw_sheet(pictures: NDArray[np.float64]) -> Figure:
+    """Draw pictures `[n, h, w(, 3)]` in rows of 15."""
+    columns = min(len(pictures), _PER_SHEET_ROW)
+    rows = -(-len(pictures) // columns)
+    height, width = pictures.shape[1:3]
+    tiles = np.ones((rows * columns, *pictures.shape[1:]))
+    tiles[: len(pictures)] = pictures
+    cell = WIDTH / _PER_SHEET_ROW
+    figure = new_figure(width=max(cell * columns, 3.0), height=cell * rows * height / width + 0.2)
+    axes = figure.subplots()
+    draw_tiles(axes, tiles.reshape(rows, columns, *pictures.shape[1:]), columns=columns)
+    axes.set_yticks([])
+    return figure
+
+
+def gap(size: int) -> int:
+    """Return the pixels left between two pictures of so many."""
     return max(size // 14, 1)
 
 
-def _are_pictures(tiles: NDArray[np.float64], *, axes: int) -> bool:
+def are_pictures(tiles: NDArray[np.float64], *, axes: int) -> bool:
     """Return whether there are grey or coloured pictures behind so many `axes`."""
     coloured = tiles.ndim == axes + 3 and tiles.shape[-1] == 3
     return tiles.size > 0 and (tiles.ndim == axes + 2 or coloured)
 
 
-def _draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
+def draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
     """Draw `tiles` [rows, up to `columns`, h, w(, 3)] as one picture, which is lighter than an axes for each."""
     rows, filled, height, width = tiles.shape[:4]
-    down, right = height + _gap(height), width + _gap(width)
-    canvas = np.ones((rows * down - _gap(height), columns * right - _gap(width), 3))
+    down, right = height + gap(height), width + gap(width)
+    canvas = np.ones((rows * down - gap(height), columns * right - gap(width), 3))
     for row in range(rows):
         for column in range(filled):
             area = np.s_[row * down : row * down + height, column * right : column * right + width]
-            canvas[area] = _as_rgb(tiles[row, column])
+            canvas[area] = as_rgb(tiles[row, column])
     axes.imshow(canvas, interpolation="nearest")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=FONT_SIZE)
     axes.set_xticks([])
 
 
-def _as_rgb(image: NDArray[np.float64]) -> NDArray[np.float64]:
+def as_rgb(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a picture `[h, w]` or `[h, w, 3]` in colours; what is not finite is vermillion."""
     coloured = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=-1)
     shown = np.clip(coloured, 0, 1)
     shown[~np.isfinite(coloured).all(axis=-1)] = to_rgb(COLOURS["vermillion"])

@@ -1,0 +1,93 @@
+"""What is shown of a run while it trains: TensorBoard events, and figures every so many epochs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from aae_jax import priors
+from aae_jax.bundle import Model
+from aae_jax.experiments.event_log import EventLog
+from aae_jax.experiments.pictures import Shown, draw_figures
+from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.figures import save_figure
+from aae_jax.types import Params, Stats
+
+__all__ = ["Watch", "model_of", "shown_images"]
+
+HISTOGRAM_IMAGES, TILES = 1000, 10
+
+
+def model_of(problem: Problem, params: Params, stats: Stats, index: int) -> Model:
+    """Return the model of one seed out of weights with a leading seed axis."""
+    dataset = problem.dataset
+    params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
+    return Model(
+        network=problem.config.network,
+        image_shape=dataset.image_shape,
+        num_classes=dataset.num_classes,
+        prior_std=problem.config.weights.prior_std,
+        params=params,
+        stats=stats,
+        data={"name": dataset.name, "sha256": dataset.sha256},
+        seed=problem.seeds[index],
+        class_names=dataset.class_names,
+        pixels="bytes" if dataset.train_images.dtype == np.uint8 else "unit",
+        scaling=dataset.scaling,
+    )
+
+
+def shown_images(problem: Problem, *, test: bool) -> Shown:
+    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation."""
+    if test:
+        return Shown(np.asarray(problem.dataset.test_images), np.asarray(problem.dataset.test_labels))
+    return Shown(np.asarray(problem.validation_images), np.asarray(problem.validation_labels))
+
+
+class Watch:
+    """Follows a run's evaluations; shows validation images alone, of the first seed."""
+
+    def __init__(self, problem: Problem, folder: RunFolder, *, first_epoch: int) -> None:
+        """Open the log of events, if there shall be one."""
+        self.problem, self.folder = problem, folder
+        self.drawn = first_epoch
+        self.events: EventLog | None = None
+        if problem.config.tensorboard:
+            next_update = first_epoch * problem.steps_per_epoch + 1
+            self.events = EventLog(folder.path / "tensorboard", problem.seeds, next_update=next_update)
+
+    def evaluated(self, epoch: int, row: Mapping[str, Any], params: Params, stats: Stats) -> None:
+        """Show the row of metrics of an epoch, and what weights with a leading seed axis make of images."""
+        every = self.problem.config.figures_every
+        due = every is not None and (epoch + 1) // every > self.drawn // every
+        if self.events is None and not due:
+            return
+        model = model_of(self.problem, params, stats, 0)
+        shown = shown_images(self.problem, test=False)
+        if self.events is not None:
+            self._log(self.events, row, model, shown)
+        if due:
+            self.drawn = epoch + 1
+            drawn = draw_figures(self.folder.read_metrics(), model, shown, self.problem.keys.samples[0])
+            for name, figure in drawn.items():
+                save_figure(figure, self.folder.figures / f"epoch-{epoch + 1:05d}" / name)
+
+    def _log(self, events: EventLog, row: Mapping[str, Any], model: Model, shown: Shown) -> None:
+        update = int(row["update"])
+        codes = model.encode_stored(jax.numpy.asarray(shown.images[:HISTOGRAM_IMAGES]))
+        styles = np.asarray(codes.mean)
+        prior = priors.build_gaussian(model.network.latent_dim, model.prior_std)
+        samples = np.asarray(prior(self.problem.keys.samples[0], len(styles)))
+        events.scalars(row)
+        events.codes(update, styles, samples, np.asarray(jax.nn.softmax(codes.logits)))
+        if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:
+            images = shown.images[:TILES]
+            unit = images / 255.0 if images.dtype == np.uint8 else images
+            events.reconstructions(update, unit, np.asarray(model.reconstruct(images)))
+
+    def close(self) -> None:
+        """Bring the events to the disk."""
+        if self.events is not None:
+            self.events.close()

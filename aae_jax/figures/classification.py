@@ -1,0 +1,117 @@
+"""Figures of what a classifier takes for what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from aae_jax.figures.images import are_pictures, as_rgb, draw_tiles, gap
+from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure, tidy
+
+__all__ = ["confusion_matrix", "predicted_classes"]
+
+_MOST_NUMBERS = 30
+_PER_CLASS = 12
+
+
+def confusion_matrix(counts: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
+    """Draw how many images of each class (a row) were taken for each class (a column).
+
+    The colour is the share of the row. Numbers are written in up to 30 classes.
+
+    Args:
+        counts: Whole numbers, [classes, classes], true class first.
+        label_names: Names of the classes; their numbers if not given.
+
+    Raises:
+        ValueError: `counts` is not square, or there is not one name for each class.
+    """
+    table = np.asarray(counts)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
+        raise ValueError(f"Expected counts [classes, classes]; got {table.shape}.")
+    classes = len(table)
+    names = [str(i) for i in range(classes)] if label_names is None else list(label_names)
+    if len(names) != classes:
+        raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    size = min(WIDTH, 1.6 + 0.5 * classes)
+    figure = new_figure(width=size, height=size * 0.92)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    ticks, small = np.arange(classes), FONT_SIZE - 2 if classes > 12 else FONT_SIZE - 1
+    axes.set_xticks(ticks, names)
+    if max(map(len, names)) > 3:
+        for text in axes.get_xticklabels():
+            text.update({"rotation": 45, "ha": "right", "rotation_mode": "anchor"})
+    axes.set_yticks(ticks, names)
+    if classes <= _MOST_NUMBERS:
+        for row, column in zip(*np.nonzero(table), strict=True):
+            ink = "white" if shares[row, column] > 0.5 else COLOURS["black"]
+            axes.text(column, row, str(table[row, column]), ha="center", va="center", color=ink, fontsize=small - 1)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    tidy(axes, grid=False)
+    return figure
+
+
+def predicted_classes(
+    images: ArrayLike, predicted: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] | None = None
+) -> Figure:
+    """Draw up to 12 images of each predicted class in a row, the mistaken ones first and framed in vermillion.
+
+    Args:
+        images: Pictures, [n, h, w] or [n, h, w, 3] in [0, 1].
+        predicted: Predicted classes, [n].
+        labels: True classes, [n].
+        label_names: Names of the classes; their numbers if not given.
+
+    Raises:
+        ValueError: The shapes do not belong together.
+    """
+    pictures, guesses, truth = np.asarray(images, dtype=np.float64), np.asarray(predicted), np.asarray(labels)
+    if not are_pictures(pictures, axes=1) or guesses.shape != truth.shape or guesses.shape != pictures.shape[:1]:
+        shapes = f"{pictures.shape}, {guesses.shape} and {truth.shape}"
+        raise ValueError(
+            f"Expected images [n, h, w] or [n, h, w, 3] with a prediction and a label each; got {shapes}."
+        )
+    classes = len(label_names) if label_names is not None else int(max(guesses.max(), truth.max())) + 1
+    names = [str(i) for i in range(classes)] if label_names is None else list(label_names)
+    height, width = pictures.shape[1:3]
+    frame = max(height // 14, 1)
+    tall, wide = height + 2 * frame, width + 2 * frame
+    tiles = np.ones((classes, _PER_CLASS, tall, wide, 3))
+    for row in range(classes):
+        for column, index in enumerate(_chosen(guesses, truth, row)):
+            colour = "white" if truth[index] == row else COLOURS["vermillion"]
+            tiles[row, column] = _framed(pictures[index], colour, frame)
+    cell = min(0.6, (WIDTH - 1) / _PER_CLASS)
+    figure = new_figure(width=1 + cell * _PER_CLASS, height=0.5 + cell * classes * tall / wide)
+    axes = figure.subplots()
+    draw_tiles(axes, tiles, columns=_PER_CLASS)
+    axes.set_yticks([(tall - 1) / 2 + i * (tall + gap(tall)) for i in range(classes)], names)
+    axes.set_ylabel("predicted class", fontsize=FONT_SIZE)
+    return figure
+
+
+def _chosen(guesses: NDArray[Any], truth: NDArray[Any], label: int) -> NDArray[Any]:
+    """Return up to 12 indices of images taken for `label`: mistakes, half of them at most, and then right ones."""
+    wrong, right = (
+        np.flatnonzero((guesses == label) & (truth != label)),
+        np.flatnonzero((guesses == label) & (truth == label)),
+    )
+    shown = wrong[: max(_PER_CLASS // 2, _PER_CLASS - len(right))]
+    return np.concatenate([shown, right[: _PER_CLASS - len(shown)]])
+
+
+def _framed(picture: NDArray[np.float64], colour: str, frame: int) -> NDArray[np.float64]:
+    """Return a picture in colours with a frame around it."""
+    coloured = as_rgb(picture)
+    height, width = coloured.shape[:2]
+    framed = np.empty((height + 2 * frame, width + 2 * frame, 3))
+    framed[:] = to_rgb(colour)
+    framed[frame : frame + height, frame : frame + width] = coloured
+    return framed
