@@ -130,21 +130,24 @@ class RunFolder:
         write_text(self.path / CSV_FILE, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the rows written so far; a last line cut short by a kill is left out."""
+        """Return the rows written so far, up to the first line that is none: a kill may cut the last one short."""
         path = self.path / METRICS_FILE
         if not path.exists():
             return []
         rows = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
-                rows.append(json.loads(line))
-            except ValueError:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
                 break
+            if not isinstance(row, dict) or not all(isinstance(row.get(key), int) for key in ("epoch", "update")):
+                break
+            rows.append(row)
         return rows
 
     def cut_metrics(self, epoch: int) -> None:
         """Drop the rows after `epoch`, which a resumed run will write again."""
-        rows = [row for row in self.read_metrics() if row.get("epoch", epoch + 1) <= epoch]
+        rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]
         write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
 
 
