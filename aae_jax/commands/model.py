@@ -23,10 +23,9 @@ from aae_jax.data import Dataset, load_dataset
 from aae_jax.data.known import KNOWN
 from aae_jax.data.pictures import read_pictures
 from aae_jax.errors import InputError
-from aae_jax.evaluation import evaluate
+from aae_jax.evaluation import confusion_counts, evaluate
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
-from aae_jax.experiments.pictures import confusion
 from aae_jax.experiments.run_folder import CONFIG_FILE
 from aae_jax.files import write_whole
 
@@ -92,7 +91,7 @@ def run_evaluate(argv: Sequence[str]) -> int:
     images, labels = dataset.test_images, dataset.test_labels
     found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
     predicted = np.argmax(np.asarray(model.encode_stored(jnp.asarray(images)).logits), axis=1)
-    counts = confusion(labels, predicted, model.num_classes)
+    counts = confusion_counts(labels, predicted, model.num_classes)
     result = {
         "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
         "images": len(labels),

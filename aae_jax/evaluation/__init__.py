@@ -1,5 +1,12 @@
 """Measures of trained models: pure functions of weights and data."""
 
-from aae_jax.evaluation.classification import EncodeFn, build_encode, error_rate, evaluate, exact_share
+from aae_jax.evaluation.classification import (
+    EncodeFn,
+    build_encode,
+    confusion_counts,
+    error_rate,
+    evaluate,
+    exact_share,
+)
 
-__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate", "exact_share"]
+__all__ = ["EncodeFn", "build_encode", "confusion_counts", "error_rate", "evaluate", "exact_share"]

@@ -11,7 +11,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Array, Params, Pixels, Stats
 from aae_jax.views import OutputKind, scale_pixels
 
-__all__ = ["EncodeFn", "build_encode", "error_rate", "evaluate", "exact_share"]
+__all__ = ["EncodeFn", "build_encode", "confusion_counts", "error_rate", "evaluate", "exact_share"]
 
 EncodeFn = Callable[[Params, Stats, Pixels], EncoderOutput]
 
@@ -45,6 +45,13 @@ def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, 
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
     right = (jnp.argmax(logits, axis=-1) == labels) & finite
     return jnp.mean(~right, axis=-1)
+
+
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return how many images of each class (a row) were taken for each class (a column), `[classes, classes]`."""
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
 
 
 def exact_share(errors: Array | np.ndarray | list[float], count: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The figures of a run, from its metrics and a model: at the end, and during training where they are asked for."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,20 +10,15 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures, priors
 from aae_jax.bundle import Model
+from aae_jax.evaluation import confusion_counts
+from aae_jax.experiments.problem import Shown
 from aae_jax.types import PRNGKey
 
-__all__ = ["Shown", "draw_figures"]
+__all__ = ["draw_figures"]
 
 IMAGES, STYLES, CODES = 20, 8, 2000
 CLASSES, LONGEST_NAME = 30, 12
 PAIRS, STEPS = 6, 9
-
-
-class Shown(NamedTuple):
-    """The images that a run's figures show, with their classes: test images, or validation images without a test."""
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 def draw_figures(
@@ -66,19 +61,12 @@ def draw_figures(
             class_probabilities=np.asarray(jax.nn.softmax(codes.logits[:CODES])),
         ),
         "confusion_matrix": figures.confusion_matrix(
-            confusion(shown.labels, predicted, model.num_classes), label_names=_names(model)
+            confusion_counts(shown.labels, predicted, model.num_classes), label_names=_names(model)
         ),
     }
     if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:  # grey or coloured pictures
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
-
-
-def confusion(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return how many images of each class (a row) were taken for each class (a column)."""
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
 
 
 def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:

@@ -20,7 +20,17 @@ from aae_jax.state import AAEState, init_state
 from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
 from aae_jax.types import PRNGKey
 
-__all__ = ["Keys", "Problem", "Task", "baseline_task", "build_problem", "load_data", "main_task"]
+__all__ = [
+    "Keys",
+    "Problem",
+    "Shown",
+    "Task",
+    "baseline_task",
+    "build_problem",
+    "images_of",
+    "load_data",
+    "main_task",
+]
 
 
 SeedKeys = Key[jax.Array, " seeds"]
@@ -57,6 +67,20 @@ class Problem(NamedTuple):
         """Passes planned."""
         assert self.config.epochs is not None
         return self.config.epochs
+
+
+class Shown(NamedTuple):
+    """The images that a run's figures show, as they are stored, with their classes."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def images_of(problem: Problem, *, test: bool) -> Shown:
+    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation."""
+    if test:
+        return Shown(np.asarray(problem.dataset.test_images), np.asarray(problem.dataset.test_labels))
+    return Shown(np.asarray(problem.validation_images), np.asarray(problem.validation_labels))
 
 
 class Task(NamedTuple):
@@ -127,8 +151,13 @@ def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
 
 
 def _root_keys(seeds: tuple[int, ...]) -> Keys:
-    keys = jnp.stack([jax.random.split(jax.random.key(seed), len(Keys._fields)) for seed in seeds])
-    return Keys(*(keys[:, i] for i in range(len(Keys._fields))))
+    @jax.jit  # one program: each of its operations alone would be one to compile
+    def draw(seeds: jax.Array) -> Keys:
+        keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), len(Keys._fields)))(seeds)
+        return Keys(*(keys[:, i] for i in range(len(Keys._fields))))
+
+    keys: Keys = draw(jnp.asarray(seeds))
+    return keys
 
 
 def main_task(problem: Problem) -> Task:

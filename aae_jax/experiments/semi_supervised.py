@@ -10,15 +10,14 @@ from aae_jax.bundle import Model, save_model
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
+from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter, percent
 from aae_jax.experiments.event_log import require_tensorboard
-from aae_jax.experiments.pictures import draw_figures
-from aae_jax.experiments.problem import Problem, baseline_task, build_problem, main_task
+from aae_jax.experiments.problem import Problem, baseline_task, build_problem, images_of, main_task
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder
 from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
-from aae_jax.experiments.watch import model_of, shown_images
-from aae_jax.figures import save_figure
+from aae_jax.experiments.watch import model_of
 from aae_jax.state import evaluation_variables
 from aae_jax.training import compile_epoch, fit
 
@@ -37,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
 
     def command() -> int:
+        keep_compiled_programs()
         request = parse(arguments, prog="semi_supervised", description=__doc__ or "")
         return run(request)
 
@@ -145,10 +145,13 @@ def _save_figures(
     models: list[Model],
     folder: RunFolder,
 ) -> None:
+    from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second, and is wanted at the end
+    from aae_jax.figures import save_figure
+
     drawn = draw_figures(
         rows,
         models[0],
-        shown_images(problem, test=problem.config.test),
+        images_of(problem, test=problem.config.test),
         problem.keys.samples[0],
         baseline_error=summary["baseline"]["validation_error"]["mean"],
         test_errors=[error for error in summary["test_error"]["per_seed"] if error is not None],

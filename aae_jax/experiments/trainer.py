@@ -161,7 +161,7 @@ class Trainer:
     def _no_best(self, state: AAEState) -> Best:
         params, stats = self._kept(state)
         seeds = len(self.problem.seeds)
-        params, stats = jax.tree.map(jnp.copy, (params, stats))
+        params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))((params, stats))
         return Best(params, stats, error=jnp.full(seeds, jnp.inf), epoch=jnp.full(seeds, -1))
 
     def _kept(self, state: AAEState) -> tuple[Params, Stats]:

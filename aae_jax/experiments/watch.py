@@ -9,13 +9,11 @@ import numpy as np
 from aae_jax import priors
 from aae_jax.bundle import Model
 from aae_jax.experiments.event_log import EventLog
-from aae_jax.experiments.pictures import Shown, draw_figures
-from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.figures import save_figure
 from aae_jax.types import Params, Stats
 
-__all__ = ["Watch", "model_of", "shown_images"]
+__all__ = ["Watch", "model_of"]
 
 HISTOGRAM_IMAGES, TILES = 1000, 10
 
@@ -39,13 +37,6 @@ def model_of(problem: Problem, params: Params, stats: Stats, index: int) -> Mode
     )
 
 
-def shown_images(problem: Problem, *, test: bool) -> Shown:
-    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation."""
-    if test:
-        return Shown(np.asarray(problem.dataset.test_images), np.asarray(problem.dataset.test_labels))
-    return Shown(np.asarray(problem.validation_images), np.asarray(problem.validation_labels))
-
-
 class Watch:
     """Follows a run's evaluations; shows validation images alone, of the first seed."""
 
@@ -65,10 +56,13 @@ class Watch:
         if self.events is None and not due:
             return
         model = model_of(self.problem, params, stats, 0)
-        shown = shown_images(self.problem, test=False)
+        shown = images_of(self.problem, test=False)
         if self.events is not None:
             self._log(self.events, row, model, shown)
         if due:
+            from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second
+            from aae_jax.figures import save_figure
+
             self.drawn = epoch + 1
             drawn = draw_figures(self.folder.read_metrics(), model, shown, self.problem.keys.samples[0])
             for name, figure in drawn.items():

@@ -1,0 +1,60 @@
+"""Pages speak of flags and presets that exist."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from aae_jax.config import SemiSupervisedConfig
+from aae_jax.presets import PRESETS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "coming-from.md"
+OTHERS = {"--preset", "--config-path", "--out-dir", "--resume"}
+
+
+def flags_of(kind, prefix=""):
+    """Return the dotted flags of a configuration."""
+    found = set()
+    for field in dataclasses.fields(kind):
+        name = prefix + field.name.replace("_", "-")
+        default = getattr(kind, field.name, None)
+        if dataclasses.is_dataclass(default):
+            found |= flags_of(default, f"{name}.")
+        else:
+            found.add(f"--{name}")
+    return found
+
+
+def rows():
+    """Return `(there, here)` of every row of the page's tables."""
+    cells = [
+        [cell.strip() for cell in line.strip("| \n").split(" | ")]
+        for line in PAGE.read_text().splitlines()
+        if line[:1] == "|"
+    ]
+    assert all(len(row) == 2 for row in cells if not row[0].startswith("---"))
+    return [row for row in cells if len(row) == 2 and row != ["there", "here"] and not row[0].startswith("---")]
+
+
+def test_every_flag_of_ours_exists():
+    known = flags_of(SemiSupervisedConfig()) | OTHERS
+    phases = ("reconstruction", "discriminator", "generator", "classification")
+    named = [flag for _, here in rows() for flag in re.findall(r"--[a-z][\w.<>-]*", here)]
+    assert len(named) > 50
+    for flag in named:
+        for phase in phases:
+            full = flag.replace("<phase>", phase)
+            assert full in known or any(other.startswith(f"{full}.") for other in known), flag
+
+
+@pytest.mark.parametrize("name", ["shaharazulay", "fducau", "naresh", "conan7882"])
+def test_every_implementation_has_its_preset(name):
+    assert f"`--preset {name}`" in PAGE.read_text()
+    assert name in PRESETS
+
+
+def test_readme_names_every_preset():
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in PRESETS if f"`{name}`" not in readme] == []
