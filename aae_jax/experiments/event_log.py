@@ -49,9 +49,9 @@ class EventLog:
     def codes(self, update: int, styles: np.ndarray, prior: np.ndarray, label_probabilities: np.ndarray) -> None:
         """Write histograms of styles `[n, latent]` and of as many prior samples, and of the largest probabilities."""
         for name, values in (
-            ("style z", styles),
-            ("prior of z", prior),
-            ("largest y", label_probabilities.max(axis=1)),
+            ("style_z", styles),
+            ("prior_of_z", prior),
+            ("largest_y", label_probabilities.max(axis=1)),
         ):
             if np.isfinite(values).all():
                 self._writer.add_histogram(name, values.reshape(-1), update)

@@ -19,7 +19,10 @@ from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.presets import preset
 from tests.experiments.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
 
-FIGURES = ("learning_curves", "validation_error", "reconstructions", "style_class_grid", "code_histograms")
+FIGURES = (
+    *("learning_curves", "validation_error", "train_and_validation_error", "reconstructions", "style_class_grid"),
+    *("code_histograms", "confusion_matrix", "predicted_classes", "first_layer_features", "latent_interpolation"),
+)
 POOL, VALIDATION, TEST, UPDATES = 1212, 135, 450, 24
 
 
@@ -30,7 +33,11 @@ def error_of(model, dataset):
 
 def test_the_folder_holds_all_that_was_promised(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "origin.json", "summary.json", "checkpoints", "model", "figures"}
+    assert names == {"config.yaml", "metrics.csv", "metrics.jsonl", "origin.json", "summary.json"} | {
+        "checkpoints",
+        "model",
+        "figures",
+    }
     assert {p.name for p in (finished / "checkpoints").iterdir()} == {"last", "best"}
     assert {p.name for p in (finished / "checkpoints" / "last").iterdir()} == {"1", "2"}
     assert not list(finished.rglob("*.unfinished"))
