@@ -66,7 +66,11 @@ def download(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with partial.open("ab") as file, _only_writer(file):
-            _fetch(remote, file, progress, probe_seconds, stall_seconds)
+            try:
+                _fetch(remote, file, progress, probe_seconds, stall_seconds)
+            finally:
+                if file.tell() == 0:
+                    partial.unlink()
         found = file_sha256(partial)
         if found != remote.sha256:
             partial.unlink()

@@ -118,6 +118,7 @@ def test_a_refused_connection(tmp_path):
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/file.bin"
         with pytest.raises(DownloadError, match=r"cannot be reached \(connection refused\)"):
             fetch(Remote(url, 10, "0"), tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_a_silent_server(server, tmp_path):
@@ -144,6 +145,7 @@ def test_a_name_that_does_not_resolve_in_time(server, tmp_path, monkeypatch):
 
 def test_two_at_once(server, tmp_path):
     fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:10])
     with (tmp_path / "file.bin.partial").open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(DownloadError, match="by another process"):
