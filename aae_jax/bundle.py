@@ -168,13 +168,16 @@ def load(path: str | os.PathLike[str]) -> Model:
         InputError: There is none, or its files do not belong together.
     """
     folder = Path(path)
-    if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
-        folder = folder / "model"
+    try:
+        if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
+            folder = folder / "model"
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}); name the folder of a run or model.") from error
     described = saved_model.read_config(folder)
+    saved_model.check_size(described, folder)
     config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
     scaled = config.pop("scaled_by_feature")
     model = Model(**config, params={}, stats={})
-    saved_model.check_size(described, folder)
     try:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
     except Exception as error:  # of whatever kind the sizes provoke inside the networks

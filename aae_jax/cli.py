@@ -48,8 +48,11 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
 
         return lambda: model.COMMANDS[name](rest)
     experiment = rest[0] if rest else ""
+    if experiment in ("-h", "--help"):
+        print("usage: aae-jax train {" + ",".join(EXPERIMENTS) + "} [options; --help lists them]")
+        return lambda: 0
     if experiment not in EXPERIMENTS:
         raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, EXPERIMENTS)}")
     from aae_jax.experiments import semi_supervised
 
-    return lambda: semi_supervised.main(rest[1:])
+    return lambda: semi_supervised.main(rest[1:], launcher="aae-jax train semi-supervised")

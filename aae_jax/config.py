@@ -249,6 +249,8 @@ def validate_network(network: NetworkConfig) -> None:
     Raises:
         InputError: Names the first such value.
     """
+    if not network.hidden:
+        raise InputError("network.hidden is empty; give the width of at least one layer.")
     _check_bounds(
         ("network.latent_dim", network.latent_dim, 1, 10**5),
         ("network.noise_dim", network.noise_dim, 1, 10**5),

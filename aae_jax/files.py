@@ -34,18 +34,18 @@ def write_whole(path: Path, content: bytes) -> None:
 class Claim:
     """Keeps other processes from claiming a folder, until `release` or the end of the process."""
 
-    def __init__(self, folder: Path) -> None:
-        """Claim `folder`.
+    def __init__(self, folder: Path, name: str = LOCK_FILE, *, wait: bool = False) -> None:
+        """Claim `folder`, or what `name` stands for in it; where `wait`, once it is free.
 
         Raises:
             InputError: Another process has claimed it.
             OSError: The folder cannot be written.
         """
-        self._path = folder / LOCK_FILE
+        self._path = folder / name
         while True:
             self._handle = self._path.open("ab")
             try:
-                _lock(self._handle)
+                _lock(self._handle, wait=wait)
             except OSError as error:
                 self._handle.close()
                 raise InputError(
@@ -68,9 +68,9 @@ class Claim:
         self._handle.close()
 
 
-def _lock(handle: Any) -> None:
+def _lock(handle: Any, *, wait: bool) -> None:
     try:
         import fcntl
     except ImportError:  # Windows, which is not among the systems tried
         return
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -21,7 +21,8 @@ from aae_jax.config import SemiSupervisedConfig
 from aae_jax.config_text import from_mapping, read_yaml
 from aae_jax.data import Dataset, load_dataset
 from aae_jax.data.known import KNOWN
-from aae_jax.data.pictures import read_pictures
+from aae_jax.data.pictures import Pictures, read_pictures
+from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import confusion_counts, evaluate
 from aae_jax.experiments.console import Console, DataReporter
@@ -88,6 +89,16 @@ def run_evaluate(argv: Sequence[str]) -> int:
             f"{dataset.name} has images of shape {dataset.image_shape} in {dataset.num_classes} classes, the model "
             f"takes {model.image_shape} in {model.num_classes}; give the --dataset that it was trained on."
         )
+    if dataset.class_names != model.class_names:
+        raise InputError(
+            f"{dataset.name} has the classes {_some(dataset.class_names)}, the model {_some(model.class_names)}; "
+            "give the --dataset that it was trained on."
+        )
+    if not _same_scaling(dataset.scaling, model.scaling):
+        raise InputError(
+            f"The rows of {dataset.name} were scaled by other training rows than the model's; "
+            "give the --dataset that it was trained on, or use predict."
+        )
     images, labels = dataset.test_images, dataset.test_labels
     found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
     predicted = np.argmax(np.asarray(model.encode_stored(jnp.asarray(images)).logits), axis=1)
@@ -104,6 +115,16 @@ def run_evaluate(argv: Sequence[str]) -> int:
         _write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
     _say_evaluation(model, dataset, result, counts)
     return 0
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def _same_scaling(ours: Scaling | None, theirs: Scaling | None) -> bool:
+    if ours is None or theirs is None:
+        return ours is theirs
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], counts: np.ndarray) -> None:
@@ -141,7 +162,7 @@ def run_predict(argv: Sequence[str]) -> int:
     """Classify images: a line of CSV for each, with the probability of every class."""
     flags = _parse(_Images, argv, "predict", run_predict.__doc__)
     model = load(flags.model)
-    pictures = read_pictures(flags.images, model.image_shape, resize=flags.resize, invert=flags.invert)
+    pictures = _read_pictures(model, flags)
     chances = np.asarray(model.predict_proba(pictures.images))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -156,11 +177,19 @@ def run_predict(argv: Sequence[str]) -> int:
     return 0
 
 
+def _read_pictures(model: Model, flags: _Images) -> Pictures:
+    """Return the images that the flags name, as the model takes them."""
+    pictures = read_pictures(flags.images, model.image_shape, resize=flags.resize, invert=flags.invert)
+    if model.pixels == "unit" and model.scaling is None and pictures.images.dtype == np.uint8:
+        return pictures._replace(images=(pictures.images / 255.0).astype(np.float32))
+    return pictures
+
+
 def run_reconstruct(argv: Sequence[str]) -> int:
     """Draw images above what the autoencoder makes of them."""
     flags = _parse(_Images, argv, "reconstruct", run_reconstruct.__doc__)
     model = load(flags.model)
-    pictures = read_pictures(flags.images, model.image_shape, resize=flags.resize, invert=flags.invert)
+    pictures = _read_pictures(model, flags)
     made = np.asarray(model.reconstruct(pictures.images))
 
     def draw() -> Figure:
@@ -205,8 +234,9 @@ def _save(out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], m
         np.savez(packed, **arrays)  # type: ignore[arg-type]
         _write(out, packed.getvalue())
     elif path.suffix in (".png", ".svg"):
-        if len(model.image_shape) == 1:
-            raise InputError("Plain vectors cannot be drawn; give --out a name that ends in .npz.")
+        if len(model.image_shape) == 1 or model.image_shape[2:] not in ((), (3,)):
+            shape = list(model.image_shape)
+            raise InputError(f"Images of shape {shape} cannot be drawn; give --out a name that ends in .npz.")
         drawn = io.BytesIO()
         draw().savefig(drawn, format=path.suffix[1:], dpi=150)
         _write(out, drawn.getvalue())
@@ -221,6 +251,8 @@ def _parse(kind: type[Flags], argv: Sequence[str], name: str, description: str |
 
 
 def _write(out: str, content: bytes) -> None:
+    if Path(out).name in ("", "..") or Path(out).is_dir():
+        raise InputError(f"--out is {out}, which is a folder; give the name of a file.")
     try:
         write_whole(Path(out), content)
     except OSError as error:

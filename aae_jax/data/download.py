@@ -1,16 +1,16 @@
 """Fetching one file: a bounded first contact, gone on with where it was cut, checked, and whole or absent."""
 
-import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aae_jax.errors import InputError
+from aae_jax.files import Claim
 
-__all__ = ["DownloadError", "Remote", "download", "file_sha256", "offline"]
+__all__ = ["DownloadError", "NoAnswerError", "Remote", "download", "file_sha256", "offline"]
 
 PROBE_SECONDS = 10.0
 STALL_SECONDS = 30.0
@@ -22,6 +22,10 @@ Progress = Callable[[str, int, int], None]
 
 class DownloadError(InputError):
     """Say that a file could not be fetched, and why."""
+
+
+class NoAnswerError(DownloadError):
+    """Say that there was no first answer, or a refusal: the file cannot be had here."""
 
 
 class Remote(NamedTuple):
@@ -57,45 +61,43 @@ def download(
     `stall_seconds`.
 
     Raises:
-        DownloadError: There is no answer, a wrong one, too little, or content of another checksum.
+        NoAnswerError: There is no answer within the probe, or a refusal.
+        DownloadError: Too little came, or content of another checksum.
         InputError: The folder cannot be written.
     """
-    target, partial = folder / remote.name, folder / f"{remote.name}.partial"
+    target = folder / remote.name
     if target.is_file() and file_sha256(target) == remote.sha256:
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("ab") as file, _only_writer(file):
-            try:
-                _fetch(remote, file, progress, probe_seconds, stall_seconds)
-            finally:
-                if file.tell() == 0:
-                    partial.unlink()
-        found = file_sha256(partial)
-        if found != remote.sha256:
-            partial.unlink()
-            raise DownloadError(
-                f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; try again, or fetch it by hand."
-            )
-        os.replace(partial, target)
+        claim = Claim(folder, f".{remote.name}.lock", wait=True)  # another process may be fetching it: let it finish
+        try:
+            if not (target.is_file() and file_sha256(target) == remote.sha256):
+                _fetch_whole(remote, target, progress, probe_seconds, stall_seconds)
+        finally:
+            claim.release()
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror or error}); give another folder.") from error
     return target
 
 
-@contextlib.contextmanager
-def _only_writer(file: Any) -> Iterator[None]:
-    """Refuse to write a file that another process is writing; the lock goes with the process."""
-    try:
-        import fcntl
-    except ImportError:  # Windows; there two processes spoil each other's file, and the checksum shows it
-        yield
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise DownloadError(f"{file.name} is being fetched by another process; wait for it.") from error
-    yield
+def _fetch_whole(
+    remote: Remote, target: Path, progress: Progress, probe_seconds: float, stall_seconds: float
+) -> None:
+    partial = target.with_name(f"{target.name}.partial")
+    with partial.open("ab") as file:
+        try:
+            _fetch(remote, file, progress, probe_seconds, stall_seconds)
+        finally:
+            if file.tell() == 0:
+                partial.unlink()
+    found = file_sha256(partial)
+    if found != remote.sha256:
+        partial.unlink()
+        raise DownloadError(
+            f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; try again, or fetch it by hand."
+        )
+    os.replace(partial, target)
 
 
 def _fetch(remote: Remote, file: Any, progress: Progress, probe_seconds: float, stall_seconds: float) -> None:
@@ -149,13 +151,13 @@ def _first_answer(remote: Remote, start: int, probe_seconds: float, stall_second
     thread.start()
     thread.join(probe_seconds)
     if thread.is_alive():
-        raise DownloadError(f"{remote.url} gave no answer within {probe_seconds:g} s.")
+        raise NoAnswerError(f"{remote.url} gave no answer within {probe_seconds:g} s.")
     if "error" in answer:
-        raise DownloadError(f"{remote.url} cannot be reached ({_short(answer['error'])}).") from answer["error"]
+        raise NoAnswerError(f"{remote.url} cannot be reached ({_short(answer['error'])}).") from answer["error"]
     response = answer["response"]
     if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
         response.close()
-        raise DownloadError(f"{remote.url} answered {response.status_code} {response.reason}.")
+        raise NoAnswerError(f"{remote.url} answered {response.status_code} {response.reason}.")
     return response
 
 

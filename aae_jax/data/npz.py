@@ -23,6 +23,7 @@ __all__ = ["load_npz", "read_arrays"]
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
+DARKEST = 16
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
@@ -62,7 +63,7 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
         parts = _Parts(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
     else:
         train, test = arrays["y_train"], arrays["y_test"]
-        if train.ndim != test.ndim or train.dtype.kind != test.dtype.kind:
+        if train.ndim == 0 or train.shape[1:] != test.shape[1:] or train.dtype.kind != test.dtype.kind:
             raise InputError(f"y_train and y_test in {file} are of different kinds; bring both to one form.")
         labels, class_names = _as_labels(np.concatenate([train, test]), f"y_train and y_test in {file}")
         parts = _Parts(arrays["x_train"], labels[: len(train)], arrays["x_test"], labels[len(train) :])
@@ -111,17 +112,29 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     if images.dtype.kind not in "iuf":
         raise InputError(f"{what} have type {images.dtype}; give numbers.")
     if images.dtype == np.uint8:
+        _refuse_darkness(images, what)
         return images
     if images.ndim > 2 and images.dtype.kind in "iu":
         low, high = int(images.min(initial=0)), int(images.max(initial=0))
         if low < 0 or high > 255:
             raise InputError(f"{what} run from {low} to {high}; give whole numbers from 0 to 255.")
+        _refuse_darkness(images, what)
         return images.astype(np.uint8)
     with np.errstate(over="ignore"):
         narrow = images.astype(np.float32)
     if not np.isfinite(narrow).all():
         raise InputError(f"{what} hold NaN, or numbers beyond float32; leave those rows out or mend them.")
     return narrow
+
+
+def _refuse_darkness(images: NDArray[Any], what: str) -> None:
+    """Refuse whole numbers that were hardly meant as bytes: 0 and 1, or 0 to 16."""
+    brightest = int(images.max(initial=0))
+    if 0 < brightest <= DARKEST:
+        raise InputError(
+            f"{what} are whole numbers up to {brightest}, nearly black as bytes; "
+            "scale them to 0 to 255, or give floats from 0 to 1."
+        )
 
 
 def _as_labels(labels: NDArray[Any], what: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -41,10 +41,17 @@ def read_pictures(
         InputError: There is nothing, or something that is no image of that shape.
     """
     file = Path(os.path.expanduser(path))
-    if not file.exists():
-        raise InputError(f"{file} does not exist; name a picture, a folder of pictures, or an array's file.")
+    try:
+        file.stat()
+        entries = list(file.iterdir()) if file.is_dir() else []
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{file} does not exist; name a picture, a folder of pictures, or an array's file."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); name another.") from error
     if file.is_dir():
-        files = sorted(entry for entry in file.iterdir() if entry.suffix.lower() in SUFFIXES)
+        files = sorted(entry for entry in entries if entry.suffix.lower() in SUFFIXES)
         if not files:
             raise InputError(f"The folder {file} holds no pictures ({', '.join(SUFFIXES)}); name another.")
         found = Pictures(
@@ -90,7 +97,7 @@ def _read_array(file: Path) -> NDArray[Any]:
 
 def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
     """Return a picture as bytes of `image_shape`."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
         raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
@@ -104,7 +111,8 @@ def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDA
                 )
             if opened.size[0] * opened.size[1] > MOST_PIXELS:
                 raise InputError(f"{file} has more than {MOST_PIXELS} pixels; make it smaller.")
-            picture = opened.convert("L" if len(image_shape) == 2 else "RGB")
+            picture = _eight_bits(ImageOps.exif_transpose(opened), file)
+            picture = picture.convert("L" if len(image_shape) == 2 else "RGB")
             if picture.size != (width, height):
                 picture = picture.resize((width, height), Image.Resampling.LANCZOS)
             return np.asarray(picture, dtype=np.uint8)
@@ -112,3 +120,15 @@ def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDA
         raise
     except Exception as error:  # Pillow raises nearly every kind over damaged pictures
         raise InputError(f"{file} cannot be read as a picture ({error}); leave it out, or save it again.") from error
+
+
+def _eight_bits(picture: Any, file: Path) -> Any:
+    """Return a picture of 16-bit greys in bytes: converted as they are, they would all be white."""
+    from PIL import Image
+
+    if picture.mode not in ("I", "F") and not picture.mode.startswith("I;"):
+        return picture
+    greys = np.asarray(picture)
+    if picture.mode == "F" or greys.min() < 0 or greys.max() > 65535:
+        raise InputError(f"{file} has greys of kind {picture.mode}; save it with 8 or 16 bits.")
+    return Image.fromarray((greys.astype(np.int64) // 257).astype(np.uint8))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from aae_jax.data import tfds_copy
 from aae_jax.data.cache import default_cache_dir, fingerprint, read_cache, write_cache
-from aae_jax.data.dataset import Dataset
+from aae_jax.data.dataset import Dataset, Images, build_dataset
 from aae_jax.data.digits import load_digits
-from aae_jax.data.download import DownloadError, Remote, download, file_sha256, offline
+from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
 from aae_jax.data.idx_sets import (
     ForeignFilesError,
     Found,
@@ -128,7 +128,7 @@ def _load_own(kind: str, rest: str, where: Places, split_seed: int, reporter: Re
 def _load_auto(where: Places, split_seed: int, reporter: Reporter) -> Dataset:
     try:
         return _load_known(KNOWN["mnist"], where, reporter)
-    except (MissingDataError, DownloadError) as missing:
+    except (MissingDataError, NoAnswerError) as missing:
         if where.given:
             raise
         digits = load_digits(split_seed=split_seed)
@@ -172,7 +172,13 @@ def _load_known(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
 
 
 def _read_and_cache(known: KnownSet, found: Found, made_from: str, where: Places) -> Dataset:
-    dataset = read_known(known, found, trusted=_as_published(known, found))
+    published = _as_published(known, found)
+    dataset = read_known(known, found, trusted=published)
+    if known.sha256 is None and not published and found.paths[0].parent == where.data_dir and not known.archive:
+        raise InputError(
+            f"The files in {where.data_dir} could be of several sets, and no checksum tells which; put them into "
+            f"{where.data_dir / known.folders[0]} if they are {known.title}, or give --dataset idx:{where.data_dir}."
+        )
     write_cache(cache_path(known, where), dataset, made_from)
     return dataset
 
@@ -189,9 +195,27 @@ def _as_published(known: KnownSet, found: Found) -> bool:
 
 
 def _read_copy(known: KnownSet, copy: tfds_copy.Copy, where: Places) -> Dataset:
-    dataset = tfds_copy.read_copy(copy, name=known.name)
+    dataset = _as_known(known, tfds_copy.read_copy(copy, name=known.name))
     write_cache(cache_path(known, where), dataset, f"tfds {copy.folder}")
     return dataset
+
+
+def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
+    """Return a set as TFDS keeps it in the form in which we know it: upright, its classes counted from 0."""
+
+    def upright(images: Images) -> Images:
+        return images.transpose(0, 2, 1) if known.transposed else images
+
+    return build_dataset(
+        name=known.name,
+        source=copied.source,
+        train_images=upright(copied.train_images),
+        train_labels=copied.train_labels - known.first_label,
+        test_images=upright(copied.test_images),
+        test_labels=copied.test_labels - known.first_label,
+        num_classes=len(known.class_names),
+        class_names=known.class_names,
+    )
 
 
 def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
@@ -206,7 +230,7 @@ def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
         for remote in remotes:
             download(remote, folder, progress=reporter.progress)
     except DownloadError as error:
-        raise DownloadError(f"{error} {_how_to_get(known, where)}") from error
+        raise type(error)(f"{error} {_how_to_get(known, where)}") from error
     found = find_files(known._replace(folders=(".",)), folder)
     if found is None:
         raise InputError(f"What was fetched into {folder} lacks {', '.join(missing_files(known, folder))}.")
@@ -239,7 +263,7 @@ def _prepare_copy(known: KnownSet, dataset: Dataset, where: Places, reporter: Re
     writable = where.data_dir is not None and os.access(where.data_dir, os.W_OK)
     root = where.data_dir if writable and where.data_dir is not None else where.cache_dir / "tensorflow_datasets"
     try:
-        tfds_copy.prepare_copy(dataset, known.tfds, root)
+        tfds_copy.prepare_copy(dataset, known, root)
     except Exception as error:  # whatever TFDS meets
         reporter.notice(f"No TFDS copy of {known.title} was prepared ({' '.join(str(error).split())[:120]}).")
 

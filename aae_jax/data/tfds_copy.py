@@ -8,6 +8,7 @@ import importlib.util
 import io
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.download import Remote, offline
+from aae_jax.data.known import KnownSet
 from aae_jax.data.seeds import draw_test
 from aae_jax.errors import InputError
 
@@ -199,18 +201,19 @@ def can_prepare() -> bool:
     return importlib.util.find_spec("array_record") is not None
 
 
-def prepare_copy(dataset: Dataset, tfds_name: str, root: Path) -> Path:
-    """Write a copy of a data set below `root` as TFDS itself would read it, in the order of its images.
+def prepare_copy(dataset: Dataset, known: KnownSet, root: Path) -> Path:
+    """Write a copy of a known set below `root` as TFDS itself keeps it, but in the original order of its images.
 
-    `tfds.data_source(tfds_name, data_dir=root)` reads it, without TensorFlow. Returns the folder of its version.
+    `tfds.data_source(known.tfds, data_dir=root)` reads it, without TensorFlow. Returns the folder of its version.
 
     Raises:
         InputError: The folder cannot be written.
     """
     with _quiet() as tfds:
-        version = str(tfds.builder(tfds_name).version)
-        name, _, config = tfds_name.partition("/")
-        builder_class = _builder_class(tfds, dataset, name, version)
+        stock = tfds.builder(known.tfds)
+        version, classes = str(stock.version), stock.info.features["label"].names
+        name, _, config = known.tfds.partition("/")
+        builder_class = _builder_class(tfds, dataset, known, (name, version, classes))
         options = {"config": tfds.core.BuilderConfig(name=config, version=version)} if config else {}
         try:
             builder = builder_class(data_dir=str(root), file_format="array_record", **options)
@@ -241,18 +244,20 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
         return Copy(Path(str(builder.data_path)), "array_record")
 
 
-def _builder_class(tfds: Any, dataset: Dataset, set_name: str, set_version: str) -> Any:
-    """Return a TFDS builder that yields the images of `dataset`.
+def _builder_class(tfds: Any, dataset: Dataset, known: KnownSet, described: tuple[str, str, list[str]]) -> Any:
+    """Return a TFDS builder that yields the images of `dataset` with TFDS's name, version and classes.
 
     They go in as `PIL.Image`: TFDS encodes arrays by TensorFlow.
     """
     from PIL import Image
 
-    shape = dataset.image_shape if len(dataset.image_shape) == 3 else (*dataset.image_shape, 1)
+    set_name, set_version, classes = described
+    axes = (0, 2, 1) if known.transposed else (0, 1, 2)
     parts = {
-        "train": (dataset.train_images, dataset.train_labels),
-        "test": (dataset.test_images, dataset.test_labels),
+        "train": (dataset.train_images.transpose(axes), dataset.train_labels + known.first_label),
+        "test": (dataset.test_images.transpose(axes), dataset.test_labels + known.first_label),
     }
+    shape = (*parts["train"][0].shape[1:], 1)
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[misc, call-arg]
         name = set_name
@@ -261,7 +266,7 @@ def _builder_class(tfds: Any, dataset: Dataset, set_name: str, set_version: str)
         def _info(self) -> Any:
             features = {
                 "image": tfds.features.Image(shape=shape),
-                "label": tfds.features.ClassLabel(names=list(dataset.class_names)),
+                "label": tfds.features.ClassLabel(names=classes),
             }
             return tfds.core.DatasetInfo(
                 builder=self,
@@ -277,23 +282,25 @@ def _builder_class(tfds: Any, dataset: Dataset, set_name: str, set_version: str)
 
         def _generate_examples(self, part: str) -> Iterator[tuple[int, dict[str, Any]]]:
             for index, (picture, label) in enumerate(zip(*parts[part], strict=True)):
-                yield index, {"image": Image.fromarray(picture), "label": int(label)}
+                yield index, {"image": Image.fromarray(np.ascontiguousarray(picture)), "label": int(label)}
 
     return Builder
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Import TFDS, and keep its progress bars and advice off the terminal."""
+    """Import TFDS, and keep its progress bars, advice and leftovers away."""
     import tensorflow_datasets as tfds
     from absl import logging
 
-    before = logging.get_verbosity()
+    before, folder = logging.get_verbosity(), tempfile.tempdir
     logging.set_verbosity(logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        # A builder makes a temporary folder that it forgets.
+        with tempfile.TemporaryDirectory() as tempfile.tempdir, contextlib.redirect_stdout(io.StringIO()):
             yield tfds
     finally:
+        tempfile.tempdir = folder
         logging.set_verbosity(before)
         tfds.enable_progress_bar()

@@ -1,12 +1,13 @@
 """Command lines: defaults < preset < YAML file < flags, and one sentence with exit status 2 for bad input."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import tyro
 from jax.errors import JaxRuntimeError
@@ -35,6 +36,7 @@ class Request(NamedTuple):
     config: SemiSupervisedConfig
     out_dir: Path | None
     resume: Path | None
+    launcher: str
     command: str
     notes: tuple[str, ...] = ()
 
@@ -52,14 +54,23 @@ class _Flags:
     """Folder of a run that was stopped: go on with it, bit for bit."""
 
 
-def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
-    """Return the request that a command line makes.
+class _FirstParser(argparse.ArgumentParser):
+    """Reads the flags that decide what the others start from."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse in a sentence."""
+        raise InputError(f"{message}; --help lists what there is.")
+
+
+def parse(argv: Sequence[str], *, prog: str, description: str, launcher: str | None = None) -> Request:
+    """Return the request that a command line makes; `launcher` is what stands before its flags.
 
     Raises:
         InputError: A preset, key, flag or value that cannot be used.
         SystemExit: With status 0 after `--help`.
     """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    launcher = launcher or f"python experiments/{prog}.py"
+    first = _FirstParser(add_help=False, allow_abbrev=False)
     for name in ("preset", "config-path", "resume"):
         first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
     early, _ = first.parse_known_args(argv)
@@ -81,7 +92,8 @@ def parse(argv: Sequence[str], *, prog: str, description: str) -> Request:
         flags.config,
         None if flags.out_dir is None else Path(flags.out_dir),
         None if flags.resume is None else Path(flags.resume),
-        shlex.join(["python", f"experiments/{prog}.py", *argv]),
+        launcher,
+        f"{launcher} {shlex.join(argv)}".rstrip(),
         tuple(notes),
     )
 
@@ -99,7 +111,7 @@ def _read_config(
 
 def _resumed_config(folder: Path) -> SemiSupervisedConfig:
     path = folder / CONFIG_FILE
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{folder} is not the folder of a run ({CONFIG_FILE} is missing); name one to --resume.")
     return from_mapping(SemiSupervisedConfig, read_yaml(path))
 
@@ -118,8 +130,8 @@ def _refuse_changes(flags: _Flags, early: argparse.Namespace, base: SemiSupervis
 
 
 def run_guarded(function: Callable[[], int]) -> int:
-    """Return the function's exit status; or, with a sentence, 2 for input that cannot be used, 1 where something
-    cannot be read or written, 130 after Ctrl-C.
+    """Return the function's exit status; or, with a sentence, 2 for input that cannot be used, 1 where a run cannot
+    be written, 130 after Ctrl-C.
     """
     try:
         return function()
@@ -127,14 +139,17 @@ def run_guarded(function: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except StorageError as error:
-        return _not_written(str(error))
+        reason = f"{error}; what was saved before is whole, and a run goes on from it by --resume."
+        print(f"error: {reason}", file=sys.stderr)
+        return NOT_WRITTEN
     except MemoryError:
         return _out_of_memory()
     except BrokenPipeError:
         sys.stdout = None  # nobody reads on; do not try again at exit
         return NOT_WRITTEN
     except OSError as error:
-        return _not_written(str(error))
+        print(f"error: {error}.", file=sys.stderr)
+        return BAD_INPUT
     except JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -142,11 +157,6 @@ def run_guarded(function: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nstopped at once; what the last checkpoint holds can be resumed", file=sys.stderr)
         return INTERRUPTED
-
-
-def _not_written(reason: str) -> int:
-    print(f"error: {reason}; what was saved before is whole, and a run goes on from it by --resume.", file=sys.stderr)
-    return NOT_WRITTEN
 
 
 def _out_of_memory() -> int:

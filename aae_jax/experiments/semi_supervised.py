@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, StorageError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
@@ -27,7 +27,7 @@ FAILED = 1
 SIGNALLED = 128
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
     """Run the command `semi_supervised` and return its exit status.
 
     0: finished. 1: every seed's losses turned non-finite. 2: input that cannot be used.
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         keep_compiled_programs()
-        request = parse(arguments, prog="semi_supervised", description=__doc__ or "")
+        request = parse(arguments, prog="semi_supervised", description=__doc__ or "", launcher=launcher)
         return run(request)
 
     return run_guarded(command)
@@ -57,6 +57,10 @@ def run(request: Request) -> int:
     folder = _open_folder(request, problem)
     try:
         return _run_in(folder, problem, request, console)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(str(error)) from error
     finally:
         folder.release()
 
@@ -69,7 +73,7 @@ def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Cons
         trainer = Trainer(problem, main_task(problem), folder, console)
         outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
-        console.say(f"saved; go on with: python experiments/semi_supervised.py --resume {folder.path}")
+        console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
         return SIGNALLED + stopped.signum
     except AllSeedsFailed:
         kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""

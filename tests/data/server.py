@@ -36,6 +36,9 @@ class Handler(BaseHTTPRequestHandler):
         if "cut" in server.behaviour:
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
+        elif "slow" in server.behaviour:
+            server.closing.wait(0.5)
+            self.wfile.write(body)
         elif "stall" in server.behaviour:
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()

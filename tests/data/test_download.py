@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import threading
 import time
 
 import numpy as np
@@ -143,14 +144,18 @@ def test_a_name_that_does_not_resolve_in_time(server, tmp_path, monkeypatch):
         fetch(remote(server), tmp_path, probe_seconds=0.3)
 
 
-def test_two_at_once(server, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
-    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:10])
-    with (tmp_path / "file.bin.partial").open("ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(DownloadError, match="by another process"):
-            fetch(remote(server), tmp_path)
-    assert fetch(remote(server), tmp_path)[0].read_bytes() == CONTENT
+def test_two_at_once_fetch_it_once(server, tmp_path):
+    pytest.importorskip("fcntl")
+    server.behaviour = {"slow"}
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(fetch(remote(server), tmp_path)[0])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [path.read_bytes() == CONTENT for path in found] == [True] * 3
+    assert len(server.asked) == 1
+    assert names(tmp_path) == ["file.bin"]
 
 
 def test_a_folder_that_cannot_be_made(server, tmp_path):

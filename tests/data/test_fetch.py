@@ -3,12 +3,13 @@
 import gzip
 import hashlib
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aae_jax.data import DownloadError, MissingDataError, Reporter, load_dataset, tfds_copy
+from aae_jax.data import DownloadError, MissingDataError, Reporter, build_dataset, load_dataset, tfds_copy
 from aae_jax.data.download import Remote
 from aae_jax.data.known import KNOWN
 from aae_jax.errors import InputError
@@ -130,6 +131,42 @@ def test_auto_fetches_mnist(server, tmp_path):
     assert load(tmp_path, "auto", reporter=said).name == "mnist"
     assert server.named == "mnist"
     assert len(said.notices) == 1
+
+
+def test_auto_hides_no_broken_download(server, tmp_path):
+    server.behaviour = {"cut"}
+    with pytest.raises(DownloadError, match="broke off"):
+        load(tmp_path, "auto")
+
+
+def test_nothing_is_left_in_the_temporary_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert len(tfds_copy.catalogue("mnist")) == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_array_record
+def test_a_copy_of_emnist_is_as_tfds_keeps_it(tmp_path):
+    """On its side, labels from 1 to 26 among 37 classes; we turn it upright and count from 0."""
+    known = KNOWN["emnist/letters"]
+    images = small_arrays()[0][:26]
+    upright = build_dataset(
+        name=known.name,
+        source="made up",
+        train_images=images,
+        train_labels=np.arange(26),
+        test_images=images,
+        test_labels=np.arange(26)[::-1],
+        num_classes=26,
+        class_names=known.class_names,
+    )
+    tfds_copy.prepare_copy(upright, known, tmp_path)
+    raw = load(tmp_path, "tfds:emnist/letters", data_dir=tmp_path)
+    assert raw.num_classes == 37
+    np.testing.assert_array_equal(raw.train_images, images.transpose(0, 2, 1))
+    np.testing.assert_array_equal(raw.train_labels, np.arange(26) + 1)
+    ours = load(tmp_path, "emnist/letters", data_dir=tmp_path)
+    assert (ours.sha256, ours.class_names) == (upright.sha256, upright.class_names)
 
 
 def test_auto_takes_the_digits_when_nobody_answers(server, tmp_path, monkeypatch):

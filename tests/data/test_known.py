@@ -17,10 +17,8 @@ def load(name, folder, cache):
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
-@pytest.mark.parametrize("below", ["own", "."])
-def test_files_of_another_set_in_the_same_form(name, below, tmp_path):
-    folder = tmp_path / (KNOWN[name].folders[0] if below == "own" else ".")
-    write_files(folder, small_arrays())
+def test_files_of_another_set_in_the_same_form(name, tmp_path):
+    write_files(tmp_path / KNOWN[name].folders[0], small_arrays())
     dataset = load(name, tmp_path, tmp_path / "cache")
     assert dataset.name == name
     assert dataset.class_names == KNOWN[name].class_names
@@ -28,6 +26,13 @@ def test_files_of_another_set_in_the_same_form(name, below, tmp_path):
     np.testing.assert_array_equal(dataset.train_images, small_arrays()[0])
     again = load(name, tmp_path, tmp_path / "cache")
     assert (again.source, again.class_names, again.sha256) == (dataset.source, dataset.class_names, dataset.sha256)
+
+
+def test_files_that_could_be_of_several_sets_are_not_guessed(tmp_path):
+    write_files(tmp_path / "data", small_arrays())
+    with pytest.raises(InputError, match="could be of several sets, and no checksum tells which"):
+        load("kmnist", tmp_path / "data", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_files_as_published_are_recognised(tmp_path, monkeypatch):
@@ -38,7 +43,8 @@ def test_files_as_published_are_recognised(tmp_path, monkeypatch):
     published = [Remote(f"http://x/{path.name}", 0, file_sha256(path)) for path in tmp_path.iterdir()]
     monkeypatch.setattr(tfds_copy, "catalogue", lambda name: published if name == "kmnist" else [])
     assert "checksum" not in load("kmnist", tmp_path, tmp_path / "cache").source
-    assert "no checksum is known" in load("fashion_mnist", tmp_path, tmp_path / "cache").source
+    with pytest.raises(InputError, match="no checksum tells which"):
+        load("fashion_mnist", tmp_path, tmp_path / "cache")
 
 
 def test_mnist_is_not_taken_for_fashion(small_mnist, tmp_path):

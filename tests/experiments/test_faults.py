@@ -82,11 +82,11 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
 
     real, locks = files._lock, []
 
-    def lock(handle):
+    def lock(handle, *, wait):
         if not locks:
             (tmp_path / LOCK_FILE).unlink()
         locks.append(handle)
-        real(handle)
+        real(handle, wait=wait)
 
     monkeypatch.setattr(files, "_lock", lock)
     claim = Claim(tmp_path)
@@ -320,7 +320,7 @@ def test_a_hostile_environment(environment, tmp_path):
 LIMITED = """
 import resource, sys
 from aae_jax import checkpoint, files
-from aae_jax.experiments import run_folder, semi_supervised
+from aae_jax.experiments import event_log, run_folder, semi_supervised
 
 def limit(owner, name):
     original = getattr(owner, name)
@@ -332,6 +332,7 @@ def limit(owner, name):
 places = {
     "saving": (checkpoint, "save"),
     "logging": (run_folder.RunFolder, "append_metrics"),
+    "events": (event_log.EventLog, "scalars"),
     "the model": (semi_supervised, "_save_models"),
     "drawing": (semi_supervised, "_save_figures"),
 }
@@ -348,11 +349,12 @@ def undisturbed(environment, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["saving", "logging", "the model", "drawing"])
+@pytest.mark.parametrize("place", ["saving", "logging", "events", "the model", "drawing"])
 def test_a_full_disk(place, environment, undisturbed, tmp_path):
     pytest.importorskip("resource")
     folder = tmp_path / "run"
-    result = start([place, *SMALL, "--out-dir", folder], environment, code=LIMITED)
+    shown = ["--tensorboard"] if place == "events" else []
+    result = start([place, *SMALL, *shown, "--out-dir", folder], environment, code=LIMITED, timeout=120)
     said = result.stderr.decode()
     assert result.returncode == 1, said
     assert said.startswith("error: ")

@@ -86,6 +86,13 @@ BAD = [
     (["evaluate", "{run}", "--dataset", "digit"], "did you mean 'digits'"),
     (["evaluate", "{run}", "--dataset", "npz:{here}/other.npz"], "give the --dataset that it was trained on"),
     (["generate", "{run}", "--count", "0"], "--count is 0"),
+    (["predict", "{run}", "{here}/good.png", "--out", "."], "which is a folder"),
+    (["predict", "{run}", "x" * 300], "cannot be read"),
+    (["evaluate", "x" * 300], "cannot be read"),
+    (["evaluate", "{run}", "--dataset", "npz:{here}/names.npz"], "has the classes ant, bee"),
+    (["train", "semi-supervised", "--resume", "x" * 300], "is not the folder of a run"),
+    (["train", "semi-supervised", "--preset"], "--preset"),
+    (["train", "semi-supervised", "--network.hidden"], "network.hidden is empty"),
     (["generate", "{run}", "--seed", "-1"], "--seed is -1"),
     (["generate", "{run}", "--label", "x"], "There is no class 'x'"),
     (["generate", "{run}", "--out", "samples.gif"], "give a name that ends in .png, .svg or .npz"),
@@ -112,6 +119,8 @@ def here(tmp_path):
     np.save(folder / "object.npy", np.array([{"an": "object"}]), allow_pickle=True)
     raw = (folder / "wrong.npy").read_bytes()
     (folder / "lie.npy").write_bytes(raw.replace(b"(3, 9, 8)", b"(9**9,)  ").replace(b"9**9,)  ", b"99999999)"[:8]))
+    names = np.array(["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay"])
+    np.savez(folder / "names.npz", x=np.full((80, 8, 8), 99, np.uint8), y=names[np.arange(80) % 10])
     np.savez(folder / "other.npz", x=np.zeros((40, 5, 5), np.uint8), y=np.arange(40) % 2)
     return folder
 
@@ -126,6 +135,22 @@ def test_bad_input_is_one_sentence(argv, words, finished, here, capsys, tmp_path
     assert said.count("\n") == 1
     assert words in said
     assert sorted(path for path in tmp_path.rglob("*") if "cache" not in str(path)) == before
+
+
+def test_pictures_of_sixteen_bits(finished, capsys, tmp_path):
+    image = data.load_digits().test_images[0]
+    Image.fromarray(image.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    Image.fromarray(image).save(tmp_path / "8.png")
+    tables = []
+    for name in ("16.png", "8.png"):
+        assert call("predict", finished, tmp_path / name) == 0
+        tables.append(capsys.readouterr().out.splitlines()[1].split(",")[1:])
+    assert tables[0] == tables[1]
+
+
+def test_train_has_a_usage(capsys):
+    assert call("train", "--help") == 0
+    assert "semi-supervised" in capsys.readouterr().out
 
 
 def test_data_are_listed_and_described(capsys, tmp_path):

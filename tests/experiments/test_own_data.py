@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from aae_jax import bundle, cli
 from tests.experiments.running import status, summary
@@ -25,7 +26,9 @@ def save(path, shape, *, seed=0, count=400):
     return x, labels
 
 
-@pytest.fixture(scope="module", params=[(6, 5, 3), (7,), (6, 5)], ids=["colour", "vectors", "grey"])
+@pytest.fixture(
+    scope="module", params=[(6, 5, 3), (7,), (6, 5), (3, 3, 4)], ids=["colour", "vectors", "grey", "channels"]
+)
 def run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     x, labels = save(folder / "mine.npz", request.param)
@@ -42,7 +45,7 @@ def test_it_learns_and_says_what_it_learnt_from(run):
     assert f"npz:{folder / 'mine.npz'}" in (folder / "run" / "config.yaml").read_text().replace("\\", "")
     drawn = {path.stem for path in (folder / "run" / "figures").iterdir()}
     assert {"confusion_matrix", "code_histograms"} <= drawn
-    assert ("reconstructions" in drawn) == (x.ndim > 2)
+    assert ("reconstructions" in drawn) == (x.shape[2:] in ((5,), (5, 3)))
 
 
 def test_the_model_takes_the_data_as_they_are(run):
@@ -102,4 +105,30 @@ def test_generate_and_reconstruct(run, capsys, tmp_path):
         np.testing.assert_allclose(made["reconstructions"], bundle.load(model).reconstruct(x[:5]), rtol=1e-5)
     drawn = cli.main(["generate", model, "--out", str(tmp_path / "grid.png")])
     capsys.readouterr()
-    assert (drawn, (tmp_path / "grid.png").exists()) == ((2, False) if x.ndim == 2 else (0, True))
+    drawable = x.shape[2:] in ((5,), (5, 3))
+    assert (drawn, (tmp_path / "grid.png").exists()) == ((0, True) if drawable else (2, False))
+
+
+def test_rows_scaled_otherwise_are_not_evaluated(tmp_path, capsys):
+    save(tmp_path / "mine.npz", (7,))
+    save(tmp_path / "other.npz", (7,), seed=1)
+    flags = ("--preset", "smoke", "--labels", "40", "--epochs", "1")
+    assert status(*flags, "--dataset", f"npz:{tmp_path / 'mine.npz'}", "--out-dir", tmp_path / "run") == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(tmp_path / "run"), "--dataset", f"npz:{tmp_path / 'other.npz'}"]) == 2
+    assert "were scaled by other training rows" in capsys.readouterr().err
+
+
+def test_pictures_for_a_model_of_floats(tmp_path, capsys):
+    x, labels = save(tmp_path / "bytes.npz", (6, 5))
+    np.savez(tmp_path / "mine.npz", x=x / 255, y=NAMES[labels])
+    flags = ("--preset", "smoke", "--labels", "40", "--epochs", "1")
+    assert status(*flags, "--dataset", f"npz:{tmp_path / 'mine.npz'}", "--out-dir", tmp_path / "run") == 0
+    np.save(tmp_path / "floats.npy", x[:1] / 255)
+    Image.fromarray(x[0]).save(tmp_path / "picture.png")
+    answers = []
+    for name in ("floats.npy", "picture.png"):
+        capsys.readouterr()
+        assert cli.main(["predict", str(tmp_path / "run"), str(tmp_path / name)]) == 0
+        answers.append(capsys.readouterr().out.splitlines()[1].split(",")[1:])
+    assert answers[0] == answers[1]
