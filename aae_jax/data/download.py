@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aae_jax.errors import InputError
 from aae_jax.files import Claim
 
-__all__ = ["DownloadError", "NoAnswerError", "Remote", "download", "file_sha256", "offline"]
+__all__ = ["DownloadError", "NoAnswerError", "Remote", "download", "file_sha256", "offline", "probe"]
 
 PROBE_SECONDS = 10.0
 STALL_SECONDS = 30.0
@@ -79,6 +79,15 @@ def download(
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror or error}); give another folder.") from error
     return target
+
+
+def probe(remote: Remote, *, seconds: float = PROBE_SECONDS) -> None:
+    """Ask for a file's first answer, and leave it at that.
+
+    Raises:
+        NoAnswerError: There is none within `seconds`, or a refusal.
+    """
+    _first_answer(remote, 0, seconds, seconds).close()
 
 
 def _fetch_whole(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
-from aae_jax.data.download import Remote, offline
+from aae_jax.data.download import Remote, offline, probe
 from aae_jax.data.known import KnownSet
 from aae_jax.data.seeds import draw_test
 from aae_jax.errors import InputError
@@ -234,6 +234,8 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
         raise InputError(
             f"There is no prepared copy of {name}, and {lack}; prepare it with file_format='array_record'."
         )
+    for remote in catalogue(name)[:1]:  # TFDS itself would try for minutes
+        probe(remote)
     with _quiet() as tfds:
         try:
             builder = tfds.builder(name, data_dir=str(root), file_format="array_record")

@@ -206,6 +206,16 @@ def test_an_unknown_set_of_tfds(tmp_path):
         tfds_copy.catalogue("nothing_such")
 
 
+def test_tfds_is_not_asked_where_nobody_answers(monkeypatch, tmp_path):
+    """Its own downloads try again for minutes."""
+    monkeypatch.delenv("AAE_OFFLINE")
+    monkeypatch.setattr(tfds_copy.importlib.util, "find_spec", lambda name: name)
+    with serve({}) as server:
+        monkeypatch.setattr(tfds_copy, "catalogue", lambda name: [Remote(f"{server.url}/x", 1, "0")])
+        with pytest.raises(DownloadError, match="answered 404"):
+            load(tmp_path, "tfds:cifar10")
+
+
 def prepare(root, features, examples, *, splits=("train", "test"), file_format="array_record", name="made_up"):
     """Write a set as TFDS would, by TFDS."""
     import tensorflow_datasets as tfds
