@@ -98,7 +98,11 @@ def garble(path):
     path.write_bytes(b"garbage" * 30)
 
 
-@pytest.mark.parametrize("harm", [flip, truncate, garble, Path.unlink])
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, empty, garble, Path.unlink])
 def test_damage_to_any_file_falls_back_to_the_one_before(harm, original, tmp_path):
     names = files_of(original / "10")
     assert names == ["checksums.json", "notes.json", "tree.safetensors"]

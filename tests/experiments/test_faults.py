@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import checkpoint, losses
+from aae_jax import checkpoint, losses, priors
 from aae_jax.errors import StorageError
 from aae_jax.experiments import run_folder
 from aae_jax.experiments.console import Console
@@ -146,9 +146,12 @@ PHASE_LOSSES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", PHASE_LOSSES)
+@pytest.mark.parametrize("phase", [*PHASE_LOSSES, "discriminator_y"])
 def test_nan_in_a_phase_is_named(phase, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(losses, PHASE_LOSSES[phase], lambda *_: jnp.asarray(jnp.nan))
+    if phase in PHASE_LOSSES:
+        monkeypatch.setattr(losses, PHASE_LOSSES[phase], lambda *_: jnp.asarray(jnp.nan))
+    else:  # it shares its loss with the other discriminator, but not its prior
+        monkeypatch.setattr(priors, "build_categorical", lambda k: lambda key, n: jnp.full((n, k), jnp.nan))
     folder = tmp_path / "run"
     assert train(folder) == 1
     said = capsys.readouterr().out
