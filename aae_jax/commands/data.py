@@ -73,6 +73,8 @@ def _list(where: Places) -> int:
 def _whereabouts(known: KnownSet, where: Places) -> str:
     """Return where a set would be taken from, in the order in which it is looked for."""
     cached, found = read_cache(cache_path(known, where)), files_at_hand(known, where)
+    if found is not None and known.sha256 is None and found.paths[0].parent == where.data_dir and cached is None:
+        return f"files of these names in {where.data_dir}, of which set is seen when they are read"
     if found is not None and (cached is None or cached.fingerprint != fingerprint(found.paths)):
         return f"{found.where} (not read yet)"
     if cached is not None:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from aae_jax import cli, data
+from aae_jax.data.known import stems
 from tests.experiments.running import summary
 
 
@@ -157,6 +158,12 @@ def test_data_are_listed_and_described(capsys, tmp_path):
     assert call("data", "list", "--data-dir", tmp_path) == 0
     listed = capsys.readouterr().out
     assert "kmnist           not at hand: `aae-jax data fetch kmnist`" in listed
+    for name in stems():
+        (tmp_path / name).write_bytes(b"")
+    assert call("data", "list", "--data-dir", tmp_path) == 0
+    listed = capsys.readouterr().out
+    assert f"kmnist           files of these names in {tmp_path}" in listed
+    assert f"mnist            IDX files in {tmp_path} (not read yet)" in listed
     assert call("data", "check", "digits") == 0
     described = capsys.readouterr().out
     assert data.load_digits().sha256 in described
