@@ -87,7 +87,7 @@ def test_its_losses_are_null_and_the_figures_are_drawn(one_failed):
     last = rows(one_failed[0])[-1]
     for name in ("discriminator_z/loss", "validation_error"):
         assert [value is None for value in last[name]] == [False, True, False]
-    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 5
+    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 10
 
 
 def test_when_all_fail_at_once_the_run_stops_and_says_what_to_try(tmp_path, capsys):
