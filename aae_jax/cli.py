@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments.command import run_guarded
+from aae_jax.experiments.startup import quick_start, start_is_over
 
 __all__ = ["main"]
 
@@ -24,14 +24,13 @@ EXPERIMENTS = ("semi-supervised",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 2 for input that cannot be used."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    with quick_start():
+        from aae_jax.experiments.command import run_guarded
 
-    def command() -> int:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            print(USAGE)
-            return 0
-        return _find(arguments)()
-
-    return run_guarded(command)
+        return run_guarded(lambda: _find(arguments)())
 
 
 def _find(arguments: Sequence[str]) -> Callable[[], int]:
@@ -42,10 +41,12 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
     if name == "data":
         from aae_jax.commands import data
 
+        start_is_over()
         return lambda: data.main(rest)
     if name != "train":
         from aae_jax.commands import model
 
+        start_is_over()
         return lambda: model.COMMANDS[name](rest)
     experiment = rest[0] if rest else ""
     if experiment in ("-h", "--help"):

@@ -46,11 +46,14 @@ class Claim:
             self._handle = self._path.open("ab")
             try:
                 _lock(self._handle, wait=wait)
-            except OSError as error:
+            except BlockingIOError as error:
                 self._handle.close()
                 raise InputError(
                     f"Another run is writing in {folder}; wait for it, or give another folder."
                 ) from error
+            except OSError:  # a file system without locks
+                self._handle.close()
+                raise
             if self._is_ours():
                 return
             self._handle.close()  # its owner removed it while this one waited: take the new one

@@ -2,7 +2,10 @@
 
 import sys
 
-from aae_jax.experiments.semi_supervised import main
+from aae_jax.experiments.startup import quick_start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with quick_start():
+        from aae_jax.experiments.semi_supervised import main
+
+        sys.exit(main())

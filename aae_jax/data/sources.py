@@ -251,17 +251,18 @@ def _remotes(known: KnownSet, where: Places) -> Sequence[Remote]:
 
 def _download_folder(known: KnownSet, where: Places) -> Path:
     """Return the set's own folder below the data folder, where that can be written, else below the cache."""
-    if where.data_dir is not None and os.access(where.data_dir, os.W_OK):
-        return where.data_dir / known.folders[0]
-    return where.cache_dir / "downloads" / known.folders[0]
+    return (_writable_data_dir(where) or where.cache_dir / "downloads") / known.folders[0]
+
+
+def _writable_data_dir(where: Places) -> Path | None:
+    return where.data_dir if where.data_dir is not None and os.access(where.data_dir, os.W_OK) else None
 
 
 def _prepare_copy(known: KnownSet, dataset: Dataset, where: Places, reporter: Reporter) -> None:
     """Leave a copy that TFDS reads; data that were fetched are of use without it, so a failure is only said."""
     if not tfds_copy.can_prepare():
         return
-    writable = where.data_dir is not None and os.access(where.data_dir, os.W_OK)
-    root = where.data_dir if writable and where.data_dir is not None else where.cache_dir / "tensorflow_datasets"
+    root = _writable_data_dir(where) or where.cache_dir / "tensorflow_datasets"
     try:
         tfds_copy.prepare_copy(dataset, known, root)
     except Exception as error:  # whatever TFDS meets

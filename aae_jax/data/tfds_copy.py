@@ -66,7 +66,7 @@ def find_copy(name: str, roots: list[Path]) -> Copy | None:
 
 def _version(name: str) -> tuple[int, ...] | None:
     parts = name.split(".")
-    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else None
+    return tuple(int(part) for part in parts) if all(part.isascii() and part.isdigit() for part in parts) else None
 
 
 def _file_format(info: Path) -> str:

@@ -177,11 +177,13 @@ def _task(problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: in
     config = problem.config
     averaging = config.averaging.decay > 0
 
-    def build_state() -> AAEState:
-        def one(key: PRNGKey) -> AAEState:
-            return init_state(problem.networks, phases, key, averaging=averaging)
+    @jax.jit
+    @jax.vmap
+    def init(key: PRNGKey) -> AAEState:
+        return init_state(problem.networks, phases, key, averaging=averaging)
 
-        state: AAEState = jax.jit(jax.vmap(one))(problem.keys.init)
+    def build_state() -> AAEState:
+        state: AAEState = init(problem.keys.init)
         return state
 
     epoch = build_train_epoch(

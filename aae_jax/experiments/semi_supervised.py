@@ -30,7 +30,8 @@ SIGNALLED = 128
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
     """Run the command `semi_supervised` and return its exit status.
 
-    0: finished. 1: every seed's losses turned non-finite. 2: input that cannot be used.
+    0: finished. 1: every seed's losses turned non-finite, or something could not be written. 2: input that cannot
+    be used.
     128 + n: stopped by signal n, saved and resumable.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)

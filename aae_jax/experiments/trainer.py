@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +18,11 @@ from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.problem import Problem, Task
 from aae_jax.experiments.provenance import source_commit
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.startup import start_is_over
 from aae_jax.experiments.watch import Watch
 from aae_jax.phases import Phase
 from aae_jax.state import AAEState, evaluation_variables
-from aae_jax.training import EpochFn, compile_epoch, fit
+from aae_jax.training import EpochFn, fit, lower_epoch
 from aae_jax.types import Array, Metrics, Params, Stats
 
 __all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "active_means", "first_failure"]
@@ -129,10 +131,10 @@ class Trainer:
             Stopped: A signal asked for it; the state is saved.
             AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
         """
-        state, self.best, first_epoch = self._restore() if resume else (*self._start(), 0)
+        state, self.best, first_epoch, train_epoch = self._resume() if resume else self._begin()
         self.folder.write_origin(command, source_commit())
-        train_epoch, self.compile_seconds = self._compile(state)
         self.console.training_starts(self.compile_seconds, first_epoch)
+        start_is_over()
         self.started = self.saved = time.perf_counter()
         self.watch = Watch(self.problem, self.folder, first_epoch=first_epoch)
         with contextlib.closing(self.watch), Interruption() as self.interruption:
@@ -154,6 +156,26 @@ class Trainer:
         """Seconds spent in training so far, those before a resume included."""
         return self.seconds_before + time.perf_counter() - self.started
 
+    def _begin(self) -> tuple[AAEState, Best, int, EpochFn]:
+        """Draw the weights while the epoch is compiled, or read from the cache of compiled programs."""
+        self.console.compiling()
+        begun = time.perf_counter()
+        lowered = self._lower(jax.eval_shape(self.task.build_state))
+        with ThreadPoolExecutor(1, "compile") as pool:
+            compiling = pool.submit(lowered.compile)
+            state, best = self._start()
+            train_epoch: EpochFn = compiling.result()
+        self.compile_seconds = time.perf_counter() - begun
+        return state, best, 0, train_epoch
+
+    def _resume(self) -> tuple[AAEState, Best, int, EpochFn]:
+        state, best, first_epoch = self._restore()
+        self.console.compiling()
+        begun = time.perf_counter()
+        train_epoch: EpochFn = self._lower(state).compile()
+        self.compile_seconds = time.perf_counter() - begun
+        return state, best, first_epoch, train_epoch
+
     def _start(self) -> tuple[AAEState, Best]:
         state = self.task.build_state()
         return state, self._no_best(state)
@@ -168,9 +190,8 @@ class Trainer:
         params, stats = evaluation_variables(state)
         return {name: params[name] for name in ("encoder", "decoder")}, stats
 
-    def _compile(self, state: AAEState) -> tuple[EpochFn, float]:
-        self.console.compiling()
-        return compile_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)
+    def _lower(self, state: AAEState) -> jax.stages.Lowered:
+        return lower_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)
 
     def _restore(self) -> tuple[AAEState, Best, int]:
         if not checkpoint.any_saved(self.folder.last):

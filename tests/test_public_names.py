@@ -1,0 +1,49 @@
+"""What `import aae_jax` gives, and that it costs nothing until a name is asked for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aae_jax
+
+MODULE = Path(aae_jax.__file__)
+
+
+def names_for_type_checkers() -> dict[str, str]:
+    """Return each public name's module, as the imports under TYPE_CHECKING have it."""
+    block = next(node for node in ast.parse(MODULE.read_text(encoding="utf-8")).body if isinstance(node, ast.If))
+    return {
+        alias.name: node.module or ""
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_type_checkers_and_users_see_the_same_names() -> None:
+    typed = names_for_type_checkers()
+    assert len(typed) > 40
+    assert sorted(typed) == sorted(aae_jax.__all__)
+    for name, home in typed.items():
+        expected = sys.modules[f"aae_jax.{name}"] if home == "aae_jax" else None
+        found = getattr(aae_jax, name)
+        assert found is (getattr(sys.modules[home], name) if expected is None else expected)
+    assert set(aae_jax.__all__) <= set(dir(aae_jax))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = aae_jax.fitt
+
+
+@pytest.mark.parametrize(
+    "statement", ["import aae_jax", "import aae_jax.cli; aae_jax.cli.main(['--help'])"], ids=["import", "help"]
+)
+def test_nothing_heavy_is_imported_before_it_is_wanted(statement: str) -> None:
+    heavy = "{'jax', 'flax', 'optax', 'numpy', 'tyro', 'matplotlib'} & set(__import__('sys').modules)"
+    script = f"{statement}\nprint('loaded:', sorted({heavy}))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "loaded: []"
