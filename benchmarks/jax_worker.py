@@ -1,0 +1,234 @@
+"""Our side of a benchmark: the five-part step as `aae_jax` trains it, and the pieces of its floor."""
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from serving import serve
+
+import aae_jax
+from aae_jax.models import semi_supervised
+from aae_jax.networks.precision import bfloat16_dot_general
+from aae_jax.phases import build_train_step, constant_schedule
+
+LABELLED = 1000
+NETWORKS = ("encoder", "decoder", "discriminator_z", "discriminator_y")
+LAYERS = {
+    "encoder": (("trunk", "Dense_0"), ("trunk", "Dense_1"), ("style", "Dense_0"), ("label", "Dense_0")),
+    "decoder": (("trunk", "Dense_0"), ("trunk", "Dense_1"), ("Head_0", "Dense_0")),
+}
+
+
+def layers_of(name: str, params: Any) -> list[np.ndarray]:
+    """Return a network's kernels, `[out, in]`, and biases, in the order in which the rival keeps them."""
+    found = []
+    for outer, inner in LAYERS.get(name, LAYERS["decoder"]):
+        layer = params[name][outer][inner]
+        found += [np.ascontiguousarray(np.asarray(layer["kernel"]).T), np.asarray(layer["bias"])]
+    return found
+
+
+class Ours:
+    """One training, compiled for a number of updates a call."""
+
+    def setup(
+        self,
+        *,
+        batch: int,
+        precision: str = "float32",
+        preset: str = "plain",
+        width: int = 1000,
+        latent_dim: int = 10,
+        classes: int = 10,
+        seeds: int = 1,
+        at_once: bool | None = None,
+        pool: int = 10_000,
+        updates: int = 50,
+        order: str = "sequential",
+    ) -> dict[str, Any]:
+        """Draw data and weights, and compile `updates` updates as one program."""
+        self.updates, self.seeds = updates, seeds
+        config = aae_jax.resolve(aae_jax.preset(preset), (28, 28))
+        network = dataclasses.replace(
+            config.network,
+            precision=precision,
+            hidden=(width, width),
+            discriminator_hidden=(width, width),
+            latent_dim=latent_dim,
+        )
+        config = dataclasses.replace(config, network=network)
+        self.config, self.batch = config, batch
+        self.networks = aae_jax.build_mlp_networks(network, (28, 28), classes)
+        self.phases = aae_jax.build_phases(self.networks, config, num_classes=classes)
+        draw = np.random.default_rng(0)
+        images = draw.integers(0, 256, (pool, 28, 28), dtype=np.uint8)
+        labelled = draw.integers(0, 256, (seeds, LABELLED, 28, 28), dtype=np.uint8)
+        labels = draw.integers(0, classes, (seeds, LABELLED), dtype=np.int32)
+        self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
+        self.hyper = aae_jax.build_hyper(config, 10**6)
+        # An epoch is as many updates as the pool holds: the rows of a shorter or longer one are drawn here.
+        self.epoch = aae_jax.over_seeds(
+            _updates(self.phases, config, batch=batch, updates=updates, order=order), at_once=at_once
+        )
+        self.keys = jax.random.split(jax.random.key(1), seeds)
+        begun = time.perf_counter()
+        averaging = config.averaging.decay > 0
+
+        def init(key: Any) -> Any:
+            return aae_jax.init_state(self.networks, self.phases, key, averaging=averaging)
+
+        self.state = jax.jit(jax.vmap(init))(self.keys)
+        self.compiled, seconds = aae_jax.compile_epoch(self.epoch, self.state, self.data, self.hyper, self.keys)
+        cost = self.compiled.cost_analysis() or {}
+        memory = self.compiled.memory_analysis()
+        self.calls = 0
+        return {
+            "jax": jax.__version__,
+            "device": jax.devices()[0].device_kind,
+            "compile_seconds": seconds,
+            "setup_seconds": time.perf_counter() - begun,
+            "parameters": sum(leaf.size for leaf in jax.tree.leaves(self.state.params)) // seeds,
+            "state_bytes": sum(leaf.nbytes for leaf in jax.tree.leaves(self.state)),
+            "temporary_bytes": memory.temp_size_in_bytes,
+            "flops": cost.get("flops"),
+            "trained_parameters": {
+                name: sum(leaf.size for net in phase.trained for leaf in jax.tree.leaves(self.state.params[net]))
+                // seeds
+                for name, phase in self.phases.items()
+            },
+        }
+
+    def run(self) -> float:
+        """Make the updates of every seed once and return the seconds they took."""
+        jax.block_until_ready(self.state)
+        begun = time.perf_counter()
+        self.state, metrics = self.compiled(self.state, self.data, self.hyper, self.keys, jnp.asarray(self.calls))
+        jax.block_until_ready((self.state, metrics))
+        self.calls += 1
+        return time.perf_counter() - begun
+
+    def peak_bytes(self) -> int:
+        """Return the most memory this process has held, in bytes."""
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def bandwidth(self, *, megabytes: int = 64, repeats: int = 10) -> float:
+        """Return the bytes a second of `p, m, v = f(p, m, v, g)` over arrays that fit no cache: four read, three
+        written, as an optimizer does it.
+        """
+        size = megabytes * 2**20 // 4
+
+        def update(p: Any, m: Any, v: Any, g: Any) -> Any:
+            return p - m, 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+
+        step = jax.jit(update, donate_argnums=(0, 1, 2))
+        p, m, v, g = (jnp.full(size, 0.5 + i) for i in range(4))
+        best = float("inf")
+        for _ in range(repeats):
+            begun = time.perf_counter()
+            p, m, v = jax.block_until_ready(step(p, m, v, g))
+            best = min(best, time.perf_counter() - begun)
+        return 7 * 4 * size / best
+
+    def product(self, *, left: list[int], right: list[int], precision: str, repeats: int) -> float:
+        """Return the least seconds of a product `[rows, inner] @ [inner, columns]` over weights that differ.
+
+        Taken both one program a product, and several in a program: the better of the two counts.
+        """
+        several = 4
+        keys = jax.random.split(jax.random.key(0), 2 * several)
+        lefts = [jax.random.normal(key, left) for key in keys[:several]]
+        rights = [jax.random.normal(key, right) for key in keys[several:]]
+        dims = (((1,), (0,)), ((), ()))
+        if precision == "bfloat16":
+            lefts, rights = ([a.astype(jnp.bfloat16) for a in arrays] for arrays in (lefts, rights))
+
+        def one(x: Any, w: Any) -> Any:
+            return jax.lax.dot_general(x, w, dims, preferred_element_type=jnp.float32)
+
+        alone = jax.jit(one)
+        together = jax.jit(lambda xs, ws: [one(x, w) for x, w in zip(xs, ws, strict=True)])
+
+        def all_alone() -> Any:
+            return [alone(x, w) for x, w in zip(lefts, rights, strict=True)]
+
+        return min(_least_seconds(f, repeats) / several for f in (all_alone, lambda: together(lefts, rights)))
+
+    def prepare_comparison(self, *, path: str, updates: int) -> dict[str, float]:
+        """Train on fixed batches without noise, and write what the rival needs to do the same."""
+        config = dataclasses.replace(self.config, views=dataclasses.replace(self.config.views, noise_std=0.0))
+        draw = np.random.default_rng(1)
+        real_z = draw.normal(size=(updates, self.batch, config.network.latent_dim)).astype(np.float32)
+        state = jax.tree.map(lambda leaf: leaf[0], self.state)
+        key = jax.random.key(7)
+        real_y = semi_supervised.priors.build_categorical(10)(
+            jax.random.fold_in(key, semi_supervised.DRAW_PRIOR_Y), self.batch
+        )
+        images = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
+        labelled = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
+        labels = draw.integers(0, 10, (updates, self.batch))
+        arrays = {f"before/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
+        losses: dict[str, float] = {}
+        for i in range(updates):
+            phases = aae_jax.build_phases(
+                self.networks, config, num_classes=10, prior_z=lambda _key, _n, i=i: jnp.asarray(real_z[i])
+            )
+            step = build_train_step(phases, aae_jax.build_hyper(config, 10**6), constant_schedule)
+            batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))
+            state, metrics = jax.jit(step)(state, batch, key)
+            losses = {name: float(value) for name, value in metrics.items()}
+        arrays |= {f"after/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
+        flat = {"images": images.reshape(updates, self.batch, -1), "labelled": labelled.reshape(updates, self.batch, -1)}
+        same = np.broadcast_to(np.asarray(real_y), (updates, *real_y.shape))
+        np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
+        return losses
+
+    def classify(self, *, count: int, repeats: int) -> float:
+        """Return the least seconds of the classification error of `count` images, by weights at hand."""
+        draw = np.random.default_rng(2)
+        images, labels = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8), draw.integers(0, 10, count)
+        weights = jax.tree.map(lambda leaf: leaf[0], aae_jax.evaluation_variables(self.state))
+        error = aae_jax.evaluation.build_error(self.networks, output=self.config.network.output)
+        return _least_seconds(lambda: error(*weights, images, labels), repeats)
+
+
+def _updates(phases: Any, config: Any, *, batch: int, updates: int, order: str) -> Callable[..., Any]:
+    """Return the library's epoch, made `updates` updates long by giving it as many rows of the pool as they take."""
+    epoch = aae_jax.build_train_epoch(
+        phases,
+        batch_size=batch,
+        labelled_batch_size=batch,
+        output=config.network.output,
+        schedule=constant_schedule,
+        order=order,
+    )
+
+    def run(state: Any, data: Any, hyper: Any, key: Any, number: Any) -> Any:
+        rows = jnp.arange(updates * batch) % data.pool.shape[0]
+        return epoch(state, data._replace(pool=data.pool[rows]), hyper, key, number)
+
+    return run
+
+
+def _least_seconds(function: Callable[[], Any], repeats: int) -> float:
+    best = float("inf")
+    jax.block_until_ready(function())
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        jax.block_until_ready(function())
+        best = min(best, time.perf_counter() - begun)
+    return best
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    ours = Ours()
+    names = ("setup", "run", "peak_bytes", "bandwidth", "product", "prepare_comparison", "classify")
+    sys.exit(serve({name: getattr(ours, name) for name in names}))
