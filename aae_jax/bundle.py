@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from safetensors.numpy import save
 
 from aae_jax import saved_model
+from aae_jax.compiling import compiler_options
 from aae_jax.config import NetworkConfig
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
@@ -76,7 +77,7 @@ class Model:
 
     @cached_property
     def _encode(self) -> Any:
-        return jax.jit(build_encode(self.networks, self.network.output))
+        return jax.jit(build_encode(self.networks, self.network.output), compiler_options=compiler_options())
 
     def encode(self, images: Any) -> EncoderOutput:
         """Return style mean, label logits and posterior log-std of images `[count, *image]` as the data hold them.

@@ -11,6 +11,7 @@ __all__ = ["main"]
 USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
   train semi-supervised   train and report; the same as python experiments/semi_supervised.py
+  train sweep             many settings in one program; the same as python experiments/sweep.py
   evaluate MODEL          test error of a run's or saved model
   predict MODEL IMAGES    class probabilities of images, as CSV
   reconstruct MODEL IMAGES
@@ -18,7 +19,7 @@ USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
   data list|fetch|check   what data are where, fetch a set, describe a set"""
 
 COMMANDS = ("train", "evaluate", "predict", "reconstruct", "generate", "data")
-EXPERIMENTS = ("semi-supervised",)
+EXPERIMENTS = ("semi-supervised", "sweep")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +55,10 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         return lambda: 0
     if experiment not in EXPERIMENTS:
         raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, EXPERIMENTS)}")
+    if experiment == "sweep":
+        from aae_jax.experiments import sweep
+
+        return lambda: sweep.main(rest[1:], launcher="aae-jax train sweep")
     from aae_jax.experiments import semi_supervised
 
     return lambda: semi_supervised.main(rest[1:], launcher="aae-jax train semi-supervised")

@@ -17,6 +17,7 @@ __all__ = [
     "OptimizersConfig",
     "Precision",
     "SemiSupervisedConfig",
+    "UpdateOrder",
     "ViewConfig",
     "WeightsConfig",
     "require_resolved",
@@ -25,7 +26,8 @@ __all__ = [
     "validate_network",
 ]
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "tf32"]
+UpdateOrder = Literal["sequential", "simultaneous"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,9 @@ class NetworkConfig:
     """Non-linearity of the discriminators' hidden layers; leaky_relu has slope 0.2 below zero."""
     weight_init: Literal["he", "paper"] = "he"
     """He/LeCun normal, or the paper's N(0, 0.01^2)."""
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    """Operands of matrix products; sums, weights and losses stay float32. auto: bfloat16 where the CPU has it."""
+    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "float32"
+    """Operands of matrix products; sums, weights and losses stay float32. auto: bfloat16 where the CPU has it. tf32:
+    rounded to 10 bits of mantissa, on NVIDIA GPUs alone. --precision for short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +162,9 @@ class SemiSupervisedConfig:
     """Labelled images per update; fewer where there are fewer."""
     classification_every: int = 1
     """Run the classification phase at every n-th update only."""
+    update_order: UpdateOrder = "sequential"
+    """sequential: each phase of an update sees what the phases before it moved. simultaneous: every phase's gradient
+    is taken where the update begins, and reconstruction and adversaries read one view: less work, other training."""
     test: bool = True
     """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
     evaluate_every: int | None = None

@@ -31,7 +31,31 @@ def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
 
 def adam(beta1: float = 0.9) -> optax.GradientTransformationExtraArgs:
     """Return Adam (Kingma & Ba 2015; β2 0.999, ε 1e-8) with a traced rate."""
-    return optax.chain(optax.scale_by_adam(b1=beta1), scale_by_traced_rate())
+    return optax.chain(scale_by_adam(beta1), scale_by_traced_rate())
+
+
+def scale_by_adam(beta1: float, beta2: float = 0.999, eps: float = 1e-8) -> optax.GradientTransformation:
+    """Return `optax.scale_by_adam`, whose state it shares, with the corrections of both moments in two scalars.
+
+    m̂ / (√v̂ + ε) is m · √c₂ / c₁ / (√v + ε √c₂) with c = 1 − βᵗ (Kingma & Ba 2015, end of §2): two divisions by
+    weight fewer, a tenth of the optimizer's time on a CPU (ADR 0008).
+    """
+
+    def init(params: Any) -> optax.ScaleByAdamState:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return optax.ScaleByAdamState(jnp.zeros([], jnp.int32), zeros, jax.tree.map(jnp.zeros_like, params))
+
+    def update(updates: Any, state: optax.ScaleByAdamState, params: Any = None) -> tuple[Any, optax.ScaleByAdamState]:
+        del params
+        mu = jax.tree.map(lambda g, m: (1 - beta1) * g + beta1 * m, updates, state.mu)
+        nu = jax.tree.map(lambda g, v: (1 - beta2) * g**2 + beta2 * v, updates, state.nu)
+        count = optax.safe_increment(state.count)
+        root = jnp.sqrt(1 - beta2**count)
+        scale, floor = root / (1 - beta1**count), eps * root
+        scaled = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + floor), mu, nu)
+        return scaled, optax.ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformation(init, update)
 
 
 def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:

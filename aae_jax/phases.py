@@ -4,6 +4,7 @@ Each phase says which networks move, down which loss, by which optimizer. An enc
 phases keeps separate moments in each, because optimizer states belong to phases, not to networks.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from aae_jax.config import UpdateOrder
 from aae_jax.hyper import Hyper
 from aae_jax.state import AAEState, average
 from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
@@ -58,18 +60,29 @@ def constant_schedule(step: Array, num_steps: Array) -> Array:
 
 
 def phase_step(
-    name: str, phase: Phase, state: AAEState, batch: Batch, hyper: Hyper, key: PRNGKey, rate: Array
+    name: str,
+    phase: Phase,
+    state: AAEState,
+    batch: Batch,
+    hyper: Hyper,
+    key: PRNGKey,
+    rate: Array,
+    *,
+    at: AAEState | None = None,
 ) -> tuple[AAEState, Metrics]:
     """Move `phase.trained` once down `phase.loss`; everything else in `state` stays as it is.
 
-    Metrics are prefixed by the phase's name; `"<phase>/loss"` is always among them.
+    Metrics are prefixed by the phase's name; `"<phase>/loss"` is always among them. The gradient is taken at the
+    weights and moments of `at`, by default those of `state`.
     """
-    trained = {network: state.params[network] for network in phase.trained}
+    at = state if at is None else at
 
     def loss_of(trained: Params) -> tuple[Array, tuple[Stats, Metrics]]:
-        return phase.loss({**state.params, **trained}, state.batch_stats, batch, hyper, key)
+        return phase.loss({**at.params, **trained}, at.batch_stats, batch, hyper, key)
 
-    (loss, (stats, metrics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
+    where = {network: at.params[network] for network in phase.trained}
+    (loss, (stats, metrics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(where)
+    trained = {network: state.params[network] for network in phase.trained}
     optimizer = optax.with_extra_args_support(phase.optimizer)
     updates, opt_state = optimizer.update(gradients, state.opt_states[name], trained, learning_rate=rate)
     moved: Any = optax.apply_updates(trained, updates)
@@ -81,20 +94,32 @@ def phase_step(
     return state, {f"{name}/{metric}": value for metric, value in {"loss": loss, **metrics}.items()}
 
 
-def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedule = constant_schedule) -> StepFn:
+def build_train_step(
+    phases: Mapping[str, Phase],
+    hyper: Hyper,
+    schedule: Schedule = constant_schedule,
+    *,
+    order: UpdateOrder = "sequential",
+) -> StepFn:
     """Return `(state, batch, key) -> (state, metrics)`: every phase of the table once, in its order.
 
     Every phase gets the same key, so that two phases which draw a view from the same named split of it
-    see the same images, and XLA computes what they share once (ADR 0003).
+    see the same images, and XLA computes what they share once (ADR 0003). In `order` "sequential" a phase sees what
+    the phases before it have moved, as in the paper; "simultaneous" takes every phase's gradient at the weights with
+    which the update begins, so that more is shared.
     """
 
     def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:
         factor = schedule(state.step, jnp.asarray(hyper.num_steps))
         current = hyper.at(state.step)
         metrics: Metrics = {}
+        begun = state if order == "simultaneous" else None
         for name, phase in phases.items():
             rate = jnp.asarray(hyper.learning_rates.get(name, 1.0)) * factor
-            state, more = _run_or_skip(name, phase, state, batch, current, key, rate)
+            step = functools.partial(
+                phase_step, name, phase, batch=batch, hyper=current, key=key, rate=rate, at=begun
+            )
+            state, more = _run_or_skip(phase, step, state)
             metrics |= more
         state = state._replace(step=state.step + 1)
         return average(state, jnp.asarray(hyper.average_decay)), metrics
@@ -103,11 +128,8 @@ def build_train_step(phases: Mapping[str, Phase], hyper: Hyper, schedule: Schedu
 
 
 def _run_or_skip(
-    name: str, phase: Phase, state: AAEState, batch: Batch, hyper: Hyper, key: PRNGKey, rate: Array
+    phase: Phase, run: Callable[[AAEState], tuple[AAEState, Metrics]], state: AAEState
 ) -> tuple[AAEState, Metrics]:
-    def run(state: AAEState) -> tuple[AAEState, Metrics]:
-        return phase_step(name, phase, state, batch, hyper, key, rate)
-
     if phase.every == 1:
         return run(state)
     shapes = jax.eval_shape(run, state)[1]

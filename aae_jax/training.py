@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, Key, UInt8
 
+from aae_jax.compiling import compiler_options
+from aae_jax.config import UpdateOrder
 from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
 from aae_jax.phases import Phase, build_train_step
@@ -20,6 +22,7 @@ __all__ = [
     "TrainData",
     "build_train_epoch",
     "compile_epoch",
+    "compile_lowered",
     "fit",
     "lower_epoch",
     "over_seeds",
@@ -34,11 +37,13 @@ class TrainData(NamedTuple):
         pool: `[pool, *image]` bytes (or numbers in [0, 1]), the unlabelled images.
         labelled_images: `[labelled, *image]`, of the same kind.
         labels: `[labelled]` classes of the labelled images.
+        num_labelled: How many of them, from the first on, are there, the others being padding; None: all.
     """
 
     pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
     labelled_images: UInt8[Array, "labelled *image"] | Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]
+    num_labelled: Int[Array, ""] | None = None
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:
@@ -52,11 +57,21 @@ EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState,
 """`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
 
 
-def cycled_order(key: PRNGKey, count: int, total: int) -> Int[Array, " total"]:
-    """Return `total` indices into `count` things: permutation after permutation, so that all come equally often."""
-    cycles = -(-total // count)
-    orders = jax.vmap(lambda key: jax.random.permutation(key, count))(jax.random.split(key, cycles))
-    return orders.reshape(-1)[:total]
+def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | None = None) -> Int[Array, " total"]:
+    """Return `total` indices into `count` things: permutation after permutation, so that all come equally often.
+
+    A traced `count` needs `most`, a number that it does not exceed; the order does not depend on it.
+    """
+    if most is None:
+        assert isinstance(count, int), "a traced count needs `most`"
+        most = count
+    # Every position of a cycle draws a number, and the cycle's permutation is the order of its numbers. A number
+    # depends on its position alone; the last cycle is drawn whole before it is cut.
+    positions = jnp.arange(total + most)
+    numbers = jax.random.bits(key, (total + most,))
+    cycles = positions // count
+    _, _, order = jax.lax.sort((cycles, numbers, positions), num_keys=2)
+    return (order - cycles * count)[:total]
 
 
 def build_train_epoch(
@@ -66,6 +81,7 @@ def build_train_epoch(
     labelled_batch_size: int,
     output: OutputKind,
     schedule: Schedule,
+    order: UpdateOrder = "sequential",
 ) -> EpochFn:
     """Return a pure function that makes one pass over the pool; jit it (or use `compile_epoch`).
 
@@ -79,17 +95,19 @@ def build_train_epoch(
         labelled_batch_size: Labelled images per update; all of them where there are fewer.
         output: Decides the range that pixels are scaled to.
         schedule: Factor on the learning rates.
+        order: Whether a phase sees what the phases before it moved (see `phases.build_train_step`).
     """
 
     def train_epoch(
         state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey, epoch: Array
     ) -> tuple[AAEState, Metrics]:
         key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
-        num_pool, num_labelled = data.pool.shape[0], data.labels.shape[0]
-        steps, labelled = num_pool // batch_size, min(labelled_batch_size, num_labelled)
-        order = jax.random.permutation(key_pool, num_pool)[: steps * batch_size]
-        labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled)
-        train_step = build_train_step(phases, hyper, schedule)
+        num_pool, most = data.pool.shape[0], data.labels.shape[0]
+        steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
+        pool_order = jax.random.permutation(key_pool, num_pool)[: steps * batch_size]
+        num_labelled = most if data.num_labelled is None else data.num_labelled
+        labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled, most=most)
+        train_step = build_train_step(phases, hyper, schedule, order=order)
 
         def update(state: AAEState, chosen: tuple[Array, Array, Array]) -> tuple[AAEState, Metrics]:
             pool_rows, labelled_rows, key_step = chosen
@@ -101,7 +119,7 @@ def build_train_epoch(
             return train_step(state, batch, key_step)
 
         chosen = (
-            order.reshape(steps, batch_size),
+            pool_order.reshape(steps, batch_size),
             labelled_order.reshape(steps, labelled),
             jax.random.split(key_steps, steps),
         )
@@ -110,16 +128,18 @@ def build_train_epoch(
     return train_epoch
 
 
-def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None) -> EpochFn:
+def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
     """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
 
-    The pool and the traced numbers are shared.
+    The pool is shared.
 
     Args:
         train_epoch: The epoch of one seed.
         at_once: Whether the seeds make every update together, as a device with room for more work does best,
             or one seed makes its epoch after the other: then each trains as it does alone, to the last bit.
             None: together on an accelerator, in turn on a CPU, where batched products are slower.
+        own_hyper: Whether every leaf of the traced numbers has the leading axis too: settings side by side (see
+            `aae_jax.sweep`). Else they are shared.
     """
     if at_once is None:
         at_once = jax.default_backend() != "cpu"
@@ -127,11 +147,13 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None) -> EpochFn:
     def train_epochs(
         state: AAEState, data: TrainData, hyper: Hyper, keys: Key[Array, " seeds"], epoch: Array
     ) -> tuple[AAEState, Metrics]:
-        def one(seed: tuple[AAEState, Array, Array, PRNGKey]) -> tuple[AAEState, Metrics]:
-            state, images, labels, key = seed
-            return train_epoch(state, TrainData(data.pool, images, labels), hyper, key, epoch)
+        def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
+            state, own, numbers, key = seed
+            numbers = hyper if numbers is None else numbers
+            return train_epoch(state, own._replace(pool=data.pool), numbers, key, epoch)
 
-        seeds = state, data.labelled_images, data.labels, keys
+        own: Any = data._replace(pool=None)  # type: ignore[arg-type]
+        seeds = state, own, hyper if own_hyper else None, keys
         together = at_once and len(data.labels) > 1
         result: tuple[AAEState, Metrics] = jax.vmap(one)(seeds) if together else jax.lax.map(one, seeds)
         return result
@@ -144,10 +166,16 @@ def lower_epoch(
 ) -> jax.stages.Lowered:
     """Trace an epoch for these shapes (of the state nothing else is needed), with the state donated.
 
-    Its `compile()` gives the program. Donated means: a state that has been passed in is used up; go on with
+    `compile_lowered` makes it a program. Donated means: a state that has been passed in is used up; go on with
     the one returned.
     """
     return jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
+
+
+def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
+    """Compile an epoch with the options that are fast on this device."""
+    compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
+    return compiled
 
 
 def compile_epoch(
@@ -155,7 +183,7 @@ def compile_epoch(
 ) -> tuple[EpochFn, float]:
     """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds too."""
     start = time.perf_counter()
-    compiled: EpochFn = lower_epoch(train_epoch, state, data, hyper, key).compile()
+    compiled = compile_lowered(lower_epoch(train_epoch, state, data, hyper, key))
     return compiled, time.perf_counter() - start
 
 

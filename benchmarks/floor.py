@@ -1,4 +1,4 @@
-"""The least time a five-part step can take: its matrix products at their measured rates, and its optimizers' bytes."""
+"""The least time of a five-part step: its matrix products at their measured rates, and its optimizers' bytes."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

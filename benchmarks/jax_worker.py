@@ -14,7 +14,6 @@ from serving import serve
 
 import aae_jax
 from aae_jax.models import semi_supervised
-from aae_jax.networks.precision import bfloat16_dot_general
 from aae_jax.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
@@ -62,7 +61,7 @@ class Ours:
             discriminator_hidden=(width, width),
             latent_dim=latent_dim,
         )
-        config = dataclasses.replace(config, network=network)
+        config = dataclasses.replace(config, network=network, update_order=order)
         self.config, self.batch = config, batch
         self.networks = aae_jax.build_mlp_networks(network, (28, 28), classes)
         self.phases = aae_jax.build_phases(self.networks, config, num_classes=classes)
@@ -72,7 +71,6 @@ class Ours:
         labels = draw.integers(0, classes, (seeds, LABELLED), dtype=np.int32)
         self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
         self.hyper = aae_jax.build_hyper(config, 10**6)
-        # An epoch is as many updates as the pool holds: the rows of a shorter or longer one are drawn here.
         self.epoch = aae_jax.over_seeds(
             _updates(self.phases, config, batch=batch, updates=updates, order=order), at_once=at_once
         )
@@ -185,7 +183,10 @@ class Ours:
             state, metrics = jax.jit(step)(state, batch, key)
             losses = {name: float(value) for name, value in metrics.items()}
         arrays |= {f"after/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
-        flat = {"images": images.reshape(updates, self.batch, -1), "labelled": labelled.reshape(updates, self.batch, -1)}
+        flat = {
+            "images": images.reshape(updates, self.batch, -1),
+            "labelled": labelled.reshape(updates, self.batch, -1),
+        }
         same = np.broadcast_to(np.asarray(real_y), (updates, *real_y.shape))
         np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
         return losses
@@ -195,8 +196,11 @@ class Ours:
         draw = np.random.default_rng(2)
         images, labels = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8), draw.integers(0, 10, count)
         weights = jax.tree.map(lambda leaf: leaf[0], aae_jax.evaluation_variables(self.state))
-        error = aae_jax.evaluation.build_error(self.networks, output=self.config.network.output)
-        return _least_seconds(lambda: error(*weights, images, labels), repeats)
+
+        def error() -> Any:
+            return aae_jax.evaluate(self.networks, *weights, images, labels, output=self.config.network.output)
+
+        return _least_seconds(error, repeats)
 
 
 def _updates(phases: Any, config: Any, *, batch: int, updates: int, order: str) -> Callable[..., Any]:

@@ -2,9 +2,9 @@
 
 `python benchmarks/run.py --torch-python PYTHON [--quick] [--data-dir FOLDER]`
 
-PYTHON is an interpreter with `benchmarks/requirements-torch.txt`; without it the rival's rows are left out. Contenders
-are processes of their own which work in turn, round after round; a figure is the median of its rounds, with the least
-and the most. Prints tables, and writes everything as JSON (`--out`).
+PYTHON is an interpreter with `benchmarks/requirements-torch.txt`; without it the rival's rows are left out.
+Contenders are processes of their own which work in turn, round after round; a figure is the median of its rounds,
+with the least and the most. Prints tables, and writes everything as JSON (`--out`).
 """
 
 import argparse
@@ -32,7 +32,9 @@ def machine() -> dict[str, Any]:
     """Return what the figures depend on."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
     return {
         "processor": model,
@@ -122,7 +124,7 @@ class Report:
         for contender in started:
             contender.close()
         base = statistics.median(results["ours float32"])
-        print(f"\nbatch {batch}, {threads} thread(s): ms an update, median (least–most) of {rounds}; ratio to ours float32")
+        print(f"\nbatch {batch}, {threads} thread(s): ms an update, median (least–most) of {rounds} rounds; ratio")
         for name, seconds in results.items():
             print(f"  {name:32s} {milliseconds(seconds):28s} {statistics.median(seconds) / base:5.2f}")
         self.found[f"steps_batch_{batch}_threads_{threads}"] = {"seconds": results, "facts": facts}
@@ -175,12 +177,14 @@ class Report:
             total += product_seconds + byte_seconds
             flops = sum(p.flops for p in products)
             rows[phase] = {"products": product_seconds, "optimizer": byte_seconds, "flops": flops}
+            rate = flops / product_seconds / 1e9
             print(
-                f"  {phase:18s} products {1e3 * product_seconds:7.2f} ms ({flops / product_seconds / 1e9:5.0f} GFLOP/s)"
+                f"  {phase:18s} products {1e3 * product_seconds:7.2f} ms ({rate:5.0f} GFLOP/s)"
                 f"   optimizer {1e3 * byte_seconds:6.2f} ms"
             )
         step = statistics.median(steps)
-        print(f"  floor {1e3 * total:.2f} ms, update {milliseconds(steps)} ms: {100 * total / step:.0f} % of the floor's speed")
+        share = 100 * total / step
+        print(f"  floor {1e3 * total:.2f} ms, update {milliseconds(steps)} ms: {share:.0f} % of the floor's speed")
         self.found[f"floor_batch_{batch}_{precision}"] = {
             "phases": rows,
             "bandwidth": bandwidth,
@@ -222,7 +226,8 @@ class Report:
         one.close()
         many.close()
         ratio = statistics.median(results["one program"]) / statistics.median(results["in turn"])
-        print(f"\n{count} seeds in one program: {ratio:.2f} of the time of {count} in turn; {peak / 2**30:.2f} GiB resident")
+        held = f"{peak / 2**30:.2f} GiB resident"
+        print(f"\n{count} seeds in one program: {ratio:.2f} of the time of {count} in turn; {held}")
         self.found[f"seeds_{count}"] = {"seconds": results, "ratio": ratio, "peak_bytes": peak, "facts": facts}
 
     def classification(self) -> None:

@@ -44,7 +44,7 @@ class Contender:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=confine,  # noqa: PLW1509 - before any thread of ours exists
+            preexec_fn=confine,
         )
 
     def ask(self, do: str, **arguments: Any) -> Any:

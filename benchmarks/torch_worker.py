@@ -99,14 +99,16 @@ class Rival:
             "discriminator_z": [(width, 10), (width, width), (1, width)],
             "discriminator_y": [(width, 10), (width, width), (1, width)],
         }
-        self._take({
-            name: [
-                array
-                for rows, columns in shapes
-                for array in (torch.randn(rows, columns) * (2 / columns) ** 0.5, torch.zeros(rows))
-            ]
-            for name, shapes in sizes.items()
-        })
+        self._take(
+            {
+                name: [
+                    array
+                    for rows, columns in shapes
+                    for array in (torch.randn(rows, columns) * (2 / columns) ** 0.5, torch.zeros(rows))
+                ]
+                for name, shapes in sizes.items()
+            }
+        )
         self._compile(variant)
         return {"torch": torch.__version__, "device": self._device_name()}
 

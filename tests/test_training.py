@@ -111,7 +111,8 @@ def test_the_part_of_a_split_that_training_sees_has_no_labels_of_the_pool():
     images = [generator.integers(0, 256, (n, 4, 4)).astype(np.uint8) for n in (9, 3, 2)]
     labels = [np.arange(n, dtype=np.int32) for n in (3, 2)]
     data = training.to_device(TrainingArrays(images[0], images[1], labels[0], images[2], labels[1]))
-    for actual, expected in zip(data, (images[0], images[1], labels[0]), strict=True):
+    assert data.num_labelled is None
+    for actual, expected in zip(data[:3], (images[0], images[1], labels[0]), strict=True):
         assert isinstance(actual, jax.Array)
         np.testing.assert_array_equal(actual, expected)
 

@@ -1,5 +1,6 @@
 """How often the most probable label is wrong, from running statistics: one image gets what it gets in a batch."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from aae_jax.compiling import compiler_options
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Array, Params, Pixels, Stats
 from aae_jax.views import OutputKind, scale_pixels
@@ -69,8 +71,21 @@ def evaluate(
     output: OutputKind,
 ) -> dict[str, float]:
     """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images as they are stored."""
-    encoded = jax.jit(build_encode(networks, output))(params, stats, jnp.asarray(images))
-    log_probabilities = jax.nn.log_softmax(encoded.logits)
-    labels = jnp.asarray(labels)
-    picked = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
-    return {"error": float(error_rate(encoded.logits, labels)), "cross_entropy": float(-jnp.mean(picked))}
+    error, cross_entropy = _evaluation(networks, output)(params, stats, jnp.asarray(images), jnp.asarray(labels))
+    return {"error": float(error), "cross_entropy": float(cross_entropy)}
+
+
+@functools.lru_cache(maxsize=16)
+def _evaluation(
+    networks: Networks, output: OutputKind
+) -> Callable[[Params, Stats, Array, Array], tuple[Array, Array]]:
+    """Return `(params, stats, images, labels) -> (error, mean cross-entropy)`, compiled once for a network."""
+    encode = build_encode(networks, output)
+
+    @functools.partial(jax.jit, compiler_options=compiler_options())
+    def measured(params: Params, stats: Stats, images: Array, labels: Array) -> tuple[Array, Array]:
+        logits = encode(params, stats, images).logits
+        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
+        return error_rate(logits, labels), -jnp.mean(picked)
+
+    return measured

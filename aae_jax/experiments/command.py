@@ -20,29 +20,21 @@ from aae_jax.experiments.run_folder import CONFIG_FILE
 from aae_jax.presets import PRESETS, preset
 from aae_jax.seed_yaml import from_seed_yaml, is_seed_yaml
 
-__all__ = ["Request", "parse", "run_guarded"]
+__all__ = ["Request", "RunFlags", "parse", "run_guarded"]
 
 NOT_WRITTEN = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+SHORT_NAMES = {"--precision": "--network.precision"}
 SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
 """What every run's config.yaml has had since the first version: by them a whole configuration is known."""
 
 
-class Request(NamedTuple):
-    """What the user asked for; `resume` names the folder of an earlier run, `notes` are to be said."""
-
-    config: SemiSupervisedConfig
-    out_dir: Path | None
-    resume: Path | None
-    launcher: str
-    command: str
-    notes: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, kw_only=True)
-class _Flags:
+class RunFlags:
+    """The flags of every run; an experiment with more of them derives its own."""
+
     config: Annotated[SemiSupervisedConfig, tyro.conf.arg(name="")]
     preset: str = "default"
     """Named settings to start from; "list" prints them."""
@@ -54,6 +46,18 @@ class _Flags:
     """Folder of a run that was stopped: go on with it, bit for bit."""
 
 
+class Request(NamedTuple):
+    """What the user asked for; `resume` names the folder of an earlier run, `notes` are to be said."""
+
+    config: SemiSupervisedConfig
+    out_dir: Path | None
+    resume: Path | None
+    launcher: str
+    command: str
+    notes: tuple[str, ...]
+    flags: RunFlags
+
+
 class _FirstParser(argparse.ArgumentParser):
     """Reads the flags that decide what the others start from."""
 
@@ -62,14 +66,24 @@ class _FirstParser(argparse.ArgumentParser):
         raise InputError(f"{message}; --help lists what there is.")
 
 
-def parse(argv: Sequence[str], *, prog: str, description: str, launcher: str | None = None) -> Request:
-    """Return the request that a command line makes; `launcher` is what stands before its flags.
+def parse(
+    argv: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    launcher: str | None = None,
+    kind: type[RunFlags] = RunFlags,
+) -> Request:
+    """Return the request that a command line makes; `launcher` is what stands before its flags, of which there are
+    those of `kind`.
 
     Raises:
         InputError: A preset, key, flag or value that cannot be used.
         SystemExit: With status 0 after `--help`.
     """
     launcher = launcher or f"python experiments/{prog}.py"
+    written = argv
+    argv = [_unabbreviated(argument) for argument in argv]
     first = _FirstParser(add_help=False, allow_abbrev=False)
     for name in ("preset", "config-path", "resume"):
         first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
@@ -84,7 +98,7 @@ def parse(argv: Sequence[str], *, prog: str, description: str, launcher: str | N
         base, notes = _read_config(values, base, early.preset)
     if early.resume is not None:
         base = _resumed_config(Path(early.resume))
-    flags = parse_flags(_Flags, argv, prog=prog, description=description, default=_Flags(config=base))
+    flags = parse_flags(kind, argv, prog=prog, description=description, default=kind(config=base))
     validate(flags.config)
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
@@ -93,9 +107,16 @@ def parse(argv: Sequence[str], *, prog: str, description: str, launcher: str | N
         None if flags.out_dir is None else Path(flags.out_dir),
         None if flags.resume is None else Path(flags.resume),
         launcher,
-        f"{launcher} {shlex.join(argv)}".rstrip(),
+        f"{launcher} {shlex.join(written)}".rstrip(),
         tuple(notes),
+        flags,
     )
+
+
+def _unabbreviated(argument: str) -> str:
+    """Return a flag by its full name, where a shorter one is known too."""
+    name, equals, value = argument.partition("=")
+    return SHORT_NAMES.get(name, name) + equals + value
 
 
 def _read_config(
@@ -116,7 +137,7 @@ def _resumed_config(folder: Path) -> SemiSupervisedConfig:
     return from_mapping(SemiSupervisedConfig, read_yaml(path))
 
 
-def _refuse_changes(flags: _Flags, early: argparse.Namespace, base: SemiSupervisedConfig) -> None:
+def _refuse_changes(flags: RunFlags, early: argparse.Namespace, base: SemiSupervisedConfig) -> None:
     changed = differences(base, flags.config)
     if early.preset is not None or early.config_path is not None:
         changed = [*changed, "preset or config-path"]

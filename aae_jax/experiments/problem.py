@@ -1,7 +1,7 @@
 """Everything a run computes with, made from its configuration and data before the first update."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset, split_
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
-from aae_jax.networks import Networks, build_mlp_networks, fastest_precision
+from aae_jax.networks import Networks, build_mlp_networks, fastest_precision, require_precision
 from aae_jax.phases import Phase
 from aae_jax.state import AAEState, init_state
 from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
@@ -25,11 +25,14 @@ __all__ = [
     "Problem",
     "Shown",
     "Task",
+    "assemble",
     "baseline_task",
     "build_problem",
     "images_of",
     "load_data",
     "main_task",
+    "settle",
+    "split_for_seed",
 ]
 
 
@@ -46,7 +49,10 @@ class Keys(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis."""
+    """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis.
+
+    In a sweep, members with their numbers stand where a run has its seeds; they are `called` so.
+    """
 
     config: SemiSupervisedConfig
     dataset: Dataset
@@ -56,6 +62,7 @@ class Problem(NamedTuple):
     data: TrainData
     validation_images: jax.Array
     validation_labels: jax.Array
+    called: str = "Seed"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -94,19 +101,20 @@ class Task(NamedTuple):
     epochs: int
 
 
-def load_data(config: SemiSupervisedConfig, reporter: Reporter) -> tuple[Dataset, list[TrainingArrays]]:
-    """Load the data set and draw each seed's splits; this is where bad data and bad numbers of labels end."""
-    dataset = load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
-    arrays = []
-    for seed in range(config.seed, config.seed + config.num_seeds):
-        splits = split_indices(
-            dataset.train_labels,
-            num_classes=dataset.num_classes,
-            num_labels=config.labels,
-            label_seed=seed if config.label_seed is None else config.label_seed,
-        )
-        arrays.append(training_arrays(dataset, splits))
-    return dataset, arrays
+def load_data(config: SemiSupervisedConfig, reporter: Reporter) -> Dataset:
+    """Load the data set that a configuration names."""
+    return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
+
+
+def split_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> TrainingArrays:
+    """Return what a seed trains and is validated on; this is where bad numbers of labels end."""
+    splits = split_indices(
+        dataset.train_labels,
+        num_classes=dataset.num_classes,
+        num_labels=config.labels,
+        label_seed=seed if config.label_seed is None else config.label_seed,
+    )
+    return training_arrays(dataset, splits)
 
 
 def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
@@ -115,30 +123,57 @@ def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
     Raises:
         InputError: Data or values that cannot be trained with.
     """
-    dataset, arrays = load_data(config, reporter)
-    pool = arrays[0].pool
+    dataset = load_data(config, reporter)
+    seeds = tuple(range(config.seed, config.seed + config.num_seeds))
+    arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
+    config = settle(config, dataset, arrays[0].pool)
+    labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
+    return assemble(config, dataset, arrays[0], seeds, labelled)
+
+
+def settle(config: SemiSupervisedConfig, dataset: Dataset, pool: np.ndarray) -> SemiSupervisedConfig:
+    """Return the configuration with its open values settled by the data and the device.
+
+    Raises:
+        InputError: It cannot be trained with these data, or on this device.
+    """
     config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
     config = dataclasses.replace(config, dataset=dataset.name if config.dataset == "auto" else config.dataset)
     validate(config)
+    require_precision(config.network.precision)
     if len(pool) < config.batch_size:
         raise InputError(
             f"batch_size is {config.batch_size}, but the unlabelled pool has {len(pool)} images; give less."
         )
     _check_shift(config.views.max_shift or 0, dataset.image_shape)
-    seeds = tuple(range(config.seed, config.seed + config.num_seeds))
+    return config
+
+
+def assemble(
+    config: SemiSupervisedConfig,
+    dataset: Dataset,
+    shared: TrainingArrays,
+    seeds: Sequence[int],
+    labelled: Sequence[np.ndarray],
+) -> Problem:
+    """Return the problem of settled parts.
+
+    Args:
+        config: What the networks are built by.
+        dataset: Where everything is from.
+        shared: Pool and validation images, which all seeds have in common.
+        seeds: From which the root keys are drawn; one may come several times.
+        labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
+    """
     return Problem(
         config=config,
         dataset=dataset,
-        seeds=seeds,
+        seeds=tuple(seeds),
         networks=build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes),
         keys=_root_keys(seeds),
-        data=TrainData(
-            jnp.asarray(pool),
-            jnp.asarray(np.stack([a.labelled_images for a in arrays])),
-            jnp.asarray(np.stack([a.labelled_labels for a in arrays])),
-        ),
-        validation_images=jnp.asarray(arrays[0].validation_images),
-        validation_labels=jnp.asarray(arrays[0].validation_labels),
+        data=TrainData(jnp.asarray(shared.pool), *(jnp.asarray(array) for array in labelled)),
+        validation_images=jnp.asarray(shared.validation_images),
+        validation_labels=jnp.asarray(shared.validation_labels),
     )
 
 
@@ -150,7 +185,7 @@ def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
         raise InputError(f"views.max_shift is {max_shift}, but the images have {pixels} pixels; give less.")
 
 
-def _root_keys(seeds: tuple[int, ...]) -> Keys:
+def _root_keys(seeds: Sequence[int]) -> Keys:
     @jax.jit  # one program: each of its operations alone would be one to compile
     def draw(seeds: jax.Array) -> Keys:
         keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), len(Keys._fields)))(seeds)
@@ -160,10 +195,10 @@ def _root_keys(seeds: tuple[int, ...]) -> Keys:
     return keys
 
 
-def main_task(problem: Problem) -> Task:
-    """Return the adversarial autoencoder's training."""
+def main_task(problem: Problem, hypers: Hyper | None = None) -> Task:
+    """Return the adversarial autoencoder's training; `hypers`: each seed's own traced numbers, leaves `[seeds]`."""
     phases = build_phases(problem.networks, problem.config, num_classes=problem.dataset.num_classes)
-    return _task(problem, phases, problem.keys.train, problem.epochs)
+    return _task(problem, phases, problem.keys.train, problem.epochs, hypers)
 
 
 def baseline_task(problem: Problem) -> Task:
@@ -173,7 +208,9 @@ def baseline_task(problem: Problem) -> Task:
     return _task(problem, phases, problem.keys.baseline, epochs)
 
 
-def _task(problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: int) -> Task:
+def _task(
+    problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Hyper | None = None
+) -> Task:
     config = problem.config
     averaging = config.averaging.decay > 0
 
@@ -192,6 +229,7 @@ def _task(problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: in
         labelled_batch_size=config.labelled_batch_size,
         output=config.network.output,
         schedule=build_schedule(config),
+        order=config.update_order,
     )
-    hyper = build_hyper(config, epochs * problem.steps_per_epoch)
-    return Task(phases, build_state, over_seeds(epoch), hyper, keys, epochs)
+    hyper = build_hyper(config, epochs * problem.steps_per_epoch) if hypers is None else hypers
+    return Task(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aae_jax.compiling import compiler_options
 from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
@@ -41,7 +42,8 @@ def errors_on_test_images(problem: Problem, params: Params, stats: Stats) -> np.
 @functools.cache
 def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., EncoderOutput]:
     """Return the compiled encoder of many seeds; cached, because a report asks for it of several weights."""
-    return jax.jit(jax.vmap(build_encode(networks, output), in_axes=(0, 0, None)))
+    encode = jax.vmap(build_encode(networks, output), in_axes=(0, 0, None))
+    return jax.jit(encode, compiler_options=compiler_options())
 
 
 def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:

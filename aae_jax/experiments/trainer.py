@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import checkpoint
+from aae_jax.compiling import compiler_options
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console
@@ -22,7 +23,7 @@ from aae_jax.experiments.startup import start_is_over
 from aae_jax.experiments.watch import Watch
 from aae_jax.phases import Phase
 from aae_jax.state import AAEState, evaluation_variables
-from aae_jax.training import EpochFn, fit, lower_epoch
+from aae_jax.training import EpochFn, compile_lowered, fit, lower_epoch
 from aae_jax.types import Array, Metrics, Params, Stats
 
 __all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "active_means", "first_failure"]
@@ -118,7 +119,7 @@ class Trainer:
             logits = encode(params, stats, problem.validation_images).logits
             return error_rate(logits, problem.validation_labels)
 
-        self.validate = jax.jit(validate)
+        self.validate = jax.jit(validate, compiler_options=compiler_options())
         self.update_best = jax.jit(_update_best)
         self.finite = jax.jit(jax.vmap(_all_finite))
 
@@ -162,9 +163,9 @@ class Trainer:
         begun = time.perf_counter()
         lowered = self._lower(jax.eval_shape(self.task.build_state))
         with ThreadPoolExecutor(1, "compile") as pool:
-            compiling = pool.submit(lowered.compile)
+            compiling = pool.submit(compile_lowered, lowered)
             state, best = self._start()
-            train_epoch: EpochFn = compiling.result()
+            train_epoch = compiling.result()
         self.compile_seconds = time.perf_counter() - begun
         return state, best, 0, train_epoch
 
@@ -172,7 +173,7 @@ class Trainer:
         state, best, first_epoch = self._restore()
         self.console.compiling()
         begun = time.perf_counter()
-        train_epoch: EpochFn = self._lower(state).compile()
+        train_epoch = compile_lowered(self._lower(state))
         self.compile_seconds = time.perf_counter() - begun
         return state, best, first_epoch, train_epoch
 
@@ -239,7 +240,9 @@ class Trainer:
             if failure is not None:
                 update = epoch * self.problem.steps_per_epoch + failure[0] + 1
                 self.failed[seed] = {"update": update, "phase": failure[1]}
-                self.console.notice(f"Seed {seed} failed: phase {failure[1]} is not finite at update {update}.")
+                self.console.notice(
+                    f"{self.problem.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
+                )
         if len(self.failed) == len(self.problem.seeds):
             raise AllSeedsFailed
 

@@ -1,13 +1,15 @@
 """Figures that set variants side by side."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aae_jax.figures.style import COLOURS, FONT_SIZE, new_figure, tidy
 
-__all__ = ["ablation"]
+__all__ = ["ablation", "sweep_figure"]
 
 
 def ablation(rows: Sequence[tuple[str, float, float]], *, xlabel: str = "error (%)") -> Figure:
@@ -53,3 +55,44 @@ def _numbers(mean: float, spread: float) -> str:
     if not math.isfinite(mean):
         return "not finite"
     return f"{mean:.2f} ± {spread:.2f}" if spread else f"{mean:.2f}"
+
+
+def sweep_figure(values: Mapping[str, np.ndarray], errors: np.ndarray) -> Figure:
+    """Draw the error of a sweep's members over each number that varies, one panel a number.
+
+    A dot is a member, a line the mean at each value where values repeat. Errors that are not finite are left out.
+
+    Args:
+        values: Each varying number's value by member, `[members]`.
+        errors: Validation errors as fractions, `[members]`; shown in percent.
+
+    Raises:
+        ValueError: Nothing varies.
+    """
+    if not values:
+        raise ValueError("Expected at least one varying number; got none.")
+    columns = min(2, len(values))
+    rows = -(-len(values) // columns)
+    figure = new_figure(height=0.4 + 2.6 * rows)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes, (name, numbers) in zip(grid, values.items(), strict=False):
+        _draw_swept(axes, np.asarray(numbers, dtype=float), 100 * np.asarray(errors, dtype=float))
+        axes.set_xlabel(name)
+        tidy(axes)
+    for axes in grid[len(values) :]:
+        axes.set_axis_off()
+    for axes in grid[::columns]:
+        axes.set_ylabel("validation error (%)")
+    return figure
+
+
+def _draw_swept(axes: Axes, numbers: np.ndarray, errors: np.ndarray) -> None:
+    finite = np.isfinite(errors)
+    axes.plot(numbers[finite], errors[finite], "o", color=COLOURS["sky"], markersize=4, alpha=0.8)
+    places = np.unique(numbers)
+    if len(places) < len(numbers):
+        means = [errors[finite & (numbers == place)] for place in places]
+        line = [mean.mean() if mean.size else np.nan for mean in means]
+        axes.plot(places, line, "-o", color=COLOURS["blue"], markersize=5, linewidth=1.6)
+    if places.min() > 0 and places.max() > 10 * places.min():
+        axes.set_xscale("log")

@@ -171,9 +171,10 @@ def _encode_view(
 
 def _build_reconstruction(model: _Model) -> LossFn:
     weights, output_kind = model.config.weights, model.config.network.output
+    shared = model.config.update_order == "simultaneous"  # one view: one pass through the encoder for all
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, draw, reconstructed=True)
         label = jax.nn.softmax(output.logits)
         decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, DRAW_DECODER))

@@ -1,7 +1,7 @@
 """Encoders, decoders and discriminators: the only importers of flax (ADR 0001)."""
 
 from aae_jax.networks.api import EncoderOutput, Networks, Posterior, build_mlp_networks, sample_style
-from aae_jax.networks.precision import fastest_precision
+from aae_jax.networks.precision import fastest_precision, require_precision
 
 __all__ = [
     "EncoderOutput",
@@ -9,5 +9,6 @@ __all__ = [
     "Posterior",
     "build_mlp_networks",
     "fastest_precision",
+    "require_precision",
     "sample_style",
 ]

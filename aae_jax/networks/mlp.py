@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from aae_jax.networks.precision import bfloat16_dot_general
+from aae_jax.networks.precision import product_options
 from aae_jax.types import Array
 
 __all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk"]
@@ -25,8 +24,8 @@ def kernel_init(scheme: str, *, before_relu: bool) -> nn.initializers.Initialize
 
 def dense(size: int, scheme: str, precision: str, *, before_relu: bool) -> nn.Dense:
     """Return a dense layer whose matrix products run in `precision`."""
-    product: dict[str, Any] = {"dot_general": bfloat16_dot_general} if precision == "bfloat16" else {}
-    return nn.Dense(size, kernel_init=kernel_init(scheme, before_relu=before_relu), **product)
+    kernel = kernel_init(scheme, before_relu=before_relu)
+    return nn.Dense(size, kernel_init=kernel, **product_options(precision))
 
 
 class Trunk(nn.Module):
@@ -37,7 +36,7 @@ class Trunk(nn.Module):
         batch_norm: Whether to normalise before each ReLU, by the batch in training, else by running moments.
         dropout: Probability of dropping a unit after each ReLU in training.
         weight_init: `"he"`, or `"paper"` for N(0, 0.01²).
-        precision: `"float32"`, or `"bfloat16"` for the operands of matrix products.
+        precision: Of the operands of matrix products, as `NetworkConfig` has it.
         slope: Of the non-linearity below zero; 0 is the ReLU.
     """
 

@@ -1,0 +1,258 @@
+"""Many settings of the semi-supervised model, compared by their validation error; the test images stay unseen."""
+
+import csv
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from aae_jax.data import Dataset
+from aae_jax.errors import InputError, StorageError
+from aae_jax.evaluation import exact_share
+from aae_jax.experiments.command import Request, RunFlags, parse, run_guarded
+from aae_jax.experiments.compilation import keep_compiled_programs
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.members import (
+    Member,
+    chunk_size,
+    mean_and_std,
+    members_of,
+    parse_space,
+    prepare_chunk,
+)
+from aae_jax.experiments.problem import load_data
+from aae_jax.experiments.run_folder import RunFolder, create_run_folder, write_text
+from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.sweep import Range, apply_setting, grid, random_search
+
+__all__ = ["main", "run"]
+
+PLAN_FILE, RESULT_FILE, TABLE_FILE = "sweep.json", "result.json", "table.csv"
+SIGNALLED = 128
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFlags(RunFlags):
+    """A run's flags, and what varies."""
+
+    vary: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUES")] = ()
+    """What varies: NAME=V1,V2 or NAME=LOW..HIGH or NAME=LOW..HIGH:log, several of them; every combination is
+    trained. Names as in config.yaml, e.g. weights.consistency=0,1,3 labels=100,1000."""
+    random: int | None = None
+    """Draw this many settings from the ranges instead of training every combination."""
+    random_seed: int = 0
+    """Fixes what is drawn."""
+    memory_gib: float | None = None
+    """Memory that the members of one program may take. Default: half of what is free."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is trained: settings, their members, and how many go together."""
+
+    request: Request
+    dataset: Dataset
+    settings: list[dict[str, float]]
+    members: list[Member]
+    size: int
+
+    @property
+    def chunks(self) -> list[range]:
+        """Return the members' numbers, chunk by chunk, as even as can be."""
+        count = -(-len(self.members) // self.size)
+        size = -(-len(self.members) // count)
+        return [range(begin, min(begin + size, len(self.members))) for begin in range(0, len(self.members), size)]
+
+
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command `sweep` and return its exit status, as `semi_supervised` does.
+
+    1: every member of the sweep turned non-finite, or something could not be written.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        text = __doc__ or ""
+        return run(parse(arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags))
+
+    return run_guarded(command)
+
+
+def run(request: Request) -> int:
+    """Train every member that is not yet trained, and fill the sweep's folder with a table and a figure."""
+    console = Console()
+    for note in request.notes:
+        console.notice(note)
+    request = request._replace(config=dataclasses.replace(request.config, test=False))
+    if request.resume is not None and RunFolder(request.resume).finished and (request.resume / PLAN_FILE).exists():
+        console.say(f"The sweep in {request.resume} is finished; its results are in its {TABLE_FILE}.")
+        return 0
+    sweep = _plan(request, load_data(request.config, DataReporter(console)))
+    folder = _open(sweep)
+    try:
+        return _run_in(folder, sweep, console)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(str(error)) from error
+    finally:
+        folder.release()
+
+
+def _plan(request: Request, dataset: Dataset) -> Sweep:
+    assert isinstance(request.flags, SweepFlags)
+    if request.resume is not None:
+        settings, size = _read_plan(request.resume, request.flags)
+    else:
+        settings, size = _settings(request.flags), None
+    for setting in settings:
+        apply_setting(request.config, setting)
+    if size is None:
+        memory = request.flags.memory_gib
+        fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))
+        size = chunk_size(request.config, dataset, fullest, None if memory is None else int(memory * 2**30))
+    members = members_of(len(settings), request.config)
+    return Sweep(request, dataset, settings, members, min(size, len(members)))
+
+
+def _settings(flags: SweepFlags) -> list[dict[str, float]]:
+    space = parse_space(flags.vary)
+    if flags.random is not None:
+        if flags.random < 1:
+            raise InputError(f"--random is {flags.random}; give the number of settings to draw.")
+        return random_search(space, flags.random, flags.random_seed)
+    values = {name: values for name, values in space.items() if not isinstance(values, Range)}
+    if len(values) < len(space):
+        ranges = ", ".join(name for name in space if name not in values)
+        raise InputError(f"{ranges} has a range, of which there is no every combination; give --random N.")
+    return grid(values)
+
+
+def _read_plan(folder: Path, flags: SweepFlags) -> tuple[list[dict[str, float]], int]:
+    if flags.vary or flags.random is not None:
+        raise InputError("A sweep is resumed with its own settings; give --resume alone.")
+    try:
+        plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        return [dict(setting) for setting in plan["settings"]], int(plan["size"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is not the folder of a sweep ({PLAN_FILE} cannot be read); name one.") from error
+
+
+def _open(sweep: Sweep) -> RunFolder:
+    request = sweep.request
+    if request.resume is None:
+        folder = create_run_folder(request.out_dir, "sweep", request.config.seed)
+        folder.write_config(request.config)
+        write_text(folder.path / PLAN_FILE, json.dumps({"settings": sweep.settings, "size": sweep.size}, indent=1))
+        return folder
+    folder = RunFolder(request.resume)
+    folder.claim()
+    return folder
+
+
+def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
+    seeds = sweep.request.config.num_seeds
+    console.say(f"sweep    {len(sweep.settings)} settings × {seeds} seeds, {sweep.chunks[0].stop} in one program")
+    console.say(f"folder   {folder.path}")
+    results: list[dict[str, Any]] = []
+    for number, chunk in enumerate(sweep.chunks):
+        place = folder.path / "chunks" / f"{number:03d}"
+        if not (place / RESULT_FILE).exists():
+            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: members {chunk.start}…{chunk.stop - 1}")
+            try:
+                _train_chunk(RunFolder(place), sweep, chunk, console)
+            except Stopped as stopped:
+                console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
+                return SIGNALLED + stopped.signum
+        results += json.loads((place / RESULT_FILE).read_text(encoding="utf-8"))
+    rows = _rows(sweep, results)
+    _write_results(folder, sweep, results, rows)
+    return _say(rows, folder, console)
+
+
+def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: range, console: Console) -> None:
+    config, members = sweep.request.config, [sweep.members[number] for number in chunk]
+    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, list(chunk))
+    begun = folder.last.is_dir()
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_config(problem.config)
+    console.problem = problem
+    outcome: Outcome | None = None
+    trainer = Trainer(problem, task, folder, console)
+    try:
+        outcome = trainer.run(resume=begun, command=sweep.request.command)
+    except AllSeedsFailed:
+        console.say("Every member of the chunk has failed; the sweep goes on.")
+    last = folder.read_metrics()[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
+    best = exact_share(trainer.best.error, len(problem.validation_labels)).tolist()
+    results = []
+    for index, number in enumerate(chunk):
+        failed = trainer.failed.get(number)
+        results.append(
+            {
+                "member": number,
+                "setting": members[index].setting,
+                "seed": members[index].seed,
+                "labels": int(problem.data.num_labelled[index]) if problem.data.num_labelled is not None else None,
+                "validation_error": None if failed else last[index],
+                "best_validation_error": best[index] if np.isfinite(best[index]) else None,
+                "failed": failed,
+                "updates": None if outcome is None else outcome.updates,
+                "chunk_seconds": None if outcome is None else round(outcome.seconds, 2),
+            }
+        )
+    write_text(folder.path / RESULT_FILE, json.dumps(results, indent=1) + "\n")
+
+
+def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each setting, the best first, those without a finite seed last."""
+    rows = []
+    for number, setting in enumerate(sweep.settings):
+        own = [result for result in results if result["setting"] == number]
+        mean, std = mean_and_std([result["validation_error"] for result in own])
+        failed = sum(result["failed"] is not None for result in own)
+        rows.append({"setting": number, **setting, "validation_error": mean, "std": std, "failed": failed})
+    return sorted(rows, key=lambda row: (row["validation_error"] is None, row["validation_error"]))
+
+
+def _write_results(
+    folder: RunFolder, sweep: Sweep, results: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]
+) -> None:
+    from aae_jax.figures import save_figure, sweep_figure
+
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    write_text(folder.path / TABLE_FILE, text.getvalue())
+    errors = [np.nan if r["validation_error"] is None else r["validation_error"] for r in results]
+    values = {
+        name: np.asarray([sweep.settings[result["setting"]][name] for result in results])
+        for name in sweep.settings[0]
+    }
+    save_figure(sweep_figure(values, np.asarray(errors, dtype=float)), folder.figures / "sweep")
+    folder.write_summary({"experiment": "sweep", "command": sweep.request.command, "rows": rows, "members": results})
+
+
+def _say(rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:
+    console.say("validation error by setting, the best first:")
+    for row in rows[:SHOWN]:
+        named = {k: v for k, v in row.items() if k not in ("setting", "validation_error", "std", "failed")}
+        said = "failed" if row["validation_error"] is None else f"{100 * row['validation_error']:.2f} %"
+        if row["std"] is not None:
+            said = f"{said[:-2]} ± {100 * row['std']:.2f} %"
+        some = f", {row['failed']} failed" if row["failed"] and row["validation_error"] is not None else ""
+        console.say(f"  {said:16s} {'  '.join(f'{name} {value:.4g}' for name, value in named.items())}{some}")
+    if len(rows) > SHOWN:
+        console.say(f"  … and {len(rows) - SHOWN} more")
+    console.say(f"  the test images were not looked at; everything is in {folder.path}")
+    return int(rows[0]["validation_error"] is None)

@@ -1,0 +1,186 @@
+"""The command `sweep`: members as alone, chunks, resume, failures, and sentences for what cannot be swept."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+
+from aae_jax import cli, data
+from aae_jax.experiments import members, sweep, trainer
+from aae_jax.experiments.console import Console
+from aae_jax.experiments.members import parse_space
+from aae_jax.sweep import Range
+from tests.experiments.running import EPOCHS, SMALL, contents, rows, status, summary
+
+SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=50,100", "--num-seeds", "2", "--seed", "3")
+
+
+def swept(*argv):
+    try:
+        return sweep.main([str(argument) for argument in argv])
+    except SystemExit as stopped:
+        return stopped.code
+
+
+@pytest.fixture(scope="module")
+def finished_sweep(tmp_path_factory, quick_compiles):
+    folder = tmp_path_factory.mktemp("sweep") / "out"
+    assert swept(*SMALL, *SPACE, "--out-dir", folder) == 0
+    return folder
+
+
+def table(folder):
+    return list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
+
+
+def test_the_table_has_every_setting_the_best_first(finished_sweep):
+    found = table(finished_sweep)
+    assert {(row["views.noise_std"], row["labels"]) for row in found} == {
+        (noise, labels) for noise in ("0.1", "0.5") for labels in ("50", "100")
+    }
+    errors = [float(row["validation_error"]) for row in found]
+    assert errors == sorted(errors)
+    assert len(set(errors)) > 1
+    written = summary(finished_sweep)["members"]
+    assert [(m["setting"], m["seed"]) for m in written] == [(s, seed) for s in range(4) for seed in (3, 4)]
+    assert [m["labels"] for m in written] == [50, 50, 100, 100, 50, 50, 100, 100]
+    for row in found:
+        own = [m["validation_error"] for m in written if m["setting"] == int(row["setting"])]
+        assert float(row["validation_error"]) == pytest.approx(np.mean(own))
+        assert float(row["std"]) == pytest.approx(np.std(own, ddof=1))
+    assert (finished_sweep / "figures" / "sweep.png").stat().st_size > 5000
+
+
+def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path, without_figures):
+    argv = ("--labels", 100, "--views.noise_std", 0.5, "--seed", 4, "--no-test", "--out-dir", tmp_path / "alone")
+    assert status(*SMALL, *argv) == 0
+    alone = rows(tmp_path / "alone")
+    together = rows(finished_sweep / "chunks" / "000")
+    member = 7  # the last of settings (0.1, 50), (0.1, 100), (0.5, 50), (0.5, 100) with seeds 3 and 4
+    for single, many in zip(alone, together, strict=True):
+        assert many["validation_error"][member] == single["validation_error"][0]
+        for name in ("reconstruction/loss", "generator/loss", "classification/loss"):
+            assert many[name][member] == pytest.approx(single[name][0], rel=1e-4)
+
+
+def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
+    loaded = members.split_for_seed.__globals__["load_dataset"]
+
+    def sealed(*args, **options):
+        found = loaded(*args, **options)
+        object.__setattr__(found, "test_images", None)
+        return found
+
+    monkeypatch.setattr("aae_jax.experiments.problem.load_dataset", sealed)
+    monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
+    monkeypatch.setattr(Console, "header", lambda *_: None)
+    assert swept(*SMALL, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
+
+
+def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "chunk_size", lambda *_: 3)
+    assert swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out") == 0
+    assert sorted(os.listdir(tmp_path / "out" / "chunks")) == ["000", "001", "002"]
+    assert table(tmp_path / "out") == table(finished_sweep)
+
+
+def test_the_memory_bound_decides_how_many_go_together(tmp_path):
+    config = sweep.parse([*SMALL, *SPACE], prog="sweep", description="", kind=sweep.SweepFlags).config
+    digits = data.load_dataset("digits")
+    one = members.chunk_size(config, digits, {}, 1)
+    some = members.chunk_size(config, digits, {}, 50 * 2**20)
+    more = members.chunk_size(config, digits, {}, 500 * 2**20)
+    assert one == 1
+    assert 1 < some < more
+    assert more / some == pytest.approx(10, rel=0.1)
+    assert members.chunk_size(config, digits, {}, None) >= some
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(finished_sweep, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "chunk_size", lambda *_: 4)
+    calls = []
+    after = trainer.Trainer._after_epoch
+
+    def stop_in_the_second_chunk(self, epoch, state, metrics):
+        calls.append(epoch)
+        if len(calls) == EPOCHS + 2:
+            self.interruption.signum = 15
+        return after(self, epoch, state, metrics)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_after_epoch", stop_in_the_second_chunk)
+        assert swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out") == 128 + 15
+    assert f"--resume {tmp_path / 'out'}" in capsys.readouterr().out
+    first = contents(tmp_path / "out" / "chunks" / "000")
+    assert not (tmp_path / "out" / "summary.json").exists()
+    assert swept("--resume", tmp_path / "out") == 0
+    assert contents(tmp_path / "out" / "chunks" / "000") == first, "what is finished is not trained again"
+    assert table(tmp_path / "out") == table(finished_sweep)
+    assert swept("--resume", tmp_path / "out") == 0
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_members_that_fail_are_marked_and_come_last(tmp_path, capsys):
+    rate = "optimizers.generator.learning_rate=0.001,1e38"
+    assert swept(*SMALL, "--vary", rate, "--out-dir", tmp_path / "out") == 0
+    best, worst = table(tmp_path / "out")
+    assert (best["failed"], worst["failed"]) == ("0", "1")
+    assert worst["validation_error"] == ""
+    said = capsys.readouterr().out
+    assert "Member 1 failed" in said
+    assert "failed           optimizers.generator.learning_rate 1e+38" in said
+
+
+def test_a_sweep_of_which_nothing_is_left_says_so(tmp_path):
+    rate = "optimizers.generator.learning_rate=1e38"
+    assert swept(*SMALL, "--vary", rate, "--out-dir", tmp_path / "out") == 1
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"][0]["failed"] == 1
+
+
+def test_spaces_are_read():
+    found = parse_space(["weights.consistency=0,1.5", "labels=10,100", "views.noise-std=0.1..0.5"])
+    assert found == {
+        "weights.consistency": [0.0, 1.5],
+        "labels": [10, 100],
+        "views.noise_std": Range(0.1, 0.5),
+    }
+    assert parse_space(["averaging.decay=1e-3..0.9:log"])["averaging.decay"].log
+    assert parse_space(["labels=10..100:log"])["labels"] == Range(10, 100, log=True, whole=True)
+
+
+BAD = {
+    "nothing varies": ((), "Nothing varies; give --vary"),
+    "no values": (("--vary", "labels"), "--vary labels has no values"),
+    "an unknown name": (("--vary", "labls=1,2"), "did you mean 'labels'?"),
+    "a fixed number": (("--vary", "network.latent_dim=2,3"), "cannot be swept in one program"),
+    "words": (("--vary", "weights.prior_std=a,b"), "weights.prior_std=a,b is not made of numbers"),
+    "half a label": (("--vary", "labels=1.5"), "labels=1.5 is not made of whole numbers"),
+    "an empty range": (("--vary", "weights.prior_std=2..1", "--random", "3"), "is no range"),
+    "a logarithm of zero": (("--vary", "weights.prior_std=0..1:log", "--random", "3"), "is no range"),
+    "a range in a grid": (("--vary", "weights.prior_std=1..2"), "give --random N"),
+    "no random settings": (("--vary", "weights.prior_std=1..2", "--random", "0"), "--random is 0"),
+    "twice": (("--vary", "labels=50", "labels=100"), "has labels twice"),
+    "out of bounds": (("--vary", "weights.prior_std=-1"), "weights.prior_std is -1.0"),
+    "more labels than images": (("--vary", "labels=50,100000"), "100000"),
+}
+
+
+@pytest.mark.parametrize(("argv", "sentence"), BAD.values(), ids=BAD)
+def test_what_cannot_be_swept_is_said_and_leaves_nothing(argv, sentence, tmp_path, capsys):
+    assert swept(*SMALL, *argv, "--out-dir", tmp_path / "out") == 2
+    said = capsys.readouterr().err.strip()
+    assert sentence in said
+    assert said.count("\n") == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_no_sweep_to_resume(finished, tmp_path, capsys):
+    assert swept("--resume", finished) == 2
+    assert "is not the folder of a sweep" in capsys.readouterr().err
+
+
+def test_the_command_is_known_to_aae_jax(capsys):
+    assert cli.main(["train", "sweep", *SMALL]) == 2
+    assert "Nothing varies" in capsys.readouterr().err
