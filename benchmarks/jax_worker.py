@@ -159,12 +159,22 @@ class Ours:
 
         return min(_least_seconds(f, repeats) / several for f in (all_alone, lambda: together(lefts, rights)))
 
-    def prepare_comparison(self, *, path: str, updates: int) -> dict[str, float]:
-        """Train on fixed batches without noise, and write what the rival needs to do the same."""
+    def prepare_comparison(self, *, path: str, updates: int, optimizer: str) -> None:
+        """Train on fixed batches without noise, and write what the rival needs to do the same.
+
+        `optimizer` is adam, or sgd at the rate 0.03 without momentum.
+        """
         config = dataclasses.replace(self.config, views=dataclasses.replace(self.config.views, noise_std=0.0))
+        if optimizer == "sgd":
+            plain = aae_jax.OptimizerConfig(kind="sgd", learning_rate=0.03, momentum=0.0)
+            every = dataclasses.replace(
+                config.optimizers, reconstruction=plain, discriminator=plain, generator=plain, classification=plain
+            )
+            config = dataclasses.replace(config, optimizers=every)
         draw = np.random.default_rng(1)
         real_z = draw.normal(size=(updates, self.batch, config.network.latent_dim)).astype(np.float32)
-        state = jax.tree.map(lambda leaf: leaf[0], self.state)
+        phases = aae_jax.build_phases(self.networks, config, num_classes=10)
+        state = aae_jax.init_state(self.networks, phases, jax.random.key(3))
         key = jax.random.key(7)
         real_y = semi_supervised.priors.build_categorical(10)(
             jax.random.fold_in(key, semi_supervised.DRAW_PRIOR_Y), self.batch
@@ -173,15 +183,13 @@ class Ours:
         labelled = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
         labels = draw.integers(0, 10, (updates, self.batch))
         arrays = {f"before/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
-        losses: dict[str, float] = {}
         for i in range(updates):
             phases = aae_jax.build_phases(
                 self.networks, config, num_classes=10, prior_z=lambda _key, _n, i=i: jnp.asarray(real_z[i])
             )
             step = build_train_step(phases, aae_jax.build_hyper(config, 10**6), constant_schedule)
             batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))
-            state, metrics = jax.jit(step)(state, batch, key)
-            losses = {name: float(value) for name, value in metrics.items()}
+            state, _ = jax.jit(step)(state, batch, key)
         arrays |= {f"after/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
         flat = {
             "images": images.reshape(updates, self.batch, -1),
@@ -189,7 +197,6 @@ class Ours:
         }
         same = np.broadcast_to(np.asarray(real_y), (updates, *real_y.shape))
         np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
-        return losses
 
     def classify(self, *, count: int, repeats: int) -> float:
         """Return the least seconds of the classification error of `count` images, by weights at hand."""
