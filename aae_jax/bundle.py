@@ -100,13 +100,21 @@ class Model:
         """Return the most probable class of images as the data hold them."""
         return jnp.argmax(self.encode(images).logits, axis=1)
 
-    def decode(
-        self, z: Float[Array, "count latent"], y: Float[Array, "count classes"]
-    ) -> Float[Array, "count *image"]:
-        """Return images of styles `z` and label vectors `y` (one-hot, or probabilities).
+    def decode(self, z: Any, y: Any) -> Float[Array, "count *image"]:
+        """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.
 
         They are in [0, 1]; plain vectors are in the units of the data.
+
+        Raises:
+            InputError: The two are not of these shapes.
         """
+        z, y = jnp.asarray(z), jnp.asarray(y)
+        wanted = (len(z) if z.ndim else 0, self.network.latent_dim), (len(z) if z.ndim else 0, self.num_classes)
+        if (z.shape, y.shape) != wanted:
+            raise InputError(
+                f"decode takes styles [n, {self.network.latent_dim}] and labels [n, {self.num_classes}], not "
+                f"{list(z.shape)} and {list(y.shape)}; jax.nn.one_hot(classes, {self.num_classes}) makes the latter."
+            )
         decoded = self.networks.decode(self.params, z, y, None)
         unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
         return unit if self.scaling is None else jnp.asarray(self.scaling.low + unit * self.scaling.span)
@@ -120,11 +128,19 @@ class Model:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
         kind = "uint8 images" if self.pixels == "bytes" else "rows of numbers" if self.scaling else "images in [0, 1]"
         found = images if isinstance(images, jax.Array) else np.asarray(images)
+        if (
+            self.pixels == "bytes"
+            and found.dtype.kind in "iu"
+            and found.size
+            and 0 <= found.min() <= found.max() < 256
+        ):
+            found = found.astype(np.uint8)
         right_type = found.dtype == np.uint8 if self.pixels == "bytes" else found.dtype.kind in "iuf"
         if found.ndim != 1 + len(self.image_shape) or found.shape[1:] != self.image_shape or not right_type:
             raise InputError(
                 f"The model takes {kind} of shape [n, {', '.join(map(str, self.image_shape))}], "
-                f"not {found.dtype} of shape {list(found.shape)}; convert them first."
+                f"not {found.dtype} of shape {list(found.shape)}; convert them first"
+                + (" (images[None] is a batch of one)." if found.shape == self.image_shape else ".")
             )
         if self.pixels == "bytes":
             return jnp.asarray(found)

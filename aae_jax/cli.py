@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.experiments.startup import quick_start, start_is_over
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
+        return 0
+    if arguments[0] == "--version":
+        print(f"aae-jax {metadata.version('aae-jax')}")
         return 0
     with quick_start():
         from aae_jax.experiments.command import run_guarded

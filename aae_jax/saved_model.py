@@ -86,9 +86,20 @@ def _read_json(path: Path, folder: Path) -> Any:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder.") from error
+        raise InputError(_absence(folder)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
+
+
+def _absence(folder: Path) -> str:
+    """Return what to say of a folder without a model."""
+    if folder.is_file():
+        return f"{folder} is a file; name the folder of a run or of a saved model."
+    if not folder.exists():
+        return f"{folder} does not exist; name the folder of a run or of a saved model."
+    if (folder / "config.yaml").is_file():
+        return f"The run in {folder} has left no model yet; finish it by --resume {folder}."
+    return f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder."
 
 
 def _describe(config: Mapping[str, Any]) -> Description:

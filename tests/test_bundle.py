@@ -113,7 +113,8 @@ def test_one_image_does_not_depend_on_the_others(model, images):
         jnp.zeros(SHAPE, jnp.uint8),
         jnp.zeros((COUNT, *SHAPE, 1), jnp.uint8),
         jnp.zeros((COUNT, *SHAPE)),
-        jnp.zeros((COUNT, *SHAPE), jnp.int32),
+        jnp.full((COUNT, *SHAPE), 256, jnp.int32),
+        jnp.full((COUNT, *SHAPE), -1, jnp.int32),
     ],
     ids=lambda array: f"{array.dtype}{list(array.shape)}",
 )
@@ -124,6 +125,23 @@ def test_other_images_are_refused_in_a_sentence(method, bad, model):
     said = str(refused.value)
     assert said.startswith("The model takes uint8 images of shape [n, 6, 5], not ")
     assert f"{bad.dtype} of shape {list(bad.shape)}" in said
+
+
+def test_whole_numbers_that_are_bytes_are_taken_as_bytes(model):
+    """Training takes them so, and so must a model."""
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, *SHAPE))
+    np.testing.assert_array_equal(model.predict_proba(images), model.predict_proba(images.astype(np.uint8)))
+
+
+@pytest.mark.parametrize("labels", [np.zeros(COUNT, int), 3, np.zeros((COUNT + 1, 10)), np.zeros((COUNT, 3))])
+def test_labels_that_cannot_be_decoded_are_refused(labels, model):
+    with pytest.raises(InputError, match="decode takes styles"):
+        model.decode(np.zeros((COUNT, model.network.latent_dim)), labels)
+
+
+def test_an_image_alone_is_no_batch(model):
+    with pytest.raises(InputError, match=r"images\[None\] is a batch of one"):
+        model.predict(jnp.zeros(SHAPE, jnp.uint8))
 
 
 def test_a_model_does_not_change(model):
@@ -228,11 +246,21 @@ def test_weights_that_do_not_fit_are_refused(harm, folder):
     assert name in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "file"])
+ABSENCE = {
+    "missing": "does not exist",
+    "empty": "holds no saved model",
+    "file": "is a file",
+    "unfinished": "has left no model yet; finish it by --resume",
+}
+
+
+@pytest.mark.parametrize("kind", ABSENCE)
 def test_a_folder_without_a_model(kind, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="holds no saved model"):
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.yaml").write_text("seed: 0\n")
+    with pytest.raises(InputError, match=ABSENCE[kind]):
         aae_jax.load(tmp_path / kind)
 
 

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from aae_jax.config import NetworkConfig
-from aae_jax.networks import EncoderOutput, build_mlp_networks, fastest_precision, sample_style
+from aae_jax.errors import InputError
+from aae_jax.networks import (
+    EncoderOutput,
+    build_mlp_networks,
+    fastest_precision,
+    require_precision,
+    sample_style,
+)
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM
 from aae_jax.networks.precision import bfloat16_dot_general
 
@@ -251,6 +258,22 @@ def test_gradients_of_bfloat16_networks_are_float32_and_close():
 def test_bfloat16_refuses_products_that_are_not_of_two_matrices():
     with pytest.raises(ValueError, match="product of two matrices"):
         bfloat16_dot_general(jnp.ones((2, 2)), jnp.ones((2, 2)), (((0,), (0,)), ((), ())))
+
+
+@pytest.mark.parametrize(("size", "columns"), [(24, 9), (10, 8), (35, 4), (11, 5), (1, 3), (7, 2)])
+def test_weight_gradients_in_bfloat16_are_those_of_rounded_operands_at_any_size(size, columns):
+    """The operand is transposed by way of a factor of its size; primes have none."""
+    draw = np.random.default_rng(0)
+    x, g = (jnp.asarray(draw.integers(-8, 9, (6, n)), jnp.float32) for n in (size, columns))
+    w = jnp.ones((size, columns))
+    _, pull = jax.vjp(lambda w: bfloat16_dot_general(x, w, MATMUL), w)
+    np.testing.assert_array_equal(pull(g)[0], x.T @ g)
+
+
+def test_tf32_is_refused_where_it_is_not():
+    require_precision("float32")
+    with pytest.raises(InputError, match="tf32, which NVIDIA GPUs have"):
+        require_precision("tf32")
 
 
 def test_the_precision_auto_is_the_fastest_of_this_device():

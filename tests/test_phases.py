@@ -125,6 +125,24 @@ def test_a_step_runs_the_phases_one_after_the_other():
     np.testing.assert_allclose(stepped.batch_stats["encoder"]["mean"], 0.1 * jnp.mean(batch.images), rtol=1e-5)
 
 
+def test_in_a_simultaneous_step_every_gradient_is_that_where_the_step_begins():
+    """With plain descent the moves of the phases, each from the start, add up; the sequential step goes elsewhere."""
+    phases = toy_phases(rebuild=optimizers.sgd(0.0), pull=optimizers.sgd(0.0))
+    before, batch = init_state(toy_networks(), phases, KEY), build_batch(4)
+    both = {
+        order: build_train_step(phases, HYPER, order=order)(before, batch, KEY)[0]
+        for order in ("sequential", "simultaneous")
+    }
+    alone = [phase_step(name, phase, before, batch, HYPER, KEY, RATE)[0] for name, phase in phases.items()]
+    moves = [state.params["encoder"]["kernel"] - before.params["encoder"]["kernel"] for state in alone]
+    together = before.params["encoder"]["kernel"] + sum(moves)
+    np.testing.assert_allclose(both["simultaneous"].params["encoder"]["kernel"], together, rtol=1e-5)
+    assert np.abs(both["sequential"].params["encoder"]["kernel"] - together).max() > 1e-4
+    np.testing.assert_allclose(
+        both["simultaneous"].batch_stats["encoder"]["mean"], alone[0].batch_stats["encoder"]["mean"], rtol=1e-6
+    )
+
+
 def test_a_phase_of_every_second_step_rests_in_the_others():
     phases, state = toy(every=2)
     step = jax.jit(build_train_step(phases, HYPER))

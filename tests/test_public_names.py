@@ -3,11 +3,13 @@
 import ast
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import aae_jax
+from aae_jax import cli
 
 MODULE = Path(aae_jax.__file__)
 
@@ -37,6 +39,11 @@ def test_type_checkers_and_users_see_the_same_names() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = aae_jax.fitt
+
+
+def test_the_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aae-jax {metadata.version('aae-jax')}\n"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def main(argv: Sequence[str]) -> int:
     if action in ("-h", "--help"):
         print("usage: aae-jax data {" + ",".join(ACTIONS) + "} [options; --help lists them]")
         return 0
+    if not action:
+        raise InputError(f"aae-jax data does one of {', '.join(ACTIONS)}; name it.")
     if action not in ACTIONS:
         raise InputError(f"There is no command 'data {action}'; {did_you_mean(action, ACTIONS)}")
     if action == "list":

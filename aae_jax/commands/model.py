@@ -32,6 +32,8 @@ from aae_jax.files import write_whole
 
 __all__ = ["COMMANDS"]
 
+SHOWN = 20
+
 Flags = TypeVar("Flags")
 ModelPath = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
@@ -55,9 +57,9 @@ class _Images:
     model: ModelPath
     """Folder of a run, or of a saved model."""
     images: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
-    """A picture, a folder of pictures, or an .npy, .npz (its x or x_test) or IDX file."""
+    """A picture, a folder of pictures, or an .npy, .npz (its x, else its x_test) or IDX file."""
     resize: bool = False
-    """Bring pictures of another size to that of the model."""
+    """Bring pictures of another size and shape to that of the model; arrays are taken as they are."""
     invert: bool = False
     """Turn dark on light into light on dark, as MNIST has it."""
     out: str | None = None
@@ -142,7 +144,9 @@ def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
     """Return the data to evaluate on: those named, those of the run's configuration, or those of the same name."""
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
-    config_file = Path(flags.model) / CONFIG_FILE
+    folder = Path(flags.model)
+    run = folder.resolve().parent if folder.resolve().name.startswith("model") else folder
+    config_file = run / CONFIG_FILE
     if name is None and config_file.is_file():
         config = from_mapping(SemiSupervisedConfig, read_yaml(config_file))
         name, data_dir, split_seed = config.dataset, data_dir or config.data_dir, config.split_seed
@@ -154,7 +158,10 @@ def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
             )
     dataset = load_dataset(name, data_dir=data_dir, split_seed=split_seed, reporter=reporter)
     if dataset.sha256 != model.data.get("sha256"):
-        reporter.notice("These are not, bit for bit, the data that the model was trained on.")
+        reporter.notice(
+            "These are not, bit for bit, the data that the model was trained on; drawn with another --split-seed, "
+            "their test images are among those it was trained on."
+        )
     return dataset
 
 
@@ -186,7 +193,7 @@ def _read_pictures(model: Model, flags: _Images) -> Pictures:
 
 
 def run_reconstruct(argv: Sequence[str]) -> int:
-    """Draw images above what the autoencoder makes of them."""
+    """Draw images, the first 20 of them, above what the autoencoder makes of them; an .npz file gets all."""
     flags = _parse(_Images, argv, "reconstruct", run_reconstruct.__doc__)
     model = load(flags.model)
     pictures = _read_pictures(model, flags)
@@ -196,9 +203,8 @@ def run_reconstruct(argv: Sequence[str]) -> int:
         scale = 255.0 if pictures.images.dtype == np.uint8 else 1.0
         return figures.reconstructions(pictures.images / scale, made)
 
-    return _save(
-        flags.out or "reconstructions.png", {"images": pictures.images, "reconstructions": made}, draw, model
-    )
+    arrays = {"images": pictures.images, "reconstructions": made}
+    return _save(flags.out or "reconstructions.png", arrays, draw, model, most=SHOWN)
 
 
 def run_generate(argv: Sequence[str]) -> int:
@@ -226,8 +232,10 @@ def run_generate(argv: Sequence[str]) -> int:
     return _save(flags.out, arrays, draw, model)
 
 
-def _save(out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], model: Model) -> int:
-    """Write arrays or a figure, by the ending of the file's name."""
+def _save(
+    out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], model: Model, most: int | None = None
+) -> int:
+    """Write arrays or a figure, of `most` images where that is bounded, by the ending of the file's name."""
     path = Path(out)
     if path.suffix == ".npz":
         packed = io.BytesIO()
@@ -242,7 +250,9 @@ def _save(out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], m
         _write(out, drawn.getvalue())
     else:
         raise InputError(f"--out is {out}; give a name that ends in .png, .svg or .npz.")
-    print(f"{len(next(iter(arrays.values())))} images: {path}")
+    count = len(next(iter(arrays.values())))
+    part = f"the first {most} of " if path.suffix != ".npz" and most is not None and count > most else ""
+    print(f"{part}{count} images: {path}")
     return 0
 
 

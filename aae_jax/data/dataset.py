@@ -156,7 +156,8 @@ def _check_images(images: NDArray[Any], what: str) -> None:
         # One pass, no copy: NaN fails every comparison, so both ends are asked for what they must be.
         low, high = float(images.min()), float(images.max())
         if not (low >= 0 and high <= 1):
-            raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1.")
+            bytes_ = "; divide them by 255" if 1 < high <= 255 and low >= 0 else ""
+            raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1{bytes_}.")
 
 
 def _check_labels(labels: NDArray[Any], what: str, *, length: int, num_classes: int) -> None:

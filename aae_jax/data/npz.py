@@ -22,13 +22,21 @@ from aae_jax.errors import InputError
 __all__ = ["load_npz", "read_arrays"]
 
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
+SHORT_SPLIT_KEYS = ("x", "y", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
+NAMES_KEY = "class_names"
+MOST_CHANNELS = 4
 DARKEST = 16
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
 )
 """What zipfile and NumPy raise over bytes that are not what they should be."""
+
+
+UNLABELLED = (
+    "give a class, not negative, to each: images without one cannot be used yet, and --labels hides labels itself."
+)
 
 
 class _Parts(NamedTuple):
@@ -44,7 +52,7 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
     Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
     to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
     feature by the range of the training rows. Labels are whole numbers, not negative, or texts; the classes are
-    those that occur.
+    those that occur. An array `class_names` of texts calls the whole numbers 0, 1, … by their names.
 
     Args:
         path: The file.
@@ -54,22 +62,35 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
         InputError: The file is missing, damaged, holds pickled objects, or arrays that cannot be used.
     """
     file = Path(os.path.expanduser(path))
-    arrays = read_arrays(file, SPLIT_KEYS, WHOLE_KEYS)
-    if "y" in arrays:
+    arrays = read_arrays(file, SPLIT_KEYS, SHORT_SPLIT_KEYS, WHOLE_KEYS, more=(NAMES_KEY,))
+    given = arrays.pop(NAMES_KEY, None)
+    if set(arrays) == set(WHOLE_KEYS):
         labels, class_names = _as_labels(arrays["y"], f"y in {file}")
         _check_lengths(arrays["x"], labels, f"x and y in {file}")
         is_test = draw_test(labels, split_seed)
         x = arrays["x"]
         parts = _Parts(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
     else:
-        train, test = arrays["y_train"], arrays["y_test"]
+        x_train, train, x_test, test = arrays.values()
         if train.ndim == 0 or train.shape[1:] != test.shape[1:] or train.dtype.kind != test.dtype.kind:
             raise InputError(f"y_train and y_test in {file} are of different kinds; bring both to one form.")
         labels, class_names = _as_labels(np.concatenate([train, test]), f"y_train and y_test in {file}")
-        parts = _Parts(arrays["x_train"], labels[: len(train)], arrays["x_test"], labels[len(train) :])
+        parts = _Parts(x_train, labels[: len(train)], x_test, labels[len(train) :])
         _check_lengths(parts.train_images, parts.train_labels, f"x_train and y_train in {file}")
         _check_lengths(parts.test_images, parts.test_labels, f"x_test and y_test in {file}")
-    return _build(parts, class_names, file)
+    if len(class_names) < 2:
+        raise InputError(f"All labels in {file} are {class_names[0]!r}; give images of two classes at least.")
+    return _build(parts, class_names if given is None else _named(class_names, given, file), file)
+
+
+def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tuple[str, ...]:
+    """Return the names that the file gives to the whole numbers from 0."""
+    if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
+        raise InputError(
+            f"{NAMES_KEY} in {file} has shape {given.shape} and type {given.dtype} for the labels "
+            f"{', '.join(class_names[:5])}; give one text for each label 0, 1, …, of which each occurs."
+        )
+    return tuple(str(name) for name in given)
 
 
 def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
@@ -105,6 +126,11 @@ def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> Non
 
 def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     """Return bytes, or floats that are finite; the range of floats is checked with the data set."""
+    if images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < min(images.shape[2:]):
+        raise InputError(
+            f"{what} have shape {images.shape}, channels before height and width; "
+            "transpose them to [images, height, width, channels]."
+        )
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     if images.dtype.kind == "b":
@@ -145,16 +171,20 @@ def _as_labels(labels: NDArray[Any], what: str) -> tuple[NDArray[np.int32], tupl
         raise InputError(f"{what} have shape {labels.shape}; give one class per image, not one-hot rows.")
     if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all():
         labels = labels.astype(np.int64)
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise InputError(f"{what} hold NaN; {UNLABELLED}")
     if labels.dtype.kind not in "iuU":
         raise InputError(f"{what} have type {labels.dtype}; give whole numbers or texts.")
     if labels.dtype.kind != "U" and labels.min() < 0:
-        raise InputError(f"{what} hold the label {labels.min()}; give classes that are not negative.")
+        raise InputError(f"{what} hold the label {labels.min()}; {UNLABELLED}")
+    if labels.dtype.kind == "U" and (np.char.strip(labels) == "").any():
+        raise InputError(f"{what} hold an empty text; {UNLABELLED}")
     values, classes = np.unique(labels, return_inverse=True)
     return classes.astype(np.int32), tuple(str(value) for value in values)
 
 
-def read_arrays(file: Path, *choices: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the first of several sets of keys that an npz file has all of.
+def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the first of several sets of keys that an npz file has all of, and those of `more` it has.
 
     Nothing is unpickled, and no more memory is taken than the file can fill.
 
@@ -166,9 +196,11 @@ def read_arrays(file: Path, *choices: tuple[str, ...]) -> dict[str, NDArray[Any]
             names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             for keys in choices:
                 if all(key in names for key in keys):
-                    return {key: _read_array(archive, names[key], file) for key in keys}
+                    wanted = (*keys, *(key for key in more if key in names))
+                    return {key: _read_array(archive, names[key], file) for key in wanted}
     except FileNotFoundError as error:
-        raise InputError(f"The file {file} does not exist; check its name and folder.") from error
+        here = "" if file.is_absolute() else f" in {Path.cwd()}"
+        raise InputError(f"The file {file} does not exist{here}; check its name and folder.") from error
     except InputError:
         raise
     except OSError as error:
@@ -177,8 +209,8 @@ def read_arrays(file: Path, *choices: tuple[str, ...]) -> dict[str, NDArray[Any]
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{file} is no whole npz file ({reason}); save it again.") from error
     found = ", ".join(sorted(names)[:8]) or "nothing"
-    wanted = ", or ".join(", ".join(keys) for keys in choices)
-    raise InputError(f"{file} holds {found}; give the arrays {wanted}.")
+    known = ", or ".join(", ".join(keys) for keys in choices)
+    raise InputError(f"{file} holds {found}; give the arrays {known}.")
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
@@ -190,7 +222,7 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> 
             raise ValueError(f"{info.filename} is of npy version {version}")
         shape, _, dtype = read_header(stream)
     if dtype.hasobject:
-        raise InputError(f"{info.filename} in {file} holds Python objects; save it as an array of numbers.")
+        raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or texts by .astype(str).")
     most = min(info.file_size, MOST_DEFLATED * (info.compress_size + 1))
     if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
         raise ValueError(f"{info.filename} speaks of {shape} {dtype}, more than it holds")

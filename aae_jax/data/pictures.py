@@ -37,6 +37,8 @@ def read_pictures(
         resize: Bring pictures of another size to it; otherwise they are refused.
         invert: Turn dark on light into light on dark, as MNIST has it; for bytes alone.
 
+    What is transparent in a picture is shown on white.
+
     Raises:
         InputError: There is nothing, or something that is no image of that shape.
     """
@@ -53,7 +55,9 @@ def read_pictures(
     if file.is_dir():
         files = sorted(entry for entry in entries if entry.suffix.lower() in SUFFIXES)
         if not files:
-            raise InputError(f"The folder {file} holds no pictures ({', '.join(SUFFIXES)}); name another.")
+            raise InputError(
+                f"The folder {file} itself holds no pictures ({', '.join(SUFFIXES)}); name the one that does."
+            )
         found = Pictures(
             np.stack([_read_picture(entry, image_shape, resize) for entry in files]), tuple(e.name for e in files)
         )
@@ -78,6 +82,8 @@ def _read_array(file: Path) -> NDArray[Any]:
         arrays = read_arrays(file, ("x",), ("x_test",))
         return next(iter(arrays.values()))
     if file.suffix.lower() != ".npy":
+        if "idx" not in file.name and "ubyte" not in file.name:
+            raise InputError(f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file.")
         return read_idx(file)
     try:
         with file.open("rb") as stream:
@@ -112,7 +118,7 @@ def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDA
             if opened.size[0] * opened.size[1] > MOST_PIXELS:
                 raise InputError(f"{file} has more than {MOST_PIXELS} pixels; make it smaller.")
             picture = _eight_bits(ImageOps.exif_transpose(opened), file)
-            picture = picture.convert("L" if len(image_shape) == 2 else "RGB")
+            picture = _on_white(picture).convert("L" if len(image_shape) == 2 else "RGB")
             if picture.size != (width, height):
                 picture = picture.resize((width, height), Image.Resampling.LANCZOS)
             return np.asarray(picture, dtype=np.uint8)
@@ -120,6 +126,17 @@ def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDA
         raise
     except Exception as error:  # Pillow raises nearly every kind over damaged pictures
         raise InputError(f"{file} cannot be read as a picture ({error}); leave it out, or save it again.") from error
+
+
+def _on_white(picture: Any) -> Any:
+    """Return a picture as it is shown on white, where it has transparent parts: their colour says nothing."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    opaque = Image.new("RGBA", picture.size, "white")
+    opaque.alpha_composite(picture.convert("RGBA"))
+    return opaque.convert("RGB")
 
 
 def _eight_bits(picture: Any, file: Path) -> Any:

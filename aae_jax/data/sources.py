@@ -109,6 +109,10 @@ def load_dataset(
         return _load_known(KNOWN[name], where, reporter)
     if colon and rest and kind in ("tfds", "idx", "npz"):
         return _load_own(kind, rest, where, split_seed, reporter)
+    if name.endswith(".npz"):
+        raise InputError(f"There is no data set {name!r}; did you mean npz:{name}?")
+    if os.path.isdir(name):
+        raise InputError(f"There is no data set {name!r}; give idx:{name} for the IDX files in that folder.")
     raise InputError(f"There is no data set {name!r}; {did_you_mean(name, DATASET_NAMES)}")
 
 

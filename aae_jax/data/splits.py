@@ -111,16 +111,16 @@ def _validation_size(num_train: int, wanted: int | None) -> int:
 
 def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> None:
     if isinstance(num_labels, str):
-        raise InputError(f"num_labels is {num_labels!r}; give a whole number or 'all'.")
+        raise InputError(f"The number of labels is {num_labels!r}; give a whole number or 'all'.")
     if num_labels <= 0:
-        raise InputError(f"num_labels is {num_labels}; give a positive number or 'all'.")
+        raise InputError(f"The number of labels is {num_labels}; give a positive number or 'all'.")
     if num_labels < num_classes:
         raise InputError(
-            f"num_labels is {num_labels}, fewer labels than classes; give at least {num_classes}, one per class."
+            f"The number of labels is {num_labels}, fewer than classes; give at least {num_classes}, one per class."
         )
     if num_labels > available:
         raise InputError(
-            f"num_labels is {num_labels}, more than the {available} images outside validation; "
+            f"The number of labels is {num_labels}, more than the {available} images outside validation; "
             f"give at most {available}, or 'all'."
         )
 
@@ -141,7 +141,7 @@ def _draw_balanced(
         if len(members) < share:
             raise InputError(
                 f"Class {label} has {len(members)} images outside validation, too few for its share "
-                f"of {share} of {num_labels} labels; give a smaller num_labels, or 'all'."
+                f"of {share} of {num_labels} labels; give fewer labels, or 'all'."
             )
         chosen.append(generator.permutation(members)[:share])
     return np.concatenate(chosen)

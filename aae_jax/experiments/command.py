@@ -176,7 +176,7 @@ def run_guarded(function: Callable[[], int]) -> int:
             raise
         return _out_of_memory()
     except KeyboardInterrupt:
-        print("\nstopped at once; what the last checkpoint holds can be resumed", file=sys.stderr)
+        print("\nstopped at once; a run that had saved goes on from there by --resume FOLDER", file=sys.stderr)
         return INTERRUPTED
 
 

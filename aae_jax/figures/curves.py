@@ -167,9 +167,7 @@ def train_and_validation_error(updates: ArrayLike, train: ArrayLike, validation:
     figure = new_figure(height=3.6)
     axes = figure.subplots()
     draw_series(axes, x, 100 * fractions, colour=COLOURS["blue"], label="validation")
-    draw_series(
-        axes, x, 100 * trained, colour=COLOURS["orange"], label="labelled batches in training (noisy, shifted)"
-    )
+    draw_series(axes, x, 100 * trained, colour=COLOURS["orange"], label="labelled batches in training (noisy views)")
     axes.set_ylabel("error (%)")
     axes.set_ylim(bottom=0)
     update_axis(axes)

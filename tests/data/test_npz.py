@@ -41,6 +41,20 @@ def test_keras_keys(save, packed):
     assert dataset.scaling is None
 
 
+def test_short_keys_may_come_with_a_test_set(save):
+    path = save(x=IMAGES[:30], y=LABELS[:30], x_test=IMAGES[30:], y_test=LABELS[30:])
+    dataset = load_npz(path)
+    np.testing.assert_array_equal(dataset.train_images, IMAGES[:30])
+    np.testing.assert_array_equal(dataset.test_images, IMAGES[30:])
+
+
+def test_whole_numbers_may_have_names(save):
+    path = save(**split(IMAGES, LABELS), class_names=np.asarray(["north", "east", "south", "west"]))
+    dataset = load_npz(path)
+    assert dataset.class_names == ("north", "east", "south", "west")
+    np.testing.assert_array_equal(dataset.train_labels, LABELS[:30])
+
+
 def test_without_a_test_set_a_quarter_of_each_class_is_drawn(save):
     path = save(x=IMAGES, y=LABELS)
     dataset, other = load_npz(path), load_npz(path, split_seed=1)
@@ -124,7 +138,13 @@ BAD = [
     ({**split(IMAGES, LABELS), "y_test": LABELS[:3]}, "one label per image"),
     ({"x": IMAGES, "y": LABELS - 1}, "not negative"),
     ({"x": IMAGES, "y": LABELS + 0.5}, "whole numbers"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, np.nan, LABELS)}, "whole numbers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, np.nan, LABELS)}, "hold NaN; give a class"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, "", "cat")}, "hold an empty text; give a class"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, -1, LABELS)}, "hold the label -1; give a class"),
+    ({"x": IMAGES, "y": np.zeros_like(LABELS)}, "give images of two classes"),
+    ({"x": IMAGES, "y": LABELS, "class_names": np.asarray(["a"])}, "one text for each label"),
+    ({"x": IMAGES, "y": LABELS, "class_names": np.arange(LABELS.max() + 1)}, "one text for each label"),
+    ({"x": np.zeros((len(LABELS), 3, 6, 5)), "y": LABELS}, "channels before height and width"),
     ({"x": IMAGES, "y": np.eye(4)[LABELS]}, "not one-hot"),
     ({"x": IMAGES, "y": LABELS > 1}, "whole numbers"),
     ({"x": IMAGES.astype(float), "y": LABELS}, "from 0 to 1"),

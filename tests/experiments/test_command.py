@@ -93,3 +93,10 @@ def test_the_script_lists_its_flags(tmp_path):
     assert result.returncode == 0, result.stderr
     flags = ("labels", "seed", "num-seeds", "out-dir", "resume", "config-path", "preset")
     assert [flag for flag in flags if f"--{flag} " not in result.stdout] == []
+
+
+@pytest.mark.parametrize("flags", [["--precision", "float32"], ["--precision=float32"]])
+def test_the_precision_has_a_short_name(flags):
+    request = parse(["--preset", "default", *flags], prog="semi_supervised", description="")
+    assert request.config.network.precision == "float32"
+    assert request.command.endswith(" ".join(flags)), "the command is kept as it was given"

@@ -56,6 +56,21 @@ def test_dark_on_light_is_turned_round(finished, pictures, capsys, tmp_path):
     assert capsys.readouterr().out == inverted
 
 
+def test_what_is_transparent_is_shown_on_white(finished, capsys, tmp_path):
+    """Drawings on no ground: their alpha is the drawing, the colour below it is black throughout."""
+    rows = []
+    for i, image in enumerate(data.load_digits().test_images[:2]):
+        drawing = Image.new("LA", (8, 8), (0, 0))
+        drawing.putalpha(Image.fromarray(image))
+        drawing.save(tmp_path / "clear.png")
+        Image.fromarray(255 - image).save(tmp_path / "opaque.png")
+        for name in ("clear.png", "opaque.png"):
+            assert call("predict", finished, tmp_path / name, "--invert") == 0
+            rows.append(capsys.readouterr().out.splitlines()[1].split(",", 1)[1])
+        assert rows[2 * i] == rows[2 * i + 1]
+    assert rows[0] != rows[2]
+
+
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_figures_are_drawn(finished, pictures, ending, tmp_path):
     assert call("reconstruct", finished, pictures, "--resize", "--out", tmp_path / f"r.{ending}") == 0
@@ -80,7 +95,7 @@ BAD = [
     (["predict", "{run}", "{here}/wrong.npy"], "The model takes uint8 images of shape [n, 8, 8]"),
     (["predict", "{run}", "{here}/object.npy"], "no whole npy file of numbers"),
     (["predict", "{run}", "{here}/lie.npy"], "no whole npy file of numbers"),
-    (["predict", "{run}", "{here}/text"], "no IDX file"),
+    (["predict", "{run}", "{here}/text"], "is not of a kind that is read"),
     (["predict", "{run}", "{here}/float.npy", "--invert"], "--invert is for bytes"),
     (["predict", "{here}/empty", "{here}/broken.png"], "holds no saved model"),
     (["predict", "{run}", "{here}/good.png", "--out", "/proc/none/table.csv"], "cannot be written"),
@@ -98,7 +113,7 @@ BAD = [
     (["generate", "{run}", "--label", "x"], "There is no class 'x'"),
     (["generate", "{run}", "--out", "samples.gif"], "give a name that ends in .png, .svg or .npz"),
     (["generate", "{run}", "--styles", "3"], "--styles"),
-    (["data"], "There is no command 'data '"),
+    (["data"], "aae-jax data does one of list, fetch, check"),
     (["data", "lst"], "did you mean 'list'"),
     (["data", "fetch", "auto"], "'auto' is no data set to fetch"),
     (["data", "fetch", "mnist"], "AAE_OFFLINE is set"),
