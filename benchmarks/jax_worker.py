@@ -10,10 +10,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from serving import serve
 
 import aae_jax
+import aae_jax.optimizers
+import aae_jax.training
 from aae_jax.models import semi_supervised
+from aae_jax.networks.precision import product_options
 from aae_jax.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
@@ -117,47 +121,59 @@ class Ours:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    def bandwidth(self, *, megabytes: int = 64, repeats: int = 10) -> float:
-        """Return the bytes a second of `p, m, v = f(p, m, v, g)` over arrays that fit no cache: four read, three
-        written, as an optimizer does it.
+    def bandwidth(self, *, width: int = 1000, leaves: int = 9, repeats: int = 10) -> float:
+        """Return the bytes a second of Adam alone, in place, over as many weights as an update moves.
+
+        Four arrays are read and three written.
         """
-        size = megabytes * 2**20 // 4
+        optimizer = aae_jax.optimizers.adam()
+        weights = [jnp.full((width, width), 0.5) for _ in range(leaves)]
+        gradients = [jnp.full((width, width), 0.1 + i) for i in range(leaves)]
 
-        def update(p: Any, m: Any, v: Any, g: Any) -> Any:
-            return p - m, 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        def update(weights: Any, state: Any, gradients: Any) -> Any:
+            updates, state = optimizer.update(gradients, state, weights, learning_rate=jnp.asarray(1e-3))
+            return optax.apply_updates(weights, updates), state
 
-        step = jax.jit(update, donate_argnums=(0, 1, 2))
-        p, m, v, g = (jnp.full(size, 0.5 + i) for i in range(4))
-        best = float("inf")
-        for _ in range(repeats):
+        step = jax.jit(update, donate_argnums=(0, 1))
+        state, best = optimizer.init(weights), float("inf")
+        for _ in range(1 + repeats):
+            jax.block_until_ready((weights, state))
             begun = time.perf_counter()
-            p, m, v = jax.block_until_ready(step(p, m, v, g))
+            weights, state = jax.block_until_ready(step(weights, state, gradients))
             best = min(best, time.perf_counter() - begun)
-        return 7 * 4 * size / best
+        return 7 * 4 * leaves * width**2 / best
 
     def product(self, *, left: list[int], right: list[int], precision: str, repeats: int) -> float:
-        """Return the least seconds of a product `[rows, inner] @ [inner, columns]` over weights that differ.
+        """Return the least seconds of a product `[rows, inner] @ [inner, columns]`, one of several over other arrays.
 
-        Taken both one program a product, and several in a program: the better of the two counts.
+        Operands lie as the library multiplies best, and results go where earlier ones were: no memory is new.
         """
-        several = 4
+        several = 8
         keys = jax.random.split(jax.random.key(0), 2 * several)
         lefts = [jax.random.normal(key, left) for key in keys[:several]]
         rights = [jax.random.normal(key, right) for key in keys[several:]]
-        dims = (((1,), (0,)), ((), ()))
+        dims, options = (((1,), (0,)), ((), ())), product_options(precision)
         if precision == "bfloat16":
             lefts, rights = ([a.astype(jnp.bfloat16) for a in arrays] for arrays in (lefts, rights))
 
         def one(x: Any, w: Any) -> Any:
-            return jax.lax.dot_general(x, w, dims, preferred_element_type=jnp.float32)
+            return jax.lax.dot_general(
+                x, w, dims, precision=options.get("precision"), preferred_element_type=jnp.float32
+            )
 
-        alone = jax.jit(one)
-        together = jax.jit(lambda xs, ws: [one(x, w) for x, w in zip(xs, ws, strict=True)])
+        def all_of(results: Any, xs: Any, ws: Any) -> Any:
+            del results
+            return [one(x, w) for x, w in zip(xs, ws, strict=True)]
 
-        def all_alone() -> Any:
-            return [alone(x, w) for x, w in zip(lefts, rights, strict=True)]
-
-        return min(_least_seconds(f, repeats) / several for f in (all_alone, lambda: together(lefts, rights)))
+        results = [jnp.zeros((left[0], right[1])) for _ in range(several)]
+        lowered = jax.jit(all_of, donate_argnums=0, keep_unused=True).lower(results, lefts, rights)
+        program, best = aae_jax.training.compile_lowered(lowered), float("inf")
+        for _ in range(1 + repeats):
+            jax.block_until_ready(results)
+            begun = time.perf_counter()
+            results = jax.block_until_ready(program(results, lefts, rights))
+            best = min(best, time.perf_counter() - begun)
+        return best / several
 
     def prepare_comparison(self, *, path: str, updates: int, optimizer: str) -> None:
         """Train on fixed batches without noise, and write what the rival needs to do the same.

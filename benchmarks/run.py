@@ -174,7 +174,7 @@ class Report:
         bandwidth = max(bandwidths)
         trained = facts["trained_parameters"]
         print(f"\nfloor of an update, batch {batch}, {precision}: products at their own rates, bytes at")
-        print(f"  {bandwidth / 1e9:.1f} GB/s (four arrays of 64 MiB read, three written)")
+        print(f"  {bandwidth / 1e9:.1f} GB/s (Adam alone, in place: four arrays read, three written)")
         rows, total = {}, 0.0
         for phase, products in by_phase.items():
             product_seconds = sum(least[p] for p in products)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "README.md", RESULTS / "README.md")
+PAGES = (ROOT / "README.md", RESULTS / "README.md", ROOT / "docs" / "performance.md")
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
@@ -96,6 +98,12 @@ TABLES = {
     "first-round": lambda: comparison("trial"),
     "second-round": second_round,
     "ablation": lambda: comparison("ablation"),
+    "precision": lambda: comparison("precision"),
+    "steps": steps_table,
+    "floor": floor_table,
+    "other": other_table,
+    "growth": growth_table,
+    "start": start_table,
 }
 
 

@@ -27,7 +27,7 @@ from aae_jax.experiments.members import (
     parse_space,
     prepare_chunk,
 )
-from aae_jax.experiments.problem import load_data
+from aae_jax.experiments.problem import load_data, split_for_seed
 from aae_jax.experiments.run_folder import RunFolder, create_run_folder, write_text
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.sweep import Range, apply_setting, grid, random_search
@@ -114,8 +114,10 @@ def _plan(request: Request, dataset: Dataset) -> Sweep:
         settings, size = _read_plan(request.resume, request.flags)
     else:
         settings, size = _settings(request.flags), None
-    for setting in settings:
-        apply_setting(request.config, setting)
+    for setting in settings:  # whatever is wrong with one is said before anything is written
+        config = apply_setting(request.config, setting)
+        for seed in range(config.seed, config.seed + config.num_seeds):
+            split_for_seed(config, dataset, seed)
     if size is None:
         memory = request.flags.memory_gib
         fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aae_jax import cli, data
-from aae_jax.experiments import members, sweep, trainer
+from aae_jax.experiments import members, problem, sweep, trainer
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.members import parse_space
 from aae_jax.sweep import Range
@@ -66,14 +66,14 @@ def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path,
 
 
 def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
-    loaded = members.split_for_seed.__globals__["load_dataset"]
+    loaded = problem.load_dataset
 
     def sealed(*args, **options):
         found = loaded(*args, **options)
         object.__setattr__(found, "test_images", None)
         return found
 
-    monkeypatch.setattr("aae_jax.experiments.problem.load_dataset", sealed)
+    monkeypatch.setattr(problem, "load_dataset", sealed)
     monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
     monkeypatch.setattr(Console, "header", lambda *_: None)
     assert swept(*SMALL, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0

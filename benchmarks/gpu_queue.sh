@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [OUT [JOB ...]]`, all jobs by default.
+#
+# A job that is done is not done again: OUT (default: $OUT, else runs/gpu_queue) keeps a small JSON file for each, and
+# a log. Stop it at any time and start it again with the same OUT. Needs jax, flax, optax, numpy, chex (and safetensors,
+# PyYAML, jaxtyping, which pure wheels in .gpu/site can give: benchmarks/gpu_prepare.sh); PyTorch for the rival's rows.
+# AAE_QUEUE_TOY=1 runs every job at toy size, on whatever device there is: that is how it is tested.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+out="${1:-${OUT:-runs/gpu_queue}}"
+only=("${@:2}")
+mkdir -p "$out"
+export PYTHONPATH="$PWD:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"
+export XLA_PYTHON_CLIENT_PREALLOCATE=false
+export AAE_CACHE_DIR="${AAE_CACHE_DIR:-$out/cache}"
+python="${PYTHON:-python}"
+
+failed=0
+job() { # NAME, what to look for, arguments of gpu_job.py
+    local name="$1" look="$2"
+    shift 2
+    [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" $name "* ]] || return 0
+    if [ -s "$out/$name.json" ]; then
+        echo "== $name: done before"
+    else
+        echo "== $name: $look"
+        local begun=$SECONDS
+        if "$python" benchmarks/gpu_job.py "$@" --out "$out/$name.json" >"$out/$name.log" 2>&1; then
+            echo "   $((SECONDS - begun)) s"
+        else
+            failed=$((failed + 1))
+            echo "   failed after $((SECONDS - begun)) s; the end of its log:"
+            tail -n 5 "$out/$name.log"
+            return
+        fi
+    fi
+    "$python" benchmarks/gpu_job.py show "$out/$name.json"
+}
+
+job device "the card, its matrix rates and its bandwidth" device
+job one_seed_100 "one seed at batch 100: 15,000 updates in 4 s or less" step --batch 100
+job one_seed_100_tf32 "the same in TF32" step --batch 100 --precision tf32
+job one_seed_100_bfloat16 "the same in bfloat16: is it faster here?" step --batch 100 --precision bfloat16
+job default_100 "the default preset" step --batch 100 --preset default
+job torch_eager "at least 10 times as slow as ours" torch --variant eager --batch 100
+job torch_cudagraph "at least 2 times as slow" torch --variant cudagraph --batch 100
+job torch_reduce_overhead "at least 1.1 times as slow" torch --variant reduce-overhead --batch 100
+job seeds_8 "8 seeds at once: at most 4 times one" step --batch 100 --seeds 8
+job seeds_64 "64 seeds at once: at most half of 64 in turn, and 60 % of the bandwidth" step --batch 100 --seeds 64
+for precision in float32 tf32 bfloat16; do
+    job "batch_8192_$precision" "batch 8,192: 60 % of the card's matrix rate at that precision" \
+        step --batch 8192 --precision "$precision"
+done
+job mnist_1000 "test error with 1,000 labels, and how long it takes" train --labels 1000
+job mnist_100 "the same with 100 labels" train --labels 100
+[ "$failed" -eq 0 ] || echo "$failed jobs failed; start again to try them once more"
+exit $((failed > 0))

@@ -1,0 +1,106 @@
+"""The tables of docs/performance.md, from the JSON files that `benchmarks/` wrote into results/benchmarks."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "results" / "benchmarks"
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((BENCHMARKS / name).read_text(encoding="utf-8"))
+    return found
+
+
+def _milliseconds(seconds: list[float]) -> str:
+    return f"{1e3 * statistics.median(seconds):.1f} ({1e3 * min(seconds):.1f}–{1e3 * max(seconds):.1f})"
+
+
+def steps_table() -> str:
+    """Return each contender's time of an update, and how many times ours in float32 it is."""
+    found = _read("cpu.json")
+    lines = [
+        "| batch | threads | contender | ms an update: median (least–most) | of ours float32 |",
+        "|---|---|---|---|---|",
+    ]
+    for key, value in found.items():
+        if not key.startswith("steps_"):
+            continue
+        _, _, batch, _, threads = key.split("_")
+        base = statistics.median(value["seconds"]["ours float32"])
+        for name, seconds in value["seconds"].items():
+            ratio = statistics.median(seconds) / base
+            lines.append(f"| {int(batch):,} | {threads} | {name} | {_milliseconds(seconds)} | {ratio:.2f} |")
+    return "\n".join(lines)
+
+
+def floor_table() -> str:
+    """Return the floor's parts, the measured update, and its fraction of the floor's speed."""
+    found = _read("cpu.json")
+    lines = [
+        "| batch | precision | products, ms | GFLOP/s | Adam, ms | floor, ms | update, ms | fraction of the floor |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for key, value in found.items():
+        if not key.startswith("floor_"):
+            continue
+        _, _, batch, precision = key.split("_")
+        phases = value["phases"].values()
+        products, adam = (1e3 * sum(phase[part] for phase in phases) for part in ("products", "optimizer"))
+        rate = sum(phase["flops"] for phase in phases) / products / 1e6
+        total = (
+            f"{1e3 * value['seconds']:.1f} | {_milliseconds(value['step_seconds'])} | {100 * value['fraction']:.0f} %"
+        )
+        lines.append(f"| {int(batch):,} | {precision} | {products:.1f} | {rate:.0f} | {adam:.1f} | {total} |")
+    return "\n".join(lines)
+
+
+def other_table() -> str:
+    """Return what is measured once: seeds, classification, each library's own matrix rate."""
+    found = _read("cpu.json")
+    seeds = found["seeds_8"]
+    lines = ["| what | measured |", "|---|---|"]
+    lines.append(
+        f"| 8 seeds in one program, of the time of 8 in turn | {seeds['ratio']:.2f}; "
+        f"{seeds['peak_bytes'] / 2**30:.2f} GiB resident |"
+    )
+    lines.append(f"| classification error of 10,000 images | {found['classify_10000_seconds']:.2f} s |")
+    for batch in (100, 1000):
+        rates = found[f"matrix_rate_batch_{batch}"]
+        ours, theirs = (max(rates[name]) / 1e9 for name in ("ours", "torch"))
+        lines.append(f"| {batch:,}×1000×1000 in float32, GFLOP/s | XLA {ours:.0f}, PyTorch {theirs:.0f} |")
+    return "\n".join(lines)
+
+
+def growth_table() -> str:
+    """Return the fitted exponents, and the ends between which they were measured."""
+    lines = [
+        "| size | from | to | ms an update | GiB resident | time grows as | memory grows as |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, found in _read("growth.json")["growth"].items():
+        first, last = found["rows"][0], found["rows"][-1]
+        times = f"{1e3 * first['seconds']:.1f} … {1e3 * last['seconds']:.1f}"
+        memory = f"{first['peak_bytes'] / 2**30:.2f} … {last['peak_bytes'] / 2**30:.2f}"
+        powers = (f"size^{found['exponents'][unit]:.2f}" for unit in ("seconds", "peak_bytes"))
+        lines.append(f"| {name} | {first['size']:,} | {last['size']:,} | {times} | {memory} | {' | '.join(powers)} |")
+    return "\n".join(lines)
+
+
+def start_table() -> str:
+    """Return how long second starts took to the first update."""
+    found = _read("start.json")
+    after = [start - found["imports"] for start in found["seconds"]]
+    return "\n".join(
+        [
+            "| second start on MNIST, to the first update | median (least–most) |",
+            "|---|---|",
+            f"| from the command | {_seconds(found['seconds'])} |",
+            f"| after imports ({found['imports']:.1f} s) | {_seconds(after)} |",
+        ]
+    )
+
+
+def _seconds(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} s ({min(values):.2f}–{max(values):.2f}, {len(values)} starts)"
