@@ -79,7 +79,30 @@ __all__ = [
     "validate",
 ]
 
-_SUBMODULES = ("losses", "models", "priors")
+_SUBMODULES = (
+    "bundle",
+    "checkpoint",
+    "compiling",
+    "config",
+    "config_text",
+    "data",
+    "errors",
+    "evaluation",
+    "files",
+    "hyper",
+    "losses",
+    "models",
+    "networks",
+    "optimizers",
+    "phases",
+    "presets",
+    "priors",
+    "state",
+    "sweep",
+    "training",
+    "types",
+    "views",
+)
 _HOMES = {
     "aae_jax.bundle": ("Model", "load", "save_model"),
     "aae_jax.config": (
@@ -120,4 +143,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what is public."""
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -89,7 +89,10 @@ class Model:
 
     def encode_stored(self, images: Pixels) -> EncoderOutput:
         """Return what `encode` does, for images as a `Dataset` holds them: plain vectors already scaled."""
-        encoded: EncoderOutput = self._encode(self.params, self.stats, images)
+        encode = self._encode
+        if isinstance(images, jax.core.Tracer):  # within a user's jit, which compiles it with its own options
+            encode = build_encode(self.networks, self.network.output)
+        encoded: EncoderOutput = encode(self.params, self.stats, images)
         return encoded
 
     def predict_proba(self, images: Any) -> Float[Array, "count classes"]:
@@ -128,13 +131,8 @@ class Model:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
         kind = "uint8 images" if self.pixels == "bytes" else "rows of numbers" if self.scaling else "images in [0, 1]"
         found = images if isinstance(images, jax.Array) else np.asarray(images)
-        if (
-            self.pixels == "bytes"
-            and found.dtype.kind in "iu"
-            and found.size
-            and 0 <= found.min() <= found.max() < 256
-        ):
-            found = found.astype(np.uint8)
+        if self.pixels == "bytes" and found.dtype != np.uint8 and found.dtype.kind in "iu" and found.size:
+            found = found.astype(np.uint8) if found.min() >= 0 and found.max() < 256 else found
         right_type = found.dtype == np.uint8 if self.pixels == "bytes" else found.dtype.kind in "iuf"
         if found.ndim != 1 + len(self.image_shape) or found.shape[1:] != self.image_shape or not right_type:
             raise InputError(
@@ -194,6 +192,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     saved_model.check_size(described, folder)
     config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
     scaled = config.pop("scaled_by_feature")
+    if config["network"].precision == "tf32" and jax.default_backend() != "gpu":
+        config["network"] = dataclasses.replace(config["network"], precision="float32")
     model = Model(**config, params={}, stats={})
     try:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))

@@ -153,7 +153,7 @@ class SemiSupervisedConfig:
     seed: int = 0
     """Fixes weights and order."""
     num_seeds: int = 1
-    """Train this many seeds, seed, seed + 1, ..., side by side in one program."""
+    """Train this many seeds, seed, seed + 1, ..., in one program."""
     epochs: int | None = None
     """Passes over the unlabelled pool. None: 32, and more of a pool under 2,250 images."""
     batch_size: int = 100

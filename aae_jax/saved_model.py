@@ -97,6 +97,8 @@ def _absence(folder: Path) -> str:
         return f"{folder} is a file; name the folder of a run or of a saved model."
     if not folder.exists():
         return f"{folder} does not exist; name the folder of a run or of a saved model."
+    if (folder / "sweep.json").is_file():
+        return f"{folder} is the folder of a sweep, which leaves no models; train its best setting by itself."
     if (folder / "config.yaml").is_file():
         return f"The run in {folder} has left no model yet; finish it by --resume {folder}."
     return f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder."

@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
 # What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [OUT [JOB ...]]`, all jobs by default.
 #
-# A job that is done is not done again: OUT (default: $OUT, else runs/gpu_queue) keeps a small JSON file for each, and
-# a log. Stop it at any time and start it again with the same OUT. Needs jax, flax, optax, numpy, chex (and safetensors,
-# PyYAML, jaxtyping, which pure wheels in .gpu/site can give: benchmarks/gpu_prepare.sh); PyTorch for the rival's rows.
+# A job that is done is not done again: OUT (default: runs/gpu_queue) keeps a small JSON file for each, and a log. Where
+# $OUT names a folder that is fetched from a lent machine, one archive of all results is left there after each job. Stop
+# it at any time and start it again with the same OUT. Needs jax, flax, optax, numpy, chex (and safetensors, PyYAML,
+# jaxtyping, which pure wheels in .gpu/site can give: benchmarks/gpu_prepare.sh); PyTorch for the rival's rows, which are
+# tried again where they were skipped.
 # AAE_QUEUE_TOY=1 runs every job at toy size, on whatever device there is: that is how it is tested.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-out="${1:-${OUT:-runs/gpu_queue}}"
+out="${1:-runs/gpu_queue}"
 only=("${@:2}")
 mkdir -p "$out"
 export PYTHONPATH="$PWD:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"
 export XLA_PYTHON_CLIENT_PREALLOCATE=false
-export AAE_CACHE_DIR="${AAE_CACHE_DIR:-$out/cache}"
-python="${PYTHON:-python}"
+export AAE_CACHE_DIR="${AAE_CACHE_DIR:-runs/gpu_cache}"
+python="${PYTHON:-python3}"
 
 failed=0
 job() { # NAME, what to look for, arguments of gpu_job.py
     local name="$1" look="$2"
     shift 2
     [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" $name "* ]] || return 0
-    if [ -s "$out/$name.json" ]; then
+    if [ -s "$out/$name.json" ] && ! grep -q '"skipped"' "$out/$name.json"; then
         echo "== $name: done before"
     else
         echo "== $name: $look"
@@ -35,6 +37,9 @@ job() { # NAME, what to look for, arguments of gpu_job.py
         fi
     fi
     "$python" benchmarks/gpu_job.py show "$out/$name.json"
+    if [ -n "${OUT:-}" ]; then
+        find "$out" -maxdepth 2 \( -name "*.json" -o -name "*.log" \) | tar -czf "$OUT/gpu_queue.tar.gz" -T -
+    fi
 }
 
 job device "the card, its matrix rates and its bandwidth" device

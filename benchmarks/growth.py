@@ -48,22 +48,30 @@ def exponent(sizes: list[int], values: list[float]) -> float:
 
 
 def draw(found: dict[str, Any], stem: Path) -> None:
-    """Draw time and memory over each size."""
+    """Draw time (on one scale throughout) and memory over each size."""
     from aae_jax.figures.style import COLOURS, new_figure, save_figure, tidy
 
-    figure = new_figure(height=5.2)
-    grid = figure.subplots(2, 3).ravel()
-    for axes, (name, rows) in zip(grid, found.items(), strict=True):
+    figure = new_figure(height=5.4)
+    grid = figure.subplots(2, 3, sharey=True).ravel()
+    most = max(row["peak_bytes"] for rows in found.values() for row in rows["rows"]) / 2**30
+    for index, (axes, (name, rows)) in enumerate(zip(grid, found.items(), strict=True)):
         sizes = [row["size"] for row in rows["rows"]]
         axes.loglog(sizes, [1e3 * row["seconds"] for row in rows["rows"]], "-o", color=COLOURS["blue"], markersize=4)
-        axes.set_xlabel(f"{name} (exponent {rows['exponents']['seconds']:.2f})")
-        tidy(axes)
+        axes.set_xticks(sizes, [f"{size:,}" if size < 1000 else f"{size / 1000:g}k" for size in sizes])
+        axes.set_xticks([], minor=True)
+        axes.set_yticks([3, 10, 30, 100, 300], ["3", "10", "30", "100", "300"])
+        axes.set_yticks([], minor=True)
+        tidy(axes, title=f"{name}: size^{rows['exponents']['seconds']:.2f}")
         twin = axes.twinx()
         memory = [row["peak_bytes"] / 2**30 for row in rows["rows"]]
         twin.plot(sizes, memory, "--s", color=COLOURS["vermillion"], markersize=3, linewidth=1)
-        twin.set_ylim(0, 1.3 * max(memory))
+        twin.set_ylim(0, 1.1 * most)
         twin.spines[["top"]].set_visible(False)
-    grid[0].set_title("blue: ms an update; red, dashed: GiB resident", loc="left", fontsize=9)
+        twin.tick_params(labelsize=9, labelright=index % 3 == 2)
+        if index % 3 == 0:
+            axes.set_ylabel("ms an update (blue)")
+        if index % 3 == 2:
+            twin.set_ylabel("GiB resident (red, dashed)", fontsize=10)
     save_figure(figure, stem)
 
 

@@ -1,6 +1,6 @@
 """How fast the five-part step is: against the best PyTorch, against the machine's floor, with many seeds.
 
-`python benchmarks/run.py --torch-python PYTHON [--quick] [--data-dir FOLDER]`
+`python benchmarks/run.py --torch-python PYTHON [--quick]`
 
 PYTHON is an interpreter with `benchmarks/requirements-torch.txt`; without it the rival's rows are left out.
 Contenders are processes of their own which work in turn, round after round; a figure is the median of its rounds,
@@ -121,7 +121,7 @@ class Report:
         for preset, precision in wanted:
             worker, fact = self.ours(cpus=cpus, batch=batch, updates=updates, precision=precision, preset=preset)
             worker.ask("run")
-            name = f"ours {precision}" if preset == "plain" else f"ours, preset {preset}, {precision}"
+            name = f"ours {precision}" if preset == "plain" else f"ours, {preset}'s terms at these sizes, {precision}"
             runs[name] = lambda worker=worker: worker.ask("run") / updates
             started.append(worker)
             facts[name] = fact

@@ -133,6 +133,12 @@ def test_whole_numbers_that_are_bytes_are_taken_as_bytes(model):
     np.testing.assert_array_equal(model.predict_proba(images), model.predict_proba(images.astype(np.uint8)))
 
 
+def test_methods_can_be_part_of_a_users_program(model):
+    images = jnp.asarray(np.random.default_rng(1).integers(0, 256, (COUNT, *SHAPE)), jnp.uint8)
+    chances = jax.jit(model.predict_proba)(images)
+    np.testing.assert_allclose(chances, model.predict_proba(images), atol=1e-6)
+
+
 @pytest.mark.parametrize("labels", [np.zeros(COUNT, int), 3, np.zeros((COUNT + 1, 10)), np.zeros((COUNT, 3))])
 def test_labels_that_cannot_be_decoded_are_refused(labels, model):
     with pytest.raises(InputError, match="decode takes styles"):

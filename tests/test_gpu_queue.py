@@ -41,7 +41,9 @@ def test_the_queue_runs_at_toy_size_and_goes_on_where_it_was(tmp_path: Path) -> 
     (tmp_path / "out" / "seeds_8.json").unlink()
     second = run_queue(tmp_path / "out")
     assert second.returncode == 0
-    assert second.stdout.count("done before") == len(jobs) - 1
+    skipped = sum("skipped" in result for result in found.values())
+    assert second.stdout.count("done before") == len(jobs) - 1 - skipped
+    assert skipped < 6, "only what needs PyTorch or a GPU is skipped"
     assert (tmp_path / "out" / "seeds_8.json").exists()
 
 

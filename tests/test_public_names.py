@@ -36,6 +36,12 @@ def test_type_checkers_and_users_see_the_same_names() -> None:
     assert set(aae_jax.__all__) <= set(dir(aae_jax))
 
 
+def test_submodules_are_attributes_without_importing_them() -> None:
+    script = "import aae_jax; print(aae_jax.training.fit.__name__, aae_jax.sweep.grid.__name__)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout == "fit grid\n"
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = aae_jax.fitt

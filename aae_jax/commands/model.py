@@ -145,8 +145,8 @@ def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
     folder = Path(flags.model)
-    run = folder.resolve().parent if folder.resolve().name.startswith("model") else folder
-    config_file = run / CONFIG_FILE
+    own = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
+    config_file = (folder if own else folder.resolve().parent) / CONFIG_FILE
     if name is None and config_file.is_file():
         config = from_mapping(SemiSupervisedConfig, read_yaml(config_file))
         name, data_dir, split_seed = config.dataset, data_dir or config.data_dir, config.split_seed

@@ -41,7 +41,7 @@ class RunFlags:
     config_path: str | None = None
     """YAML file over the preset; a run's config.yaml reruns it."""
     out_dir: str | None = None
-    """Folder for the results; new or empty. Default: runs/semi_supervised/<time>-s<seed>."""
+    """Folder for the results; new or empty. Default: runs/<experiment>/<time>-s<seed>."""
     resume: str | None = None
     """Folder of a run that was stopped: go on with it, bit for bit."""
 
@@ -181,5 +181,8 @@ def run_guarded(function: Callable[[], int]) -> int:
 
 
 def _out_of_memory() -> int:
-    print("error: memory is exhausted; give smaller widths, fewer seeds or a smaller batch.", file=sys.stderr)
+    print(
+        "error: memory is exhausted; give smaller widths, fewer seeds, or a smaller batch.",
+        file=sys.stderr,
+    )
     return BAD_INPUT

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from aae_jax.config import SemiSupervisedConfig
-from aae_jax.data import Dataset
+from aae_jax.data import Dataset, TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.experiments.problem import Problem, Task, assemble, main_task, settle, split_for_seed
 from aae_jax.sweep import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
 
-__all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk"]
+__all__ = ["Member", "chunk_size", "mean_and_std", "members_of", "parse_space", "prepare_chunk", "together"]
 
 COPIES = 3
 """How often a member's state is held at the most: the donated one, the new one, and the best weights."""
@@ -63,9 +63,21 @@ def _parse_values(name: str, text: str) -> Values:
         raise InputError(
             f"--vary {name}={text} is not made of {kind}; write V1,V2 or LOW..HIGH or LOW..HIGH:log."
         ) from error
-    if scale not in ("", "log") or not low < high or (scale and low <= 0):
+    finite = np.isfinite([low, high]).all()
+    if scale not in ("", "log") or not (finite and low < high) or (scale and low <= 0):
         raise InputError(f"--vary {name}={text} is no range; write LOW..HIGH, or LOW..HIGH:log with LOW above 0.")
     return Range(low, high, log=bool(scale), whole=whole)
+
+
+def together(config: SemiSupervisedConfig, setting: Mapping[str, float]) -> tuple[int, bool]:
+    """Return what members of one program must have in common, so that each trains as it does alone.
+
+    That is the size of the labelled batch, which few labels do not fill, and whether a second view is moved in its
+    adversarial direction.
+    """
+    own = apply_setting(config, setting)
+    batch = own.labelled_batch_size if own.labels == "all" else min(own.labels, own.labelled_batch_size)
+    return batch, own.weights.adversarial_norm > 0
 
 
 def members_of(settings: int, config: SemiSupervisedConfig) -> list[Member]:
@@ -83,7 +95,11 @@ def prepare_chunk(
 ) -> tuple[Problem, Task]:
     """Return the problem and the training of some members; their numbers stand where a run has its seeds."""
     configs = [apply_setting(config, settings[member.setting]) for member in members]
-    arrays = [split_for_seed(c, dataset, member.seed) for c, member in zip(configs, members, strict=True)]
+    arrays: list[TrainingArrays] = []
+    for c, member in zip(configs, members, strict=True):
+        own = split_for_seed(c, dataset, member.seed)
+        shared = arrays[0] if arrays else own  # pool and validation are the same for all: one copy is kept
+        arrays.append(own._replace(pool=shared.pool, validation_images=shared.validation_images))
     common = settle(common_config(configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
     problem = assemble(common, dataset, arrays[0], [member.seed for member in members], labelled)
@@ -99,9 +115,10 @@ def chunk_size(
 
     None: half of what the device, or for a CPU the machine, has free.
     """
-    _, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0])
+    problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0])
     state = jax.eval_shape(task.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    size += 2 * problem.data.labelled_images.nbytes
     return max(1, int((free_bytes() * SHARE_OF_MEMORY if bound is None else bound) // size))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Key
 
 from aae_jax.config import SemiSupervisedConfig, resolve, validate
-from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset, split_indices, training_arrays
+from aae_jax.data import Dataset, Reporter, Splits, TrainingArrays, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
@@ -29,6 +29,7 @@ __all__ = [
     "baseline_task",
     "build_problem",
     "images_of",
+    "indices_for_seed",
     "load_data",
     "main_task",
     "settle",
@@ -106,15 +107,19 @@ def load_data(config: SemiSupervisedConfig, reporter: Reporter) -> Dataset:
     return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
 
 
-def split_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> TrainingArrays:
-    """Return what a seed trains and is validated on; this is where bad numbers of labels end."""
-    splits = split_indices(
+def indices_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> Splits:
+    """Return which images a seed trains and is validated on; this is where bad numbers of labels end."""
+    return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
         num_labels=config.labels,
         label_seed=seed if config.label_seed is None else config.label_seed,
     )
-    return training_arrays(dataset, splits)
+
+
+def split_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> TrainingArrays:
+    """Return what a seed trains and is validated on."""
+    return training_arrays(dataset, indices_for_seed(config, dataset, seed))
 
 
 def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:

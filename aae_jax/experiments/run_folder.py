@@ -17,10 +17,11 @@ from aae_jax.config_text import to_yaml
 from aae_jax.errors import InputError
 from aae_jax.files import LOCK_FILE, Claim, write_whole
 
-__all__ = ["CONFIG_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
+__all__ = ["CONFIG_FILE", "SWEEP_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
 
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
 ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
+SWEEP_FILE = "sweep.json"
 
 
 def to_json(value: Any) -> Any:

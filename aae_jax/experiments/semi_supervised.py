@@ -14,7 +14,7 @@ from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter, percent
 from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, images_of, main_task
-from aae_jax.experiments.run_folder import RunFolder, create_run_folder
+from aae_jax.experiments.run_folder import SWEEP_FILE, RunFolder, create_run_folder
 from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.experiments.watch import model_of
@@ -47,6 +47,10 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
 def run(request: Request) -> int:
     """Train, evaluate once at the end (on the test set, unless told not to), and fill the run's folder."""
     console = Console()
+    if request.resume is not None and (request.resume / SWEEP_FILE).exists():
+        raise InputError(
+            f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
+        )
     if request.resume is not None and RunFolder(request.resume).finished:
         console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
         return 0

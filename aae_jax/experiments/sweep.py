@@ -19,6 +19,7 @@ from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, RunFlags, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.members import (
     Member,
     chunk_size,
@@ -26,15 +27,16 @@ from aae_jax.experiments.members import (
     members_of,
     parse_space,
     prepare_chunk,
+    together,
 )
-from aae_jax.experiments.problem import load_data, split_for_seed
-from aae_jax.experiments.run_folder import RunFolder, create_run_folder, write_text
+from aae_jax.experiments.problem import indices_for_seed, load_data, settle, split_for_seed
+from aae_jax.experiments.run_folder import SWEEP_FILE, RunFolder, create_run_folder, write_text
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.sweep import Range, apply_setting, grid, random_search
 
 __all__ = ["main", "run"]
 
-PLAN_FILE, RESULT_FILE, TABLE_FILE = "sweep.json", "result.json", "table.csv"
+PLAN_FILE, RESULT_FILE, TABLE_FILE = SWEEP_FILE, "result.json", "table.csv"
 SIGNALLED = 128
 SHOWN = 10
 
@@ -65,11 +67,17 @@ class Sweep:
     size: int
 
     @property
-    def chunks(self) -> list[range]:
-        """Return the members' numbers, chunk by chunk, as even as can be."""
-        count = -(-len(self.members) // self.size)
-        size = -(-len(self.members) // count)
-        return [range(begin, min(begin + size, len(self.members))) for begin in range(0, len(self.members), size)]
+    def chunks(self) -> list[list[int]]:
+        """Return the members' numbers, chunk by chunk: those that may go together, as even as can be."""
+        kinds: dict[tuple[int, bool], list[int]] = {}
+        for number, member in enumerate(self.members):
+            kind = together(self.request.config, self.settings[member.setting])
+            kinds.setdefault(kind, []).append(number)
+        chunks = []
+        for numbers in kinds.values():
+            size = -(-len(numbers) // -(-len(numbers) // self.size))
+            chunks += [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+        return chunks
 
 
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
@@ -96,6 +104,8 @@ def run(request: Request) -> int:
     if request.resume is not None and RunFolder(request.resume).finished and (request.resume / PLAN_FILE).exists():
         console.say(f"The sweep in {request.resume} is finished; its results are in its {TABLE_FILE}.")
         return 0
+    if request.config.tensorboard:
+        require_tensorboard()
     sweep = _plan(request, load_data(request.config, DataReporter(console)))
     folder = _open(sweep)
     try:
@@ -110,16 +120,20 @@ def run(request: Request) -> int:
 
 def _plan(request: Request, dataset: Dataset) -> Sweep:
     assert isinstance(request.flags, SweepFlags)
+    memory = request.flags.memory_gib
     if request.resume is not None:
-        settings, size = _read_plan(request.resume, request.flags)
+        settings, size = _read_plan(request.resume, request.flags, dataset)
     else:
         settings, size = _settings(request.flags), None
     for setting in settings:  # whatever is wrong with one is said before anything is written
         config = apply_setting(request.config, setting)
         for seed in range(config.seed, config.seed + config.num_seeds):
-            split_for_seed(config, dataset, seed)
+            indices_for_seed(config, dataset, seed)
+    first = split_for_seed(apply_setting(request.config, settings[0]), dataset, request.config.seed)
+    request = request._replace(config=settle(request.config, dataset, first.pool))
     if size is None:
-        memory = request.flags.memory_gib
+        if memory is not None and not 0 < memory < 1e6:
+            raise InputError(f"--memory-gib is {memory}; give a number above 0.")
         fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))
         size = chunk_size(request.config, dataset, fullest, None if memory is None else int(memory * 2**30))
     members = members_of(len(settings), request.config)
@@ -131,6 +145,8 @@ def _settings(flags: SweepFlags) -> list[dict[str, float]]:
     if flags.random is not None:
         if flags.random < 1:
             raise InputError(f"--random is {flags.random}; give the number of settings to draw.")
+        if flags.random_seed < 0:
+            raise InputError(f"--random-seed is {flags.random_seed}; give a number from 0.")
         return random_search(space, flags.random, flags.random_seed)
     values = {name: values for name, values in space.items() if not isinstance(values, Range)}
     if len(values) < len(space):
@@ -139,14 +155,20 @@ def _settings(flags: SweepFlags) -> list[dict[str, float]]:
     return grid(values)
 
 
-def _read_plan(folder: Path, flags: SweepFlags) -> tuple[list[dict[str, float]], int]:
-    if flags.vary or flags.random is not None:
+def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[dict[str, float]], int]:
+    if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
         raise InputError("A sweep is resumed with its own settings; give --resume alone.")
     try:
         plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
-        return [dict(setting) for setting in plan["settings"]], int(plan["size"])
+        settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} is not the folder of a sweep ({PLAN_FILE} cannot be read); name one.") from error
+    if began_with != dataset.sha256:
+        raise InputError(
+            f"The data have changed since the sweep began: SHA-256 {str(began_with)[:9]}… then, "
+            f"{dataset.sha256[:9]}… now; bring the old ones back, or start a new sweep."
+        )
+    return settings, size
 
 
 def _open(sweep: Sweep) -> RunFolder:
@@ -154,7 +176,8 @@ def _open(sweep: Sweep) -> RunFolder:
     if request.resume is None:
         folder = create_run_folder(request.out_dir, "sweep", request.config.seed)
         folder.write_config(request.config)
-        write_text(folder.path / PLAN_FILE, json.dumps({"settings": sweep.settings, "size": sweep.size}, indent=1))
+        plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
+        write_text(folder.path / PLAN_FILE, json.dumps(plan, indent=1) + "\n")
         return folder
     folder = RunFolder(request.resume)
     folder.claim()
@@ -163,28 +186,30 @@ def _open(sweep: Sweep) -> RunFolder:
 
 def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
     seeds = sweep.request.config.num_seeds
-    console.say(f"sweep    {len(sweep.settings)} settings × {seeds} seeds, {sweep.chunks[0].stop} in one program")
+    most = max(len(chunk) for chunk in sweep.chunks)
+    console.say(f"sweep    {len(sweep.settings)} settings × {seeds} seeds, at most {most} in one program")
     console.say(f"folder   {folder.path}")
     results: list[dict[str, Any]] = []
     for number, chunk in enumerate(sweep.chunks):
         place = folder.path / "chunks" / f"{number:03d}"
         if not (place / RESULT_FILE).exists():
-            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: members {chunk.start}…{chunk.stop - 1}")
+            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: members {chunk[0]}…{chunk[-1]}")
             try:
                 _train_chunk(RunFolder(place), sweep, chunk, console)
             except Stopped as stopped:
                 console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
                 return SIGNALLED + stopped.signum
         results += json.loads((place / RESULT_FILE).read_text(encoding="utf-8"))
+    results.sort(key=lambda result: result["member"])
     rows = _rows(sweep, results)
     _write_results(folder, sweep, results, rows)
     return _say(rows, folder, console)
 
 
-def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: range, console: Console) -> None:
+def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
-    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, list(chunk))
-    begun = folder.last.is_dir()
+    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk)
+    begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(problem.config)
     console.problem = problem
@@ -194,7 +219,10 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: range, console: Console
         outcome = trainer.run(resume=begun, command=sweep.request.command)
     except AllSeedsFailed:
         console.say("Every member of the chunk has failed; the sweep goes on.")
-    last = folder.read_metrics()[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
+    rows = folder.read_metrics()
+    if outcome is not None and not rows:
+        raise InputError(f"{folder.path} has lost its metrics.jsonl; remove that folder and resume.")
+    last = rows[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
     best = exact_share(trainer.best.error, len(problem.validation_labels)).tolist()
     results = []
     for index, number in enumerate(chunk):
@@ -253,7 +281,7 @@ def _say(rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console)
         if row["std"] is not None:
             said = f"{said[:-2]} ± {100 * row['std']:.2f} %"
         some = f", {row['failed']} failed" if row["failed"] and row["validation_error"] is not None else ""
-        console.say(f"  {said:16s} {'  '.join(f'{name} {value:.4g}' for name, value in named.items())}{some}")
+        console.say(f"  {said:16s} {'  '.join(f'{name} {value:g}' for name, value in named.items())}{some}")
     if len(rows) > SHOWN:
         console.say(f"  … and {len(rows) - SHOWN} more")
     console.say(f"  the test images were not looked at; everything is in {folder.path}")

@@ -14,7 +14,7 @@ from aae_jax.experiments.members import parse_space
 from aae_jax.sweep import Range
 from tests.experiments.running import EPOCHS, SMALL, contents, rows, status, summary
 
-SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=50,100", "--num-seeds", "2", "--seed", "3")
+SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=100,150", "--num-seeds", "2", "--seed", "3")
 
 
 def swept(*argv):
@@ -38,14 +38,14 @@ def table(folder):
 def test_the_table_has_every_setting_the_best_first(finished_sweep):
     found = table(finished_sweep)
     assert {(row["views.noise_std"], row["labels"]) for row in found} == {
-        (noise, labels) for noise in ("0.1", "0.5") for labels in ("50", "100")
+        (noise, labels) for noise in ("0.1", "0.5") for labels in ("100", "150")
     }
     errors = [float(row["validation_error"]) for row in found]
     assert errors == sorted(errors)
     assert len(set(errors)) > 1
     written = summary(finished_sweep)["members"]
     assert [(m["setting"], m["seed"]) for m in written] == [(s, seed) for s in range(4) for seed in (3, 4)]
-    assert [m["labels"] for m in written] == [50, 50, 100, 100, 50, 50, 100, 100]
+    assert [m["labels"] for m in written] == [100, 100, 150, 150, 100, 100, 150, 150]
     for row in found:
         own = [m["validation_error"] for m in written if m["setting"] == int(row["setting"])]
         assert float(row["validation_error"]) == pytest.approx(np.mean(own))
@@ -54,11 +54,11 @@ def test_the_table_has_every_setting_the_best_first(finished_sweep):
 
 
 def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path, without_figures):
-    argv = ("--labels", 100, "--views.noise_std", 0.5, "--seed", 4, "--no-test", "--out-dir", tmp_path / "alone")
+    argv = ("--labels", 150, "--views.noise_std", 0.5, "--seed", 4, "--no-test", "--out-dir", tmp_path / "alone")
     assert status(*SMALL, *argv) == 0
     alone = rows(tmp_path / "alone")
     together = rows(finished_sweep / "chunks" / "000")
-    member = 7  # the last of settings (0.1, 50), (0.1, 100), (0.5, 50), (0.5, 100) with seeds 3 and 4
+    member = 7  # the last of settings (0.1, 100), (0.1, 150), (0.5, 100), (0.5, 150) with seeds 3 and 4
     for single, many in zip(alone, together, strict=True):
         assert many["validation_error"][member] == single["validation_error"][0]
         for name in ("reconstruction/loss", "generator/loss", "classification/loss"):
@@ -160,6 +160,12 @@ BAD = {
     "an empty range": (("--vary", "weights.prior_std=2..1", "--random", "3"), "is no range"),
     "a logarithm of zero": (("--vary", "weights.prior_std=0..1:log", "--random", "3"), "is no range"),
     "a range in a grid": (("--vary", "weights.prior_std=1..2"), "give --random N"),
+    "a negative seed": (
+        ("--vary", "weights.prior_std=1..2", "--random", "1", "--random-seed", "-1"),
+        "--random-seed",
+    ),
+    "an endless range": (("--vary", "weights.prior_std=1..inf", "--random", "1"), "is no range"),
+    "no memory": (("--vary", "labels=50", "--memory-gib", "nan"), "--memory-gib is nan"),
     "no random settings": (("--vary", "weights.prior_std=1..2", "--random", "0"), "--random is 0"),
     "twice": (("--vary", "labels=50", "labels=100"), "has labels twice"),
     "out of bounds": (("--vary", "weights.prior_std=-1"), "weights.prior_std is -1.0"),
@@ -184,3 +190,43 @@ def test_a_run_is_no_sweep_to_resume(finished, tmp_path, capsys):
 def test_the_command_is_known_to_aae_jax(capsys):
     assert cli.main(["train", "sweep", *SMALL]) == 2
     assert "Nothing varies" in capsys.readouterr().err
+
+
+def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path, without_figures):
+    """Ten labels are a batch of ten: beside more of them they would be one of a hundred, each ten times."""
+    assert swept(*SMALL, "--vary", "labels=20,100", "--seed", "3", "--out-dir", tmp_path / "out") == 0
+    assert sorted(os.listdir(tmp_path / "out" / "chunks")) == ["000", "001"]
+    few = ("--labels", 20, "--seed", 3, "--no-test", "--out-dir", tmp_path / "alone")
+    assert status(*SMALL, *few) == 0
+    together = rows(tmp_path / "out" / "chunks" / "000")
+    for name in ("reconstruction/loss", "classification/loss", "validation_error"):
+        alone = [row[name] for row in rows(tmp_path / "alone")]
+        np.testing.assert_allclose([row[name] for row in together], alone, rtol=1e-4)
+
+
+def test_a_chunk_that_was_killed_before_its_first_checkpoint_begins_anew(finished_sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "chunk_size", lambda *_: 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out")
+    metrics = tmp_path / "out" / "chunks" / "000" / "metrics.jsonl"
+    metrics.write_text(metrics.read_text()[:-20])
+    assert swept("--resume", tmp_path / "out") == 0
+    assert table(tmp_path / "out") == table(finished_sweep)
+
+
+def test_a_sweep_does_not_go_on_with_other_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "_run_in", lambda *_: 143)
+    assert swept(*SMALL, "--vary", "labels=50", "--out-dir", tmp_path / "out") == 143
+    plan = json.loads((tmp_path / "out" / "sweep.json").read_text())
+    (tmp_path / "out" / "sweep.json").write_text(json.dumps({**plan, "data_sha256": "0" * 64}))
+    assert swept("--resume", tmp_path / "out") == 2
+    assert "The data have changed since the sweep began" in capsys.readouterr().err
+
+
+def test_a_sweep_is_no_run(finished_sweep, capsys):
+    assert status("--resume", finished_sweep) == 2
+    assert "is the folder of a sweep" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(finished_sweep)]) == 2
+    assert "is the folder of a sweep" in capsys.readouterr().err

@@ -107,5 +107,5 @@ def test_train_and_validation_error_are_percent():
     figure = figures.train_and_validation_error([10, 20], [0.5, 0.25], [[0.4, 0.6], [0.2, 0.4]])
     lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].get_lines()}
     np.testing.assert_allclose(lines["validation"], [50, 30])
-    np.testing.assert_allclose(lines["labelled batches in training (noisy, shifted)"], [50, 25])
+    np.testing.assert_allclose(lines["labelled batches in training (noisy views)"], [50, 25])
     assert figure.axes[0].get_ylim()[0] == 0
