@@ -24,6 +24,7 @@ from aae_jax.evaluation import build_encode
 from aae_jax.files import write_whole
 from aae_jax.models.semi_supervised import activate
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
+from aae_jax.networks.precision import has_tf32
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
 from aae_jax.types import Array, Params, Pixels, Stats
 from aae_jax.views import unscale_pixels
@@ -131,7 +132,8 @@ class Model:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
         kind = "uint8 images" if self.pixels == "bytes" else "rows of numbers" if self.scaling else "images in [0, 1]"
         found = images if isinstance(images, jax.Array) else np.asarray(images)
-        if self.pixels == "bytes" and found.dtype != np.uint8 and found.dtype.kind in "iu" and found.size:
+        known = not isinstance(found, jax.core.Tracer) and found.size > 0
+        if known and self.pixels == "bytes" and found.dtype.kind in "iu" and found.dtype != np.uint8:
             found = found.astype(np.uint8) if found.min() >= 0 and found.max() < 256 else found
         right_type = found.dtype == np.uint8 if self.pixels == "bytes" else found.dtype.kind in "iuf"
         if found.ndim != 1 + len(self.image_shape) or found.shape[1:] != self.image_shape or not right_type:
@@ -192,7 +194,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     saved_model.check_size(described, folder)
     config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
     scaled = config.pop("scaled_by_feature")
-    if config["network"].precision == "tf32" and jax.default_backend() != "gpu":
+    if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
     model = Model(**config, params={}, stats={})
     try:

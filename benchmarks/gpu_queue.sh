@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [OUT [JOB ...]]`, all jobs by default.
+# What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [FOLDER [JOB ...]]`, all jobs by default.
 #
-# A job that is done is not done again: OUT (default: runs/gpu_queue) keeps a small JSON file for each, and a log. Where
+# A job that is done is not done again: FOLDER (default: runs/gpu_queue) keeps a small JSON file for each, and a log. Where
 # $OUT names a folder that is fetched from a lent machine, one archive of all results is left there after each job. Stop
-# it at any time and start it again with the same OUT. Needs jax, flax, optax, numpy, chex (and safetensors, PyYAML,
+# it at any time and start it again with the same FOLDER. Needs jax, flax, optax, numpy, chex (and safetensors, PyYAML,
 # jaxtyping, which pure wheels in .gpu/site can give: benchmarks/gpu_prepare.sh); PyTorch for the rival's rows, which are
 # tried again where they were skipped.
 # AAE_QUEUE_TOY=1 runs every job at toy size, on whatever device there is: that is how it is tested.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-out="${1:-runs/gpu_queue}"
+folder="${1:-runs/gpu_queue}"
 only=("${@:2}")
-mkdir -p "$out"
+mkdir -p "$folder"
 export PYTHONPATH="$PWD:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"
 export XLA_PYTHON_CLIENT_PREALLOCATE=false
 export AAE_CACHE_DIR="${AAE_CACHE_DIR:-runs/gpu_cache}"
@@ -22,23 +22,23 @@ job() { # NAME, what to look for, arguments of gpu_job.py
     local name="$1" look="$2"
     shift 2
     [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" $name "* ]] || return 0
-    if [ -s "$out/$name.json" ] && ! grep -q '"skipped"' "$out/$name.json"; then
+    if [ -s "$folder/$name.json" ] && ! grep -q '"skipped"' "$folder/$name.json"; then
         echo "== $name: done before"
     else
         echo "== $name: $look"
         local begun=$SECONDS
-        if "$python" benchmarks/gpu_job.py "$@" --out "$out/$name.json" >"$out/$name.log" 2>&1; then
+        if "$python" benchmarks/gpu_job.py "$@" --out "$folder/$name.json" >"$folder/$name.log" 2>&1; then
             echo "   $((SECONDS - begun)) s"
         else
             failed=$((failed + 1))
             echo "   failed after $((SECONDS - begun)) s; the end of its log:"
-            tail -n 5 "$out/$name.log"
+            tail -n 5 "$folder/$name.log"
             return
         fi
     fi
-    "$python" benchmarks/gpu_job.py show "$out/$name.json"
+    "$python" benchmarks/gpu_job.py show "$folder/$name.json"
     if [ -n "${OUT:-}" ]; then
-        find "$out" -maxdepth 2 \( -name "*.json" -o -name "*.log" \) | tar -czf "$OUT/gpu_queue.tar.gz" -T -
+        find "$folder" -maxdepth 2 \( -name "*.json" -o -name "*.log" \) | tar -czf "$OUT/gpu_queue.tar.gz" -T -
     fi
 }
 

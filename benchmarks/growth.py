@@ -86,8 +86,10 @@ def main() -> int:
     args = parser.parse_args()
     out = Path(args.out)
     found: dict[str, Any] = {}
+    taken: dict[str, Any] = {"machine": machine()}
     if len(args.only) < len(SIZES) and out.exists():
-        found = json.loads(out.read_text(encoding="utf-8"))["growth"]
+        before = json.loads(out.read_text(encoding="utf-8"))
+        found, taken = before["growth"], {"machine": before["machine"], "later": taken["machine"]}
     for name in args.only:
         sizes = SIZES[name]
         chosen = sizes[:2] if args.quick else sizes
@@ -99,7 +101,7 @@ def main() -> int:
             held = row["peak_bytes"] / 2**30
             print(f"  {row['size']:6d} {1e3 * row['seconds']:9.2f} ms  {held:5.2f} GiB", flush=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"machine": machine(), "growth": found}, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps({**taken, "growth": found}, indent=1) + "\n", encoding="utf-8")
     draw(found, out.with_suffix(""))
     print(f"written to {out}")
     return 0

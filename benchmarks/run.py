@@ -117,7 +117,7 @@ class Report:
         runs: dict[str, Callable[[], float]] = {}
         started: list[Contender] = []
         facts: dict[str, Any] = {}
-        wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (threads > 1)
+        wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (threads > 1 and not self.args.quick)
         for preset, precision in wanted:
             worker, fact = self.ours(cpus=cpus, batch=batch, updates=updates, precision=precision, preset=preset)
             worker.ask("run")
@@ -125,7 +125,8 @@ class Report:
             runs[name] = lambda worker=worker: worker.ask("run") / updates
             started.append(worker)
             facts[name] = fact
-        for variant in ("eager", "compile") if self.args.torch_python else ():
+        variants = ("eager",) if self.args.quick else ("eager", "compile")
+        for variant in variants if self.args.torch_python else ():
             rival = self.rival(variant, batch, threads)
             rival.ask("run", updates=4)
             runs[f"torch {variant}"] = lambda rival=rival: rival.ask("run", updates=updates) / updates
@@ -264,7 +265,7 @@ def main() -> int:
     """Run every section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch-python", help="interpreter with PyTorch; its rows are left out without")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="batch 100 and two seeds alone, in shorter rounds: under 3 minutes")
     parser.add_argument("--out", help="JSON file; default: runs/benchmarks/<time>.json")
     parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections; put into --out if it is there"
@@ -281,22 +282,27 @@ def _steps(report: Report, args: argparse.Namespace) -> None:
     if args.torch_python:
         report.same_mathematics()
     rounds = 3 if args.quick else 5
-    for batch in (100, 1000):
+    for batch in batches(args):
         for threads in (len(CPUS), 1) if batch == 100 and not args.quick and len(CPUS) > 1 else (len(CPUS),):
             report.steps(batch, threads, rounds)
         if args.torch_python:
             report.matrix_rates(batch)
 
 
+def batches(args: argparse.Namespace) -> tuple[int, ...]:
+    """Return the batch sizes that are timed."""
+    return (100,) if args.quick else (100, 1000)
+
+
 def _floor(report: Report, args: argparse.Namespace) -> None:
-    for batch in (100, 1000):
+    for batch in batches(args):
         report.floor(batch, 1 if args.quick else 3)
 
 
 SECTIONS: dict[str, Callable[[Report, argparse.Namespace], None]] = {
     "steps": _steps,
     "floor": _floor,
-    "seeds": lambda report, args: report.seeds(8, 2),
+    "seeds": lambda report, args: report.seeds(2 if args.quick else 8, 2 if args.quick else 4),
     "classification": lambda report, args: report.classification(),
 }
 

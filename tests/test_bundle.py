@@ -137,6 +137,8 @@ def test_methods_can_be_part_of_a_users_program(model):
     images = jnp.asarray(np.random.default_rng(1).integers(0, 256, (COUNT, *SHAPE)), jnp.uint8)
     chances = jax.jit(model.predict_proba)(images)
     np.testing.assert_allclose(chances, model.predict_proba(images), atol=1e-6)
+    with pytest.raises(InputError, match="not int32"):  # whether they are bytes is known in a program alone
+        jax.jit(model.predict_proba)(images.astype(jnp.int32))
 
 
 @pytest.mark.parametrize("labels", [np.zeros(COUNT, int), 3, np.zeros((COUNT + 1, 10)), np.zeros((COUNT, 3))])

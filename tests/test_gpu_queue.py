@@ -22,7 +22,7 @@ def run_queue(out: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
         "AAE_OFFLINE": "1",
     }
     return subprocess.run(
-        ["bash", str(QUEUE), str(out)], capture_output=True, text=True, env=environment, check=False
+        ["bash", str(QUEUE), str(out), *jobs], capture_output=True, text=True, env=environment, check=False
     )
 
 
@@ -45,3 +45,18 @@ def test_the_queue_runs_at_toy_size_and_goes_on_where_it_was(tmp_path: Path) -> 
     assert second.stdout.count("done before") == len(jobs) - 1 - skipped
     assert skipped < 6, "only what needs PyTorch or a GPU is skipped"
     assert (tmp_path / "out" / "seeds_8.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the queue is a bash script")
+def test_a_job_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
+    """A folder stands where the result would be written first."""
+    (tmp_path / "out" / "device.unfinished").mkdir(parents=True)
+    result = run_queue(tmp_path / "out", "device")
+    assert result.returncode == 1
+    assert "failed after" in result.stdout
+    assert "1 jobs failed" in result.stdout
+    assert not (tmp_path / "out" / "device.json").exists()
+    (tmp_path / "out" / "device.unfinished").rmdir()
+    assert run_queue(tmp_path / "out", "device").returncode == 0
+    assert [path.name for path in (tmp_path / "out").glob("*.json")] == ["device.json"]

@@ -32,8 +32,6 @@ from aae_jax.files import write_whole
 
 __all__ = ["COMMANDS"]
 
-SHOWN = 20
-
 Flags = TypeVar("Flags")
 ModelPath = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
@@ -160,7 +158,7 @@ def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
     if dataset.sha256 != model.data.get("sha256"):
         reporter.notice(
             "These are not, bit for bit, the data that the model was trained on; drawn with another --split-seed, "
-            "their test images are among those it was trained on."
+            "test images may be among those it was trained on."
         )
     return dataset
 
@@ -204,7 +202,7 @@ def run_reconstruct(argv: Sequence[str]) -> int:
         return figures.reconstructions(pictures.images / scale, made)
 
     arrays = {"images": pictures.images, "reconstructions": made}
-    return _save(flags.out or "reconstructions.png", arrays, draw, model, most=SHOWN)
+    return _save(flags.out or "reconstructions.png", arrays, draw, model, most=figures.MOST_IMAGES)
 
 
 def run_generate(argv: Sequence[str]) -> int:

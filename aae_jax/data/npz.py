@@ -47,7 +47,9 @@ class _Parts(NamedTuple):
 
 
 def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
-    """Load `x_train, y_train, x_test, y_test`, or `x, y`, from an npz file: `--dataset npz:FILE`.
+    """Load `x_train, y_train, x_test, y_test`, or `x, y, x_test, y_test`, or `x, y`, from an npz file.
+
+    That is what `--dataset npz:FILE` reads.
 
     Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
     to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
@@ -71,13 +73,13 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
         x = arrays["x"]
         parts = _Parts(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
     else:
-        x_train, train, x_test, test = arrays.values()
+        (x, y, x_test, y_test), (train_images, train, test_images, test) = arrays, arrays.values()
         if train.ndim == 0 or train.shape[1:] != test.shape[1:] or train.dtype.kind != test.dtype.kind:
-            raise InputError(f"y_train and y_test in {file} are of different kinds; bring both to one form.")
-        labels, class_names = _as_labels(np.concatenate([train, test]), f"y_train and y_test in {file}")
-        parts = _Parts(x_train, labels[: len(train)], x_test, labels[len(train) :])
-        _check_lengths(parts.train_images, parts.train_labels, f"x_train and y_train in {file}")
-        _check_lengths(parts.test_images, parts.test_labels, f"x_test and y_test in {file}")
+            raise InputError(f"{y} and {y_test} in {file} are of different kinds; bring both to one form.")
+        labels, class_names = _as_labels(np.concatenate([train, test]), f"{y} and {y_test} in {file}")
+        parts = _Parts(train_images, labels[: len(train)], test_images, labels[len(train) :])
+        _check_lengths(parts.train_images, parts.train_labels, f"{x} and {y} in {file}")
+        _check_lengths(parts.test_images, parts.test_labels, f"{x_test} and {y_test} in {file}")
     if len(class_names) < 2:
         raise InputError(f"All labels in {file} are {class_names[0]!r}; give images of two classes at least.")
     return _build(parts, class_names if given is None else _named(class_names, given, file), file)

@@ -82,9 +82,15 @@ def _read_array(file: Path) -> NDArray[Any]:
         arrays = read_arrays(file, ("x",), ("x_test",))
         return next(iter(arrays.values()))
     if file.suffix.lower() != ".npy":
-        if "idx" not in file.name and "ubyte" not in file.name:
-            raise InputError(f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file.")
-        return read_idx(file)
+        try:
+            return read_idx(file)
+        except InputError as error:
+            if "idx" in file.name or "ubyte" in file.name:
+                raise
+            raise InputError(
+                f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file "
+                f"(as the last: {error})"
+            ) from error
     try:
         with file.open("rb") as stream:
             version = npy.read_magic(stream)

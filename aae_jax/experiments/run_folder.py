@@ -1,5 +1,6 @@
 """What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
 
+import contextlib
 import csv
 import datetime
 import io
@@ -7,21 +8,32 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aae_jax.config_text import to_yaml
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, StorageError
 from aae_jax.files import LOCK_FILE, Claim, write_whole
 
-__all__ = ["CONFIG_FILE", "SWEEP_FILE", "RunFolder", "create_run_folder", "to_json", "write_text"]
+__all__ = [
+    "CONFIG_FILE",
+    "SIGNALLED",
+    "SWEEP_FILE",
+    "RunFolder",
+    "create_run_folder",
+    "open_run_folder",
+    "to_json",
+    "write_text",
+]
 
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
 ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
 SWEEP_FILE = "sweep.json"
+SIGNALLED = 128
+"""What is added to a signal's number to make the exit status of a run that it stopped."""
 
 
 def to_json(value: Any) -> Any:
@@ -159,6 +171,31 @@ def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, A
     if len(seeds) == 1:
         return [(name, value[0])]
     return [(f"{name}/s{seed}", item) for seed, item in zip(seeds, value, strict=True)]
+
+
+@contextlib.contextmanager
+def open_run_folder(
+    out_dir: Path | None, resume: Path | None, experiment: str, seed: int
+) -> Generator["RunFolder", None, None]:
+    """Make a run's folder, or go on with the one to `resume`, and keep others out while the block runs.
+
+    Raises:
+        InputError: It cannot be had.
+        StorageError: Something in the block could not be written.
+    """
+    if resume is None:
+        folder = create_run_folder(out_dir, experiment, seed)
+    else:
+        folder = RunFolder(resume)
+        folder.claim()
+    try:
+        yield folder
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(str(error)) from error
+    finally:
+        folder.release()
 
 
 def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFolder:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
-from aae_jax.errors import InputError, StorageError
+from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter, percent
 from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, images_of, main_task
-from aae_jax.experiments.run_folder import SWEEP_FILE, RunFolder, create_run_folder
+from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
 from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.experiments.watch import model_of
@@ -24,7 +24,6 @@ from aae_jax.training import compile_epoch, fit
 __all__ = ["main", "run"]
 
 FAILED = 1
-SIGNALLED = 128
 
 
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
@@ -59,15 +58,8 @@ def run(request: Request) -> int:
     if request.config.tensorboard:
         require_tensorboard()
     problem = build_problem(request.config, DataReporter(console))
-    folder = _open_folder(request, problem)
-    try:
+    with open_run_folder(request.out_dir, request.resume, "semi_supervised", problem.config.seed) as folder:
         return _run_in(folder, problem, request, console)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise StorageError(str(error)) from error
-    finally:
-        folder.release()
 
 
 def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
@@ -89,14 +81,6 @@ def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Cons
         return FAILED
     _report(problem, outcome, folder, console)
     return 0
-
-
-def _open_folder(request: Request, problem: Problem) -> RunFolder:
-    if request.resume is None:
-        return create_run_folder(request.out_dir, "semi_supervised", problem.config.seed)
-    folder = RunFolder(request.resume)
-    folder.claim()
-    return folder
 
 
 def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:

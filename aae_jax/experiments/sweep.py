@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from aae_jax.data import Dataset
-from aae_jax.errors import InputError, StorageError
+from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, RunFlags, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
@@ -30,14 +30,13 @@ from aae_jax.experiments.members import (
     together,
 )
 from aae_jax.experiments.problem import indices_for_seed, load_data, settle, split_for_seed
-from aae_jax.experiments.run_folder import SWEEP_FILE, RunFolder, create_run_folder, write_text
+from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.sweep import Range, apply_setting, grid, random_search
 
 __all__ = ["main", "run"]
 
-PLAN_FILE, RESULT_FILE, TABLE_FILE = SWEEP_FILE, "result.json", "table.csv"
-SIGNALLED = 128
+RESULT_FILE, TABLE_FILE = "result.json", "table.csv"
 SHOWN = 10
 
 
@@ -101,21 +100,18 @@ def run(request: Request) -> int:
     for note in request.notes:
         console.notice(note)
     request = request._replace(config=dataclasses.replace(request.config, test=False))
-    if request.resume is not None and RunFolder(request.resume).finished and (request.resume / PLAN_FILE).exists():
+    if request.resume is not None and RunFolder(request.resume).finished and (request.resume / SWEEP_FILE).exists():
         console.say(f"The sweep in {request.resume} is finished; its results are in its {TABLE_FILE}.")
         return 0
     if request.config.tensorboard:
         require_tensorboard()
     sweep = _plan(request, load_data(request.config, DataReporter(console)))
-    folder = _open(sweep)
-    try:
+    with open_run_folder(request.out_dir, request.resume, "sweep", request.config.seed) as folder:
+        if request.resume is None:
+            folder.write_config(request.config)
+            plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
+            write_text(folder.path / SWEEP_FILE, json.dumps(plan, indent=1) + "\n")
         return _run_in(folder, sweep, console)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise StorageError(str(error)) from error
-    finally:
-        folder.release()
 
 
 def _plan(request: Request, dataset: Dataset) -> Sweep:
@@ -159,29 +155,16 @@ def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[
     if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
         raise InputError("A sweep is resumed with its own settings; give --resume alone.")
     try:
-        plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        plan = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
         settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is not the folder of a sweep ({PLAN_FILE} cannot be read); name one.") from error
+        raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
     if began_with != dataset.sha256:
         raise InputError(
             f"The data have changed since the sweep began: SHA-256 {str(began_with)[:9]}… then, "
             f"{dataset.sha256[:9]}… now; bring the old ones back, or start a new sweep."
         )
     return settings, size
-
-
-def _open(sweep: Sweep) -> RunFolder:
-    request = sweep.request
-    if request.resume is None:
-        folder = create_run_folder(request.out_dir, "sweep", request.config.seed)
-        folder.write_config(request.config)
-        plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
-        write_text(folder.path / PLAN_FILE, json.dumps(plan, indent=1) + "\n")
-        return folder
-    folder = RunFolder(request.resume)
-    folder.claim()
-    return folder
 
 
 def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:

@@ -4,10 +4,17 @@ from aae_jax.figures.classification import confusion_matrix, predicted_classes
 from aae_jax.figures.codes import code_histograms
 from aae_jax.figures.comparison import ablation, sweep_figure
 from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
-from aae_jax.figures.images import first_layer_features, latent_interpolation, reconstructions, style_class_grid
+from aae_jax.figures.images import (
+    MOST_IMAGES,
+    first_layer_features,
+    latent_interpolation,
+    reconstructions,
+    style_class_grid,
+)
 from aae_jax.figures.style import save_figure
 
 __all__ = [
+    "MOST_IMAGES",
     "ablation",
     "code_histograms",
     "confusion_matrix",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure
 
 __all__ = [
+    "MOST_IMAGES",
     "are_pictures",
     "as_rgb",
     "draw_tiles",
@@ -21,7 +22,8 @@ __all__ = [
     "style_class_grid",
 ]
 
-_MOST_IMAGES = 20
+MOST_IMAGES = 20
+"""How many pairs `reconstructions` draws."""
 _PER_ROW = 10
 _MOST_UNITS, _PER_SHEET_ROW = 60, 15
 _LARGEST_CELL = 0.75
@@ -43,7 +45,7 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
     if not are_pictures(originals, axes=1) or originals.shape != made.shape:
         shapes = f"{originals.shape} and {made.shape}"
         raise ValueError(f"Expected images and outputs of one shape [n, h, w] or [n, h, w, 3], n > 0; got {shapes}.")
-    originals, made = originals[:_MOST_IMAGES], made[:_MOST_IMAGES]
+    originals, made = originals[:MOST_IMAGES], made[:MOST_IMAGES]
     starts = range(0, len(originals), _PER_ROW)
     columns = min(len(originals), _PER_ROW)
     cell = _LARGEST_CELL * originals.shape[1] / originals.shape[2]

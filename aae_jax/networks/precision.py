@@ -10,7 +10,7 @@ from aae_jax.config import Precision
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["bfloat16_dot_general", "fastest_precision", "product_options", "require_precision"]
+__all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product_options", "require_precision"]
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 
@@ -27,6 +27,11 @@ def fastest_precision() -> Precision:
     return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
 
 
+def has_tf32() -> bool:
+    """Return whether this process's device multiplies in TF32: NVIDIA's GPUs do."""
+    return jax.default_backend() == "gpu"
+
+
 def require_precision(precision: str) -> None:
     """Refuse a precision that this process's device has not.
 
@@ -34,7 +39,7 @@ def require_precision(precision: str) -> None:
         InputError: TF32 is asked for without an NVIDIA GPU.
     """
     device = jax.devices()[0]
-    if precision == "tf32" and device.platform != "gpu":
+    if precision == "tf32" and not has_tf32():
         raise InputError(
             f"network.precision is tf32, which NVIDIA GPUs have, but the device is {device.device_kind} "
             f"({device.platform}); give float32 or bfloat16."

@@ -1,5 +1,7 @@
 """`aae-jax` on a trained model of digits: pictures in, and every bad input in one sentence."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -76,6 +78,17 @@ def test_figures_are_drawn(finished, pictures, ending, tmp_path):
     assert call("reconstruct", finished, pictures, "--resize", "--out", tmp_path / f"r.{ending}") == 0
     assert call("generate", finished, "--out", tmp_path / f"g.{ending}") == 0
     assert all((tmp_path / f"{name}.{ending}").stat().st_size > 1000 for name in "rg")
+
+
+def test_arrays_are_known_by_what_they_hold(finished, capsys, tmp_path):
+    """An IDX file may have any name."""
+    images = data.load_digits().test_images[:3]
+    (tmp_path / "my-digits.bin").write_bytes(b"\0\0\x08\3" + struct.pack(">3I", *images.shape) + images.tobytes())
+    np.save(tmp_path / "same.npy", images)
+    assert call("predict", finished, tmp_path / "my-digits.bin") == 0
+    table = capsys.readouterr().out
+    assert call("predict", finished, tmp_path / "same.npy") == 0
+    assert capsys.readouterr().out == table
 
 
 def test_evaluate_tells_other_data(finished, capsys):

@@ -1,0 +1,216 @@
+"""Train the rows of a published table, and write what they gave: one JSON file a row.
+
+Finished rows are not trained again, stopped ones go on; the same command does both.
+"""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config_text import differences, from_mapping, read_yaml
+from aae_jax.errors import InputError
+from aae_jax.experiments import semi_supervised
+from aae_jax.experiments.command import parse, run_guarded
+from aae_jax.experiments.compilation import keep_compiled_programs
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.flags import parse_flags
+from aae_jax.experiments.problem import build_problem, indices_for_seed, load_data, main_task
+from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+from aae_jax.experiments.table_rows import Row, choose_rows
+from aae_jax.training import compile_epoch
+
+__all__ = ["Flags", "epochs_within", "main", "record"]
+
+PLAN_FILE = "plan.json"
+TIMED_UPDATES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """What is trained, for how long, and where its numbers go."""
+
+    table: str = "few-labels"
+    """The table: few-labels."""
+    recipe: Literal["faithful", "best"] | None = None
+    """Its rows of one recipe only: the paper's settings, or ours."""
+    rows: tuple[str, ...] = ()
+    """Its rows of these names only."""
+    budget_minutes: float | None = None
+    """Minutes of training for a row: as many passes as they hold, all seeds together. Default: the row's own number."""
+    num_seeds: int = 3
+    """Subsets of labelled images, each with its own weights: seeds 0, 1, …"""
+    dataset: str = "mnist"
+    """The data, as training takes them."""
+    data_dir: str | None = None
+    """Folder for data. Also from $AAE_DATA_DIR."""
+    out_dir: str | None = None
+    """Folder for the runs. Default: runs/<table>."""
+    results_dir: str | None = None
+    """Folder for the numbers. Default: results/<table>."""
+    test: bool = True
+    """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `reproduce` and return its exit status, as `semi_supervised` does."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        return run(parse_flags(Flags, arguments, prog="reproduce", description=__doc__ or "", default=None))
+
+    return run_guarded(command)
+
+
+def run(flags: Flags) -> int:
+    """Train what is missing, row by row, and record each row as it ends."""
+    console = Console()
+    rows = choose_rows(flags.table, flags.recipe, flags.rows)
+    if flags.budget_minutes is not None and not 0 < flags.budget_minutes < math.inf:
+        raise InputError(f"--budget-minutes is {flags.budget_minutes}; give a number above 0.")
+    if not 1 <= flags.num_seeds <= 1000:
+        raise InputError(f"--num-seeds is {flags.num_seeds}; give a number from 1 to 1000.")
+    runs = Path(flags.out_dir or f"runs/{flags.table}")
+    results = Path(flags.results_dir or f"results/{flags.table.replace('-', '_')}")
+    for number, row in enumerate(rows, start=1):
+        console.say(f"row {number} of {len(rows)}: {row.name}")
+        status = _train(row, flags, runs / row.name, console)
+        if status != 0:
+            return status
+        path = record(row, runs / row.name, results, console)
+        console.say(f"recorded in {path}\n")
+    return 0
+
+
+def _arguments(row: Row, flags: Flags, epochs: int) -> list[str]:
+    where = ["--dataset", flags.dataset, *(["--data-dir", flags.data_dir] if flags.data_dir else [])]
+    seeds = ["--num-seeds", str(flags.num_seeds), *([] if flags.test else ["--no-test"])]
+    return [*row.arguments(epochs), *where, *seeds]
+
+
+def _train(row: Row, flags: Flags, folder: Path, console: Console) -> int:
+    """Train a row into `folder`, or go on with what was stopped there."""
+    epochs = _planned_epochs(row, flags, folder, console)
+    argv = _arguments(row, flags, epochs)
+    if (folder / "run" / CONFIG_FILE).exists():
+        _refuse_other_run(argv, folder / "run")
+        argv = ["--resume", str(folder / "run")]
+    else:
+        argv = [*argv, "--out-dir", str(folder / "run")]
+    return semi_supervised.main(argv, launcher="python experiments/semi_supervised.py")
+
+
+def _refuse_other_run(argv: Sequence[str], folder: Path) -> None:
+    """Refuse to go on with a run of other settings than those asked for."""
+    wanted = parse(argv, prog="reproduce", description="").config
+    found = from_mapping(SemiSupervisedConfig, read_yaml(folder / CONFIG_FILE))
+    changed = [name for name in differences(wanted, found) if _chosen(wanted, name)]
+    if changed:
+        raise InputError(
+            f"{folder} holds a run with other {', '.join(changed)}; remove it, or give --out-dir another folder."
+        )
+
+
+def _chosen(config: SemiSupervisedConfig, name: str) -> bool:
+    """Return whether a setting was given, not left to the data or the device."""
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value not in (None, "auto")
+
+
+def _planned_epochs(row: Row, flags: Flags, folder: Path, console: Console) -> int:
+    """Return how many passes the row makes, as planned when it began; the plan is kept in its folder."""
+    path, asked = folder / PLAN_FILE, {"budget_minutes": flags.budget_minutes, "num_seeds": flags.num_seeds}
+    if path.exists():
+        try:
+            plan = json.loads(path.read_text(encoding="utf-8"))
+            epochs, began = int(plan["epochs"]), {name: plan[name] for name in asked}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} cannot be read ({error}); remove {folder} and begin anew.") from error
+        if began != asked:
+            raise InputError(
+                f"{folder} was begun with {_said(began)}, not {_said(asked)}; give those, or --out-dir another folder."
+            )
+        return epochs
+    plan = {"epochs": row.epochs, **asked}
+    if flags.budget_minutes is not None:
+        seconds = time_pass(_arguments(row, flags, row.epochs), console)
+        plan |= {"epochs": epochs_within(60 * flags.budget_minutes, seconds, row.epochs), "seconds_a_pass": seconds}
+        console.say(f"budget   {plan['epochs']} of {row.epochs} epochs in {flags.budget_minutes:g} min")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(plan, indent=1) + "\n")
+    return int(plan["epochs"])
+
+
+def _said(plan: dict[str, Any]) -> str:
+    minutes = plan["budget_minutes"]
+    return f"{'no budget' if minutes is None else f'{minutes:g} minutes'} and {plan['num_seeds']} seeds"
+
+
+def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
+    """Return how many passes fit into a budget of seconds: one at least, `most` at the most."""
+    return max(1, min(most, int(budget / seconds_a_pass)))
+
+
+def time_pass(argv: Sequence[str], console: Console) -> float:
+    """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
+    problem = build_problem(parse(argv, prog="reproduce", description="").config, DataReporter(console))
+    task = main_task(problem)
+    steps = min(TIMED_UPDATES, problem.steps_per_epoch)
+    data = problem.data._replace(pool=problem.data.pool[: steps * problem.config.batch_size])
+    state = task.build_state()
+    epoch, _ = compile_epoch(task.train_epoch, state, data, task.hyper, task.keys)
+    state, _ = epoch(state, data, task.hyper, task.keys, jnp.asarray(0))
+    jax.block_until_ready(state)
+    begun = time.perf_counter()
+    jax.block_until_ready(epoch(state, data, task.hyper, task.keys, jnp.asarray(1)))
+    return (time.perf_counter() - begun) * problem.steps_per_epoch / steps
+
+
+def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
+    """Write a finished row's numbers into `results`, and return the file: configuration, subsets, curve, errors."""
+    run = RunFolder(folder / "run")
+    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
+    plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    config = from_mapping(SemiSupervisedConfig, read_yaml(run.path / CONFIG_FILE))
+    dataset = load_data(config, DataReporter(console))
+    subsets = {str(seed): indices_for_seed(config, dataset, seed).labelled.tolist() for seed in summary["seeds"]}
+    curve = [(entry["update"], entry["validation_error"]) for entry in run.read_metrics()]
+    found = {
+        "row": row.name,
+        "recipe": row.recipe,
+        "shifts": row.shifts,
+        "preset": row.preset,
+        "budget_minutes": plan["budget_minutes"],
+        "full_updates": row.epochs * summary["updates"] // summary["epochs"],
+        **summary,
+        "config": read_yaml(run.path / CONFIG_FILE),
+        "curve": {"update": [update for update, _ in curve], "validation_error": [error for _, error in curve]},
+        "subsets": "all" if config.labels == "all" else subsets,
+    }
+    path = results / f"{row.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, _compact(found))
+    return path
+
+
+def _compact(found: dict[str, Any]) -> str:
+    """Return JSON with a line for each entry, and for each entry of an entry."""
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, dict) and value:
+            inner = ",\n".join(f"  {json.dumps(str(key))}: {json.dumps(item)}" for key, item in value.items())
+            lines.append(f" {json.dumps(name)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

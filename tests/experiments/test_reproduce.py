@@ -1,0 +1,179 @@
+"""The command `reproduce`: rows of a table are trained within a budget, resumed, and recorded whole."""
+
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aae_jax import data
+from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config_text import from_mapping
+from aae_jax.data import split_indices
+from aae_jax.errors import InputError
+from aae_jax.experiments import reproduce
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.reproduce import epochs_within
+from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
+from tests.experiments.conftest import interrupt_after
+from tests.experiments.running import summary
+
+TOY = (
+    Row("toy-100", "best", 100, True, "smoke", 3, ("--checkpoint-seconds", "0")),
+    Row("toy-all", "faithful", "all", False, "smoke", 2),
+)
+
+
+@pytest.fixture(autouse=True)
+def toy_table(monkeypatch, without_figures):
+    monkeypatch.setitem(TABLES, "toy", TOY)
+
+
+def reproduced(*argv, seeds=2):
+    try:
+        return reproduce.main(["--table", "toy", "--dataset", "digits", "--num-seeds", str(seeds), *map(str, argv)])
+    except SystemExit as stopped:
+        return stopped.code
+
+
+def recorded(name):
+    return json.loads((Path("results") / "toy" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_rows_are_trained_and_recorded():
+    assert reproduced() == 0
+    found, run = recorded("toy-100"), summary(Path("runs/toy/toy-100/run"))
+    assert found["test_error"] == run["test_error"]
+    assert found["validation_error"]["per_seed"] == run["validation_error"]["per_seed"]
+    assert found["updates"] == found["full_updates"] == run["updates"]
+    assert len(found["curve"]["update"]) == len(found["curve"]["validation_error"]) == 3
+    assert found["curve"]["validation_error"][-1] == pytest.approx(found["validation_error"]["per_seed"])
+    config = from_mapping(SemiSupervisedConfig, found["config"])
+    assert (config.labels, config.epochs, config.num_seeds) == (100, 3, 2)
+    labels = data.load_digits().train_labels
+    for seed, subset in found["subsets"].items():
+        expected = split_indices(labels, num_classes=10, num_labels=100, label_seed=int(seed)).labelled
+        np.testing.assert_array_equal(subset, expected)
+        assert set(np.bincount(labels[subset])) == {10}
+    assert found["subsets"]["0"] != found["subsets"]["1"]
+    assert recorded("toy-all")["subsets"] == "all"
+
+
+def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
+    where = ("--rows", "toy-100", "--out-dir", tmp_path / "runs", "--results-dir", "results/toy")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 1, signal.SIGTERM)
+        assert reproduced(*where) == 128 + signal.SIGTERM
+    assert not Path("results").exists()
+    assert reproduced(*where) == 0
+    resumed = recorded("toy-100")
+    assert len(resumed["resumed"]) == 1
+    assert reproduced("--rows", "toy-100") == 0
+    whole = recorded("toy-100")
+    assert whole["resumed"] == []
+    assert whole["curve"] == resumed["curve"]
+    assert whole["test_error"] == resumed["test_error"]
+    capsys.readouterr()
+    (Path("results") / "toy" / "toy-100.json").unlink()
+    assert reproduced(*where) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert recorded("toy-100") == resumed
+
+
+def test_a_budget_decides_the_length_once(monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 20.0)
+    assert reproduced("--rows", "toy-100", "--budget-minutes", "0.7") == 0
+    assert recorded("toy-100")["config"]["epochs"] == 2
+    assert recorded("toy-100")["budget_minutes"] == 0.7
+    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 1.0)
+    assert reproduced("--rows", "toy-100", "--budget-minutes", "0.7") == 0
+    assert recorded("toy-100")["config"]["epochs"] == 2, "the length is that of the plan"
+    capsys.readouterr()
+    assert reproduced("--rows", "toy-100") == 2
+    said = capsys.readouterr().err
+    assert "was begun with 0.7 minutes and 2 seeds, not no budget and 2 seeds" in said
+
+
+def test_a_pass_is_timed_by_some_of_its_updates():
+    argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "100", "--num-seeds", "2"]
+    seconds = reproduce.time_pass(argv, reproduce.Console())
+    assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize(
+    ("budget", "a_pass", "most", "expected"), [(60, 20, 5, 3), (60, 7, 5, 5), (1, 20, 5, 1), (60, 0.1, 200, 200)]
+)
+def test_passes_within_a_budget(budget, a_pass, most, expected):
+    assert epochs_within(budget, a_pass, most) == expected
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
+    assert reproduced("--rows", "toy-100") == 0
+    monkeypatch.setitem(TABLES, "toy", (Row("toy-100", "best", 200, True, "smoke", 3),))
+    assert reproduced("--rows", "toy-100") == 2
+    assert "holds a run with other labels, checkpoint_seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--rows", "toy-10"], "did you mean 'toy-100'"),
+        (["--table", "few"], "did you mean 'few-labels'"),
+        (["--recipe", "worst"], "--recipe"),
+        (["--budget-minutes", "0"], "--budget-minutes is 0"),
+        (["--budget-minutes", "nan"], "--budget-minutes is nan"),
+        (["--num-seeds", "0"], "--num-seeds is 0"),
+        (["--dataset", "digit", "--rows", "toy-100"], "did you mean 'digits'"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(argv, words, capsys):
+    assert reproduced(*argv) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not Path("results").exists()
+
+
+def test_a_damaged_plan_is_said(capsys):
+    folder = Path("runs/toy/toy-100")
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_text("{", encoding="utf-8")
+    assert reproduced("--rows", "toy-100") == 2
+    assert "plan.json cannot be read" in capsys.readouterr().err
+
+
+def config_of(row, epochs):
+    return parse(row.arguments(epochs), prog="reproduce", description="").config
+
+
+@pytest.mark.parametrize("row", TABLES["few-labels"], ids=lambda row: row.name)
+def test_published_rows_are_what_their_names_say(row):
+    config = config_of(row, 200)
+    assert config.labels == row.labels
+    assert config.epochs == 200
+    assert config.test
+    assert (config.views.max_shift != 0) == row.shifts
+    assert row.name.endswith("-shifts") == row.shifts
+
+
+def test_faithful_rates_fall_after_the_papers_passes():
+    row = choose_rows("few-labels", "faithful", ["faithful-100"])[0]
+    assert config_of(row, 40).optimizers.schedule == "constant"
+    for epochs in (200, row.epochs):
+        optimizers = config_of(row, epochs).optimizers
+        assert optimizers.schedule == "steps"
+        expected = [after for after in PAPER_DROPS if after < epochs]
+        assert [share * epochs for share in optimizers.drops] == pytest.approx(expected)
+
+
+def test_rows_are_chosen_by_recipe_and_name():
+    every = choose_rows("few-labels", None, [])
+    assert {row.recipe for row in every} == {"faithful", "best"}
+    assert choose_rows("few-labels", "best", []) == tuple(row for row in every if row.recipe == "best")
+    assert [row.name for row in choose_rows("few-labels", None, ["best-100", "faithful-all"])] == [
+        "best-100",
+        "faithful-all",
+    ]
+    with pytest.raises(InputError, match="There is no row 'best-100'"):
+        choose_rows("few-labels", "faithful", ["best-100"])
