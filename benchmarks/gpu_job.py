@@ -112,6 +112,24 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     return summary
 
 
+def reproduce(args: argparse.Namespace) -> dict[str, Any]:
+    """Train a row of the table of few labels, ten subsets of it; at toy size a few updates of small networks."""
+    from aae_jax.experiments import reproduce as command
+    from aae_jax.experiments.table_rows import TABLES, Row
+
+    out = Path(args.out)
+    data = ["--dataset", "digits"] if TOY else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
+    if TOY:
+        TABLES["few-labels"] = (Row(args.row, "best", 100, False, "smoke", 2),)
+    budget = ["--budget-minutes", str(args.minutes)] if args.minutes else []
+    where = ["--out-dir", str(out.with_suffix(".run")), "--results-dir", str(out.with_suffix(".results"))]
+    argv = ["--rows", args.row, "--num-seeds", "2" if TOY else "10", *data, *budget, *where]
+    if command.main(argv) != 0:
+        raise SystemExit("the row did not finish")
+    found: dict[str, Any] = json.loads((out.with_suffix(".results") / f"{args.row}.json").read_text(encoding="utf-8"))
+    return found
+
+
 def show(path: Path) -> None:
     """Print a job's numbers, those of nested tables in one line."""
     for name, value in json.loads(path.read_text(encoding="utf-8")).items():
@@ -122,7 +140,7 @@ def show(path: Path) -> None:
         print(f"   {name}: {str(value)[:150]}")
 
 
-JOBS = {"device": device, "step": step, "torch": torch, "train": train}
+JOBS = {"device": device, "step": step, "torch": torch, "train": train, "reproduce": reproduce}
 
 
 def main() -> int:
@@ -137,6 +155,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--variant", default="eager")
     parser.add_argument("--labels", type=int, default=1000)
+    parser.add_argument("--row")
+    parser.add_argument("--minutes", type=float)
     args = parser.parse_args()
     if args.job == "show":
         show(Path(args.file))

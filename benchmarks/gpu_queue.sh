@@ -58,5 +58,11 @@ for precision in float32 tf32 bfloat16; do
 done
 job mnist_1000 "test error with 1,000 labels, and how long it takes" train --labels 1000
 job mnist_100 "the same with 100 labels" train --labels 100
+for row in best-100 best-1000 best-100-shifts best-1000-shifts best-all; do
+    job "few_labels_$row" "100,000 updates, ten subsets: the table of few labels" reproduce --row "$row"
+done
+for row in faithful-100 faithful-1000 faithful-all; do
+    job "few_labels_$row" "the paper's settings, as many updates as 8 minutes hold" reproduce --row "$row" --minutes 8
+done
 [ "$failed" -eq 0 ] || echo "$failed jobs failed; start again to try them once more"
 exit $((failed > 0))

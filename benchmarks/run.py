@@ -117,7 +117,9 @@ class Report:
         runs: dict[str, Callable[[], float]] = {}
         started: list[Contender] = []
         facts: dict[str, Any] = {}
-        wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (threads > 1 and not self.args.quick)
+        wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (
+            threads > 1 and not self.args.quick
+        )
         for preset, precision in wanted:
             worker, fact = self.ours(cpus=cpus, batch=batch, updates=updates, precision=precision, preset=preset)
             worker.ask("run")
@@ -265,7 +267,9 @@ def main() -> int:
     """Run every section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch-python", help="interpreter with PyTorch; its rows are left out without")
-    parser.add_argument("--quick", action="store_true", help="batch 100 and two seeds alone, in shorter rounds: under 3 minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="batch 100 and two seeds alone, in shorter rounds: under 3 minutes"
+    )
     parser.add_argument("--out", help="JSON file; default: runs/benchmarks/<time>.json")
     parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections; put into --out if it is there"

@@ -45,7 +45,7 @@ class Flags:
     rows: tuple[str, ...] = ()
     """Its rows of these names only."""
     budget_minutes: float | None = None
-    """Minutes of training for a row: as many passes as they hold, all seeds together. Default: the row's own number."""
+    """Minutes of training for a row: as many passes as they hold for all seeds. Default: the row's own number."""
     num_seeds: int = 3
     """Subsets of labelled images, each with its own weights: seeds 0, 1, …"""
     dataset: str = "mnist"
@@ -139,7 +139,8 @@ def _planned_epochs(row: Row, flags: Flags, folder: Path, console: Console) -> i
             raise InputError(f"{path} cannot be read ({error}); remove {folder} and begin anew.") from error
         if began != asked:
             raise InputError(
-                f"{folder} was begun with {_said(began)}, not {_said(asked)}; give those, or --out-dir another folder."
+                f"{folder} was begun with {_said(began)}, not {_said(asked)}; "
+                "give those, or --out-dir another folder."
             )
         return epochs
     plan = {"epochs": row.epochs, **asked}

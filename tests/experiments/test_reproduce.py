@@ -119,7 +119,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     ("argv", "words"),
     [
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
-        (["--table", "few"], "did you mean 'few-labels'"),
+        (["--table", "few"], "choose one of few-labels, toy"),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
         (["--budget-minutes", "nan"], "--budget-minutes is nan"),
