@@ -123,6 +123,11 @@ class WeightsConfig:
     adversarial_norm: float = 0.0
     """Move a second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most (one
     gradient step, as in virtual adversarial training), and make that one agree with the target. 0: off."""
+    propagation: float = 0.0
+    """Cross-entropy of pool images, in the generator phase, with labels that are spread from the labelled ones over a
+    graph of nearest neighbours before training (`aae_jax.propagation`). 0: off."""
+    propagation_fade: float = 0.5
+    """Share of the run over which that weight falls to 0. 0: it does not fall."""
     prior_std: float = 1.0
     """Standard deviation of z's Gaussian prior."""
 
@@ -190,7 +195,7 @@ EPOCHS = 32
 """Passes over the pool by default: 16,000 updates on MNIST."""
 FEWEST_IMAGES = 72_000
 """Images that are shown at least, by default: a small pool is passed over more often."""
-WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness")
+WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness", "propagation")
 OPTIMIZERS = ("reconstruction", "discriminator", "generator", "classification")
 
 
@@ -293,6 +298,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
         ("weights.consistency_warmup", config.weights.consistency_warmup, 0, 1),
         ("weights.confidence", weights.confidence, 0, 1),
+        ("weights.propagation_fade", weights.propagation_fade, 0, 1),
         ("weights.adversarial_norm", config.weights.adversarial_norm, 0, 10**4),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
         *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),

@@ -30,6 +30,8 @@ class Hyper(NamedTuple):
         adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
             changes its prediction most, in scaled pixels.
         average_decay: Decay per update of the averaged weights.
+        weight_propagation: Factor of the cross-entropy of pool images with their propagated labels.
+        propagation_fade: Updates over which that factor falls to 0; 0: it does not fall.
         consistency_warmup: Updates over which the consistency weight rises from 0 to its value; 0: none.
     """
 
@@ -46,9 +48,18 @@ class Hyper(NamedTuple):
     adversarial_norm: Scalar = 0.0
     average_decay: Scalar = 0.0
     consistency_warmup: Scalar = 0.0
+    weight_propagation: Scalar = 0.0
+    propagation_fade: Scalar = 0.0
 
     def at(self, step: Int[Array, ""]) -> "Hyper":
-        """Return the numbers in force at an update: the consistency weight rises linearly over its warm-up."""
+        """Return the numbers in force at an update.
+
+        The consistency weight rises linearly over its warm-up, that of propagated labels falls over its fade.
+        """
         share = jnp.minimum(1.0, step / jnp.maximum(self.consistency_warmup, 1.0))
         warm = jnp.where(jnp.asarray(self.consistency_warmup) > 0, share, 1.0)
-        return self._replace(weight_consistency=warm * self.weight_consistency)
+        left = jnp.maximum(0.0, 1.0 - step / jnp.maximum(self.propagation_fade, 1.0))
+        left = jnp.where(jnp.asarray(self.propagation_fade) > 0, left, 1.0)
+        return self._replace(
+            weight_consistency=warm * self.weight_consistency, weight_propagation=left * self.weight_propagation
+        )

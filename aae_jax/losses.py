@@ -19,6 +19,7 @@ __all__ = [
     "discriminator_loss",
     "generator_loss",
     "half_squared_error",
+    "propagation_loss",
 ]
 
 DISCRIMINATOR_EQUILIBRIUM = 1.3862943611198906
@@ -62,6 +63,16 @@ def classification_loss(logits: Float[Array, "batch classes"], labels: Int[Array
     """Return the cross-entropy of `softmax(logits)` with integer `labels`, batch mean (§5, third phase)."""
     log_probabilities = jax.nn.log_softmax(logits)
     return -jnp.mean(jnp.take_along_axis(log_probabilities, labels[:, None], axis=1))
+
+
+def propagation_loss(
+    logits: Float[Array, "batch classes"], targets: Float[Array, "batch classes"]
+) -> Float[Array, ""]:
+    """Return −Σ over classes of targets · log softmax(logits), batch mean.
+
+    The targets' rows sum to how certain they are (Iscen et al. 2019, equation (12), less its class weights).
+    """
+    return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=1))
 
 
 def consistency_loss(

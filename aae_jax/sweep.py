@@ -38,12 +38,14 @@ SWEPT = (
     *(f"weights.{name}" for name in ("reconstruction", "generator_z", "generator_y", "consistency")),
     *(f"weights.{name}" for name in ("consistency_warmup", "sharpness", "confidence", "adversarial_norm")),
     "weights.prior_std",
+    "weights.propagation",
+    "weights.propagation_fade",
     "averaging.decay",
     "labels",
 )
 """The numbers that a sweep may vary, by their names in the configuration."""
 
-SWITCHES = ("weights.consistency", "weights.adversarial_norm", "averaging.decay")
+SWITCHES = ("weights.propagation", "weights.consistency", "weights.adversarial_norm", "averaging.decay")
 """Of these, numbers whose zero leaves a part out of the program; it is in as soon as one setting has it."""
 
 Setting = Mapping[str, float]

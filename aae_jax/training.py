@@ -38,12 +38,14 @@ class TrainData(NamedTuple):
         labelled_images: `[labelled, *image]`, of the same kind.
         labels: `[labelled]` classes of the labelled images.
         num_labelled: How many of them, from the first on, are there, the others being padding; None: all.
+        targets: `[pool, classes]`, propagated labels (`propagation.propagated_targets`); None: there are none.
     """
 
     pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
     labelled_images: UInt8[Array, "labelled *image"] | Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]
     num_labelled: Int[Array, ""] | None = None
+    targets: Float[Array, "pool classes"] | None = None
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:
@@ -115,6 +117,7 @@ def build_train_epoch(
                 scale_pixels(data.pool[pool_rows], output),
                 scale_pixels(data.labelled_images[labelled_rows], output),
                 data.labels[labelled_rows],
+                None if data.targets is None else data.targets[pool_rows],
             )
             return train_step(state, batch, key_step)
 

@@ -50,8 +50,10 @@ class Batch(NamedTuple):
         images: `[batch, *image]`, scaled to the output's range, clean.
         labelled_images: `[labelled, *image]`, scaled alike, clean.
         labels: `[labelled]` integer classes of `labelled_images`.
+        targets: `[batch, classes]` propagated labels of `images`, times how certain they are (`propagation.py`).
     """
 
     images: Float[Array, "batch *image"]
     labelled_images: Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]
+    targets: Float[Array, "batch classes"] | None = None

@@ -1,4 +1,4 @@
-"""Numbers that change over a run: the consistency weight's warm-up."""
+"""Numbers that change over a run: the consistency weight's warm-up, the fading of propagated labels."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,3 +15,11 @@ def test_consistency_weight_rises_linearly_over_its_warm_up(warmup: float, step:
     current = numbers.at(jnp.asarray(step))
     np.testing.assert_allclose(current.weight_consistency, 3.0 * share, rtol=1e-6)
     assert current._replace(weight_consistency=3.0) == numbers
+
+
+@pytest.mark.parametrize(
+    ("fade", "step", "share"), [(0.0, 0, 1.0), (0.0, 99, 1.0), (10.0, 0, 1.0), (10.0, 5, 0.5), (10.0, 20, 0.0)]
+)
+def test_propagated_labels_fade_linearly(fade: float, step: int, share: float) -> None:
+    numbers = hyper.Hyper({}, 100.0, weight_propagation=3.0, propagation_fade=fade)
+    np.testing.assert_allclose(numbers.at(jnp.asarray(step)).weight_propagation, 3.0 * share, rtol=1e-6)

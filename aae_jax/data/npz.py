@@ -70,8 +70,8 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
         labels, class_names = _as_labels(arrays["y"], f"y in {file}")
         _check_lengths(arrays["x"], labels, f"x and y in {file}")
         is_test = draw_test(labels, split_seed)
-        x = arrays["x"]
-        parts = _Parts(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
+        images = arrays["x"]
+        parts = _Parts(images[~is_test], labels[~is_test], images[is_test], labels[is_test])
     else:
         (x, y, x_test, y_test), (train_images, train, test_images, test) = arrays, arrays.values()
         if train.ndim == 0 or train.shape[1:] != test.shape[1:] or train.dtype.kind != test.dtype.kind:

@@ -1,5 +1,6 @@
 """The members of a sweep: settings times seeds, in chunks that fit into memory, each chunk trained as one program."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset, TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments.problem import Problem, Task, assemble, main_task, settle, split_for_seed
+from aae_jax.experiments.problem import Problem, Task, assemble, main_task, propagated_labels, settle, split_for_seed
 from aae_jax.sweep import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
 
 __all__ = ["Member", "chunk_size", "mean_and_std", "members_of", "parse_space", "prepare_chunk", "together"]
@@ -102,7 +103,9 @@ def prepare_chunk(
         arrays.append(own._replace(pool=shared.pool, validation_images=shared.validation_images))
     common = settle(common_config(configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
-    problem = assemble(common, dataset, arrays[0], [member.seed for member in members], labelled)
+    seeds = [member.seed for member in members]
+    targets = propagated_labels(dataset, list(zip(configs, seeds, strict=True)))
+    problem = assemble(common, dataset, arrays[0], seeds, labelled, targets)
     problem = problem._replace(seeds=tuple(numbers), called="Member")
     settled = [apply_setting(common, settings[member.setting]) for member in members]
     return problem, main_task(problem, stack_hypers(settled, problem.epochs * problem.steps_per_epoch))
@@ -115,6 +118,8 @@ def chunk_size(
 
     None: half of what the device, or for a CPU the machine, has free.
     """
+    config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
+    setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
     problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0])
     state = jax.eval_shape(task.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
+from numpy.typing import NDArray
 
 from aae_jax.config import SemiSupervisedConfig, resolve, validate
 from aae_jax.data import Dataset, Reporter, Splits, TrainingArrays, load_dataset, split_indices, training_arrays
@@ -16,6 +17,7 @@ from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
 from aae_jax.networks import Networks, build_mlp_networks, fastest_precision, require_precision
 from aae_jax.phases import Phase
+from aae_jax.propagation import graph_of, targets_of
 from aae_jax.state import AAEState, init_state
 from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
 from aae_jax.types import PRNGKey
@@ -32,6 +34,7 @@ __all__ = [
     "indices_for_seed",
     "load_data",
     "main_task",
+    "propagated_labels",
     "settle",
     "split_for_seed",
 ]
@@ -133,7 +136,30 @@ def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     config = settle(config, dataset, arrays[0].pool)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
-    return assemble(config, dataset, arrays[0], seeds, labelled)
+    targets = propagated_labels(dataset, [(config, seed) for seed in seeds])
+    return assemble(config, dataset, arrays[0], seeds, labelled, targets)
+
+
+def propagated_labels(
+    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]]
+) -> NDArray[np.float32] | None:
+    """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
+
+    None where no configuration has a weight for them.
+    """
+    if not any(config.weights.propagation > 0 for config, _ in members):
+        return None
+    graph, found, made = None, [], {}
+    for config, seed in members:
+        splits = indices_for_seed(config, dataset, seed)
+        subset = splits.labelled.tobytes()
+        if graph is None:  # the pool is the same for all
+            graph = graph_of(dataset.train_images[splits.unlabelled])
+        if subset not in made:
+            places = np.searchsorted(splits.unlabelled, splits.labelled)
+            made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)
+        found.append(made[subset])
+    return np.stack(found)
 
 
 def settle(config: SemiSupervisedConfig, dataset: Dataset, pool: np.ndarray) -> SemiSupervisedConfig:
@@ -160,6 +186,7 @@ def assemble(
     shared: TrainingArrays,
     seeds: Sequence[int],
     labelled: Sequence[np.ndarray],
+    targets: np.ndarray | None = None,
 ) -> Problem:
     """Return the problem of settled parts.
 
@@ -169,14 +196,16 @@ def assemble(
         shared: Pool and validation images, which all seeds have in common.
         seeds: From which the root keys are drawn; one may come several times.
         labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
+        targets: What `propagated_labels` returns.
     """
+    data = TrainData(jnp.asarray(shared.pool), *(jnp.asarray(array) for array in labelled))
     return Problem(
         config=config,
         dataset=dataset,
         seeds=tuple(seeds),
         networks=build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes),
         keys=_root_keys(seeds),
-        data=TrainData(jnp.asarray(shared.pool), *(jnp.asarray(array) for array in labelled)),
+        data=data if targets is None else data._replace(targets=jnp.asarray(targets)),
         validation_images=jnp.asarray(shared.validation_images),
         validation_labels=jnp.asarray(shared.validation_labels),
     )

@@ -13,6 +13,7 @@ import optax
 
 from aae_jax import losses, priors
 from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, require_resolved
+from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.optimizers import build_optimizer, build_step_schedule, cosine_schedule
@@ -125,6 +126,8 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         sharpness=traced(weights.sharpness),
         confidence=traced(weights.confidence),
         adversarial_norm=traced(weights.adversarial_norm),
+        weight_propagation=traced(weights.propagation),
+        propagation_fade=traced(weights.propagation_fade * num_steps),
         consistency_warmup=traced(weights.consistency_warmup * num_steps),
         average_decay=traced(config.averaging.decay),
     )
@@ -239,7 +242,8 @@ def _adversary(
 
 
 def _build_generator(model: _Model) -> LossFn:
-    networks, consistent = model.networks, model.config.weights.consistency > 0
+    networks, weights = model.networks, model.config.weights
+    consistent, propagated = weights.consistency > 0, weights.propagation > 0
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
@@ -253,9 +257,21 @@ def _build_generator(model: _Model) -> LossFn:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
             metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output)
             value += hyper.weight_consistency * metrics["consistency"]
+        if propagated:
+            metrics["propagation"] = losses.propagation_loss(output.logits, _targets(batch))
+            value += hyper.weight_propagation * metrics["propagation"]
         return value, (stats, metrics)
 
     return loss
+
+
+def _targets(batch: Batch) -> Array:
+    if batch.targets is None:
+        raise InputError(
+            "weights.propagation is above 0, but the data have no propagated labels; "
+            "give TrainData its targets (aae_jax.propagation.targets_of), or the weight 0."
+        )
+    return batch.targets
 
 
 def _consistency(

@@ -1,0 +1,153 @@
+"""Labels spread over a graph of neighbours: what a few labels say of the other images before anything is learnt.
+
+Zhou et al. 2004 ("Learning with local and global consistency"): a point's label is what its neighbours have.
+`propagated_targets` makes of it what the generator phase is trained towards at first.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from aae_jax.types import Array
+
+__all__ = [
+    "Neighbours",
+    "graph_of",
+    "nearest_neighbours",
+    "principal_components",
+    "propagate_labels",
+    "propagated_targets",
+    "similarity_graph",
+    "targets_of",
+]
+
+COMPONENTS, NEIGHBOURS = 50, 10
+ALPHA, STEPS = 0.99, 200
+GROUP = 64
+ENTRIES = 50_000_000
+"""Distances held at once."""
+
+
+class Neighbours(NamedTuple):
+    """A graph: the k nearest other points of each point, and their squared Euclidean distances."""
+
+    indices: Int[Array, "points k"]
+    distances: Float[Array, "points k"]
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def principal_components(rows: Float[Array, "points features"], count: int) -> Float[Array, "points count"]:
+    """Return the rows' first principal components, to the accuracy of four power iterations (Halko et al. 2011).
+
+    Their signs and order are of no account to distances.
+    """
+    centred = rows - jnp.mean(rows, axis=0)
+    wide = min(count + 10, *rows.shape)
+    basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide))
+    for _ in range(4):
+        basis, _ = jnp.linalg.qr(centred.T @ (centred @ basis))
+    covariance = basis.T @ (centred.T @ (centred @ basis))
+    _, vectors = jnp.linalg.eigh(covariance)  # ascending
+    components: Array = centred @ (basis @ vectors[:, -count:])
+    return components
+
+
+@functools.partial(jax.jit, static_argnames="k")
+def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBOURS) -> Neighbours:
+    """Return the k nearest others of each point, the nearest first; exact, by all distances, block by block.
+
+    The k nearest are among the k groups of points whose own nearest is nearest: only these are sorted.
+    """
+    count = points.shape[0]
+    block = max(1, min(count, ENTRIES // count))
+    groups = -(-count // GROUP)
+    rows = jnp.minimum(jnp.arange(-(-count // block) * block), count - 1).reshape(-1, block)
+    norms = jnp.sum(points**2, axis=1)
+    everyone = jnp.pad(points, ((0, groups * GROUP - count), (0, 0)))
+    padded = jnp.pad(norms, (0, groups * GROUP - count), constant_values=jnp.inf)
+
+    def of_block(own: Array) -> tuple[Array, Array]:
+        products = jnp.matmul(points[own], everyone.T, precision=jax.lax.Precision.HIGHEST)
+        squared = padded - 2 * products  # less the point's own norm, which changes no order
+        squared = squared.at[jnp.arange(block), own].set(jnp.inf).reshape(block, groups, GROUP)
+        _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(k, groups))
+        candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)
+        least, places = jax.lax.top_k(-candidates, k)
+        group = jnp.take_along_axis(near, places // GROUP, axis=1)
+        return group * GROUP + places % GROUP, jnp.maximum(norms[own, None] - least, 0.0)
+
+    indices, distances = jax.lax.map(of_block, rows)
+    return Neighbours(indices.reshape(-1, k)[:count], distances.reshape(-1, k)[:count])
+
+
+def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
+    """Return symmetric weights: exp(−d² / median d²) for each of two points among whose nearest the other is."""
+    indices, distances = np.asarray(neighbours.indices), np.asarray(neighbours.distances, dtype=np.float64)
+    count, k = indices.shape
+    typical = np.median(distances)
+    weights = np.exp(-distances / (typical if typical > 0 else 1.0))
+    starts = np.arange(0, count * k + 1, k)
+    graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel(), starts), shape=(count, count))
+    return (graph + graph.T).tocsr()
+
+
+def propagate_labels(
+    graph: scipy.sparse.csr_matrix, labelled: NDArray[Any], labels: NDArray[Any], num_classes: int
+) -> NDArray[np.float32]:
+    """Return each point's probability of each class, `[points, classes]`.
+
+    Args:
+        graph: Symmetric weights, of `similarity_graph`.
+        labelled: Which points have a label.
+        labels: Theirs.
+        num_classes: How many there are.
+    """
+    scale = scipy.sparse.diags(1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
+    spread = (scale @ graph @ scale).tocsr()
+    given = np.zeros((graph.shape[0], num_classes))
+    given[labelled, labels] = 1.0
+    found = given.copy()
+    for _ in range(STEPS):
+        found = ALPHA * (spread @ found) + (1 - ALPHA) * given
+    found /= np.maximum(found.sum(axis=0), 1e-300)  # classes are equally frequent, as under the label's prior
+    found += 1e-12 / len(found)  # where no label arrives, all classes alike
+    probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 1 − H / log classes of each row: 1 where one class is certain, 0 where all are alike."""
+    entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-30)), axis=1)
+    found: NDArray[np.float32] = np.clip(1.0 - entropy / np.log(probabilities.shape[1]), 0.0, 1.0).astype(np.float32)
+    return found
+
+
+def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return one-hot rows of the most probable class times how certain it is, `[points, classes]`; 1 on average."""
+    weights = certainty(probabilities)
+    weights = weights / np.float32(max(float(weights.mean()), 1e-30))
+    one_hot = np.eye(probabilities.shape[1], dtype=np.float32)[probabilities.argmax(axis=1)]
+    targets: NDArray[np.float32] = one_hot * weights[:, None]
+    return targets
+
+
+def graph_of(images: NDArray[Any]) -> scipy.sparse.csr_matrix:
+    """Return the graph of the nearest neighbours of images `[points, *image]`, by their principal components."""
+    rows = jnp.asarray(images.reshape(len(images), -1), jnp.float32)
+    components = min(COMPONENTS, *rows.shape)
+    return similarity_graph(
+        nearest_neighbours(principal_components(rows, components), min(NEIGHBOURS, len(rows) - 1))
+    )
+
+
+def targets_of(
+    graph: scipy.sparse.csr_matrix, labelled: NDArray[Any], labels: NDArray[Any], num_classes: int
+) -> NDArray[np.float32]:
+    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
+    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes))

@@ -1,0 +1,215 @@
+"""Labels spread over a graph: neighbours are the nearest, spread labels follow clusters, and what targets weigh."""
+
+import dataclasses
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import cKDTree
+
+from aae_jax import data, losses, optimizers, propagation
+from aae_jax.config import resolve
+from aae_jax.errors import InputError
+from aae_jax.hyper import Hyper
+from aae_jax.models.semi_supervised import build_hyper, build_phases
+from aae_jax.networks import build_mlp_networks
+from aae_jax.phases import Phase, constant_schedule
+from aae_jax.presets import preset
+from aae_jax.propagation import (
+    Neighbours,
+    certainty,
+    graph_of,
+    nearest_neighbours,
+    principal_components,
+    propagate_labels,
+    propagated_targets,
+    similarity_graph,
+    targets_of,
+)
+from aae_jax.state import AAEState
+from aae_jax.training import TrainData, build_train_epoch
+from aae_jax.types import Batch
+
+
+@settings(max_examples=15, deadline=None)
+@given(count=st.integers(12, 300), features=st.integers(1, 6), k=st.integers(1, 11), seed=st.integers(0, 99))
+def test_neighbours_are_the_nearest_others(count, features, k, seed):
+    points = np.random.default_rng(seed).normal(size=(count, features)).astype(np.float32)
+    found = nearest_neighbours(jnp.asarray(points), k)
+    chex.assert_shape(found, (count, k))
+    distances, indices = cKDTree(points).query(points, k + 1)
+    np.testing.assert_array_equal(np.sort(found.indices, axis=1), np.sort(indices[:, 1:], axis=1))
+    np.testing.assert_allclose(found.distances, distances[:, 1:] ** 2, rtol=1e-3, atol=1e-5)
+
+
+def test_neighbours_are_the_same_in_blocks(monkeypatch):
+    points = jax.random.normal(jax.random.key(1), (157, 5))
+    whole = nearest_neighbours(points, 4)
+    monkeypatch.setattr(propagation, "ENTRIES", 157 * 10)
+    nearest_neighbours.clear_cache()
+    parts = nearest_neighbours(points, 4)
+    nearest_neighbours.clear_cache()
+    np.testing.assert_array_equal(whole.indices, parts.indices)
+    np.testing.assert_allclose(whole.distances, parts.distances, rtol=1e-4, atol=1e-5)
+
+
+def test_points_that_lie_together_are_neighbours_at_no_distance():
+    found = nearest_neighbours(jnp.ones((30, 3)), 5)
+    assert not np.any(np.asarray(found.indices) == np.arange(30)[:, None])
+    np.testing.assert_array_equal(found.distances, 0.0)
+    spread = propagate_labels(similarity_graph(found), np.array([0]), np.array([1]), 2)
+    assert np.isfinite(spread).all()
+
+
+@pytest.mark.parametrize("shape", [(200, 9), (40, 60)])
+def test_principal_components_are_those_of_the_covariance(shape):
+    """By the distances between points, which signs and order of components do not change."""
+    rows = np.random.default_rng(3).normal(size=shape) * np.geomspace(10, 0.1, shape[1])
+    centred = rows - rows.mean(axis=0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    expected = left[:, :4] * values[:4]
+    found = np.asarray(principal_components(jnp.asarray(rows, jnp.float32), 4), dtype=np.float64)
+    chex.assert_shape(found, (shape[0], 4))
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=2e-3 * float(values[0] ** 2) / shape[0])
+
+
+def test_the_graph_is_symmetric_and_counts_both_directions():
+    neighbours = Neighbours(jnp.array([[1], [0], [1]]), jnp.array([[1.0], [1.0], [4.0]]))
+    graph = similarity_graph(neighbours).toarray()
+    np.testing.assert_allclose(graph, graph.T)
+    near, far = np.exp(-1.0), np.exp(-4.0)
+    np.testing.assert_allclose(graph, [[0, 2 * near, 0], [2 * near, 0, far], [0, far, 0]])
+
+
+def two_rings(count=400):
+    """Two circles, one within the other: classes that no distance to the labelled points tells apart."""
+    draw = np.random.default_rng(0)
+    angle = draw.uniform(0, 2 * np.pi, count)
+    label = np.arange(count) % 2
+    radius = 1 + label + 0.05 * draw.normal(size=count)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32), label
+
+
+def test_labels_follow_the_rings():
+    points, label = two_rings()
+    spread = propagate_labels(graph_of(points), np.array([0, 1]), label[[0, 1]], 2)
+    chex.assert_shape(spread, (400, 2))
+    np.testing.assert_allclose(spread.sum(axis=1), 1.0, rtol=1e-5)
+    assert np.mean(spread.argmax(axis=1) == label) == 1.0
+    nearest = np.argmin(((points[:, None] - points[None, :2]) ** 2).sum(axis=2), axis=1)
+    assert np.mean(nearest == label) < 0.9, "distances alone do not tell"
+
+
+def test_spread_labels_solve_the_fixed_point():
+    """Zhou et al. 2004, equation (3): (1 − α)(I − αS)⁻¹ Y; then classes are equally frequent and rows sum to 1."""
+    points, label = two_rings(60)
+    graph = graph_of(points)
+    spread = propagate_labels(graph, np.arange(6), label[:6], 2)
+    weights = graph.toarray()
+    root = np.sqrt(weights.sum(axis=1))
+    given = np.zeros((60, 2))
+    given[np.arange(6), label[:6]] = 1
+    alpha = propagation.ALPHA
+    exact = (1 - alpha) * np.linalg.solve(np.eye(60) - alpha * weights / np.outer(root, root), given)
+    exact /= exact.sum(axis=0)
+    exact /= exact.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(spread, exact, atol=0.02)  # after 200 steps of 0.99
+
+
+def test_what_no_label_reaches_weighs_nothing():
+    points = np.concatenate([two_rings(60)[0], two_rings(60)[0] + 1000])
+    spread = propagate_labels(graph_of(points), np.array([0, 1]), np.array([0, 1]), 2)
+    assert np.isfinite(spread).all()
+    targets = propagated_targets(spread)
+    assert targets[60:].sum() < 1e-3 * targets[:60].sum()
+
+
+def test_targets_weigh_rows_by_their_certainty():
+    rows = np.array([[1, 0, 0], [0.4, 0.6, 0], [1 / 3, 1 / 3, 1 / 3]], dtype=np.float32)
+    weights = certainty(rows)
+    assert weights[0] == pytest.approx(1.0)
+    assert weights[1] == pytest.approx(1 + (0.4 * np.log(0.4) + 0.6 * np.log(0.6)) / np.log(3), abs=1e-5)
+    assert weights[2] == pytest.approx(0.0, abs=1e-6)
+    targets = propagated_targets(rows)
+    assert targets.argmax(axis=1).tolist()[:2] == [0, 1]
+    np.testing.assert_allclose(targets.sum(axis=1), weights / weights.mean(), rtol=1e-5)
+
+
+def test_digits_are_spread_better_than_they_are_classified_by_the_nearest_labelled_one():
+    digits = data.load_digits()
+    splits = data.split_indices(digits.train_labels, num_classes=10, num_labels=100, label_seed=0)
+    images, labels = digits.train_images[splits.unlabelled], digits.train_labels[splits.unlabelled]
+    places = np.searchsorted(splits.unlabelled, splits.labelled)
+    targets = targets_of(graph_of(images), places, labels[places], 10)
+    rows = images.reshape(len(images), -1).astype(float)
+    nearest = ((rows[:, None] - rows[None, places]) ** 2).sum(axis=2).argmin(axis=1)
+    error, by_nearest = np.mean(targets.argmax(axis=1) != labels), np.mean(labels[places][nearest] != labels)
+    assert error < 0.06
+    assert error < 0.75 * by_nearest
+    surest = np.argsort(-targets.sum(axis=1))[: len(images) // 2]
+    assert np.mean(targets[surest].argmax(axis=1) != labels[surest]) < 0.4 * error
+
+
+def generator_loss(weight, targets, count=8):
+    """Return the generator phase's loss and metrics of an untrained model, for some images."""
+    base = preset("smoke")
+    weights = dataclasses.replace(base.weights, consistency=0.0, propagation=weight)
+    config = resolve(dataclasses.replace(base, weights=weights), (8, 8))
+    networks = build_mlp_networks(config.network, (8, 8), 10)
+    params, stats = networks.init(jax.random.key(0))
+    images = jax.random.uniform(jax.random.key(1), (count, 8, 8))
+    batch = Batch(images, images, jnp.zeros(count, jnp.int32), targets)
+    loss = build_phases(networks, config, num_classes=10)["generator"].loss
+    return loss(params, stats, batch, build_hyper(config, 10), jax.random.key(2))
+
+
+def test_the_generator_is_pulled_to_the_targets_by_the_weight():
+    targets = 0.5 * jax.nn.one_hot(jnp.arange(8), 10)
+    without, _ = generator_loss(0.0, targets)
+    for weight in (1.0, 3.0):
+        value, (_, metrics) = generator_loss(weight, targets)
+        assert float(value) == pytest.approx(float(without) + weight * float(metrics["propagation"]), rel=1e-5)
+    _, (_, certain) = generator_loss(1.0, 2 * targets)
+    assert float(certain["propagation"]) == pytest.approx(2 * float(metrics["propagation"]), rel=1e-5)
+
+
+def test_the_loss_is_the_weighted_cross_entropy():
+    logits = jnp.log(jnp.array([[0.7, 0.3], [0.2, 0.8]]))
+    targets = jnp.array([[1.0, 0.0], [0.0, 0.5]])
+    expected = -(np.log(0.7) + 0.5 * np.log(0.8)) / 2
+    assert float(losses.propagation_loss(logits, targets)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_weight_without_targets_is_refused():
+    with pytest.raises(InputError, match="the data have no propagated labels"):
+        generator_loss(1.0, None)
+
+
+def test_a_batch_has_its_own_images_targets():
+    """A pool whose images say their number: so do the targets of each batch."""
+    numbers = jnp.arange(20, dtype=jnp.float32)
+    given = TrainData(
+        jnp.broadcast_to(numbers[:, None, None] / 20, (20, 2, 2)),
+        jnp.zeros((4, 2, 2)),
+        jnp.zeros(4, jnp.int32),
+        targets=jnp.stack([numbers, numbers + 1], axis=1),
+    )
+
+    def loss(params, stats, batch, hyper, key):
+        wrong = jnp.sum(jnp.abs(20 * batch.images[:, 0, 0] - batch.targets[:, 0]))
+        return jnp.sum(params["net"]) * 0.0, (stats, {"wrong": wrong, "mass": jnp.sum(batch.targets[:, 1])})
+
+    phases = {"phase": Phase(("net",), loss, optimizers.adam())}
+    epoch = build_train_epoch(
+        phases, batch_size=5, labelled_batch_size=4, output="sigmoid", schedule=constant_schedule
+    )
+    weights = {"net": jnp.ones(3)}
+    moments = {"phase": phases["phase"].optimizer.init({"net": weights["net"]})}
+    state = AAEState(weights, {}, {}, {}, moments, jnp.asarray(0))
+    _, metrics = jax.jit(epoch)(state, given, Hyper({"phase": 0.1}, 4.0), jax.random.key(0), jnp.asarray(0))
+    np.testing.assert_allclose(metrics["phase/wrong"], 0.0, atol=1e-4)
+    assert float(metrics["phase/mass"].sum()) == pytest.approx(float(jnp.sum(numbers + 1)))
