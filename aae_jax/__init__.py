@@ -97,6 +97,7 @@ _SUBMODULES = (
     "phases",
     "presets",
     "priors",
+    "propagation",
     "state",
     "sweep",
     "training",

@@ -28,7 +28,10 @@ def small(config):
 def batch():
     key = jax.random.key(5)
     return Batch(
-        jax.random.uniform(key, (6, *SHAPE)), jax.random.uniform(key, (3, *SHAPE)), jnp.arange(3, dtype=jnp.int32)
+        jax.random.uniform(key, (6, *SHAPE)),
+        jax.random.uniform(key, (3, *SHAPE)),
+        jnp.arange(3, dtype=jnp.int32),
+        jax.nn.one_hot(jnp.arange(6) % CLASSES, CLASSES),
     )
 
 

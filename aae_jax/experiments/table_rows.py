@@ -56,7 +56,8 @@ def _faithful(labels: int | Literal["all"]) -> Row:
 
 def _best(labels: int | Literal["all"], *, shifts: bool) -> Row:
     name = f"best-{labels}-shifts" if shifts else f"best-{labels}"
-    return Row(name, "best", labels, shifts, "few_labels_shifts" if shifts else "few_labels", BEST_EPOCHS)
+    flags = ("--weights.propagation", "0") if labels == "all" else ()  # every label is known
+    return Row(name, "best", labels, shifts, "few_labels_shifts" if shifts else "few_labels", BEST_EPOCHS, flags)
 
 
 FEW_LABELS = (

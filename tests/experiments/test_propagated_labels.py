@@ -1,0 +1,73 @@
+"""Runs and sweeps with propagated labels: each seed has its own, and a stop or a sweep changes nothing."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from aae_jax import data
+from aae_jax.config import SemiSupervisedConfig, WeightsConfig
+from aae_jax.data import split_indices
+from aae_jax.experiments import sweep
+from aae_jax.experiments.problem import propagated_labels
+from tests.experiments.conftest import interrupt_after
+from tests.experiments.running import SMALL, evidence, rows, status, train
+
+PROPAGATION = ("--weights.propagation", "3", "--weights.propagation-fade", "0.5")
+
+
+@pytest.fixture(scope="module")
+def propagated(tmp_path_factory, quick_compiles):
+    folder = tmp_path_factory.mktemp("propagated") / "run"
+    assert train(folder, *PROPAGATION) == 0
+    return folder
+
+
+def test_the_term_is_in_the_metrics(propagated, finished):
+    found = [row["generator/propagation"][0] for row in rows(propagated)]
+    assert found[-1] < found[0]
+    assert "generator/propagation" not in rows(finished)[0]
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(propagated, tmp_path, without_figures):
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 1, signal.SIGTERM)
+        assert train(tmp_path / "run", *PROPAGATION) == 128 + signal.SIGTERM
+    assert status("--resume", tmp_path / "run") == 0
+    assert evidence(tmp_path / "run") == evidence(propagated)
+
+
+def test_each_seed_and_number_of_labels_spreads_its_own():
+    digits = data.load_digits()
+    with_it = SemiSupervisedConfig(labels=100, weights=WeightsConfig(propagation=1.0))
+    more = SemiSupervisedConfig(labels=200, weights=WeightsConfig(propagation=1.0))
+    assert propagated_labels(digits, [(SemiSupervisedConfig(labels=100), 0)]) is None
+    found = propagated_labels(digits, [(with_it, 0), (with_it, 1), (more, 0), (with_it, 0)])
+    splits = split_indices(digits.train_labels, num_classes=10, num_labels=100, label_seed=0)
+    assert found.shape == (4, len(splits.unlabelled), 10)
+    np.testing.assert_array_equal(found[0], found[3])
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    labelled = np.searchsorted(splits.unlabelled, splits.labelled)
+    own = found[0][labelled].argmax(axis=1)
+    assert np.mean(own == digits.train_labels[splits.labelled]) > 0.98
+
+
+def test_a_member_of_a_sweep_trains_as_alone(propagated, tmp_path, without_figures, monkeypatch):
+    monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
+    space = ("--vary", "weights.propagation=1,3", "labels=100,150", "--num-seeds", "1")
+    fade = ("--weights.propagation-fade", "0.5")
+    argv = [*SMALL, *space, *fade, "--out-dir", tmp_path / "sweep"]
+    assert sweep.main([str(a) for a in argv]) == 0
+    together = rows(tmp_path / "sweep" / "chunks" / "000")
+    for single, many in zip(rows(propagated), together, strict=True):
+        assert many["validation_error"][2] == single["validation_error"][0]  # weight 3, 100 labels
+        assert many["generator/propagation"][2] == pytest.approx(single["generator/propagation"][0], rel=1e-4)
+        assert many["generator/propagation"][2] != pytest.approx(many["generator/propagation"][3], rel=1e-3)
+
+
+def test_bad_weights_are_refused(capsys, tmp_path):
+    assert train(tmp_path / "run", "--weights.propagation", "-1") == 2
+    assert "weights.propagation is -1" in capsys.readouterr().err
+    assert train(tmp_path / "run", "--weights.propagation-fade", "2") == 2
+    assert "weights.propagation_fade is 2" in capsys.readouterr().err
