@@ -14,6 +14,7 @@ import scipy.sparse
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from aae_jax.errors import InputError
 from aae_jax.types import Array
 
 __all__ = [
@@ -63,8 +64,13 @@ def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBO
     """Return the k nearest others of each point, the nearest first; exact, by all distances, block by block.
 
     The k nearest are among the k groups of points whose own nearest is nearest: only these are sorted.
+
+    Raises:
+        InputError: There are not so many others.
     """
     count = points.shape[0]
+    if not 1 <= k < count:
+        raise InputError(f"k is {k} for {count} points; give a number from 1 to {count - 1}.")
     block = max(1, min(count, ENTRIES // count))
     groups = -(-count // GROUP)
     rows = jnp.minimum(jnp.arange(-(-count // block) * block), count - 1).reshape(-1, block)

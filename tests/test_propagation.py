@@ -57,6 +57,12 @@ def test_neighbours_are_the_same_in_blocks(monkeypatch):
     np.testing.assert_allclose(whole.distances, parts.distances, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("k", [0, 3])
+def test_more_neighbours_than_there_are_others_are_refused(k):
+    with pytest.raises(InputError, match="give a number from 1 to 2"):
+        nearest_neighbours(jnp.ones((3, 2)), k)
+
+
 def test_points_that_lie_together_are_neighbours_at_no_distance():
     found = nearest_neighbours(jnp.ones((30, 3)), 5)
     assert not np.any(np.asarray(found.indices) == np.arange(30)[:, None])

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from few_labels_tables import few_labels_table
 from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "README.md", RESULTS / "README.md", ROOT / "docs" / "performance.md")
+PAGES = (ROOT / "README.md", RESULTS / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "results.md")
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
@@ -86,17 +87,34 @@ def comparison(prefix: str) -> str:
 def second_round() -> str:
     """Return the table of the trials in `second_round.json`: the last validation error of each seed's curve."""
     lines = ["| row | flags | labels | seeds | validation error, % |", "|---|---|---|---|---|"]
-    for row in json.loads((RESULTS / "second_round.json").read_text(encoding="utf-8"))["rows"]:
+    for row in _trials("second_round.json"):
         found = [curve[-1] / 100 for curve in row["validation_error_percent_by_epoch"]]
         shown = f"`{row['flags']}`" if row["flags"] else ""
         lines.append(f"| {row['row']} | {shown} | {row['labels']} | {len(found)} | {spread(found)} |")
     return "\n".join(lines)
 
 
+def search() -> str:
+    """Return the table of the search for the recipe of few labels: each subset's last validation error."""
+    lines = ["| flags | mean ± std, % | by subset, % |", "|---|---|---|"]
+    for row in _trials("few_labels_search.json"):
+        found = [curve[-1] for curve in row["validation_error_percent_by_epoch"]]
+        each = " ".join(f"{error:.2f}" for error in found)
+        lines.append(f"| `{row['flags']}` | {spread([error / 100 for error in found])} | {each} |")
+    return "\n".join(lines)
+
+
+def _trials(name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((RESULTS / name).read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
 TABLES = {
     "main": main_table,
     "first-round": lambda: comparison("trial"),
     "second-round": second_round,
+    "search": search,
+    "few-labels": few_labels_table,
     "ablation": lambda: comparison("ablation"),
     "precision": lambda: comparison("precision"),
     "steps": steps_table,
