@@ -31,6 +31,7 @@ __all__ = [
 COMPONENTS, NEIGHBOURS = 50, 10
 ALPHA, STEPS = 0.99, 200
 GROUP = 64
+LEAST_CERTAINTY = 0.1
 ENTRIES = 50_000_000
 """Distances held at once."""
 
@@ -48,22 +49,24 @@ def principal_components(rows: Float[Array, "points features"], count: int) -> F
 
     Their signs and order are of no account to distances.
     """
+    product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
     centred = rows - jnp.mean(rows, axis=0)
     wide = min(count + 10, *rows.shape)
     basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide))
     for _ in range(4):
-        basis, _ = jnp.linalg.qr(centred.T @ (centred @ basis))
-    covariance = basis.T @ (centred.T @ (centred @ basis))
+        basis, _ = jnp.linalg.qr(product(centred.T, product(centred, basis)))
+    covariance = product(basis.T, product(centred.T, product(centred, basis)))
     _, vectors = jnp.linalg.eigh(covariance)  # ascending
-    components: Array = centred @ (basis @ vectors[:, -count:])
-    return components
+    return product(centred, product(basis, vectors[:, -count:]))
 
 
 @functools.partial(jax.jit, static_argnames="k")
 def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBOURS) -> Neighbours:
-    """Return the k nearest others of each point, the nearest first; exact, by all distances, block by block.
+    """Return the k nearest others of each point, the nearest first, by all distances, block by block.
 
-    The k nearest are among the k groups of points whose own nearest is nearest: only these are sorted.
+    Twice as many are found by differences of squared norms, a matrix product, and the k nearest of them by those of
+    coordinates, which cancel less. The nearest are among the groups of points whose own nearest is nearest: only
+    these are sorted.
 
     Raises:
         InputError: There are not so many others.
@@ -71,6 +74,7 @@ def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBO
     count = points.shape[0]
     if not 1 <= k < count:
         raise InputError(f"k is {k} for {count} points; give a number from 1 to {count - 1}.")
+    some = min(2 * k, count - 1)
     block = max(1, min(count, ENTRIES // count))
     groups = -(-count // GROUP)
     rows = jnp.minimum(jnp.arange(-(-count // block) * block), count - 1).reshape(-1, block)
@@ -82,22 +86,27 @@ def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBO
         products = jnp.matmul(points[own], everyone.T, precision=jax.lax.Precision.HIGHEST)
         squared = padded - 2 * products  # less the point's own norm, which changes no order
         squared = squared.at[jnp.arange(block), own].set(jnp.inf).reshape(block, groups, GROUP)
-        _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(k, groups))
+        _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(some, groups))
         candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)
-        least, places = jax.lax.top_k(-candidates, k)
-        group = jnp.take_along_axis(near, places // GROUP, axis=1)
-        return group * GROUP + places % GROUP, jnp.maximum(norms[own, None] - least, 0.0)
+        _, places = jax.lax.top_k(-candidates, some)
+        found = jnp.take_along_axis(near, places // GROUP, axis=1) * GROUP + places % GROUP
+        exact = jnp.sum((points[own][:, None] - points[found]) ** 2, axis=2)
+        least, order = jax.lax.top_k(-exact, k)
+        return jnp.take_along_axis(found, order, axis=1), -least
 
     indices, distances = jax.lax.map(of_block, rows)
     return Neighbours(indices.reshape(-1, k)[:count], distances.reshape(-1, k)[:count])
 
 
 def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
-    """Return symmetric weights: exp(−d² / median d²) for each of two points among whose nearest the other is."""
+    """Return symmetric weights: exp(−d² / median d²) for each of two points among whose nearest the other is.
+
+    The median is that of distances above 0: equal points say nothing of how far apart others are.
+    """
     indices, distances = np.asarray(neighbours.indices), np.asarray(neighbours.distances, dtype=np.float64)
     count, k = indices.shape
-    typical = np.median(distances)
-    weights = np.exp(-distances / (typical if typical > 0 else 1.0))
+    apart = distances[distances > 0]
+    weights = np.exp(-distances / (np.median(apart) if apart.size else 1.0))
     starts = np.arange(0, count * k + 1, k)
     graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel(), starts), shape=(count, count))
     return (graph + graph.T).tocsr()
@@ -114,7 +123,8 @@ def propagate_labels(
         labels: Theirs.
         num_classes: How many there are.
     """
-    scale = scipy.sparse.diags(1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    scale = scipy.sparse.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1e-300)), 0.0))
     spread = (scale @ graph @ scale).tocsr()
     given = np.zeros((graph.shape[0], num_classes))
     given[labelled, labels] = 1.0
@@ -135,9 +145,12 @@ def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return one-hot rows of the most probable class times how certain it is, `[points, classes]`; 1 on average."""
+    """Return one-hot rows of the most probable class times how certain it is, `[points, classes]`.
+
+    Rows sum to 1 on average, to less where labels reach few points, and to 10 at the most.
+    """
     weights = certainty(probabilities)
-    weights = weights / np.float32(max(float(weights.mean()), 1e-30))
+    weights = weights / np.float32(max(float(weights.mean()), LEAST_CERTAINTY))
     one_hot = np.eye(probabilities.shape[1], dtype=np.float32)[probabilities.argmax(axis=1)]
     targets: NDArray[np.float32] = one_hot * weights[:, None]
     return targets

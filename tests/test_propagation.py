@@ -41,9 +41,14 @@ def test_neighbours_are_the_nearest_others(count, features, k, seed):
     points = np.random.default_rng(seed).normal(size=(count, features)).astype(np.float32)
     found = nearest_neighbours(jnp.asarray(points), k)
     chex.assert_shape(found, (count, k))
-    distances, indices = cKDTree(points).query(points, k + 1)
-    np.testing.assert_array_equal(np.sort(found.indices, axis=1), np.sort(indices[:, 1:], axis=1))
-    np.testing.assert_allclose(found.distances, distances[:, 1:] ** 2, rtol=1e-3, atol=1e-5)
+    distances, _ = cKDTree(points).query(points, k + 1)
+    np.testing.assert_allclose(found.distances, distances[:, 1:] ** 2, rtol=1e-3, atol=1e-9)
+    indices = np.asarray(found.indices)
+    np.testing.assert_allclose(
+        np.sum((points[:, None] - points[indices]) ** 2, axis=2), found.distances, rtol=1e-4, atol=1e-9
+    )
+    assert not (indices == np.arange(count)[:, None]).any()
+    assert all(len(set(row)) == k for row in indices.tolist())
 
 
 def test_neighbours_are_the_same_in_blocks(monkeypatch):
@@ -69,6 +74,26 @@ def test_points_that_lie_together_are_neighbours_at_no_distance():
     np.testing.assert_array_equal(found.distances, 0.0)
     spread = propagate_labels(similarity_graph(found), np.array([0]), np.array([1]), 2)
     assert np.isfinite(spread).all()
+
+
+def test_equal_points_do_not_part_the_others():
+    """More than half of the pool are blank: the others are spread to as without them."""
+    points, label = two_rings(200)
+    blank = np.full((300, 2), 50.0, np.float32)
+    alone = propagate_labels(graph_of(points), np.array([0, 1]), label[[0, 1]], 2)
+    spread = propagate_labels(graph_of(np.concatenate([points, blank])), np.array([0, 1]), label[[0, 1]], 2)
+    assert np.mean(spread[:200].argmax(axis=1) == alone.argmax(axis=1)) > 0.95
+    targets = propagated_targets(spread)
+    assert targets[200:].sum() < 1e-3 * targets.sum()
+    assert targets.sum(axis=1).max() <= 10.0 + 1e-4
+
+
+def test_a_point_apart_from_all_is_given_no_class(recwarn):
+    points = np.concatenate([two_rings(60)[0], [[1e4, 0.0]]]).astype(np.float32)
+    spread = propagate_labels(graph_of(points), np.array([0, 1]), np.array([0, 1]), 2)
+    assert np.isfinite(spread).all()
+    np.testing.assert_allclose(spread[-1], 0.5, atol=1e-3)
+    assert [warning for warning in recwarn if warning.category is RuntimeWarning] == []
 
 
 @pytest.mark.parametrize("shape", [(200, 9), (40, 60)])

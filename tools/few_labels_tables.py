@@ -14,6 +14,9 @@ GOALS = {(100, False): 1.5, (1000, False): 1.2, ("all", False): 0.85, (100, True
 def rows() -> list[dict[str, Any]]:
     """Return what was recorded, without shifts first, then by number of labels, the paper's settings before ours."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")]
+    for row in found:
+        if row["data"]["name"] != "mnist" or not row["tested"]:
+            raise SystemExit(f"error: the row {row['row']} in {FOLDER} is not of MNIST's test images; remove it.")
     return sorted(found, key=lambda row: (row["shifts"], row["splits"]["labelled"], row["recipe"] == "best"))
 
 
@@ -26,11 +29,17 @@ def spread(error: dict[str, Any]) -> str:
     return f"{text} ± {statistics.stdev(found):.2f}" if len(found) > 1 else text
 
 
+def subsets(row: dict[str, Any]) -> str:
+    """Return how many subsets an error is the mean of; of how many, where some failed."""
+    finished = sum(error is not None for error in row["test_error"]["per_seed"])
+    return str(finished) if finished == len(row["seeds"]) else f"{finished} of {len(row['seeds'])}"
+
+
 def few_labels_table() -> str:
     """Return the table of test errors, each row beside the paper's and others' figures."""
     lines = [
-        "| labels | settings | where, updates | subsets | supervised, % | validation, % | **test, %** | paper†, % "
-        "| others†, % | goal, % |",
+        "| labels | settings | where, precision, updates | subsets | supervised, % | validation, % | **test, %** "
+        "| paper†, % | others†, % | goal, % |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows():
@@ -42,8 +51,8 @@ def few_labels_table() -> str:
         cells = (
             f"{labels:,}" if labels != "all" else "all",
             settings,
-            f"{device}, {row['updates']:,}",
-            str(len(row["seeds"])),
+            f"{device}, {row['precision']}, {row['updates']:,}",
+            subsets(row),
             spread(row["baseline"]["test_error"]),
             spread(row["validation_error"]),
             f"**{spread(row['test_error'])}**",

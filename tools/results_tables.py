@@ -96,11 +96,11 @@ def second_round() -> str:
 
 def search() -> str:
     """Return the table of the search for the recipe of few labels: each subset's last validation error."""
-    lines = ["| flags | mean ± std, % | by subset, % |", "|---|---|---|"]
+    lines = ["| flags | code | mean ± std, % | by subset, % |", "|---|---|---|---|"]
     for row in _trials("few_labels_search.json"):
         found = [curve[-1] for curve in row["validation_error_percent_by_epoch"]]
         each = " ".join(f"{error:.2f}" for error in found)
-        lines.append(f"| `{row['flags']}` | {spread([error / 100 for error in found])} | {each} |")
+        lines.append(f"| `{row['flags']}` | {row['code']} | {spread([error / 100 for error in found])} | {each} |")
     return "\n".join(lines)
 
 

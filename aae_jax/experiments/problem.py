@@ -17,7 +17,6 @@ from aae_jax.hyper import Hyper
 from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
 from aae_jax.networks import Networks, build_mlp_networks, fastest_precision, require_precision
 from aae_jax.phases import Phase
-from aae_jax.propagation import graph_of, targets_of
 from aae_jax.state import AAEState, init_state
 from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
 from aae_jax.types import PRNGKey
@@ -149,6 +148,8 @@ def propagated_labels(
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
+    from aae_jax.propagation import graph_of, targets_of  # SciPy takes a third of a second
+
     graph, found, made = None, [], {}
     for config, seed in members:
         splits = indices_for_seed(config, dataset, seed)

@@ -31,6 +31,7 @@ __all__ = ["Flags", "epochs_within", "main", "record"]
 
 PLAN_FILE = "plan.json"
 TIMED_UPDATES = 20
+FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,8 @@ class Flags:
     out_dir: str | None = None
     """Folder for the runs. Default: runs/<table>."""
     results_dir: str | None = None
-    """Folder for the numbers. Default: results/<table>."""
+    """Folder for the numbers. Default: results/<table>, which pages are made from; for other data than MNIST, and
+    without the test images, <out-dir>/results."""
     test: bool = True
     """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
 
@@ -79,15 +81,21 @@ def run(flags: Flags) -> int:
     if not 1 <= flags.num_seeds <= 1000:
         raise InputError(f"--num-seeds is {flags.num_seeds}; give a number from 1 to 1000.")
     runs = Path(flags.out_dir or f"runs/{flags.table}")
-    results = Path(flags.results_dir or f"results/{flags.table.replace('-', '_')}")
+    published = flags.dataset == "mnist" and flags.test
+    default = Path("results") / flags.table.replace("-", "_") if published else runs / "results"
+    results = default if flags.results_dir is None else Path(flags.results_dir)
+    worst = 0
     for number, row in enumerate(rows, start=1):
         console.say(f"row {number} of {len(rows)}: {row.name}")
         status = _train(row, flags, runs / row.name, console)
+        if status == FAILED:  # every seed's losses turned non-finite, or a disk is full: other rows may do better
+            worst = status
+            continue
         if status != 0:
             return status
         path = record(row, runs / row.name, results, console)
         console.say(f"recorded in {path}\n")
-    return 0
+    return worst
 
 
 def _arguments(row: Row, flags: Flags, epochs: int) -> list[str]:
@@ -128,9 +136,9 @@ def _chosen(config: SemiSupervisedConfig, name: str) -> bool:
 
 
 def _planned_epochs(row: Row, flags: Flags, folder: Path, console: Console) -> int:
-    """Return how many passes the row makes, as planned when it began; the plan is kept in its folder."""
+    """Return how many passes the row makes, as planned when its run began; the plan is kept in its folder."""
     path, asked = folder / PLAN_FILE, {"budget_minutes": flags.budget_minutes, "num_seeds": flags.num_seeds}
-    if path.exists():
+    if path.exists() and (folder / "run" / CONFIG_FILE).exists():
         try:
             plan = json.loads(path.read_text(encoding="utf-8"))
             epochs, began = int(plan["epochs"]), {name: plan[name] for name in asked}
@@ -186,6 +194,11 @@ def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
     plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
     config = from_mapping(SemiSupervisedConfig, read_yaml(run.path / CONFIG_FILE))
     dataset = load_data(config, DataReporter(console))
+    if dataset.sha256 != summary["data"]["sha256"]:
+        raise InputError(
+            f"The data have changed since {run.path} was trained: SHA-256 {summary['data']['sha256'][:9]}… then, "
+            f"{dataset.sha256[:9]}… now; bring the old ones back, or remove that folder."
+        )
     subsets = {str(seed): indices_for_seed(config, dataset, seed).labelled.tolist() for seed in summary["seeds"]}
     curve = [(entry["update"], entry["validation_error"]) for entry in run.read_metrics()]
     found = {

@@ -199,9 +199,14 @@ class Trainer:
             self.console.notice("No checkpoint was saved yet: the run begins anew.")
             self.folder.cut_metrics(-1)
             return (*self._start(), 0)
+        targets = self.problem.data.targets
         like = jax.eval_shape(lambda: self._start())
-        restored = checkpoint.restore_latest(self.folder.last, like, self.console.notice)
-        state, best = restored.tree
+        restored = checkpoint.restore_latest(
+            self.folder.last, like if targets is None else (*like, targets), self.console.notice
+        )
+        state, best = restored.tree[:2]
+        if targets is not None:  # as they were: their last bits depend on the number of threads
+            self.problem = self.problem._replace(data=self.problem.data._replace(targets=restored.tree[2]))
         notes = restored.notes
         self._check_data(notes.get("data_sha256"))
         self.failed = {int(seed): failure for seed, failure in notes["failed"].items()}
@@ -274,5 +279,7 @@ class Trainer:
             "data_sha256": self.problem.dataset.sha256,
         }
         checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
-        checkpoint.save(self.folder.last, epoch, (state, self.best), notes)
+        targets = self.problem.data.targets
+        tree = (state, self.best) if targets is None else (state, self.best, targets)
+        checkpoint.save(self.folder.last, epoch, tree, notes)
         self.saved = time.perf_counter()

@@ -37,8 +37,8 @@ def reproduced(*argv, seeds=2):
         return stopped.code
 
 
-def recorded(name):
-    return json.loads((Path("results") / "toy" / f"{name}.json").read_text(encoding="utf-8"))
+def recorded(name, folder="runs/toy/results"):
+    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_rows_are_trained_and_recorded():
@@ -62,12 +62,13 @@ def test_rows_are_trained_and_recorded():
 
 def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
     where = ("--rows", "toy-100", "--out-dir", tmp_path / "runs", "--results-dir", "results/toy")
+    kept = Path("results/toy/toy-100.json")
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)
         assert reproduced(*where) == 128 + signal.SIGTERM
-    assert not Path("results").exists()
+    assert not kept.exists()
     assert reproduced(*where) == 0
-    resumed = recorded("toy-100")
+    resumed = recorded("toy-100", kept.parent)
     assert len(resumed["resumed"]) == 1
     assert reproduced("--rows", "toy-100") == 0
     whole = recorded("toy-100")
@@ -75,10 +76,10 @@ def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
     assert whole["curve"] == resumed["curve"]
     assert whole["test_error"] == resumed["test_error"]
     capsys.readouterr()
-    (Path("results") / "toy" / "toy-100.json").unlink()
+    kept.unlink()
     assert reproduced(*where) == 0
     assert "is finished" in capsys.readouterr().out
-    assert recorded("toy-100") == resumed
+    assert recorded("toy-100", kept.parent) == resumed
 
 
 def test_a_budget_decides_the_length_once(monkeypatch, capsys):
@@ -95,10 +96,70 @@ def test_a_budget_decides_the_length_once(monkeypatch, capsys):
     assert "was begun with 0.7 minutes and 2 seeds, not no budget and 2 seeds" in said
 
 
-def test_a_pass_is_timed_by_some_of_its_updates():
+def test_a_pass_is_timed_by_some_of_its_updates(monkeypatch):
+    """An epoch that takes half a second an update, and a minute more when it is called first."""
+    now, calls = [0.0], []
+
+    def compiled(train_epoch, state, data, hyper, keys):
+        def epoch(state, data, hyper, keys, number):
+            calls.append(len(data.pool) // 50)
+            now[0] += 0.5 * calls[-1] + (60 if len(calls) == 1 else 0)
+            return state, {}
+
+        return epoch, 99.0
+
+    monkeypatch.setattr(reproduce, "compile_epoch", compiled)
+    monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now[0])
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "100", "--num-seeds", "2"]
     seconds = reproduce.time_pass(argv, reproduce.Console())
-    assert 0 < seconds < 60
+    steps = (len(data.load_digits().train_labels) - 135) // 50
+    assert calls == [reproduce.TIMED_UPDATES] * 2
+    assert calls[0] < steps
+    assert seconds == pytest.approx(0.5 * steps)
+
+
+def test_only_rows_of_mnists_test_images_go_where_pages_are_made_from(monkeypatch):
+    kept = []
+    monkeypatch.setattr(reproduce, "_train", lambda *_: 0)
+    monkeypatch.setattr(reproduce, "record", lambda row, folder, results, console: kept.append(results) or results)
+    for argv in ([], ["--dataset", "mnist"], ["--dataset", "mnist", "--no-test"], ["--results-dir", "elsewhere"]):
+        assert reproduced("--rows", "toy-100", *argv) == 0
+    inside = Path("runs/toy/results")
+    assert kept == [inside, Path("results/toy"), inside, Path("elsewhere")]
+
+
+def test_a_row_whose_seeds_all_fail_does_not_stop_the_others(monkeypatch):
+    trained, status = [], {"toy-100": 1, "toy-all": 0}
+    monkeypatch.setattr(reproduce, "_train", lambda row, *_: trained.append(row.name) or status[row.name])
+    monkeypatch.setattr(reproduce, "record", lambda row, *_: Path(row.name))
+    assert reproduced() == 1
+    assert trained == ["toy-100", "toy-all"]
+    trained.clear()
+    status["toy-100"] = 130
+    assert reproduced() == 130
+    assert trained == ["toy-100"]
+
+
+def test_a_plan_without_its_run_is_made_anew(monkeypatch):
+    """Nothing was begun: the data could not be had, or the run was removed."""
+    assert reproduced("--rows", "toy-100", "--dataset", "digit") == 2
+    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 60.0)
+    flags = reproduce.Flags(table="toy", dataset="digits", num_seeds=3, budget_minutes=2.0)
+    assert reproduce._planned_epochs(TOY[0], flags, Path("runs/toy/toy-100"), reproduce.Console()) == 2
+
+
+def test_data_that_changed_since_are_not_recorded(monkeypatch, capsys):
+    assert reproduced("--rows", "toy-100") == 0
+    loaded = reproduce.load_data
+
+    def other(*args):
+        found = loaded(*args)
+        object.__setattr__(found, "sha256", "0" * 64)
+        return found
+
+    monkeypatch.setattr(reproduce, "load_data", other)
+    assert reproduced("--rows", "toy-100") == 2
+    assert "The data have changed since" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -132,12 +193,13 @@ def test_bad_input_is_refused_in_a_sentence(argv, words, capsys):
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
-    assert not Path("results").exists()
+    assert not Path("runs/toy/results").exists()
 
 
 def test_a_damaged_plan_is_said(capsys):
     folder = Path("runs/toy/toy-100")
-    folder.mkdir(parents=True)
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "config.yaml").write_text("", encoding="utf-8")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     assert reproduced("--rows", "toy-100") == 2
     assert "plan.json cannot be read" in capsys.readouterr().err
