@@ -44,13 +44,21 @@ TINY = SemiSupervisedConfig(
         reconstruction=DESCENT, discriminator=DESCENT, generator=DESCENT, classification=DESCENT
     ),
     views=ViewConfig(noise_std=0.3, max_shift=0),
-    weights=WeightsConfig(consistency=1.0, confidence=0.2, adversarial_norm=1.0, consistency_warmup=0.5),
+    weights=WeightsConfig(
+        consistency=1.0,
+        confidence=0.2,
+        adversarial_norm=1.0,
+        consistency_warmup=0.5,
+        propagation=1.0,
+        propagation_fade=1.0,
+    ),
     averaging=AveragingConfig(decay=0.9),
 )
 BATCH_OF_NOISE = Batch(
     jax.random.uniform(jax.random.key(1), (20, 8, 8)),
     jax.random.uniform(jax.random.key(2), (10, 8, 8)),
     jnp.arange(10) % 10,
+    jax.nn.one_hot(jnp.arange(20) % 10, 10),
 )
 
 
@@ -166,6 +174,8 @@ FELT_BY = {
     "sharpness": {"encoder"},
     "confidence": {"encoder"},
     "adversarial_norm": {"encoder"},
+    "weight_propagation": {"encoder"},
+    "propagation_fade": {"encoder"},
     "average_decay": set(),
 }
 
@@ -222,6 +232,8 @@ def test_the_configurations_numbers_are_the_traced_ones():
                 sharpness=10.0,
                 confidence=0.75,
                 adversarial_norm=11.0,
+                propagation=13.0,
+                propagation_fade=0.2,
                 prior_std=12.0,
             ),
             averaging=AveragingConfig(decay=0.5),
@@ -243,6 +255,8 @@ def test_the_configurations_numbers_are_the_traced_ones():
         "sharpness": 10.0,
         "confidence": 0.75,
         "adversarial_norm": 11.0,
+        "weight_propagation": 13.0,
+        "propagation_fade": 20.0,
         "average_decay": 0.5,
     }
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(hyper))
@@ -257,10 +271,10 @@ def metric_names(config):
     return set(jax.eval_shape(step, state, BATCH_OF_NOISE, KEY)[1])
 
 
-def test_a_consistency_of_zero_is_left_out_of_the_program():
-    with_it, without = metric_names(TINY), metric_names(replace(TINY, weights={"consistency": 0.0}))
-    assert with_it - without == {"generator/consistency"}
-    assert without == {
+@pytest.mark.parametrize("term", ["consistency", "propagation"])
+def test_a_term_of_weight_zero_is_left_out_of_the_program(term):
+    assert metric_names(TINY) - metric_names(replace(TINY, weights={term: 0.0})) == {f"generator/{term}"}
+    assert metric_names(replace(TINY, weights={"consistency": 0.0, "propagation": 0.0})) == {
         *(f"{name}/loss" for name in semi_supervised.PHASES),
         "reconstruction/error",
         "discriminator_z/accuracy",
