@@ -70,7 +70,7 @@ def propagation_loss(
 ) -> Float[Array, ""]:
     """Return −Σ over classes of targets · log softmax(logits), batch mean.
 
-    The targets' rows sum to how certain they are (Iscen et al. 2019, equation (12), less its class weights).
+    The targets' rows sum to how certain they are (as in Iscen et al. 2019, without weights of classes).
     """
     return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=1))
 

@@ -31,7 +31,6 @@ __all__ = ["Flags", "epochs_within", "main", "record"]
 
 PLAN_FILE = "plan.json"
 TIMED_UPDATES = 20
-FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,9 @@ def run(flags: Flags) -> int:
     for number, row in enumerate(rows, start=1):
         console.say(f"row {number} of {len(rows)}: {row.name}")
         status = _train(row, flags, runs / row.name, console)
-        if status == FAILED:  # every seed's losses turned non-finite, or a disk is full: other rows may do better
+        if (
+            status == semi_supervised.FAILED
+        ):  # every seed's losses turned non-finite, or a disk is full: other rows may do better
             worst = status
             continue
         if status != 0:
