@@ -52,6 +52,8 @@ class Model:
         class_names: The names of the classes; counted from "0" where none are given.
         pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
         scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
+        temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
+            on, or None where nobody fitted it (`aae_jax.evaluation.fit_temperature`).
     """
 
     network: NetworkConfig
@@ -65,6 +67,7 @@ class Model:
     class_names: tuple[str, ...] = ()
     pixels: PixelKind = "bytes"
     scaling: Scaling | None = None
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         """Name the classes where nobody did."""
@@ -96,9 +99,22 @@ class Model:
         encoded: EncoderOutput = encode(self.params, self.stats, images)
         return encoded
 
-    def predict_proba(self, images: Any) -> Float[Array, "count classes"]:
-        """Return the probability of each class for images as the data hold them."""
-        return jax.nn.softmax(self.encode(images).logits)
+    def predict_proba(self, images: Any, *, calibrated: bool = False) -> Float[Array, "count classes"]:
+        """Return the probability of each class for images as the data hold them.
+
+        Calibrated ones are as often right as they say, on images like those of the training data: the logits are
+        divided by `temperature` first. The most probable class is the same.
+
+        Raises:
+            InputError: They shall be calibrated, but the model has no temperature.
+        """
+        if calibrated and self.temperature is None:
+            raise InputError(
+                "The model has no temperature, so its probabilities cannot be calibrated; train it anew, or fit one "
+                "(aae_jax.evaluation.fit_temperature) and take dataclasses.replace(model, temperature=...)."
+            )
+        logits = self.encode(images).logits
+        return jax.nn.softmax(logits / self.temperature if calibrated and self.temperature else logits)
 
     def predict(self, images: Any) -> Int[Array, " count"]:
         """Return the most probable class of images as the data hold them."""
@@ -168,6 +184,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "class_names": list(model.class_names),
         "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
         "prior_std": model.prior_std,
+        "temperature": model.temperature,
         "data": dict(model.data),
         "seed": model.seed,
     }

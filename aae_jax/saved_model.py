@@ -47,6 +47,7 @@ class Description:
     class_names: tuple[str, ...]
     pixels: PixelKind
     scaled_by_feature: bool
+    temperature: float | None
 
 
 def read_config(folder: Path) -> Description:
@@ -121,6 +122,11 @@ def _describe(config: Mapping[str, Any]) -> Description:
     prior_std = float(config["prior_std"])
     if not (math.isfinite(prior_std) and prior_std > 0):
         raise ValueError(f"prior_std is {prior_std}")
+    temperature = config.get("temperature")  # older files have none
+    if temperature is not None:
+        temperature = float(temperature)
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature is {temperature}")
     network = from_mapping(NetworkConfig, config["network"], where="network")
     validate_network(network)
     seed = config.get("seed")
@@ -134,6 +140,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
         class_names=tuple(names),
         pixels=pixels,
         scaled_by_feature=scaled,
+        temperature=temperature,
     )
 
 

@@ -83,6 +83,33 @@ def test_a_run_is_loaded_like_its_model(where, as_text, folder, images, model):
     np.testing.assert_array_equal(loaded.predict(images), model.predict(images))
 
 
+def test_calibrated_probabilities_divide_the_logits_and_the_temperature_is_kept(model, images, tmp_path):
+    with pytest.raises(InputError, match="no temperature"):
+        model.predict_proba(images, calibrated=True)
+    warm = dataclasses.replace(model, temperature=1.7)
+    aae_jax.save_model(warm, tmp_path)
+    loaded = aae_jax.load(tmp_path)
+    assert loaded.temperature == 1.7
+    expected = jax.nn.softmax(model.encode(images).logits / 1.7)
+    np.testing.assert_allclose(loaded.predict_proba(images, calibrated=True), expected, rtol=1e-6)
+    np.testing.assert_array_equal(loaded.predict_proba(images), model.predict_proba(images))
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, "warm", float("nan"), float("inf"), [1.0]])
+def test_a_temperature_that_is_none_is_refused(bad, folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"temperature": bad}))
+    with pytest.raises(InputError):
+        aae_jax.load(folder)
+
+
+def test_a_model_of_before_there_were_temperatures_is_loaded(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["temperature"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert aae_jax.load(folder).temperature is None
+
+
 def test_what_the_methods_return(model, images):
     encoded = model.encode(images)
     assert encoded.mean.shape == (COUNT, LATENT)

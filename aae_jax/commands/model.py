@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -24,7 +24,7 @@ from aae_jax.data.known import KNOWN
 from aae_jax.data.pictures import Pictures, read_pictures
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.evaluation import confusion_counts, evaluate
+from aae_jax.evaluation import confusion_counts, describe_calibration, evaluate
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
@@ -66,6 +66,13 @@ class _Images:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Predict(_Images):
+    calibrated: bool = False
+    """Probabilities that are as often right as they say: logits divided by the temperature that the run fitted on its
+    validation images."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Generate:
     model: ModelPath
     """Folder of a run, or of a saved model."""
@@ -101,13 +108,14 @@ def run_evaluate(argv: Sequence[str]) -> int:
         )
     images, labels = dataset.test_images, dataset.test_labels
     found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
-    predicted = np.argmax(np.asarray(model.encode_stored(jnp.asarray(images)).logits), axis=1)
-    counts = confusion_counts(labels, predicted, model.num_classes)
+    logits = np.asarray(model.encode_stored(jnp.asarray(images)).logits)
+    counts = confusion_counts(labels, np.argmax(logits, axis=1), model.num_classes)
     result = {
         "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
         "images": len(labels),
         "error": round(found["error"] * len(labels)) / len(labels),
         "cross_entropy": found["cross_entropy"],
+        "calibration": describe_calibration(logits, labels, model.temperature),
         "class_names": list(model.class_names),
         "confusion": counts.tolist(),
     }
@@ -131,11 +139,19 @@ def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], coun
     print(f"data           {dataset.name} from {dataset.source}")
     print(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
     print(f"cross-entropy  {result['cross_entropy']:.4f} nats")
+    _say_calibration(result["calibration"])
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:
         true, taken = divmod(int(flat), len(counts))
         if wrong[true, taken]:
             print(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
+
+
+def _say_calibration(found: Mapping[str, Any]) -> None:
+    text = f"calibration    expected error {100 * found['expected_error']:.2f} %"
+    if found["temperature"] is not None:
+        text += f", {100 * found['calibrated']['expected_error']:.2f} % at temperature {found['temperature']:.2f}"
+    print(text)
 
 
 def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
@@ -165,10 +181,10 @@ def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
 
 def run_predict(argv: Sequence[str]) -> int:
     """Classify images: a line of CSV for each, with the probability of every class."""
-    flags = _parse(_Images, argv, "predict", run_predict.__doc__)
+    flags = _parse(_Predict, argv, "predict", run_predict.__doc__)
     model = load(flags.model)
     pictures = _read_pictures(model, flags)
-    chances = np.asarray(model.predict_proba(pictures.images))
+    chances = np.asarray(model.predict_proba(pictures.images, calibrated=flags.calibrated))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "class", *(f"p({name})" for name in model.class_names)])

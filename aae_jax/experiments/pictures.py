@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures, priors
 from aae_jax.bundle import Model
-from aae_jax.evaluation import confusion_counts
+from aae_jax.evaluation import confusion_counts, reliability
 from aae_jax.experiments.problem import Shown
 from aae_jax.types import PRNGKey
 
@@ -63,10 +63,19 @@ def draw_figures(
         "confusion_matrix": figures.confusion_matrix(
             confusion_counts(shown.labels, predicted, model.num_classes), label_names=_names(model)
         ),
+        "reliability_diagram": _draw_reliability(model, np.asarray(codes.logits), shown.labels),
     }
     if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:  # grey or coloured pictures
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
+
+
+def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> Figure:
+    found = {"as trained": reliability(logits, labels)}
+    if model.temperature is not None:
+        name = f"at temperature {model.temperature:.2f}"
+        found[name] = reliability(logits, labels, temperature=model.temperature)
+    return figures.reliability_diagram(found)
 
 
 def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:

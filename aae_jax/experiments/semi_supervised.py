@@ -15,7 +15,7 @@ from aae_jax.experiments.console import Console, DataReporter, percent
 from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.problem import Problem, baseline_task, build_problem, images_of, main_task
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
-from aae_jax.experiments.summary import error_over_seeds, errors_on_test_images, seed_errors, summarise
+from aae_jax.experiments.summary import calibrate, error_over_seeds, errors_on_test_images, seed_errors, summarise
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.experiments.watch import model_of
 from aae_jax.state import evaluation_variables
@@ -96,8 +96,10 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
         "best_test": errors_on_test_images(problem, best.params, best.stats),
         "validation": exact_share(last_validation, len(problem.validation_labels)),
     }
-    summary = summarise(problem, outcome, errors, baseline, folder.read_origin())
-    models = _save_models(problem, outcome, folder)
+    survivors = [seed not in outcome.failed for seed in problem.seeds]
+    calibration = calibrate(problem, *evaluation_variables(outcome.state), survivors)
+    summary = summarise(problem, outcome, errors, baseline, calibration, folder.read_origin())
+    models = _save_models(problem, outcome, folder, calibration["temperature"])
     _save_figures(problem, rows, summary, models, folder)
     folder.write_summary(summary)
     _say_results(console, summary, folder)
@@ -119,13 +121,15 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _save_models(problem: Problem, outcome: Outcome, folder: RunFolder) -> list[Model]:
+def _save_models(
+    problem: Problem, outcome: Outcome, folder: RunFolder, temperatures: Sequence[float | None]
+) -> list[Model]:
     params, stats = evaluation_variables(outcome.state)
     kept = {name: params[name] for name in ("encoder", "decoder")}
     survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
     models = []
     for index, seed in survivors:
-        model = model_of(problem, kept, stats, index)
+        model = model_of(problem, kept, stats, index, temperature=temperatures[index])
         save_model(model, folder.model(seed, survivors[0][1]))
         models.append(model)
     return models
@@ -168,4 +172,8 @@ def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -
     else:
         console.say(f"validation error {validation} on {splits['validation']} {data} images ({how})")
         console.say(f"  supervised baseline {of(baseline['validation_error'])}; the test images were not looked at")
+    sure = summary["calibration"]
+    console.say(
+        f"  expected calibration error {of(sure['expected_error'])}, with temperature {of(sure['calibrated_error'])}"
+    )
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")

@@ -13,22 +13,34 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.compiling import compiler_options
-from aae_jax.evaluation import build_encode, error_rate, exact_share
+from aae_jax.evaluation import (
+    build_encode,
+    calibration_error,
+    error_rate,
+    exact_share,
+    fit_temperature,
+    reliability,
+)
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
 from aae_jax.views import OutputKind
 
-__all__ = ["error_over_seeds", "errors_on_test_images", "seed_errors", "summarise"]
+__all__ = ["calibrate", "error_over_seeds", "errors_on_test_images", "seed_errors", "seed_logits", "summarise"]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
+def seed_logits(problem: Problem, params: Params, stats: Stats, images: Any) -> jax.Array:
+    """Return each seed's logits of images as they are stored, `[seeds, count, classes]`."""
+    encode = _encode_seeds(problem.networks, problem.config.network.output)
+    return encode({"encoder": params["encoder"]}, dict(stats), jnp.asarray(images)).logits
+
+
 def seed_errors(problem: Problem, params: Params, stats: Stats, images: Any, labels: Any) -> np.ndarray:
     """Return each seed's share of misclassified images, exact: a count over `len(labels)`; `[seeds]`."""
-    encode = _encode_seeds(problem.networks, problem.config.network.output)
-    logits = encode({"encoder": params["encoder"]}, dict(stats), jnp.asarray(images)).logits
+    logits = seed_logits(problem, params, stats, images)
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
@@ -37,6 +49,31 @@ def errors_on_test_images(problem: Problem, params: Params, stats: Stats) -> np.
     if not problem.config.test:
         return np.full(len(problem.seeds), np.nan)
     return seed_errors(problem, params, stats, problem.dataset.test_images, problem.dataset.test_labels)
+
+
+def calibrate(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Fit each seed's temperature on the validation images; return what the summary says of calibration.
+
+    `temperature` is by seed, None where it failed; the expected errors are those on the test images, or where the run
+    was told not to look at them on the validation images, on which the temperature was fitted.
+    """
+    validation = np.asarray(seed_logits(problem, params, stats, problem.validation_images))
+    tested, dataset = problem.config.test, problem.dataset
+    truth = dataset.test_labels if tested else np.asarray(problem.validation_labels)
+    measured = np.asarray(seed_logits(problem, params, stats, dataset.test_images)) if tested else validation
+    temperatures, before, after = [], [], []
+    for own, logits, alive in zip(validation, measured, survivors, strict=True):
+        alive = alive and bool(np.isfinite(own).all() and np.isfinite(logits).all())
+        found = fit_temperature(own, problem.validation_labels) if alive else None
+        temperatures.append(found)
+        before.append(calibration_error(reliability(logits, truth)) if alive else np.nan)
+        after.append(calibration_error(reliability(logits, truth, temperature=found)) if found else np.nan)
+    return {
+        "temperature": temperatures,
+        "measured_on": "test" if tested else "validation",
+        "expected_error": error_over_seeds(before, survivors),
+        "calibrated_error": error_over_seeds(after, survivors),
+    }
 
 
 @functools.cache
@@ -68,6 +105,7 @@ def summarise(
     outcome: Outcome,
     errors: Mapping[str, np.ndarray],
     baseline: Mapping[str, Any],
+    calibration: Mapping[str, Any],
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the summary of a run; `errors` has arrays by seed for `test`, `best_test` and `validation`."""
@@ -88,6 +126,7 @@ def summarise(
         "validation_error": error_over_seeds(errors["validation"], survivors),
         "best_by_validation": _best(problem, outcome, errors["best_test"], survivors),
         "baseline": baseline,
+        "calibration": calibration,
         "train_seconds": round(outcome.seconds, 2),
         "compile_seconds": round(outcome.compile_seconds, 2),
         "updates_per_second": round(outcome.updates / outcome.seconds, 2),

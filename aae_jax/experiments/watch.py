@@ -18,7 +18,9 @@ __all__ = ["Watch", "model_of"]
 HISTOGRAM_IMAGES, TILES = 1000, 10
 
 
-def model_of(problem: Problem, params: Params, stats: Stats, index: int) -> Model:
+def model_of(
+    problem: Problem, params: Params, stats: Stats, index: int, *, temperature: float | None = None
+) -> Model:
     """Return the model of one seed out of weights with a leading seed axis."""
     dataset = problem.dataset
     params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
@@ -34,6 +36,7 @@ def model_of(problem: Problem, params: Params, stats: Stats, index: int) -> Mode
         class_names=dataset.class_names,
         pixels="bytes" if dataset.train_images.dtype == np.uint8 else "unit",
         scaling=dataset.scaling,
+        temperature=temperature,
     )
 
 

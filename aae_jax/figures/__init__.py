@@ -1,6 +1,6 @@
 """Figures of runs and models: arrays in, a `matplotlib.figure.Figure` out, without pyplot or global state."""
 
-from aae_jax.figures.classification import confusion_matrix, predicted_classes
+from aae_jax.figures.classification import confusion_matrix, predicted_classes, reliability_diagram
 from aae_jax.figures.codes import code_histograms
 from aae_jax.figures.comparison import ablation, sweep_figure
 from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
@@ -23,6 +23,7 @@ __all__ = [
     "learning_curves",
     "predicted_classes",
     "reconstructions",
+    "reliability_diagram",
     "save_figure",
     "style_class_grid",
     "sweep_figure",

@@ -1,6 +1,6 @@
 """Figures of what a classifier takes for what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from aae_jax.evaluation import Reliability, calibration_error
 from aae_jax.figures.images import are_pictures, as_rgb, draw_tiles, gap
-from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure, tidy
+from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, colour, legend_above, new_figure, tidy
 
-__all__ = ["confusion_matrix", "predicted_classes"]
+__all__ = ["confusion_matrix", "predicted_classes", "reliability_diagram"]
 
 _MOST_NUMBERS = 30
 _PER_CLASS = 12
@@ -115,3 +116,35 @@ def _framed(picture: NDArray[np.float64], colour: str, frame: int) -> NDArray[np
     framed[:] = to_rgb(colour)
     framed[frame : frame + height, frame : frame + width] = coloured
     return framed
+
+
+def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
+    """Draw how often answers are right over how sure the classifier is of them, above how many there are of each.
+
+    On the diagonal probabilities mean what they say; below it the classifier is too sure.
+
+    Args:
+        found: By name, e.g. before and after calibration; the expected calibration error is added to the name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if not found:
+        raise ValueError("Expected at least one reliability; got none.")
+    figure = new_figure(width=0.7 * WIDTH, height=0.75 * WIDTH)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
+    for index, (name, own) in enumerate(found.items()):
+        filled = own.counts > 0
+        label = f"{name}: {100 * calibration_error(own):.2f} %"
+        upper.plot(own.confidence[filled], own.accuracy[filled], "-o", color=colour(index), markersize=5, label=label)
+        middles = 0.5 * (own.edges[1:] + own.edges[:-1])
+        width = 0.8 * (own.edges[1] - own.edges[0]) / len(found)
+        places = middles + width * (index - 0.5 * (len(found) - 1))
+        lower.bar(places, own.counts, width=width, color=colour(index))
+    upper.set(ylabel="share of right answers", ylim=(-0.02, 1.02), xlim=(0, 1.02))
+    lower.set(xlabel="probability of the answer", ylabel="images", yscale="log")
+    tidy(upper)
+    tidy(lower)
+    legend_above(upper, columns=len(found))
+    return figure

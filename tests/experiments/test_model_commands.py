@@ -1,12 +1,13 @@
 """`aae-jax` on a trained model of digits: pictures in, and every bad input in one sentence."""
 
+import json
 import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aae_jax import cli, data
+from aae_jax import cli, data, load
 from aae_jax.data.known import stems
 from tests.experiments.running import summary
 
@@ -40,6 +41,29 @@ def test_pictures_are_classified_as_arrays_are(finished, pictures, capsys, tmp_p
     assert [line.split(",")[1:] for line in lines] == [line.split(",")[1:] for line in others]
     assert call("predict", finished, pictures / "0.png") == 0
     assert capsys.readouterr().out.splitlines()[1] == lines[1]
+
+
+def test_calibrated_probabilities_are_those_at_the_models_temperature(finished, pictures, capsys, tmp_path):
+    images = data.load_digits().test_images[:3]
+    np.save(tmp_path / "three.npy", images)
+    assert call("predict", finished, tmp_path / "three.npy", "--calibrated") == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
+    model = load(finished)
+    assert [row[1] for row in rows] == [str(label) for label in np.asarray(model.predict(images))]
+    shown = np.array([[float(chance) for chance in row[2:]] for row in rows])
+    np.testing.assert_allclose(shown, model.predict_proba(images, calibrated=True), atol=1e-6)
+    assert np.abs(shown - np.asarray(model.predict_proba(images))).max() > 1e-4
+
+
+def test_evaluate_says_how_far_probabilities_can_be_trusted(finished, capsys, tmp_path):
+    assert call("evaluate", finished, "--out", tmp_path / "found.json") == 0
+    said = capsys.readouterr().out
+    found = json.loads((tmp_path / "found.json").read_text())["calibration"]
+    recorded = summary(finished)["calibration"]
+    assert found["expected_error"] == pytest.approx(recorded["expected_error"]["mean"], abs=1e-6)
+    assert found["calibrated"]["expected_error"] == pytest.approx(recorded["calibrated_error"]["mean"], abs=1e-6)
+    assert f"expected error {100 * found['expected_error']:.2f} %" in said
+    assert f"at temperature {found['temperature']:.2f}" in said
 
 
 def test_larger_pictures_are_resized_when_asked(finished, pictures, capsys):

@@ -5,12 +5,13 @@ import os
 import subprocess
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
 
 import aae_jax
-from aae_jax import config_text, data
+from aae_jax import config_text, data, evaluation
 from aae_jax.config import SemiSupervisedConfig, resolve
 from aae_jax.data import Quiet
 from aae_jax.experiments import problem, trainer
@@ -22,6 +23,7 @@ from tests.experiments.running import EPOCHS, LABELS, ROOT, contents, copied, ro
 FIGURES = (
     *("learning_curves", "validation_error", "train_and_validation_error", "reconstructions", "style_class_grid"),
     *("code_histograms", "confusion_matrix", "predicted_classes", "first_layer_features", "latent_interpolation"),
+    "reliability_diagram",
 )
 POOL, VALIDATION, TEST, UPDATES = 1212, 135, 450, 24
 
@@ -67,6 +69,20 @@ def test_summary_names_times_and_versions(finished):
     assert 1 <= found["cpu_cores"] <= os.cpu_count()
     assert {"python", "jax", "jaxlib", "flax", "optax", "numpy"} <= set(found["versions"])
     assert found["versions"]["jax"] == jax.__version__
+
+
+def test_the_temperature_is_fitted_on_validation_images_and_kept_with_the_model(finished):
+    dataset, model, found = data.load_dataset("digits"), aae_jax.load(finished), summary(finished)["calibration"]
+    splits = data.split_indices(dataset.train_labels, num_classes=10, num_labels=LABELS, label_seed=0)
+    arrays = data.training_arrays(dataset, splits)
+    logits = model.encode_stored(jnp.asarray(arrays.validation_images)).logits
+    expected = evaluation.fit_temperature(logits, arrays.validation_labels)
+    assert model.temperature == found["temperature"][0] == pytest.approx(expected, rel=1e-3)
+    logits = model.encode_stored(jnp.asarray(dataset.test_images)).logits
+    for name, temperature in (("expected_error", 1.0), ("calibrated_error", expected)):
+        own = evaluation.reliability(logits, dataset.test_labels, temperature=temperature)
+        assert found[name]["mean"] == pytest.approx(evaluation.calibration_error(own), abs=1e-3)
+    assert found["measured_on"] == "test"
 
 
 def test_summary_names_the_commit(finished):
