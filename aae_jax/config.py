@@ -128,6 +128,9 @@ class WeightsConfig:
     graph of nearest neighbours before training (`aae_jax.propagation`). 0: off."""
     propagation_fade: float = 0.5
     """Share of the run over which that weight falls to 0. 0: it does not fall."""
+    softmax_twice: bool = False
+    """Take the softmax of probabilities in the classification loss, as two earlier implementations did by mistake: to
+    see what it costs."""
     prior_std: float = 1.0
     """Standard deviation of z's Gaussian prior."""
 

@@ -36,7 +36,10 @@ DEFAULT = SemiSupervisedConfig(
     weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),
 )
 FEW_LABELS_SHIFTS = dataclasses.replace(
-    DEFAULT, epochs=200, weights=dataclasses.replace(DEFAULT.weights, propagation=3.0, propagation_fade=1.0)
+    DEFAULT,
+    epochs=200,
+    optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=_adam(1e-4)),
+    weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )
 FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(DEFAULT.views, max_shift=0))
 SMOKE = dataclasses.replace(

@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 COMPONENTS, NEIGHBOURS = 50, 10
-ALPHA, STEPS = 0.99, 200
+ALPHA, STEPS = 0.99, 400
+BANDWIDTH = 0.3
+"""Of the similarity, in units of the median squared distance to a neighbour: where most neighbours are far, the near
+ones are heard."""
 GROUP = 64
 LEAST_CERTAINTY = 0.1
 ENTRIES = 50_000_000
@@ -99,14 +102,14 @@ def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBO
 
 
 def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
-    """Return symmetric weights: exp(−d² / median d²) for each of two points among whose nearest the other is.
+    """Return symmetric weights: exp(−d² / (0.3 median d²)) for each of two points among whose nearest the other is.
 
     The median is that of distances above 0: equal points say nothing of how far apart others are.
     """
     indices, distances = np.asarray(neighbours.indices), np.asarray(neighbours.distances, dtype=np.float64)
     count, k = indices.shape
     apart = distances[distances > 0]
-    weights = np.exp(-distances / (np.median(apart) if apart.size else 1.0))
+    weights = np.exp(-distances / (BANDWIDTH * np.median(apart) if apart.size else 1.0))
     starts = np.arange(0, count * k + 1, k)
     graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel(), starts), shape=(count, count))
     return (graph + graph.T).tocsr()
@@ -132,7 +135,7 @@ def propagate_labels(
     for _ in range(STEPS):
         found = ALPHA * (spread @ found) + (1 - ALPHA) * given
     found /= np.maximum(found.sum(axis=0), 1e-300)  # classes are equally frequent, as under the label's prior
-    found += 1e-12 / len(found)  # where no label arrives, all classes alike
+    found += 1e-30  # where no label arrives, all classes alike
     probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
 

@@ -1,6 +1,7 @@
 """The semi-supervised model: it learns, from the labels it may see and no others, and shares its work."""
 
 import dataclasses
+import math
 import re
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from aae_jax.config import (
 from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
 from aae_jax.evaluation import evaluate
 from aae_jax.models import semi_supervised
-from aae_jax.networks import build_mlp_networks
+from aae_jax.networks import EncoderOutput, build_mlp_networks
 from aae_jax.optimizers import cosine_schedule
 from aae_jax.phases import build_train_step, constant_schedule, phase_step
 from aae_jax.state import evaluation_variables, init_state
@@ -303,6 +304,18 @@ def test_reconstruction_errors_by_hand(output, loss):
 @pytest.mark.parametrize(("name", "schedule"), [("cosine", cosine_schedule), ("constant", constant_schedule)])
 def test_the_schedule_is_the_configured_one(name, schedule):
     assert semi_supervised.build_schedule(replace(TINY, optimizers={"schedule": name})) is schedule
+
+
+def test_a_softmax_taken_twice_cannot_be_sure():
+    """Logits between 0 and 1: the loss of a right and certain answer stays far above 0."""
+    sure = EncoderOutput(jnp.zeros((10, 2)), 50.0 * jax.nn.one_hot(BATCH_OF_NOISE.labels, 10), None)
+    found = []
+    for twice in (False, True):
+        networks = build(TINY)[0]._replace(encode=lambda params, stats, images, key: (sure, stats))
+        config = replace(TINY, weights={"softmax_twice": twice})
+        phase = semi_supervised.build_phases(networks, config, num_classes=10)["classification"]
+        found.append(float(phase.loss({}, {}, BATCH_OF_NOISE, semi_supervised.build_hyper(config, 10), KEY)[0]))
+    assert found == pytest.approx([0.0, math.log(math.e + 9) - 1], abs=1e-5)
 
 
 def test_the_baseline_trains_the_encoder_alone_on_labelled_images_alone():

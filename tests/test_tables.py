@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 import few_labels_tables
+import results_figures
 
 
 def write_row(folder: Path, name: str, **changed: object) -> None:
@@ -35,6 +36,7 @@ def write_row(folder: Path, name: str, **changed: object) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(few_labels_tables, "FOLDER", tmp_path)
+    monkeypatch.setattr(few_labels_tables, "RESULTS", tmp_path)
     return tmp_path
 
 
@@ -83,3 +85,70 @@ def test_rows_of_other_images_are_refused(folder: Path, changed: dict[str, objec
     write_row(folder, "best-100", **changed)
     with pytest.raises(SystemExit, match=r"the row best-100 .* is not of MNIST's test images"):
         few_labels_tables.few_labels_table()
+
+
+def write_rows(folder: Path, *names: str, **changed: object) -> None:
+    folder.mkdir()
+    for name in names:
+        write_row(folder, name, preset="few_labels", **changed)
+
+
+def test_the_ablation_is_in_the_order_of_its_definition_with_each_rows_own_flags(folder: Path) -> None:
+    write_rows(folder / "ablation", "plain", "as-it-is", "no-batch-norm", tested=False)
+    lines = [cells(line) for line in few_labels_tables.ablation_table().splitlines()[2:]]
+    assert [line[0] for line in lines] == ["as it is", "no batch norm", "plain"]
+    assert lines[1][1:] == ["`--preset few_labels --network.no-batch-norm`", "25,000", "2", "3.00 ± 0.00"]
+    figure = results_figures.draw_ablation()
+    assert figure is not None
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["as it is", "no batch norm", "plain"]
+
+
+def test_errors_by_number_of_labels_stand_side_by_side(folder: Path) -> None:
+    write_rows(folder / "label_counts", "100", "1000", "100-shifts")
+    for name, labelled, shifts in (("100", 100, False), ("1000", 1000, False), ("100-shifts", 100, True)):
+        error = {"per_seed": [0.01, 0.03]} if shifts else {"per_seed": [0.02, 0.03]}
+        write_row(folder / "label_counts", name, splits={"labelled": labelled}, shifts=shifts, test_error=error)
+    lines = [cells(line) for line in few_labels_tables.label_counts_table().splitlines()[2:]]
+    assert [line[0] for line in lines] == ["100", "1,000"]
+    assert lines[0][3:] == ["21.00 ± 1.41", "**2.50 ± 0.71**", "**2.00 ± 1.41**"]
+    assert lines[1][4:] == ["**2.50 ± 0.71**", "–"]
+    figure = results_figures.draw_label_counts()
+    assert figure is not None
+    names = {str(line.get_label()) for line in figure.axes[0].get_lines()}
+    assert {"without shifts", "with shifts", "labelled images alone"} <= names
+
+
+def test_each_subset_has_a_line(folder: Path) -> None:
+    calibration = {
+        "temperature": [1.5, None],
+        "expected_error": {"per_seed": [0.02, None]},
+        "calibrated_error": {"per_seed": [0.01, None]},
+    }
+    write_rows(folder / "subsets", "100", calibration=calibration, test_error={"per_seed": [0.02, None]})
+    lines = [cells(line) for line in few_labels_tables.subset_table().splitlines()[2:]]
+    assert lines == [
+        ["100", "0", "20.00", "3.00", "2.00", "1.50", "2.00 → 1.00"],
+        ["100", "1", "22.00", "3.00", "failed", "–", "– → –"],
+    ]
+
+
+@pytest.mark.parametrize("table", ["ablation", "label_counts", "subsets"])
+def test_tables_without_rows_are_empty(folder: Path, table: str) -> None:
+    build = {
+        "ablation": few_labels_tables.ablation_table,
+        "label_counts": few_labels_tables.label_counts_table,
+        "subsets": few_labels_tables.subset_table,
+    }[table]
+    assert len(build().splitlines()) == 2
+    assert [draw() for draw in results_figures.FIGURES.values()] == [None, None, None]
+
+
+def test_curves_with_a_hundred_labels_stand_beside_the_papers_milestones(folder: Path) -> None:
+    curve = {"update": [500, 1000], "validation_error": [[0.1, 0.2], [0.05, None]]}
+    write_row(folder, "best-100", curve=curve)
+    write_row(folder, "best-1000", labels=1000, curve=curve)
+    figure = results_figures.draw_curves()
+    assert figure is not None
+    lines = {str(line.get_label()): line for line in figure.axes[0].get_lines()}
+    assert set(lines) == {"ours (validation)", "the paper's milestones† (test)"}
+    assert lines["the paper's milestones† (test)"].get_xydata()[0].tolist() == [500, 16.5]

@@ -5,18 +5,28 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent.parent / "results" / "few_labels"
+from aae_jax.experiments.table_rows import TABLES
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+FOLDER = RESULTS / "few_labels"
 PAPER = {100: "1.90 ± 0.10", 1000: "1.60 ± 0.08", "all": "0.85 ± 0.02"}
 OTHERS = {100: "Ladder 1.06, CatGAN 1.91, VAT 2.33", 1000: "Ladder 0.84, VAT 1.36", "all": "Ladder 0.57"}
 GOALS = {(100, False): 1.5, (1000, False): 1.2, ("all", False): 0.85, (100, True): 1.2, (1000, True): 0.9}
 
 
+def recorded(folder: Path, *, tested: bool) -> list[dict[str, Any]]:
+    """Return the rows of MNIST that a folder holds; any other is an error."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    for row in found:
+        if row["data"]["name"] != "mnist" or row["tested"] != tested:
+            which = "test" if tested else "validation"
+            raise SystemExit(f"error: the row {row['row']} in {folder} is not of MNIST's {which} images; remove it.")
+    return found
+
+
 def rows() -> list[dict[str, Any]]:
     """Return what was recorded, without shifts first, then by number of labels, the paper's settings before ours."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")]
-    for row in found:
-        if row["data"]["name"] != "mnist" or not row["tested"]:
-            raise SystemExit(f"error: the row {row['row']} in {FOLDER} is not of MNIST's test images; remove it.")
+    found = recorded(FOLDER, tested=True)
     return sorted(found, key=lambda row: (row["shifts"], row["splits"]["labelled"], row["recipe"] == "best"))
 
 
@@ -60,4 +70,72 @@ def few_labels_table() -> str:
             goal,
         )
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ablation_rows() -> list[dict[str, Any]]:
+    """Return the rows of the ablation in the order of the table's definition."""
+    order = [row.name for row in TABLES["ablation"]]
+    found = recorded(RESULTS / "ablation", tested=False)
+    return sorted((row for row in found if row["row"] in order), key=lambda row: order.index(row["row"]))
+
+
+def ablation_table() -> str:
+    """Return the table of validation errors with an ingredient taken away, or with what others had."""
+    flags = {row.name: row.own_flags for row in TABLES["ablation"]}
+    lines = ["| row | preset and flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
+    for row in ablation_rows():
+        shown = " ".join(["--preset", row["preset"], *flags[row["row"]]])
+        lines.append(
+            f"| {row['row'].replace('-', ' ')} | `{shown}` | {row['updates']:,} | {len(row['seeds'])} "
+            f"| {spread(row['validation_error'])} |"
+        )
+    return "\n".join(lines)
+
+
+def label_count_rows() -> list[dict[str, Any]]:
+    """Return the rows of errors by number of labels, those without shifts first."""
+    found = recorded(RESULTS / "label_counts", tested=True)
+    return sorted(found, key=lambda row: (row["shifts"], row["splits"]["labelled"]))
+
+
+def label_counts_table() -> str:
+    """Return the table of errors by number of labels, without and with shifts side by side."""
+    lines = [
+        "| labels | updates | seeds | supervised, % | **without shifts, test, %** | **with shifts, test, %** |",
+        "|---|---|---|---|---|---|",
+    ]
+    by_count: dict[int, dict[bool, dict[str, Any]]] = {}
+    for row in label_count_rows():
+        by_count.setdefault(row["splits"]["labelled"], {})[row["shifts"]] = row
+    for count, own in sorted(by_count.items()):
+        first = next(iter(own.values()))
+        errors = [f"**{spread(own[shifts]['test_error'])}**" if shifts in own else "–" for shifts in (False, True)]
+        lines.append(
+            f"| {count:,} | {first['updates']:,} | {len(first['seeds'])} | {spread(first['baseline']['test_error'])} "
+            f"| {' | '.join(errors)} |"
+        )
+    return "\n".join(lines)
+
+
+def subset_table() -> str:
+    """Return the table of each subset's errors in the rows that were recorded with the same number of labels."""
+    lines = [
+        "| row | subset | supervised, % | validation, % | test, % | temperature | calibration error, %, and then |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for row in recorded(RESULTS / "subsets", tested=True):
+        sure = row["calibration"]
+        for i, seed in enumerate(row["seeds"]):
+            of = [row["baseline"]["test_error"], row["validation_error"], row["test_error"]]
+            errors = [f"{100 * one['per_seed'][i]:.2f}" if one["per_seed"][i] is not None else "failed" for one in of]
+            calibration = " → ".join(
+                f"{100 * sure[name]['per_seed'][i]:.2f}" if sure[name]["per_seed"][i] is not None else "–"
+                for name in ("expected_error", "calibrated_error")
+            )
+            warm = sure["temperature"][i]
+            lines.append(
+                f"| {row['row'].replace('-', ' ')} | {seed} | {' | '.join(errors)} "
+                f"| {'–' if warm is None else format(warm, '.2f')} | {calibration} |"
+            )
     return "\n".join(lines)

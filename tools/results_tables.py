@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from few_labels_tables import few_labels_table
+from few_labels_tables import ablation_table, few_labels_table, label_counts_table, subset_table
 from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,10 +94,10 @@ def second_round() -> str:
     return "\n".join(lines)
 
 
-def search() -> str:
-    """Return the table of the search for the recipe of few labels: each subset's last validation error."""
+def search(name: str) -> str:
+    """Return a table of the search for the recipe of few labels: each subset's last validation error."""
     lines = ["| flags | code | mean ± std, % | by subset, % |", "|---|---|---|---|"]
-    for row in _trials("few_labels_search.json"):
+    for row in _trials(name):
         found = [curve[-1] for curve in row["validation_error_percent_by_epoch"]]
         each = " ".join(f"{error:.2f}" for error in found)
         lines.append(f"| `{row['flags']}` | {row['code']} | {spread([error / 100 for error in found])} | {each} |")
@@ -113,9 +113,13 @@ TABLES = {
     "main": main_table,
     "first-round": lambda: comparison("trial"),
     "second-round": second_round,
-    "search": search,
+    "search": lambda: search("few_labels_search.json"),
+    "second-search": lambda: search("few_labels_second_search.json"),
     "few-labels": few_labels_table,
     "ablation": lambda: comparison("ablation"),
+    "few-labels-ablation": ablation_table,
+    "label-counts": label_counts_table,
+    "subsets": subset_table,
     "precision": lambda: comparison("precision"),
     "steps": steps_table,
     "floor": floor_table,

@@ -38,7 +38,7 @@ class Flags:
     """What is trained, for how long, and where its numbers go."""
 
     table: str = "few-labels"
-    """The table: few-labels."""
+    """The table: few-labels, ablation, label-counts or subsets."""
     recipe: Literal["faithful", "best"] | None = None
     """Its rows of one recipe only: the paper's settings, or ours."""
     rows: tuple[str, ...] = ()

@@ -12,12 +12,20 @@ from aae_jax.errors import InputError, did_you_mean
 __all__ = ["RECIPES", "TABLES", "Row", "choose_rows"]
 
 Recipe = Literal["faithful", "best"]
+Labels = int | Literal["all"]
 RECIPES: tuple[Recipe, ...] = ("faithful", "best")
 BEST_EPOCHS = 200
 """100,000 updates on MNIST."""
+ABLATION_EPOCHS = 8
+"""4,000 updates on MNIST."""
+HALF_WIDTH = (
+    *("--network.hidden", "500", "500", "--network.discriminator-hidden", "250", "250"),
+    *("--network.precision", "auto"),
+)
 PAPER_EPOCHS = 5000
 PAPER_DROPS = (50, 1000)
 """Passes after which the paper divides every rate by ten."""
+PAPERS_OPTIMIZER = ("--network.weight-init", "he", "--optimizers.schedule", "constant", "--optimizers.drops")
 
 
 @dataclass(frozen=True)
@@ -26,17 +34,24 @@ class Row:
 
     name: str
     recipe: Recipe
-    labels: int | Literal["all"]
+    labels: Labels
     shifts: bool
     preset: str
     epochs: int
     flags: tuple[str, ...] = ()
+    tested: bool = True
+    """False: the test images are never looked at, as settings are compared by it."""
+
+    @property
+    def own_flags(self) -> tuple[str, ...]:
+        """Its flags, less those that all rows of a table at half width have."""
+        return self.flags[len(HALF_WIDTH) :] if self.flags[: len(HALF_WIDTH)] == HALF_WIDTH else self.flags
 
     def arguments(self, epochs: int) -> list[str]:
         """Return the command line of the row when it makes so many passes."""
         schedule = _paper_schedule(epochs) if self.recipe == "faithful" else []
         length = ["--labels", str(self.labels), "--epochs", str(epochs)]
-        return ["--preset", self.preset, *length, *schedule, *self.flags]
+        return ["--preset", self.preset, *length, *schedule, *self.flags, *([] if self.tested else ["--no-test"])]
 
 
 def _paper_schedule(epochs: int) -> list[str]:
@@ -49,12 +64,12 @@ def _paper_schedule(epochs: int) -> list[str]:
     return ["--optimizers.schedule", kind, "--optimizers.drops", *drops]
 
 
-def _faithful(labels: int | Literal["all"]) -> Row:
+def _faithful(labels: Labels) -> Row:
     flags = ("--network.precision", "auto")
     return Row(f"faithful-{labels}", "faithful", labels, False, "paper", PAPER_EPOCHS, flags)
 
 
-def _best(labels: int | Literal["all"], *, shifts: bool) -> Row:
+def _best(labels: Labels, *, shifts: bool) -> Row:
     name = f"best-{labels}-shifts" if shifts else f"best-{labels}"
     flags = ("--weights.propagation", "0") if labels == "all" else ()  # every label is known
     return Row(name, "best", labels, shifts, "few_labels_shifts" if shifts else "few_labels", BEST_EPOCHS, flags)
@@ -71,7 +86,59 @@ FEW_LABELS = (
     _best(1000, shifts=True),
 )
 
-TABLES: dict[str, tuple[Row, ...]] = {"few-labels": FEW_LABELS}
+
+def _ablation(
+    name: str, *flags: str, preset: str = "few_labels", labels: Labels = 100, epochs: int = ABLATION_EPOCHS
+) -> Row:
+    return Row(name, "best", labels, "shifts" in name, preset, epochs, (*HALF_WIDTH, *flags), tested=False)
+
+
+ABLATION = (
+    _ablation("as-it-is"),
+    _ablation("no-propagated-labels", "--weights.propagation", "0"),
+    _ablation("no-adversarial-direction", "--weights.adversarial-norm", "0"),
+    _ablation("no-consistency", "--weights.consistency", "0", "--weights.adversarial-norm", "0"),
+    _ablation("no-batch-norm", "--network.no-batch-norm"),
+    _ablation("no-noise", "--views.noise-std", "0"),
+    _ablation("no-reconstruction", "--optimizers.reconstruction.learning-rate", "0"),
+    _ablation("no-label-adversary", "--weights.generator-y", "0"),
+    _ablation("no-style-adversary", "--weights.generator-z", "0"),
+    _ablation("constant-rate", "--optimizers.schedule", "constant"),
+    _ablation("with-shifts", preset="few_labels_shifts"),
+    _ablation("plain", preset="plain"),
+    _ablation("plain-the-papers-optimizer", *PAPERS_OPTIMIZER, preset="paper"),
+    _ablation("plain-a-quarter-of-the-updates", preset="plain", epochs=ABLATION_EPOCHS // 4),
+    _ablation("plain-batch-norm", "--network.batch-norm", preset="plain"),
+    _ablation("plain-no-noise", "--views.noise-std", "0", preset="plain"),
+    _ablation("plain-softmax-twice", "--weights.softmax-twice", preset="plain"),
+    _ablation("plain-prior-std-5", "--weights.prior-std", "5", preset="plain"),
+    _ablation("plain-labels-drawn-anew", "--labelled-batch-size", "20", preset="plain", labels="all"),
+)
+"""What each ingredient of `few_labels` is worth, and what tells earlier implementations apart: `plain` is the paper's
+five phases alone, with Adam. Labels drawn anew for each batch are in the end all labels, twenty at a time."""
+
+COUNTS: tuple[Labels, ...] = (10, 30, 100, 300, 1000, 3000, 10_000, "all")
+LABEL_COUNTS = tuple(
+    Row(
+        f"{labels}{end}", "best", labels, bool(end), f"few_labels{end}".replace("-", "_"), ABLATION_EPOCHS, HALF_WIDTH
+    )
+    for end in ("", "-shifts")
+    for labels in COUNTS
+)
+"""Error against the number of labels, short runs at half width."""
+
+SUBSETS = tuple(
+    Row(f"100{end}", "best", 100, bool(end), f"few_labels{end}".replace("-", "_"), ABLATION_EPOCHS, HALF_WIDTH)
+    for end in ("", "-shifts")
+)
+"""Ten subsets of a hundred labels (`--num-seeds 10`), short runs at half width."""
+
+TABLES: dict[str, tuple[Row, ...]] = {
+    "few-labels": FEW_LABELS,
+    "ablation": ABLATION,
+    "label-counts": LABEL_COUNTS,
+    "subsets": SUBSETS,
+}
 """Rows by table, in the order in which they are shown and trained."""
 
 

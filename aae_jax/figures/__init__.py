@@ -2,7 +2,7 @@
 
 from aae_jax.figures.classification import confusion_matrix, predicted_classes, reliability_diagram
 from aae_jax.figures.codes import code_histograms
-from aae_jax.figures.comparison import ablation, sweep_figure
+from aae_jax.figures.comparison import ablation, error_against_labels, error_curves, sweep_figure
 from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
 from aae_jax.figures.images import (
     MOST_IMAGES,
@@ -18,6 +18,8 @@ __all__ = [
     "ablation",
     "code_histograms",
     "confusion_matrix",
+    "error_against_labels",
+    "error_curves",
     "first_layer_features",
     "latent_interpolation",
     "learning_curves",

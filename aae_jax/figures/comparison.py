@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import ArrayLike
 
-from aae_jax.figures.style import COLOURS, FONT_SIZE, new_figure, tidy
+from aae_jax.figures.series import as_series, draw_series
+from aae_jax.figures.style import COLOURS, FONT_SIZE, colour, legend_above, new_figure, tidy
 
-__all__ = ["ablation", "sweep_figure"]
+__all__ = ["ablation", "error_against_labels", "error_curves", "sweep_figure"]
 
 
 def ablation(rows: Sequence[tuple[str, float, float]], *, xlabel: str = "error (%)") -> Figure:
@@ -96,3 +99,81 @@ def _draw_swept(axes: Axes, numbers: np.ndarray, errors: np.ndarray) -> None:
         axes.plot(places, line, "-o", color=COLOURS["blue"], markersize=5, linewidth=1.6)
     if places.min() > 0 and places.max() > 10 * places.min():
         axes.set_xscale("log")
+
+
+def error_against_labels(
+    found: Mapping[str, Sequence[tuple[int, Sequence[float]]]], *, ylabel: str = "test error (%)"
+) -> Figure:
+    """Draw errors over numbers of labels, both on logarithmic axes: a dot for each seed, a line through the means.
+
+    Args:
+        found: By name of what was trained: numbers of labels, above 0, with the errors of all seeds as fractions;
+            errors that are not finite are left out.
+        ylabel: What the errors are.
+
+    Raises:
+        ValueError: There is nothing to draw.
+    """
+    if not any(found.values()):
+        raise ValueError("Expected at least one number of labels with its errors; got none.")
+    figure = new_figure(height=4.6)
+    axes = figure.subplots()
+    for index, (name, rows) in enumerate(found.items()):
+        ordered = sorted(rows)
+        means = []
+        for labels, errors in ordered:
+            finite = 100 * np.asarray([e for e in errors if math.isfinite(e)])
+            axes.plot([labels] * len(finite), finite, "o", color=colour(index), markersize=4, alpha=0.5)
+            means.append(finite.mean() if finite.size else np.nan)
+        axes.plot([labels for labels, _ in ordered], means, "-", color=colour(index), linewidth=1.6, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="labelled images", ylabel=ylabel)
+    places = sorted({labels for rows in found.values() for labels, _ in rows})
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _percent_decades(axes)
+    tidy(axes)
+    legend_above(axes, columns=len(found))
+    return figure
+
+
+def error_curves(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    milestones: Sequence[tuple[float, float]] = (),
+    said: str = "",
+) -> Figure:
+    """Draw validation errors over updates, both on logarithmic axes, beside errors that someone else reported.
+
+    Args:
+        curves: By name: update numbers [n], and errors as fractions, [n] or [n, seeds] for a mean line within the
+            seeds' range.
+        milestones: Updates and errors, as fractions, that are drawn as diamonds.
+        said: What these are.
+
+    Raises:
+        ValueError: There is no curve, or shapes do not belong together.
+    """
+    if not curves:
+        raise ValueError("Expected at least one curve; got none.")
+    figure = new_figure(height=4.6)
+    axes = figure.subplots()
+    for index, (name, (updates, errors)) in enumerate(curves.items()):
+        x, fractions = as_series(updates, errors, name=name)
+        draw_series(axes, x, 100 * fractions, colour=colour(index), label=name)
+    if milestones:
+        x, y = zip(*milestones, strict=True)
+        axes.plot(x, 100 * np.asarray(y), "D", color=COLOURS["black"], markersize=6, label=said)
+    axes.set(xscale="log", yscale="log", xlabel="update", ylabel="error (%)")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _percent_decades(axes)
+    tidy(axes)
+    legend_above(axes, columns=2)
+    return figure
+
+
+def _percent_decades(axes: Axes) -> None:
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

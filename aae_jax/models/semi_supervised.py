@@ -318,10 +318,13 @@ def _unit(directions: Array) -> Array:
 
 
 def _build_classification(model: _Model) -> LossFn:
+    twice = model.config.weights.softmax_twice
+
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_LABELLED)
         output, _, _, stats = _encode_view(model, params, stats, batch.labelled_images, hyper, draw)
         error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels)
-        return losses.classification_loss(output.logits, batch.labels), (stats, {"error": error})
+        logits = jax.nn.softmax(output.logits) if twice else output.logits
+        return losses.classification_loss(logits, batch.labels), (stats, {"error": error})
 
     return loss

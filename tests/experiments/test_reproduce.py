@@ -1,5 +1,6 @@
 """The command `reproduce`: rows of a table are trained within a budget, resumed, and recorded whole."""
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from aae_jax import data
-from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config import SemiSupervisedConfig, resolve, validate
 from aae_jax.config_text import from_mapping
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
@@ -180,7 +181,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     ("argv", "words"),
     [
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
-        (["--table", "few"], "choose one of few-labels, toy"),
+        (["--table", "few"], "choose one of ablation, few-labels, label-counts, subsets, toy"),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
         (["--budget-minutes", "nan"], "--budget-minutes is nan"),
@@ -217,6 +218,20 @@ def test_published_rows_are_what_their_names_say(row):
     assert config.test
     assert (config.views.max_shift != 0) == row.shifts
     assert row.name.endswith("-shifts") == row.shifts
+
+
+@pytest.mark.parametrize("table", ["ablation", "label-counts", "subsets"])
+def test_rows_of_comparisons_are_short_runs_at_half_width(table):
+    seen = []
+    for row in TABLES[table]:
+        config = config_of(row, row.epochs)
+        validate(resolve(config, (28, 28)))
+        assert config.labels == row.labels
+        assert (config.views.max_shift != 0) == row.shifts
+        assert config.network.hidden == (500, 500)
+        assert config.test == (table != "ablation"), "settings are not compared by test images"
+        seen.append(dataclasses.replace(config, seed=0))
+    assert len({repr(config) for config in seen}) == len(seen), "each row is another"
 
 
 def test_faithful_rates_fall_after_the_papers_passes():

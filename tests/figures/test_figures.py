@@ -211,3 +211,27 @@ def test_ablation_draws_percent_in_the_given_order():
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     with pytest.raises(ValueError, match="at least one row"):
         figures.ablation([])
+
+
+def test_errors_against_labels_are_dots_by_seed_and_a_line_through_their_means():
+    found = {"ours": [(1000, [0.02, 0.04]), (100, [0.05, math.nan])], "alone": [(100, [0.3])]}
+    (axes,) = figures.error_against_labels(found).axes
+    lines = {line.get_label(): line.get_xydata() for line in axes.get_lines() if line.get_linestyle() == "-"}
+    np.testing.assert_allclose(lines["ours"], [[100, 5], [1000, 3]])
+    np.testing.assert_allclose(lines["alone"], [[100, 30]])
+    dots = [line.get_xydata() for line in axes.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_allclose(np.concatenate(dots), [[100, 5], [1000, 2], [1000, 4], [100, 30]])
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    with pytest.raises(ValueError, match="at least one number of labels"):
+        figures.error_against_labels({"ours": []})
+
+
+def test_error_curves_stand_beside_what_others_reported():
+    curves = {"ours": ([500, 1000], [[0.1, 0.2], [0.05, 0.07]]), "theirs": ([500], [0.3])}
+    (axes,) = figures.error_curves(curves, milestones=[(500, 0.16), (2500, 0.03)], said="reported").axes
+    lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+    np.testing.assert_allclose(lines["ours"], [[500, 15], [1000, 6]])
+    np.testing.assert_allclose(lines["theirs"], [[500, 30]])
+    np.testing.assert_allclose(lines["reported"], [[500, 16], [2500, 3]])
+    with pytest.raises(ValueError, match="at least one curve"):
+        figures.error_curves({})

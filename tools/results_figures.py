@@ -1,0 +1,80 @@
+"""Draw the figures of docs/results.md and docs/few-labels.md from the files in results/, into docs/images."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from few_labels_tables import ablation_rows, label_count_rows, rows
+from matplotlib.figure import Figure
+
+from aae_jax import figures
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+PAPER_EPOCH = 500
+"""Updates in one of the paper's epochs: 50,000 images by hundreds, as here."""
+MILESTONES = {1: 0.1650, 50: 0.0340, 500: 0.0221, 5000: 0.0180}
+"""The paper's test errors with 100 labels after so many epochs, as recalled, not compared with it."""
+
+
+def _errors(row: dict[str, Any], name: str) -> list[float]:
+    return [error for error in row[name]["per_seed"] if error is not None]
+
+
+def draw_ablation() -> Figure | None:
+    """Draw the validation errors of the ablation's rows, or nothing where none is recorded."""
+    found = []
+    for row in ablation_rows():
+        errors = _errors(row, "validation_error")
+        if errors:
+            deviation = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
+            found.append((row["row"].replace("-", " "), float(np.mean(errors)), deviation))
+    return figures.ablation(found, xlabel="validation error (%)") if found else None
+
+
+def draw_label_counts() -> Figure | None:
+    """Draw test errors over numbers of labels, beside the supervised baseline's."""
+    found: dict[str, list[tuple[int, list[float]]]] = {}
+    for row in label_count_rows():
+        name = "with shifts" if row["shifts"] else "without shifts"
+        labelled = row["splits"]["labelled"]
+        found.setdefault(name, []).append((labelled, _errors(row, "test_error")))
+        if not row["shifts"]:
+            baseline = [error for error in row["baseline"]["test_error"]["per_seed"] if error is not None]
+            found.setdefault("labelled images alone", []).append((labelled, baseline))
+    return figures.error_against_labels(found) if found else None
+
+
+def draw_curves() -> Figure | None:
+    """Draw validation errors with 100 labels over updates, beside the paper's milestones."""
+    curves = {}
+    for row in rows():
+        if row["labels"] == 100:
+            kind = "the paper's settings" if row["recipe"] == "faithful" else "ours"
+            name = f"{kind}, shifts" if row["shifts"] else kind
+            errors = [[np.nan if e is None else e for e in one] for one in row["curve"]["validation_error"]]
+            curves[f"{name} (validation)"] = (row["curve"]["update"], errors)
+    milestones = [(epoch * PAPER_EPOCH, error) for epoch, error in MILESTONES.items()]
+    said = "the paper's milestones† (test)"
+    return figures.error_curves(curves, milestones=milestones, said=said) if curves else None
+
+
+FIGURES: dict[str, Callable[[], Figure | None]] = {
+    "few-labels-ablation": draw_ablation,
+    "few-labels-label-counts": draw_label_counts,
+    "few-labels-curves": draw_curves,
+}
+
+
+def main() -> int:
+    """Draw what there are results for."""
+    for name, draw in FIGURES.items():
+        figure = draw()
+        if figure is not None:
+            figures.save_figure(figure, IMAGES / name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
