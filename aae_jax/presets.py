@@ -38,6 +38,7 @@ DEFAULT = SemiSupervisedConfig(
 FEW_LABELS_SHIFTS = dataclasses.replace(
     DEFAULT,
     epochs=200,
+    network=dataclasses.replace(DEFAULT.network, hidden=(1000, 500, 250)),
     optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=_adam(1e-4)),
     weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )

@@ -82,7 +82,7 @@ def ablation_rows() -> list[dict[str, Any]]:
 
 def ablation_table() -> str:
     """Return the table of validation errors with an ingredient taken away, or with what others had."""
-    flags = {row.name: row.own_flags for row in TABLES["ablation"]}
+    flags = {row.name: row.flags for row in TABLES["ablation"]}
     lines = ["| row | preset and flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
     for row in ablation_rows():
         shown = " ".join(["--preset", row["preset"], *flags[row["row"]]])

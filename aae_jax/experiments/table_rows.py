@@ -18,10 +18,8 @@ BEST_EPOCHS = 200
 """100,000 updates on MNIST."""
 ABLATION_EPOCHS = 8
 """4,000 updates on MNIST."""
-HALF_WIDTH = (
-    *("--network.hidden", "500", "500", "--network.discriminator-hidden", "250", "250"),
-    *("--network.precision", "auto"),
-)
+HALF_WIDTH = {"few_labels": ("500", "250", "125"), "few_labels_shifts": ("500", "250", "125")}
+"""Half the widths of the presets' hidden layers; of the others 500 and 500."""
 PAPER_EPOCHS = 5000
 PAPER_DROPS = (50, 1000)
 """Passes after which the paper divides every rate by ten."""
@@ -41,17 +39,22 @@ class Row:
     flags: tuple[str, ...] = ()
     tested: bool = True
     """False: the test images are never looked at, as settings are compared by it."""
-
-    @property
-    def own_flags(self) -> tuple[str, ...]:
-        """Its flags, less those that all rows of a table at half width have."""
-        return self.flags[len(HALF_WIDTH) :] if self.flags[: len(HALF_WIDTH)] == HALF_WIDTH else self.flags
+    half_width: bool = False
+    """Networks of half the preset's width, in the precision that is fast on the device."""
 
     def arguments(self, epochs: int) -> list[str]:
         """Return the command line of the row when it makes so many passes."""
         schedule = _paper_schedule(epochs) if self.recipe == "faithful" else []
         length = ["--labels", str(self.labels), "--epochs", str(epochs)]
-        return ["--preset", self.preset, *length, *schedule, *self.flags, *([] if self.tested else ["--no-test"])]
+        tested = [] if self.tested else ["--no-test"]
+        return ["--preset", self.preset, *length, *self._widths(), *schedule, *self.flags, *tested]
+
+    def _widths(self) -> list[str]:
+        if not self.half_width:
+            return []
+        hidden = HALF_WIDTH.get(self.preset, ("500", "500"))
+        adversaries = ["--network.discriminator-hidden", "250", "250", "--network.precision", "auto"]
+        return ["--network.hidden", *hidden, *adversaries]
 
 
 def _paper_schedule(epochs: int) -> list[str]:
@@ -90,7 +93,7 @@ FEW_LABELS = (
 def _ablation(
     name: str, *flags: str, preset: str = "few_labels", labels: Labels = 100, epochs: int = ABLATION_EPOCHS
 ) -> Row:
-    return Row(name, "best", labels, "shifts" in name, preset, epochs, (*HALF_WIDTH, *flags), tested=False)
+    return Row(name, "best", labels, "shifts" in name, preset, epochs, flags, tested=False, half_width=True)
 
 
 ABLATION = (
@@ -98,6 +101,8 @@ ABLATION = (
     _ablation("no-propagated-labels", "--weights.propagation", "0"),
     _ablation("no-adversarial-direction", "--weights.adversarial-norm", "0"),
     _ablation("no-consistency", "--weights.consistency", "0", "--weights.adversarial-norm", "0"),
+    _ablation("two-equal-layers", "--network.hidden", "500", "500"),
+    _ablation("fast-reconstruction", "--optimizers.reconstruction.learning-rate", "1e-3"),
     _ablation("no-batch-norm", "--network.no-batch-norm"),
     _ablation("no-noise", "--views.noise-std", "0"),
     _ablation("no-reconstruction", "--optimizers.reconstruction.learning-rate", "0"),
@@ -118,19 +123,19 @@ ABLATION = (
 five phases alone, with Adam. Labels drawn anew for each batch are in the end all labels, twenty at a time."""
 
 COUNTS: tuple[Labels, ...] = (10, 30, 100, 300, 1000, 3000, 10_000, "all")
+
+
+def _short(name: str, labels: Labels, shifts: bool) -> Row:
+    preset = "few_labels_shifts" if shifts else "few_labels"
+    return Row(name, "best", labels, shifts, preset, ABLATION_EPOCHS, half_width=True)
+
+
 LABEL_COUNTS = tuple(
-    Row(
-        f"{labels}{end}", "best", labels, bool(end), f"few_labels{end}".replace("-", "_"), ABLATION_EPOCHS, HALF_WIDTH
-    )
-    for end in ("", "-shifts")
-    for labels in COUNTS
+    _short(f"{labels}{'-shifts' if shifts else ''}", labels, shifts) for shifts in (False, True) for labels in COUNTS
 )
 """Error against the number of labels, short runs at half width."""
 
-SUBSETS = tuple(
-    Row(f"100{end}", "best", 100, bool(end), f"few_labels{end}".replace("-", "_"), ABLATION_EPOCHS, HALF_WIDTH)
-    for end in ("", "-shifts")
-)
+SUBSETS = (_short("100", 100, False), _short("100-shifts", 100, True))
 """Ten subsets of a hundred labels (`--num-seeds 10`), short runs at half width."""
 
 TABLES: dict[str, tuple[Row, ...]] = {
