@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Model:
     temperature: float | None = None
 
     def __post_init__(self) -> None:
-        """Name the classes where nobody did."""
+        """Name the classes where nobody did, and refuse a temperature that would turn probabilities round."""
+        if self.temperature is not None and not 0 < self.temperature < math.inf:
+            raise InputError(f"temperature is {self.temperature}; give a number above 0, or None.")
         if not self.class_names:
             object.__setattr__(self, "class_names", tuple(str(i) for i in range(self.num_classes)))
 
@@ -103,18 +106,21 @@ class Model:
         """Return the probability of each class for images as the data hold them.
 
         Calibrated ones are as often right as they say, on images like those of the training data: the logits are
-        divided by `temperature` first. The most probable class is the same.
+        divided by `temperature` first. The most probable class is the same. Within a jit `calibrated` is no array:
+        bind it (`functools.partial`).
 
         Raises:
             InputError: They shall be calibrated, but the model has no temperature.
         """
-        if calibrated and self.temperature is None:
+        logits = self.encode(images).logits
+        if not calibrated:
+            return jax.nn.softmax(logits)
+        if self.temperature is None:
             raise InputError(
                 "The model has no temperature, so its probabilities cannot be calibrated; train it anew, or fit one "
                 "(aae_jax.evaluation.fit_temperature) and take dataclasses.replace(model, temperature=...)."
             )
-        logits = self.encode(images).logits
-        return jax.nn.softmax(logits / self.temperature if calibrated and self.temperature else logits)
+        return jax.nn.softmax(logits / self.temperature)
 
     def predict(self, images: Any) -> Int[Array, " count"]:
         """Return the most probable class of images as the data hold them."""

@@ -90,6 +90,9 @@ def test_calibrated_probabilities_divide_the_logits_and_the_temperature_is_kept(
     aae_jax.save_model(warm, tmp_path)
     loaded = aae_jax.load(tmp_path)
     assert loaded.temperature == 1.7
+    for bad in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="temperature is"):
+            dataclasses.replace(model, temperature=bad)
     expected = jax.nn.softmax(model.encode(images).logits / 1.7)
     np.testing.assert_allclose(loaded.predict_proba(images, calibrated=True), expected, rtol=1e-6)
     np.testing.assert_array_equal(loaded.predict_proba(images), model.predict_proba(images))

@@ -97,7 +97,12 @@ def test_the_ablation_is_in_the_order_of_its_definition_with_each_rows_own_flags
     write_rows(folder / "ablation", "plain", "as-it-is", "no-batch-norm", tested=False)
     lines = [cells(line) for line in few_labels_tables.ablation_table().splitlines()[2:]]
     assert [line[0] for line in lines] == ["as it is", "no batch norm", "plain"]
-    assert lines[1][1:] == ["`--preset few_labels --network.no-batch-norm`", "25,000", "2", "3.00 ± 0.00"]
+    assert lines[1][1:] == [
+        "`--preset few_labels --labels 100 --network.no-batch-norm`",
+        "25,000",
+        "2",
+        "3.00 ± 0.00",
+    ]
     figure = results_figures.draw_ablation()
     assert figure is not None
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["as it is", "no batch norm", "plain"]
@@ -132,12 +137,20 @@ def test_each_subset_has_a_line(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("table", ["ablation", "label_counts", "subsets"])
+def test_other_data_stand_by_their_names(folder: Path) -> None:
+    write_rows(folder / "other_data", "digits-few-labels", data={"name": "digits"}, width=[1000, 500])
+    (line,) = few_labels_tables.other_data_table().splitlines()[2:]
+    assert cells(line)[:6] == ["digits", "`few_labels`", "100", "25,000", "1000-500", "2"]
+    assert cells(line)[-1] == "**2.50 ± 0.71**"
+
+
+@pytest.mark.parametrize("table", ["ablation", "label_counts", "subsets", "other_data"])
 def test_tables_without_rows_are_empty(folder: Path, table: str) -> None:
     build = {
         "ablation": few_labels_tables.ablation_table,
         "label_counts": few_labels_tables.label_counts_table,
         "subsets": few_labels_tables.subset_table,
+        "other_data": few_labels_tables.other_data_table,
     }[table]
     assert len(build().splitlines()) == 2
     assert [draw() for draw in results_figures.FIGURES.values()] == [None, None, None]

@@ -39,9 +39,9 @@ def spread(error: dict[str, Any]) -> str:
     return f"{text} ± {statistics.stdev(found):.2f}" if len(found) > 1 else text
 
 
-def subsets(row: dict[str, Any]) -> str:
+def subsets(row: dict[str, Any], name: str = "test_error") -> str:
     """Return how many subsets an error is the mean of; of how many, where some failed."""
-    finished = sum(error is not None for error in row["test_error"]["per_seed"])
+    finished = sum(error is not None for error in row[name]["per_seed"])
     return str(finished) if finished == len(row["seeds"]) else f"{finished} of {len(row['seeds'])}"
 
 
@@ -85,9 +85,9 @@ def ablation_table() -> str:
     flags = {row.name: row.flags for row in TABLES["ablation"]}
     lines = ["| row | preset and flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
     for row in ablation_rows():
-        shown = " ".join(["--preset", row["preset"], *flags[row["row"]]])
+        shown = " ".join(["--preset", row["preset"], "--labels", str(row["labels"]), *flags[row["row"]]])
         lines.append(
-            f"| {row['row'].replace('-', ' ')} | `{shown}` | {row['updates']:,} | {len(row['seeds'])} "
+            f"| {row['row'].replace('-', ' ')} | `{shown}` | {row['updates']:,} | {subsets(row, 'validation_error')} "
             f"| {spread(row['validation_error'])} |"
         )
     return "\n".join(lines)
@@ -112,19 +112,19 @@ def label_counts_table() -> str:
         first = next(iter(own.values()))
         errors = [f"**{spread(own[shifts]['test_error'])}**" if shifts in own else "–" for shifts in (False, True)]
         lines.append(
-            f"| {count:,} | {first['updates']:,} | {len(first['seeds'])} | {spread(first['baseline']['test_error'])} "
+            f"| {count:,} | {first['updates']:,} | {subsets(first)} | {spread(first['baseline']['test_error'])} "
             f"| {' | '.join(errors)} |"
         )
     return "\n".join(lines)
 
 
 def subset_table() -> str:
-    """Return the table of each subset's errors in the rows that were recorded with the same number of labels."""
+    """Return the table of each subset's errors with a hundred labels, those without shifts first."""
     lines = [
         "| row | subset | supervised, % | validation, % | test, % | temperature | calibration error, %, and then |"
     ]
     lines.append("|---|---|---|---|---|---|---|")
-    for row in recorded(RESULTS / "subsets", tested=True):
+    for row in sorted(recorded(RESULTS / "subsets", tested=True), key=lambda row: bool(row["shifts"])):
         sure = row["calibration"]
         for i, seed in enumerate(row["seeds"]):
             of = [row["baseline"]["test_error"], row["validation_error"], row["test_error"]]
@@ -138,4 +138,21 @@ def subset_table() -> str:
                 f"| {row['row'].replace('-', ' ')} | {seed} | {' | '.join(errors)} "
                 f"| {'–' if warm is None else format(warm, '.2f')} | {calibration} |"
             )
+    return "\n".join(lines)
+
+
+def other_data_table() -> str:
+    """Return the table of errors on other data than MNIST, in the order of the table's definition."""
+    order = [row.name for row in TABLES["other-data"]]
+    paths = [RESULTS / "other_data" / f"{name}.json" for name in order]
+    lines = [
+        "| data | preset | labels | updates | width | seeds | supervised, % | validation, % | **test, %** |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in (json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()):
+        lines.append(
+            f"| {row['data']['name']} | `{row['preset']}` | {row['labels']} | {row['updates']:,} "
+            f"| {'-'.join(map(str, row['width']))} | {subsets(row)} | {spread(row['baseline']['test_error'])} "
+            f"| {spread(row['validation_error'])} | **{spread(row['test_error'])}** |"
+        )
     return "\n".join(lines)

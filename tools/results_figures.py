@@ -1,4 +1,4 @@
-"""Draw the figures of docs/results.md and docs/few-labels.md from the files in results/, into docs/images."""
+"""Draw the figures of the tables of few labels from the files in results/, into docs/images."""
 
 import sys
 from collections.abc import Callable

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from few_labels_tables import ablation_table, few_labels_table, label_counts_table, subset_table
+from few_labels_tables import (
+    ablation_table,
+    few_labels_table,
+    label_counts_table,
+    other_data_table,
+    subset_table,
+)
 from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +126,7 @@ TABLES = {
     "few-labels-ablation": ablation_table,
     "label-counts": label_counts_table,
     "subsets": subset_table,
+    "other-data": other_data_table,
     "precision": lambda: comparison("precision"),
     "steps": steps_table,
     "floor": floor_table,

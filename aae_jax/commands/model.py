@@ -87,7 +87,7 @@ class _Generate:
 
 
 def run_evaluate(argv: Sequence[str]) -> int:
-    """Classify test images: error, cross-entropy, and which class is taken for which."""
+    """Classify test images: error, cross-entropy, calibration, and which class is taken for which."""
     flags = _parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     model = load(flags.model)
     dataset = _dataset_of(model, flags)
@@ -148,9 +148,10 @@ def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], coun
 
 
 def _say_calibration(found: Mapping[str, Any]) -> None:
-    text = f"calibration    expected error {100 * found['expected_error']:.2f} %"
+    text = f"calibration    expected calibration error {100 * found['expected_calibration_error']:.2f} %"
     if found["temperature"] is not None:
-        text += f", {100 * found['calibrated']['expected_error']:.2f} % at temperature {found['temperature']:.2f}"
+        calibrated = 100 * found["calibrated"]["expected_calibration_error"]
+        text += f", {calibrated:.2f} % at temperature {found['temperature']:.2f}"
     print(text)
 
 

@@ -1,5 +1,6 @@
 """Whether a classifier's probabilities mean what they say, and the one number that mends them."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,12 +47,13 @@ def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.
     """Return how often answers of each degree of certainty are right (Guo et al. 2017, figure 1).
 
     Args:
-        logits: `[count, classes]`, finite.
+        logits: `[count, classes]`; rows that are not finite give no answer and are left out.
         labels: True classes, `[count]`.
         temperature: Divides the logits.
         bins: How many of equal width from 0 to 1; a bin has its upper edge.
     """
-    chances, truth = probabilities(logits, temperature), np.asarray(labels)
+    finite = np.isfinite(np.asarray(logits)).all(axis=1)
+    chances, truth = probabilities(np.asarray(logits)[finite], temperature), np.asarray(labels)[finite]
     sure, right = chances.max(axis=1), chances.argmax(axis=1) == truth
     places = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
     counts = np.bincount(places, minlength=bins)
@@ -67,10 +69,10 @@ def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.
 def calibration_error(found: Reliability) -> float:
     """Return the expected calibration error: Σ over bins of their share · |accuracy − confidence|.
 
-    Naeini et al. 2015; Guo et al. 2017, equation (3), with 15 bins.
+    Naeini et al. 2015; Guo et al. 2017, equation (3), with 15 bins. NaN where there is no answer.
     """
     gaps = np.abs(found.accuracy - found.confidence)
-    return float(np.nansum(found.counts * gaps) / found.counts.sum())
+    return float(np.nansum(found.counts * gaps) / found.counts.sum()) if found.counts.any() else math.nan
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> float:
@@ -85,7 +87,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the temperature at which the cross-entropy is least (Guo et al. 2017, §4.2).
 
     It changes no answer, only how sure it is: over 1 where the classifier is too sure. It is fitted on images that
-    were not trained on, and kept within `TEMPERATURES`: where every answer is right, the best is 0.
+    were not trained on, and kept within `TEMPERATURES`. Where every answer is right it is 1: the least cross-entropy
+    would be at 0, but that no error was found among these does not say that there is none among others.
 
     Args:
         logits: `[count, classes]`, finite.
@@ -93,6 +96,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """
     from scipy.optimize import minimize_scalar  # SciPy takes a third of a second
 
+    if bool((np.argmax(logits, axis=1) == np.asarray(labels)).all()):
+        return 1.0
     least, largest = np.log(TEMPERATURES)
     found = minimize_scalar(
         lambda log: cross_entropy(logits, labels, float(np.exp(log))),
@@ -106,14 +111,14 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 def describe_calibration(logits: ArrayLike, labels: ArrayLike, temperature: float | None) -> dict[str, Any]:
     """Return what a report says of calibration, in numbers and lists alone.
 
-    `expected_error`, `cross_entropy` and `bins` of the probabilities as they are; the `temperature` as it is given;
-    and `calibrated`, the same three at that temperature, or None.
+    `expected_calibration_error`, `cross_entropy` and `bins` of the probabilities as they are; the `temperature` as it
+    is given; and `calibrated`, the same three at that temperature, or None.
     """
 
     def at(temperature: float) -> dict[str, Any]:
         found = reliability(logits, labels, temperature=temperature)
         return {
-            "expected_error": calibration_error(found),
+            "expected_calibration_error": calibration_error(found),
             "cross_entropy": cross_entropy(logits, labels, temperature),
             "bins": [
                 {"images": int(count), "confidence": float(sure), "accuracy": float(right)}

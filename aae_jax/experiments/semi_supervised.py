@@ -173,7 +173,7 @@ def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -
         console.say(f"validation error {validation} on {splits['validation']} {data} images ({how})")
         console.say(f"  supervised baseline {of(baseline['validation_error'])}; the test images were not looked at")
     sure = summary["calibration"]
-    console.say(
-        f"  expected calibration error {of(sure['expected_error'])}, with temperature {of(sure['calibrated_error'])}"
-    )
+    before, after = of(sure["expected_error"]), of(sure["calibrated_error"])
+    where = "" if summary["tested"] else " (validation images, on which it was fitted)"
+    console.say(f"  expected calibration error {before}, with temperature {after}{where}")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")

@@ -162,8 +162,8 @@ def error_curves(
         x, fractions = as_series(updates, errors, name=name)
         draw_series(axes, x, 100 * fractions, colour=colour(index), label=name)
     if milestones:
-        x, y = zip(*milestones, strict=True)
-        axes.plot(x, 100 * np.asarray(y), "D", color=COLOURS["black"], markersize=6, label=said)
+        reported = np.asarray(milestones, dtype=np.float64)
+        axes.plot(reported[:, 0], 100 * reported[:, 1], "D", color=COLOURS["black"], markersize=6, label=said)
     axes.set(xscale="log", yscale="log", xlabel="update", ylabel="error (%)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -60,9 +60,11 @@ def test_evaluate_says_how_far_probabilities_can_be_trusted(finished, capsys, tm
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "found.json").read_text())["calibration"]
     recorded = summary(finished)["calibration"]
-    assert found["expected_error"] == pytest.approx(recorded["expected_error"]["mean"], abs=1e-6)
-    assert found["calibrated"]["expected_error"] == pytest.approx(recorded["calibrated_error"]["mean"], abs=1e-6)
-    assert f"expected error {100 * found['expected_error']:.2f} %" in said
+    assert found["expected_calibration_error"] == pytest.approx(recorded["expected_error"]["mean"], abs=1e-6)
+    assert found["calibrated"]["expected_calibration_error"] == pytest.approx(
+        recorded["calibrated_error"]["mean"], abs=1e-6
+    )
+    assert f"expected calibration error {100 * found['expected_calibration_error']:.2f} %" in said
     assert f"at temperature {found['temperature']:.2f}" in said
 
 

@@ -1,8 +1,8 @@
 """The command `reproduce`: rows of a table are trained within a budget, resumed, and recorded whole."""
 
-import dataclasses
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +142,15 @@ def test_a_row_whose_seeds_all_fail_does_not_stop_the_others(monkeypatch):
     assert trained == ["toy-100"]
 
 
+def test_a_row_may_have_its_own_data_which_may_be_missing(monkeypatch, tmp_path):
+    own = (Row("none", "best", 100, False, "smoke", 1, dataset=f"npz:{tmp_path}/none.npz"), replace(TOY[0], epochs=1))
+    monkeypatch.setitem(TABLES, "toy", (*own, replace(own[1], name="digits", dataset="digits")))
+    argv = ["--table", "toy", "--dataset", "digits", "--num-seeds", "1"]
+    assert reproduce.main(argv) == 2, "the missing one is said at the end"
+    assert [path.stem for path in sorted(Path("runs/toy/results").iterdir())] == ["digits", "toy-100"]
+    assert recorded("digits")["test_error"] == recorded("toy-100")["test_error"]
+
+
 def test_a_plan_without_its_run_is_made_anew(monkeypatch):
     """Nothing was begun: the data could not be had, or the run was removed."""
     assert reproduced("--rows", "toy-100", "--dataset", "digit") == 2
@@ -182,7 +191,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     ("argv", "words"),
     [
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
-        (["--table", "few"], "choose one of ablation, few-labels, label-counts, subsets, toy"),
+        (["--table", "few"], "choose one of ablation, few-labels, label-counts, other-data, subsets, toy"),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
         (["--budget-minutes", "nan"], "--budget-minutes is nan"),
@@ -232,7 +241,7 @@ def test_rows_of_comparisons_are_short_runs_at_half_width(table):
         widest = preset(row.preset).network.hidden[0] // 2
         assert config.network.hidden[0] == widest == 500
         assert config.test == (table != "ablation"), "settings are not compared by test images"
-        seen.append(dataclasses.replace(config, seed=0))
+        seen.append(replace(config, seed=0))
     assert len({repr(config) for config in seen}) == len(seen), "each row is another"
 
 

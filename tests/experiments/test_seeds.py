@@ -87,7 +87,15 @@ def test_its_losses_are_null_and_the_figures_are_drawn(one_failed):
     last = rows(one_failed[0])[-1]
     for name in ("discriminator_z/loss", "validation_error"):
         assert [value is None for value in last[name]] == [False, True, False]
-    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 10
+    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 11
+
+
+def test_each_survivor_has_its_own_temperature(one_failed):
+    folder, sure = one_failed[0], read_summary(one_failed[0])["calibration"]
+    assert sure["temperature"][POISONED] is sure["expected_error"]["per_seed"][POISONED] is None
+    for index, name in ((0, "model"), (2, "model-s7")):
+        assert bundle.load(folder / name).temperature == sure["temperature"][index]
+    assert sure["temperature"][0] != sure["temperature"][2]
 
 
 def test_when_all_fail_at_once_the_run_stops_and_says_what_to_try(tmp_path, capsys):
