@@ -105,9 +105,9 @@ class Model:
     def predict_proba(self, images: Any, *, calibrated: bool = False) -> Float[Array, "count classes"]:
         """Return the probability of each class for images as the data hold them.
 
-        Calibrated ones are as often right as they say, on images like those of the training data: the logits are
-        divided by `temperature` first. The most probable class is the same. Within a jit `calibrated` is no array:
-        bind it (`functools.partial`).
+        Calibrated ones divide the logits by `temperature`, so that answers are about as often right as they say, on
+        images like those it was fitted on. The most probable class is the same. Within a jit `calibrated` is no
+        array: bind it (`functools.partial`).
 
         Raises:
             InputError: They shall be calibrated, but the model has no temperature.

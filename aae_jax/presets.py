@@ -145,7 +145,7 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
     "few_labels": (
         FEW_LABELS,
-        "propagated labels, 200 epochs, blind to which pixels are neighbours: for few labels",
+        "propagated labels, adversarial view, 200 epochs, blind to which pixels are neighbours: for few labels",
     ),
     "few_labels_shifts": (FEW_LABELS_SHIFTS, "the same with random shifts"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),

@@ -68,8 +68,8 @@ class _Images:
 @dataclass(frozen=True, kw_only=True)
 class _Predict(_Images):
     calibrated: bool = False
-    """Probabilities that are as often right as they say: logits divided by the temperature that the run fitted on its
-    validation images."""
+    """Probabilities that are about as often right as they say: logits divided by the temperature that the run fitted
+    on its validation images."""
 
 
 @dataclass(frozen=True, kw_only=True)

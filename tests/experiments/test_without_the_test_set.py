@@ -48,6 +48,7 @@ def test_no_test_measures_on_validation_images_alone(sealed_test_set, finished, 
     assert train(tmp_path / "run", "--no-test") == 0
     found, nothing = summary(tmp_path / "run"), {"per_seed": [None], "mean": None, "std": None}
     assert not found["tested"]
+    assert found["calibration"]["measured_on"] == "validation"
     assert found["test_error"] == found["baseline"]["test_error"] == nothing
     assert found["best_by_validation"]["test_error"] == nothing
     assert found["validation_error"] == summary(finished)["validation_error"]
