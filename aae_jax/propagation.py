@@ -5,6 +5,7 @@ Zhou et al. 2004 ("Learning with local and global consistency"): a point's label
 """
 
 import functools
+import itertools
 from typing import Any, NamedTuple
 
 import jax
@@ -18,9 +19,11 @@ from aae_jax.errors import InputError
 from aae_jax.types import Array
 
 __all__ = [
+    "Axes",
     "Neighbours",
     "graph_of",
     "nearest_neighbours",
+    "principal_axes",
     "principal_components",
     "propagate_labels",
     "propagated_targets",
@@ -46,34 +49,61 @@ class Neighbours(NamedTuple):
     distances: Float[Array, "points k"]
 
 
+class Axes(NamedTuple):
+    """Where the rows of a matrix lie: their mean, and the directions in which they differ most."""
+
+    mean: Float[Array, " features"]
+    directions: Float[Array, "features count"]
+
+
+product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+
+
 @functools.partial(jax.jit, static_argnames="count")
-def principal_components(rows: Float[Array, "points features"], count: int) -> Float[Array, "points count"]:
-    """Return the rows' first principal components, to the accuracy of four power iterations (Halko et al. 2011).
+def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
+    """Return the rows' first principal axes, to the accuracy of four power iterations (Halko et al. 2011).
 
     Their signs and order are of no account to distances.
     """
-    product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-    centred = rows - jnp.mean(rows, axis=0)
+    mean = jnp.mean(rows, axis=0)
+    centred = rows - mean
     wide = min(count + 10, *rows.shape)
     basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide))
     for _ in range(4):
         basis, _ = jnp.linalg.qr(product(centred.T, product(centred, basis)))
     covariance = product(basis.T, product(centred.T, product(centred, basis)))
     _, vectors = jnp.linalg.eigh(covariance)  # ascending
-    return product(centred, product(basis, vectors[:, -count:]))
+    return Axes(mean, product(basis, vectors[:, -count:]))
+
+
+@jax.jit
+def principal_components(rows: Float[Array, "points features"], axes: Axes) -> Float[Array, "points count"]:
+    """Return the rows' coordinates along the axes."""
+    return product(rows - axes.mean, axes.directions)
 
 
 @functools.partial(jax.jit, static_argnames="k")
-def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBOURS) -> Neighbours:
+def nearest_neighbours(
+    points: Float[Array, "points features"],
+    k: int = NEIGHBOURS,
+    places: Float[Array, "places points features"] | None = None,
+) -> Neighbours:
     """Return the k nearest others of each point, the nearest first, by all distances, block by block.
 
     Twice as many are found by differences of squared norms, a matrix product, and the k nearest of them by those of
     coordinates, which cancel less. The nearest are among the groups of points whose own nearest is nearest: only
     these are sorted.
 
+    Args:
+        points: The points.
+        k: How many others.
+        places: Where each point may stand when it looks for others, such as an image in several positions; the
+            distance to another is that from the place nearest to it. None: at the point itself.
+
     Raises:
         InputError: There are not so many others.
     """
+    places = points[None] if places is None else places
     count = points.shape[0]
     if not 1 <= k < count:
         raise InputError(f"k is {k} for {count} points; give a number from 1 to {count - 1}.")
@@ -85,15 +115,19 @@ def nearest_neighbours(points: Float[Array, "points features"], k: int = NEIGHBO
     everyone = jnp.pad(points, ((0, groups * GROUP - count), (0, 0)))
     padded = jnp.pad(norms, (0, groups * GROUP - count), constant_values=jnp.inf)
 
+    def from_place(least: Array, place: Array) -> tuple[Array, None]:
+        own_norms = jnp.sum(place**2, axis=1)[:, None]
+        return jnp.minimum(least, own_norms + padded - 2 * product(place, everyone.T)), None
+
     def of_block(own: Array) -> tuple[Array, Array]:
-        products = jnp.matmul(points[own], everyone.T, precision=jax.lax.Precision.HIGHEST)
-        squared = padded - 2 * products  # less the point's own norm, which changes no order
+        own_places = places[:, own]
+        squared, _ = jax.lax.scan(from_place, jnp.full((block, groups * GROUP), jnp.inf), own_places)
         squared = squared.at[jnp.arange(block), own].set(jnp.inf).reshape(block, groups, GROUP)
         _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(some, groups))
         candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)
-        _, places = jax.lax.top_k(-candidates, some)
-        found = jnp.take_along_axis(near, places // GROUP, axis=1) * GROUP + places % GROUP
-        exact = jnp.sum((points[own][:, None] - points[found]) ** 2, axis=2)
+        _, where = jax.lax.top_k(-candidates, some)
+        found = jnp.take_along_axis(near, where // GROUP, axis=1) * GROUP + where % GROUP
+        exact = jnp.min(jnp.sum((own_places[:, :, None] - points[found]) ** 2, axis=3), axis=0)
         least, order = jax.lax.top_k(-exact, k)
         return jnp.take_along_axis(found, order, axis=1), -least
 
@@ -159,13 +193,29 @@ def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     return targets
 
 
-def graph_of(images: NDArray[Any]) -> scipy.sparse.csr_matrix:
-    """Return the graph of the nearest neighbours of images `[points, *image]`, by their principal components."""
-    rows = jnp.asarray(images.reshape(len(images), -1), jnp.float32)
-    components = min(COMPONENTS, *rows.shape)
-    return similarity_graph(
-        nearest_neighbours(principal_components(rows, components), min(NEIGHBOURS, len(rows) - 1))
-    )
+def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matrix:
+    """Return the graph of the nearest neighbours of images, by their principal components.
+
+    Args:
+        images: `[points, *image]`.
+        max_shift: Pixels by which an image may be moved, both ways, to come nearer to another. Above 0 the images are
+            `height width` or `height width channels`.
+    """
+    shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
+    sample = jnp.concatenate([_moved(images[i :: len(shifts)], *by) for i, by in enumerate(shifts)])
+    axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
+    places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
+    return similarity_graph(nearest_neighbours(places[len(shifts) // 2], min(NEIGHBOURS, len(images) - 1), places))
+
+
+def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points features"]:
+    """Return images moved by whole pixels, as rows; what comes in at the border is 0."""
+    margin = max(abs(down), abs(right))
+    if margin:
+        height, width = images.shape[1:3]
+        padded = np.pad(images, ((0, 0), (margin, margin), (margin, margin), *((0, 0) for _ in images.shape[3:])))
+        images = padded[:, margin - down :, margin - right :][:, :height, :width]
+    return jnp.asarray(images.reshape(len(images), -1), jnp.float32)
 
 
 def targets_of(

@@ -25,6 +25,7 @@ from aae_jax.propagation import (
     certainty,
     graph_of,
     nearest_neighbours,
+    principal_axes,
     principal_components,
     propagate_labels,
     propagated_targets,
@@ -61,6 +62,36 @@ def test_neighbours_are_the_same_in_blocks(monkeypatch):
     nearest_neighbours.clear_cache()
     np.testing.assert_array_equal(whole.indices, parts.indices)
     np.testing.assert_allclose(whole.distances, parts.distances, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(count=st.integers(12, 200), features=st.integers(1, 6), k=st.integers(1, 8), seed=st.integers(0, 99))
+def test_neighbours_are_nearest_to_one_of_a_points_places(count, features, k, seed):
+    draw = np.random.default_rng(seed)
+    points = draw.normal(size=(count, features)).astype(np.float32)
+    places = np.stack([points, *(points + draw.normal(size=points.shape).astype(np.float32) for _ in range(3))])
+    found = nearest_neighbours(jnp.asarray(points), k, jnp.asarray(places))
+    every = np.min(np.sum((places[:, :, None] - points) ** 2, axis=3), axis=0)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(found.distances, np.sort(every, axis=1)[:, :k], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        np.take_along_axis(every, np.asarray(found.indices), 1), found.distances, rtol=1e-3, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_an_image_is_a_neighbour_of_itself_moved(channels):
+    """Pairs of an image and the same one pixel away: theirs are the strongest edges, if images may be moved."""
+    draw = np.random.default_rng(2)
+    images = np.zeros((40, 12, 10, *channels), np.float32)
+    images[:20, 3:-3, 3:-3] = draw.uniform(size=(20, 6, 4, *channels))
+    for i, (down, right) in enumerate(draw.integers(-1, 2, (20, 2))):
+        images[20 + i] = np.roll(images[i], (down, right), axis=(0, 1))
+    partner = (np.arange(40) + 20) % 40
+    graph = graph_of(images, max_shift=1).toarray()
+    np.testing.assert_array_equal(graph.argmax(axis=1), partner)
+    np.testing.assert_allclose(graph[np.arange(40), partner], 2.0, rtol=1e-3)
+    assert np.mean(graph_of(images).toarray().argmax(axis=1) == partner) < 0.8
 
 
 @pytest.mark.parametrize("k", [0, 3])
@@ -104,7 +135,8 @@ def test_principal_components_are_those_of_the_covariance(shape):
     centred = rows - rows.mean(axis=0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     expected = left[:, :4] * values[:4]
-    found = np.asarray(principal_components(jnp.asarray(rows, jnp.float32), 4), dtype=np.float64)
+    given = jnp.asarray(rows, jnp.float32)
+    found = np.asarray(principal_components(given, principal_axes(given, 4)), dtype=np.float64)
     chex.assert_shape(found, (shape[0], 4))
     np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=2e-3 * float(values[0] ** 2) / shape[0])
 

@@ -104,7 +104,7 @@ def prepare_chunk(
     common = settle(common_config(configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
     seeds = [member.seed for member in members]
-    targets = propagated_labels(dataset, list(zip(configs, seeds, strict=True)))
+    targets = propagated_labels(dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0)
     problem = assemble(common, dataset, arrays[0], seeds, labelled, targets)
     problem = problem._replace(seeds=tuple(numbers), called="Member")
     settled = [apply_setting(common, settings[member.setting]) for member in members]

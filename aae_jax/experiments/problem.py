@@ -135,16 +135,17 @@ def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     config = settle(config, dataset, arrays[0].pool)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
-    targets = propagated_labels(dataset, [(config, seed) for seed in seeds])
+    targets = propagated_labels(dataset, [(config, seed) for seed in seeds], config.views.max_shift or 0)
     return assemble(config, dataset, arrays[0], seeds, labelled, targets)
 
 
 def propagated_labels(
-    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]]
+    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]], max_shift: int
 ) -> NDArray[np.float32] | None:
     """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
 
-    None where no configuration has a weight for them.
+    None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, neighbours
+    are those that half as much brings near: more finds fewer of the same class.
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
@@ -155,7 +156,7 @@ def propagated_labels(
         splits = indices_for_seed(config, dataset, seed)
         subset = splits.labelled.tobytes()
         if graph is None:  # the pool is the same for all
-            graph = graph_of(dataset.train_images[splits.unlabelled])
+            graph = graph_of(dataset.train_images[splits.unlabelled], max_shift // 2)
         if subset not in made:
             places = np.searchsorted(splits.unlabelled, splits.labelled)
             made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)

@@ -22,14 +22,14 @@ from aae_jax.experiments.command import parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
-from aae_jax.experiments.problem import build_problem, indices_for_seed, load_data, main_task
-from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+from aae_jax.experiments.problem import build_problem, load_data, main_task
+from aae_jax.experiments.row_record import PLAN_FILE, record
+from aae_jax.experiments.run_folder import CONFIG_FILE, write_text
 from aae_jax.experiments.table_rows import Row, choose_rows
 from aae_jax.training import compile_epoch
 
 __all__ = ["Flags", "epochs_within", "main", "record"]
 
-PLAN_FILE = "plan.json"
 BAD_INPUT = 2
 TIMED_UPDATES = 20
 
@@ -200,47 +200,3 @@ def time_pass(argv: Sequence[str], console: Console) -> float:
         int(state.step[0])  # waits for the state
         seconds = time.perf_counter() - begun
     return seconds * problem.steps_per_epoch / steps
-
-
-def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
-    """Write a finished row's numbers into `results`, and return the file: configuration, subsets, curve, errors."""
-    run = RunFolder(folder / "run")
-    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
-    plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
-    config = from_mapping(SemiSupervisedConfig, read_yaml(run.path / CONFIG_FILE))
-    dataset = load_data(config, DataReporter(console))
-    if dataset.sha256 != summary["data"]["sha256"]:
-        raise InputError(
-            f"The data have changed since {run.path} was trained: SHA-256 {summary['data']['sha256'][:9]}… then, "
-            f"{dataset.sha256[:9]}… now; bring the old ones back, or remove that folder."
-        )
-    subsets = {str(seed): indices_for_seed(config, dataset, seed).labelled.tolist() for seed in summary["seeds"]}
-    curve = [(entry["update"], entry["validation_error"]) for entry in run.read_metrics()]
-    found = {
-        "row": row.name,
-        "recipe": row.recipe,
-        "shifts": row.shifts,
-        "preset": row.preset,
-        "budget_minutes": plan["budget_minutes"],
-        "full_updates": row.epochs * summary["updates"] // summary["epochs"],
-        **summary,
-        "config": read_yaml(run.path / CONFIG_FILE),
-        "curve": {"update": [update for update, _ in curve], "validation_error": [error for _, error in curve]},
-        "subsets": "all" if config.labels == "all" else subsets,
-    }
-    path = results / f"{row.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, _compact(found))
-    return path
-
-
-def _compact(found: dict[str, Any]) -> str:
-    """Return JSON with a line for each entry, and for each entry of an entry."""
-    lines = []
-    for name, value in found.items():
-        if isinstance(value, dict) and value:
-            inner = ",\n".join(f"  {json.dumps(str(key))}: {json.dumps(item)}" for key, item in value.items())
-            lines.append(f" {json.dumps(name)}: {{\n{inner}\n }}")
-        else:
-            lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"

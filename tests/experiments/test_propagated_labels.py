@@ -5,10 +5,11 @@ import signal
 import numpy as np
 import pytest
 
-from aae_jax import data
-from aae_jax.config import SemiSupervisedConfig, WeightsConfig
-from aae_jax.data import split_indices
+from aae_jax import data, propagation
+from aae_jax.config import SemiSupervisedConfig, ViewConfig, WeightsConfig
+from aae_jax.data import Quiet, split_indices
 from aae_jax.experiments import problem, sweep
+from aae_jax.experiments.members import Member, prepare_chunk
 from aae_jax.experiments.problem import propagated_labels
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
@@ -44,8 +45,8 @@ def test_each_seed_and_number_of_labels_spreads_its_own():
     digits = data.load_digits()
     with_it = SemiSupervisedConfig(labels=100, weights=WeightsConfig(propagation=1.0))
     more = SemiSupervisedConfig(labels=200, weights=WeightsConfig(propagation=1.0))
-    assert propagated_labels(digits, [(SemiSupervisedConfig(labels=100), 0)]) is None
-    found = propagated_labels(digits, [(with_it, 0), (with_it, 1), (more, 0), (with_it, 0)])
+    assert propagated_labels(digits, [(SemiSupervisedConfig(labels=100), 0)], 0) is None
+    found = propagated_labels(digits, [(with_it, 0), (with_it, 1), (more, 0), (with_it, 0)], 0)
     splits = split_indices(digits.train_labels, num_classes=10, num_labels=100, label_seed=0)
     assert found.shape == (4, len(splits.unlabelled), 10)
     np.testing.assert_array_equal(found[0], found[3])
@@ -54,6 +55,23 @@ def test_each_seed_and_number_of_labels_spreads_its_own():
     labelled = np.searchsorted(splits.unlabelled, splits.labelled)
     own = found[0][labelled].argmax(axis=1)
     assert np.mean(own == digits.train_labels[splits.labelled]) > 0.98
+
+
+def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
+    asked, computed = [], propagation.graph_of
+    monkeypatch.setattr(propagation, "graph_of", lambda *args: asked.append(args[1]) or computed(*args))
+    still, moved = (
+        SemiSupervisedConfig(
+            dataset="digits", labels=100, weights=WeightsConfig(propagation=1.0), views=ViewConfig(max_shift=shift)
+        )
+        for shift in (1, 2)
+    )
+    targets = [problem.build_problem(config, Quiet()).data.targets for config in (still, moved)]
+    assert asked == [0, 1]
+    assert not np.array_equal(*targets)
+    in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0])
+    assert asked == [0, 1, 1]
+    np.testing.assert_array_equal(in_a_sweep.data.targets, targets[1])
 
 
 def test_a_member_of_a_sweep_trains_as_alone(propagated, tmp_path, without_figures, monkeypatch):

@@ -13,7 +13,7 @@ from aae_jax.config import SemiSupervisedConfig, resolve, validate
 from aae_jax.config_text import from_mapping
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
-from aae_jax.experiments import reproduce
+from aae_jax.experiments import reproduce, row_record
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.reproduce import epochs_within
 from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
@@ -60,6 +60,27 @@ def test_rows_are_trained_and_recorded():
         assert set(np.bincount(labels[subset])) == {10}
     assert found["subsets"]["0"] != found["subsets"]["1"]
     assert recorded("toy-all")["subsets"] == "all"
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_record_says_what_is_taken_for_what_and_how_sure(tested):
+    """By each seed's saved model: its error, and its calibration error, are those of the run."""
+    assert reproduced("--rows", "toy-100", *([] if tested else ["--no-test"])) == 0
+    found, answers = recorded("toy-100"), recorded("toy-100")["answers"]
+    measured = "test" if tested else "validation"
+    images, errors = found["splits"][measured], found[f"{measured}_error"]["per_seed"]
+    assert answers["measured_on"] == measured
+    for seed in (0, 1):
+        confusion = np.asarray(answers["confusion"][seed])
+        assert confusion.shape == (10, 10)
+        assert confusion.sum() == images
+        assert 1 - np.trace(confusion) / images == pytest.approx(errors[seed])
+        for name, said in (("as_trained", "expected_error"), ("calibrated", "calibrated_error")):
+            bins = answers[name][seed]
+            assert sum(b["images"] for b in bins) == images
+            gap = sum(b["images"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / images
+            assert gap == pytest.approx(found["calibration"][said]["per_seed"][seed], abs=1e-5)
+    assert answers["confusion"][0] != answers["confusion"][1]
 
 
 def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
@@ -161,14 +182,14 @@ def test_a_plan_without_its_run_is_made_anew(monkeypatch):
 
 def test_data_that_changed_since_are_not_recorded(monkeypatch, capsys):
     assert reproduced("--rows", "toy-100") == 0
-    loaded = reproduce.load_data
+    loaded = row_record.load_data
 
     def other(*args):
         found = loaded(*args)
         object.__setattr__(found, "sha256", "0" * 64)
         return found
 
-    monkeypatch.setattr(reproduce, "load_data", other)
+    monkeypatch.setattr(row_record, "load_data", other)
     assert reproduced("--rows", "toy-100") == 2
     assert "The data have changed since" in capsys.readouterr().err
 

@@ -1,0 +1,103 @@
+"""What is published of a finished row: one JSON file of its configuration, subsets, curve, errors and answers."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from aae_jax.bundle import Model, load
+from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config_text import from_mapping, read_yaml
+from aae_jax.data import Dataset
+from aae_jax.errors import InputError
+from aae_jax.evaluation import confusion_counts, describe_calibration
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.problem import indices_for_seed, load_data, split_for_seed
+from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+from aae_jax.experiments.table_rows import Row
+
+__all__ = ["PLAN_FILE", "record"]
+
+PLAN_FILE = "plan.json"
+
+
+def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
+    """Write a finished row's numbers into `results`, and return the file: configuration, subsets, curve, errors."""
+    run = RunFolder(folder / "run")
+    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
+    plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    config = from_mapping(SemiSupervisedConfig, read_yaml(run.path / CONFIG_FILE))
+    dataset = load_data(config, DataReporter(console))
+    if dataset.sha256 != summary["data"]["sha256"]:
+        raise InputError(
+            f"The data have changed since {run.path} was trained: SHA-256 {summary['data']['sha256'][:9]}… then, "
+            f"{dataset.sha256[:9]}… now; bring the old ones back, or remove that folder."
+        )
+    subsets = {str(seed): indices_for_seed(config, dataset, seed).labelled.tolist() for seed in summary["seeds"]}
+    curve = [(entry["update"], entry["validation_error"]) for entry in run.read_metrics()]
+    found = {
+        "row": row.name,
+        "recipe": row.recipe,
+        "shifts": row.shifts,
+        "preset": row.preset,
+        "budget_minutes": plan["budget_minutes"],
+        "full_updates": row.epochs * summary["updates"] // summary["epochs"],
+        **summary,
+        "config": read_yaml(run.path / CONFIG_FILE),
+        "curve": {"update": [update for update, _ in curve], "validation_error": [error for _, error in curve]},
+        "subsets": "all" if config.labels == "all" else subsets,
+        "answers": _answers(run, config, dataset, summary),
+    }
+    path = results / f"{row.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, _compact(found))
+    return path
+
+
+def _answers(
+    run: RunFolder, config: SemiSupervisedConfig, dataset: Dataset, summary: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the saved models take each class for, and how sure they are, by seed; None where one failed.
+
+    Counts of the confusion are `[true class][answer]`; bins of certainty are those of `describe_calibration`. They
+    are those of the test images, or where the run was told not to look at them of the validation images.
+    """
+    found: dict[str, Any] = {"measured_on": "test" if config.test else "validation"}
+    found |= {"confusion": [], "as_trained": [], "calibrated": []}
+    images, labels = dataset.test_images, dataset.test_labels
+    if not config.test:
+        arrays = split_for_seed(config, dataset, config.seed)
+        images, labels = arrays.validation_images, arrays.validation_labels
+    for seed in summary["seeds"]:
+        alive = str(seed) not in summary["failed_seeds"]
+        own = _answers_of(load(run.model(seed, config.seed)), images, labels) if alive else dict.fromkeys(found)
+        for name in ("confusion", "as_trained", "calibrated"):
+            found[name].append(own[name])
+    return found
+
+
+def _answers_of(model: Model, images: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
+    logits = np.asarray(model.encode_stored(jnp.asarray(images)).logits)
+    calibration = describe_calibration(logits, labels, model.temperature)
+    at = calibration["calibrated"]
+    return {
+        "confusion": confusion_counts(labels, np.argmax(logits, axis=1), model.num_classes).tolist(),
+        "as_trained": calibration["bins"],
+        "calibrated": None if at is None else at["bins"],
+    }
+
+
+def _compact(found: dict[str, Any]) -> str:
+    """Return JSON with a line for each entry, and for each entry of an entry."""
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, dict) and value:
+            inner = ",\n".join(f"  {json.dumps(str(key))}: {json.dumps(item)}" for key, item in value.items())
+            lines.append(f" {json.dumps(name)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
