@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
+import answers_tables
 import few_labels_tables
 import results_figures
 
@@ -153,7 +154,7 @@ def test_tables_without_rows_are_empty(folder: Path, table: str) -> None:
         "other_data": few_labels_tables.other_data_table,
     }[table]
     assert len(build().splitlines()) == 2
-    assert [draw() for draw in results_figures.FIGURES.values()] == [None, None, None]
+    assert {draw() for draw in results_figures.FIGURES.values()} == {None}
 
 
 def test_curves_with_a_hundred_labels_stand_beside_the_papers_milestones(folder: Path) -> None:
@@ -165,3 +166,43 @@ def test_curves_with_a_hundred_labels_stand_beside_the_papers_milestones(folder:
     lines = {str(line.get_label()): line for line in figure.axes[0].get_lines()}
     assert set(lines) == {"ours (validation)", "the paper's milestones† (test)"}
     assert lines["the paper's milestones† (test)"].get_xydata()[0].tolist() == [500, 16.5]
+
+
+def answers(*seeds: list[list[int]] | None) -> dict[str, object]:
+    """Return what a record says of answers in two classes, of which half as many are sure as are right."""
+    alive = [counts is not None for counts in seeds]
+    as_trained = [[{"images": 20, "confidence": 0.99, "accuracy": 0.9}] if one else None for one in alive]
+    half = {"images": 10, "confidence": 0.6, "accuracy": 0.5}
+    calibrated = [[half, {"images": 10, "confidence": 0.95, "accuracy": 1.0}] if one else None for one in alive]
+    return {"measured_on": "test", "confusion": list(seeds), "as_trained": as_trained, "calibrated": calibrated}
+
+
+def test_confusions_are_those_of_all_seeds(folder: Path) -> None:
+    found = answers([[8, 2], [1, 9]], None, [[6, 4], [0, 10]])
+    write_row(folder, "best-100", answers=found)
+    write_row(folder, "best-1000", labels=1000)
+    (line,) = answers_tables.confusions_table().splitlines()[2:]
+    assert cells(line) == ["100 labels, ours", "7", "0 → 1: 6 (2), 1 → 0: 1 (1)", "100"]
+    figure = results_figures.draw_confusions()
+    assert figure is not None
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["1", "14", "19", "6"]
+
+
+def test_bins_of_certainty_are_those_of_all_seeds(folder: Path) -> None:
+    calibration = {
+        "temperature": [1.5, None, 2.0],
+        "expected_error": {"per_seed": [0.02, None, 0.03]},
+        "calibrated_error": {"per_seed": [0.01, None, 0.01]},
+    }
+    write_row(folder, "best-100", answers=answers([[9, 1], [1, 9]], None, [[9, 1], [1, 9]]), calibration=calibration)
+    (line,) = answers_tables.calibration_table().splitlines()[2:]
+    assert cells(line) == ["100 labels, ours", "2.50 ± 0.71", "1.50 … 2.00", "1.00 ± 0.00", "50.0", "100.00"]
+    (row,) = answers_tables.rows_with_answers()
+    pooled = answers_tables.reliability(row, "calibrated")
+    assert pooled.counts.tolist() == [0] * 8 + [20] + [0] * 5 + [20]
+    assert pooled.confidence[[8, 14]] == pytest.approx([0.6, 0.95])
+    assert pooled.accuracy[[8, 14]] == pytest.approx([0.5, 1.0])
+    figure = results_figures.draw_reliability()
+    assert figure is not None
+    named = {str(line.get_label()).split(":")[0] for line in figure.axes[0].get_lines()}
+    assert {"as trained", "calibrated"} <= named

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from answers_tables import confusion, reliability, rows_with_answers
 from few_labels_tables import ablation_rows, label_count_rows, rows
 from matplotlib.figure import Figure
 
@@ -60,10 +61,32 @@ def draw_curves() -> Figure | None:
     return figures.error_curves(curves, milestones=milestones, said=said) if curves else None
 
 
+def draw_confusions() -> Figure | None:
+    """Draw what 100 labels without shifts take for what, all seeds together."""
+    chosen = _chosen()
+    return figures.confusion_matrix(confusion(chosen)) if chosen else None
+
+
+def draw_reliability() -> Figure | None:
+    """Draw how often answers with 100 labels are right over how sure they are, before and after calibration."""
+    chosen = _chosen()
+    if chosen is None:
+        return None
+    said = {"as trained": "as_trained", "calibrated": "calibrated"}
+    return figures.reliability_diagram({shown: reliability(chosen, name) for shown, name in said.items()})
+
+
+def _chosen() -> dict[str, Any] | None:
+    """Return the row whose answers are drawn, where it is recorded."""
+    return next((row for row in rows_with_answers() if row["row"] == "best-100"), None)
+
+
 FIGURES: dict[str, Callable[[], Figure | None]] = {
     "few-labels-ablation": draw_ablation,
     "few-labels-label-counts": draw_label_counts,
     "few-labels-curves": draw_curves,
+    "few-labels-confusions": draw_confusions,
+    "few-labels-reliability": draw_reliability,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from answers_tables import calibration_table, confusions_table
 from few_labels_tables import (
     ablation_table,
     few_labels_table,
@@ -123,6 +124,8 @@ TABLES = {
     "second-search": lambda: search("few_labels_second_search.json"),
     "few-labels": few_labels_table,
     "ablation": lambda: comparison("ablation"),
+    "few-labels-confusions": confusions_table,
+    "few-labels-calibration": calibration_table,
     "few-labels-ablation": ablation_table,
     "label-counts": label_counts_table,
     "subsets": subset_table,
