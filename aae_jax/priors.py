@@ -1,21 +1,44 @@
-"""The distributions that codes are pulled towards: samplers `(key, n) -> samples`, and log-densities.
+"""The distributions that codes are pulled towards: samplers `(key, n) -> samples`, log-densities, parts, walks.
 
-A sampler for the trainer is any `(key, n) -> [n, dim]` function; the builders here return such functions.
+A sampler for the trainer is any `(key, n) -> [n, dim]` function; the builders here return such functions. Priors of
+several parts (mixtures, the swiss roll) also have samplers `(key, labels) -> samples`, from each label's own part.
 """
+
+import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from aae_jax.types import Array, Prior, PRNGKey
+from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
 
 __all__ = [
+    "UNLABELLED",
+    "Mixture",
+    "SwissRoll",
     "build_categorical",
     "build_gaussian",
+    "build_labelled_mixture",
+    "build_labelled_swiss_roll",
+    "build_mixture",
+    "build_swiss_roll",
     "build_uniform",
     "categorical_log_density",
     "gaussian_log_density",
+    "mixture_component",
+    "mixture_log_density",
+    "mixture_walk",
+    "ring_mixture",
+    "swiss_roll_component",
+    "swiss_roll_walk",
+    "umbrella_mixture",
 ]
+
+UNLABELLED = -1
+"""The label of an image that has none: its sample comes from the whole prior."""
+POINTS = 1000
+"""Points of the roll to which codes are compared."""
 
 
 def build_gaussian(dim: int, std: float = 1.0) -> Prior:
@@ -58,3 +81,147 @@ def categorical_log_density(y: Float[Array, "batch classes"]) -> Float[Array, " 
     """Return log(1 / classes) for each one-hot row, minus infinity for rows that are not one-hot."""
     one_hot = jnp.all((y == 0) | (y == 1), axis=-1) & (jnp.sum(y, axis=-1) == 1)
     return jnp.where(one_hot, -jnp.log(y.shape[-1]), -jnp.inf)
+
+
+class Mixture(NamedTuple):
+    """A mixture of equally frequent Gaussians: component k has the samples `means[k] + factors[k] @ N(0, I)`.
+
+    The first column of a factor is the component's main axis times its standard deviation.
+    """
+
+    means: Float[Array, "components latent"]
+    factors: Float[Array, "components latent latent"]
+
+
+class SwissRoll(NamedTuple):
+    """A spiral in two dimensions, cut into equally frequent parts from the inside out.
+
+    The point at u in [0, 1] is at radius `radius · √u` and angle `2π · turns · √u`: u uniform is uniform in arc
+    length, but for the very beginning.
+    """
+
+    num_parts: int = 10
+    radius: float = 3.0
+    turns: float = 2.0
+
+
+def ring_mixture(
+    num_components: int = 10, *, radius: float, std_along: float, std_across: float, pairs: int = 1
+) -> Mixture:
+    """Return Gaussians around the origin, longer towards it than across.
+
+    Component k has its mean at the angle 2πk / components. Published parameters (§2.3 gives none): radius 1.4, stds
+    0.5 along and 0.1 across (nicklhy; conan7882, which calls them variances), or 0.5 and 0.05 (musyoku).
+
+    Args:
+        num_components: How many.
+        radius: Distance of the means from the origin.
+        std_along: Standard deviation along the line to the origin.
+        std_across: Standard deviation across it.
+        pairs: Pairs of latent dimensions, each with this mixture, all of the same component.
+    """
+    angles = 2 * jnp.pi * jnp.arange(num_components) / num_components
+    outwards = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    across = jnp.stack([-jnp.sin(angles), jnp.cos(angles)], axis=1)
+    factors = jnp.stack([std_along * outwards, std_across * across], axis=2)
+    wide = jnp.stack([jnp.kron(jnp.eye(pairs), factor) for factor in factors])
+    return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide)
+
+
+def umbrella_mixture(num_components: int = 10) -> Mixture:
+    """Return hrenski's umbrella: radius 2, stds 0.75/√2 along and 0.25/√2 across.
+
+    The root is there because its covariances are halved; as 0.75 and 0.25 are its stds read in its text.
+    """
+    return ring_mixture(num_components, radius=2.0, std_along=0.75 / math.sqrt(2), std_across=0.25 / math.sqrt(2))
+
+
+def build_mixture(mixture: Mixture) -> Prior:
+    """Return a sampler of the mixture: `(key, n) -> [n, latent]` (§2.3)."""
+    labelled = build_labelled_mixture(mixture)
+
+    def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
+        return labelled(key, jnp.full(n, UNLABELLED))
+
+    return sample
+
+
+def build_labelled_mixture(mixture: Mixture) -> LabelledPrior:
+    """Return a sampler of each label's own component, `(key, labels [n]) -> [n, latent]`; of any for `UNLABELLED`."""
+    count, dim = mixture.means.shape
+
+    def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count latent"]:
+        key_component, key_within = jax.random.split(key)
+        drawn = jax.random.randint(key_component, labels.shape, 0, count)
+        component = jnp.where(labels == UNLABELLED, drawn, labels)
+        within = jax.random.normal(key_within, (*labels.shape, dim))
+        return mixture.means[component] + jnp.einsum("nij,nj->ni", mixture.factors[component], within)
+
+    return sample
+
+
+def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, "batch components"]:
+    """Return the log-density of each row under each component."""
+    offsets = z[:, None] - mixture.means
+    within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
+    _, log_volume = jnp.linalg.slogdet(mixture.factors)
+    dim = z.shape[-1]
+    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume - 0.5 * dim * jnp.log(2 * jnp.pi)
+    return found
+
+
+def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, " batch"]:
+    """Return the log-density of each row under the mixture."""
+    found = component_log_densities(z, mixture)
+    return jax.nn.logsumexp(found, axis=-1) - jnp.log(found.shape[-1])
+
+
+def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[Array, " batch"]:
+    """Return the component under which each row is most probable: where purity is measured."""
+    return jnp.argmax(component_log_densities(z, mixture), axis=-1)
+
+
+def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
+    """Return codes along a component's main axis, from −reach to reach of its standard deviations (figure 4b)."""
+    shares = jnp.linspace(-reach, reach, steps)[:, None]
+    walk: Array = mixture.means[component] + shares * mixture.factors[component][:, 0]
+    return walk
+
+
+def _spiral(roll: SwissRoll, u: Float[Array, "*count"]) -> Float[Array, "*count 2"]:
+    root = jnp.sqrt(u)
+    angle = 2 * jnp.pi * roll.turns * root
+    return roll.radius * root[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+
+
+def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Prior:  # noqa: B008 - a value, never changed
+    """Return a sampler of the roll: `(key, n) -> [n, 2]` (§2.3; parameters of nicklhy and musyoku)."""
+    labelled = build_labelled_swiss_roll(roll)
+
+    def sample(key: PRNGKey, n: int) -> Float[Array, "count 2"]:
+        return labelled(key, jnp.full(n, UNLABELLED))
+
+    return sample
+
+
+def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledPrior:  # noqa: B008
+    """Return a sampler of each label's own part, `(key, labels [n]) -> [n, 2]`; of any for `UNLABELLED`."""
+
+    def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:
+        u = jax.random.uniform(key, labels.shape)
+        own = (u + labels) / roll.num_parts
+        return _spiral(roll, jnp.where(labels == UNLABELLED, u, own))
+
+    return sample
+
+
+def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll()) -> Int[Array, " batch"]:  # noqa: B008
+    """Return the part whose spiral each row is nearest to, by points a thousandth of the roll apart."""
+    u = (jnp.arange(POINTS) + 0.5) / POINTS
+    distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)
+    return jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
+
+
+def swiss_roll_walk(steps: int, roll: SwissRoll = SwissRoll()) -> Float[Array, "steps 2"]:  # noqa: B008
+    """Return codes along the roll from the inside out (figure 4d)."""
+    return _spiral(roll, jnp.linspace(0.0, 1.0, steps))

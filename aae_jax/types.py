@@ -10,6 +10,7 @@ __all__ = [
     "Array",
     "Batch",
     "Images",
+    "LabelledPrior",
     "Labels",
     "Logits",
     "Metrics",
@@ -39,6 +40,8 @@ Pixels = UInt8[Array, "count *image"] | Float[Array, "count *image"]
 
 Prior = Callable[[PRNGKey, int], Float[Array, "count latent"]]
 """`(key, n) -> samples`: what an adversary's code is shaped like."""
+LabelledPrior = Callable[[PRNGKey, Labels], Float[Array, "batch latent"]]
+"""`(key, labels) -> samples`: each from the part of the prior that belongs to its label."""
 Schedule = Callable[[Array, Array], Array]
 """`(step, num_steps) -> factor` on a learning rate."""
 

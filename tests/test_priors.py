@@ -63,3 +63,122 @@ def test_categorical_log_density():
     y = jnp.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     expected = [-np.log(3), -np.log(3), -np.inf, -np.inf, -np.inf]
     np.testing.assert_allclose(priors.categorical_log_density(y), expected, rtol=1e-6)
+
+
+RING = priors.ring_mixture(10, radius=1.4, std_along=0.5, std_across=0.1)
+
+
+def by_scipy(z, mixture):
+    """Return each component's log-densities by SciPy, `[count, components]`."""
+    means, factors = np.asarray(mixture.means, np.float64), np.asarray(mixture.factors, np.float64)
+    parts = [stats.multivariate_normal(m, f @ f.T).logpdf(z) for m, f in zip(means, factors, strict=True)]
+    return np.stack(parts, axis=1)
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [RING, priors.umbrella_mixture(), priors.ring_mixture(3, radius=5.0, std_along=1.0, std_across=0.2, pairs=2)],
+)
+def test_each_component_has_the_moments_it_says(mixture):
+    components = len(mixture.means)
+    labels = jnp.arange(COUNT) % components
+    z = np.asarray(priors.build_labelled_mixture(mixture)(jax.random.key(0), labels), np.float64)
+    for k in range(components):
+        own, factor = z[np.asarray(labels) == k], np.asarray(mixture.factors[k], np.float64)
+        np.testing.assert_allclose(own.mean(axis=0), mixture.means[k], atol=ERRORS * 1.0 / len(own) ** 0.5)
+        np.testing.assert_allclose(np.cov(own.T), factor @ factor.T, atol=ERRORS * (2 / len(own)) ** 0.5)
+
+
+def test_a_ring_is_long_towards_the_origin():
+    """Component k is at the angle 2πk / 10, of std 0.5 along that direction and 0.1 across (nicklhy's parameters)."""
+    for k in (0, 1, 7):
+        angle = 2 * np.pi * k / 10
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        np.testing.assert_allclose(RING.means[k], 1.4 * along, atol=1e-6)
+        covariance = RING.factors[k] @ RING.factors[k].T
+        assert along @ covariance @ along == pytest.approx(0.25, rel=1e-5)
+        assert across @ covariance @ across == pytest.approx(0.01, rel=1e-4)
+
+
+def test_the_umbrellas_stds_are_those_of_its_halved_covariance():
+    covariance = np.asarray(priors.umbrella_mixture().factors[0] @ priors.umbrella_mixture().factors[0].T)
+    np.testing.assert_allclose(covariance, 0.5 * np.diag([0.75**2, 0.25**2]), atol=1e-7)
+    np.testing.assert_allclose(priors.umbrella_mixture().means[0], [2.0, 0.0], atol=1e-6)
+
+
+def test_pairs_of_dimensions_share_the_component():
+    mixture = priors.ring_mixture(10, radius=1.4, std_along=0.1, std_across=0.01, pairs=3)
+    z = draw(priors.build_mixture(mixture))
+    assert z.shape == (COUNT, 6)
+    angles = np.arctan2(z[:, 1::2], z[:, 0::2])
+    parts = np.rint(angles / (2 * np.pi / 10)).astype(int) % 10
+    assert (parts == parts[:, :1]).all()
+    assert not np.allclose(z[:, 0], z[:, 2]), "each pair has its own noise"
+
+
+def test_without_labels_all_components_are_equally_frequent():
+    z = draw(priors.build_mixture(RING))
+    counts = np.bincount(priors.mixture_component(jnp.asarray(z, jnp.float32), RING), minlength=10)
+    np.testing.assert_allclose(counts / COUNT, 0.1, atol=0.02)
+    labels = jnp.where(jnp.arange(COUNT) < COUNT // 2, 3, priors.UNLABELLED)
+    some = priors.build_labelled_mixture(RING)(jax.random.key(1), labels)
+    component = np.asarray(priors.mixture_component(some, RING))
+    assert np.mean(component[: COUNT // 2] == 3) > 0.9
+    assert np.mean(component[COUNT // 2 :] == 3) < 0.15
+
+
+@pytest.mark.parametrize(
+    "mixture", [RING, priors.ring_mixture(4, radius=2.0, std_along=0.7, std_across=0.3, pairs=2)]
+)
+def test_mixture_densities_and_components_are_scipys(mixture):
+    z = draw(priors.build_mixture(mixture))[:200]
+    expected = by_scipy(z, mixture)
+    rows = jnp.asarray(z, jnp.float32)
+    found = np.asarray(priors.mixture_log_density(rows, mixture))
+    np.testing.assert_allclose(found, np.logaddexp.reduce(expected, axis=1) - np.log(expected.shape[1]), atol=2e-3)
+    clear = np.sort(expected, axis=1)[:, -1] - np.sort(expected, axis=1)[:, -2] > 0.01
+    np.testing.assert_array_equal(priors.mixture_component(rows, mixture)[clear], expected.argmax(axis=1)[clear])
+
+
+def test_a_walk_goes_along_the_main_axis():
+    walk = np.asarray(priors.mixture_walk(RING, 0, 5, reach=2.0))
+    np.testing.assert_allclose(walk, np.stack([1.4 + 0.5 * np.linspace(-2, 2, 5), np.zeros(5)], axis=1), atol=1e-6)
+
+
+def test_the_roll_is_the_published_spiral():
+    """musyoku's and nicklhy's: u uniform, radius 3√u, angle 4π√u."""
+    z = draw(priors.build_swiss_roll())
+    assert z.shape == (COUNT, 2)
+    u = (np.linalg.norm(z, axis=1) / 3.0) ** 2
+    assert stats.kstest(u, "uniform").pvalue > 1e-3
+    angle = 4 * np.pi * np.sqrt(u)
+    np.testing.assert_allclose(
+        z, 3 * np.sqrt(u)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1), atol=1e-4
+    )
+
+
+def test_a_label_has_its_part_of_the_roll():
+    labels = jnp.arange(COUNT) % 10
+    z = priors.build_labelled_swiss_roll()(jax.random.key(0), labels)
+    parts = 10 * (np.linalg.norm(z, axis=1) / 3.0) ** 2 - labels
+    assert parts.min() > -1e-4
+    assert parts.max() < 1 + 1e-4
+    assert np.mean(np.asarray(priors.swiss_roll_component(z)) == labels) > 0.99
+    anywhere = priors.build_labelled_swiss_roll()(jax.random.key(0), jnp.full(COUNT, priors.UNLABELLED))
+    np.testing.assert_allclose(
+        np.bincount(priors.swiss_roll_component(anywhere), minlength=10) / COUNT, 0.1, atol=0.02
+    )
+
+
+def test_the_rolls_walk_goes_from_the_inside_out():
+    walk = np.asarray(priors.swiss_roll_walk(40))
+    np.testing.assert_allclose(np.linalg.norm(walk, axis=1), 3 * np.sqrt(np.linspace(0, 1, 40)), atol=1e-5)
+    assert np.unique(priors.swiss_roll_component(jnp.asarray(walk))).tolist() == list(range(10))
+
+
+def test_other_rolls():
+    roll = priors.SwissRoll(num_parts=4, radius=1.0, turns=1.5)
+    labels = jnp.arange(400) % 4
+    z = priors.build_labelled_swiss_roll(roll)(jax.random.key(0), labels)
+    assert float(jnp.linalg.norm(z, axis=1).max()) <= 1.0
+    assert np.mean(np.asarray(priors.swiss_roll_component(z, roll)) == labels) > 0.98

@@ -1,6 +1,7 @@
 """What `import aae_jax` gives, and that it costs nothing until a name is asked for."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from importlib import metadata
@@ -30,9 +31,9 @@ def test_type_checkers_and_users_see_the_same_names() -> None:
     assert len(typed) > 40
     assert sorted(typed) == sorted(aae_jax.__all__)
     for name, home in typed.items():
-        expected = sys.modules[f"aae_jax.{name}"] if home == "aae_jax" else None
+        expected = importlib.import_module(f"aae_jax.{name}") if home == "aae_jax" else None
         found = getattr(aae_jax, name)
-        assert found is (getattr(sys.modules[home], name) if expected is None else expected)
+        assert found is (getattr(importlib.import_module(home), name) if expected is None else expected)
     assert set(aae_jax.__all__) <= set(dir(aae_jax))
 
 
