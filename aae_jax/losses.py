@@ -16,9 +16,17 @@ __all__ = [
     "bernoulli_cross_entropy",
     "classification_loss",
     "consistency_loss",
+    "cyclic_label_loss",
+    "cyclic_style_loss",
     "discriminator_loss",
+    "frobenius_penalty",
     "generator_loss",
     "half_squared_error",
+    "head_distance_cost",
+    "kl_by_samples",
+    "kl_to_gaussian",
+    "mean_square_penalty",
+    "pairwise_mode_loss",
     "propagation_loss",
 ]
 
@@ -92,3 +100,103 @@ def consistency_loss(
     cross_entropy = -jnp.sum(jax.nn.softmax(sharpness * target_logits) * jax.nn.log_softmax(logits), axis=1)
     unsure = jnp.max(jax.nn.softmax(target_logits), axis=1) < confidence  # not so for NaN, which must show
     return jnp.mean(jnp.where(unsure, 0.0, cross_entropy))
+
+
+def kl_to_gaussian(
+    mean: Float[Array, "batch latent"],
+    log_std: Float[Array, "batch latent"],
+    prior_std: Float[Array, ""] | float = 1.0,
+) -> Float[Array, ""]:
+    """Return KL(N(mean, exp(log_std)²) ‖ N(0, prior_std² I)) in closed form, in nats, batch mean.
+
+    Kingma and Welling 2014, appendix B, with its constant and for any std of the prior.
+    """
+    ratio = log_std - jnp.log(prior_std)
+    return jnp.mean(jnp.sum(0.5 * ((mean / prior_std) ** 2 + jnp.exp(2 * ratio) - 1.0) - ratio, axis=1))
+
+
+def kl_by_samples(
+    z: Float[Array, "batch latent"],
+    mean: Float[Array, "batch latent"],
+    log_std: Float[Array, "batch latent"],
+    prior_log_density: Float[Array, " batch"],
+) -> Float[Array, ""]:
+    """Return an unbiased estimate of KL(N(mean, exp(log_std)²) ‖ prior): log q(z|x) − log p(z), batch mean, in nats.
+
+    For priors without a closed form, such as a mixture.
+
+    Args:
+        z: One reparametrised sample of each row's posterior; gradients go through it.
+        mean: Means of the posteriors.
+        log_std: Logarithms of their standard deviations.
+        prior_log_density: log p(z) of each row.
+    """
+    within = (z - mean) * jnp.exp(-log_std)
+    own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(2 * jnp.pi), axis=1)
+    return jnp.mean(own - prior_log_density)
+
+
+def cyclic_label_loss(
+    logits_again: Float[Array, "batch classes"], label: Float[Array, "batch classes"]
+) -> Float[Array, ""]:
+    """Return the binary cross-entropy of softmax(logits_again) with `label`, mean over batch and classes.
+
+    What the encoder says of the label of what the decoder made of it: shaharazulay's mutual-information loss. No
+    gradient enters `label`, the probabilities that were decoded.
+    """
+    target = jax.lax.stop_gradient(label)
+    log_yes = jax.nn.log_softmax(logits_again)
+    itself = jnp.eye(label.shape[1], dtype=bool)
+    others = jnp.where(itself, -jnp.inf, logits_again[:, None, :])
+    log_no = jax.nn.logsumexp(others, axis=2) - jax.nn.logsumexp(logits_again, axis=1, keepdims=True)
+    return -jnp.mean(target * log_yes + (1.0 - target) * log_no)
+
+
+def cyclic_style_loss(
+    style_again: Float[Array, "batch latent"], style: Float[Array, "batch latent"]
+) -> Float[Array, ""]:
+    """Return (style_again − style)², mean over batch and dimensions, without a gradient into `style`.
+
+    The other part of shaharazulay's mutual-information loss, there with weight 0.1.
+    """
+    return jnp.mean((style_again - jax.lax.stop_gradient(style)) ** 2)
+
+
+def frobenius_penalty(style: Float[Array, "batch latent"]) -> Float[Array, ""]:
+    """Return the Frobenius norm of a batch of styles, as shaharazulay has it: it grows as the root of the batch."""
+    squared = jnp.sum(style**2)
+    return jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
+
+
+def mean_square_penalty(style: Float[Array, "batch latent"]) -> Float[Array, ""]:
+    """Return Σ over dimensions of style², batch mean: a penalty that is the same for any size of batch."""
+    return jnp.mean(jnp.sum(style**2, axis=1))
+
+
+def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Array, ""]:
+    """Return minus the mean cross-entropy of each class's mode with each later one's, mean over pixels: modes part.
+
+    shaharazulay's disentanglement loss: −2 / (K (K − 1)) Σ over a < b of BCE(P(e_a, 0), P(e_b, 0)), without a
+    gradient into the second. From one batched call of the decoder and one product of matrices for all pairs.
+
+    Args:
+        mode_logits: The decoder's logits of each class's one-hot label with a style of zeros.
+    """
+    logits = mode_logits.reshape(mode_logits.shape[0], -1)
+    classes, pixels = logits.shape
+    target = jax.lax.stop_gradient(jax.nn.sigmoid(logits))
+    entropies = jnp.sum(jax.nn.softplus(logits), axis=1)[:, None] - logits @ target.T
+    later = jnp.triu(jnp.ones((classes, classes)), 1)
+    return -2.0 / (classes * (classes - 1)) * jnp.sum(later * entropies) / pixels
+
+
+def head_distance_cost(heads: Float[Array, "classes latent"], least: Float[Array, ""] | float) -> Float[Array, ""]:
+    """Return Σ over pairs of clusters' heads of max(0, least − their distance) (Makhzani et al. 2016, §6).
+
+    Heads that are `least` apart or more cost nothing; two in the same place have no direction to part in, and so no
+    gradient.
+    """
+    squared = jnp.sum((heads[:, None] - heads[None]) ** 2, axis=2)
+    distances = jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
+    pairs = jnp.triu(jnp.ones_like(squared), 1)
+    return jnp.sum(pairs * jnp.maximum(0.0, least - distances))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from aae_jax import losses
+from aae_jax import losses, priors
 
 LOGITS = np.array([[0.5, -1.5, 2.0], [0.0, 3.0, -0.25]])
 OTHER = np.array([[1.0, 0.0, -2.0], [0.5, 0.25, 4.0]])
@@ -120,3 +120,98 @@ def test_shapes_in_signatures_are_checked_in_the_tests():
     pytest.importorskip("beartype")
     with pytest.raises(TypeCheckError, match="fake_logits"):
         losses.generator_loss(jnp.zeros((2, 3)))
+
+
+MEAN, LOG_STD = np.array([[0.5, -1.0], [2.0, 0.0]]), np.array([[0.1, -0.5], [-1.0, 0.3]])
+
+
+class OtherModelsTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_kl_to_a_gaussian_of_any_std(self):
+        std = np.exp(LOG_STD)
+        for prior in (1.0, 5.0):
+            expected = np.log(prior / std) + (std**2 + MEAN**2) / (2 * prior**2) - 0.5
+            found = self.variant(losses.kl_to_gaussian)(jnp.array(MEAN), jnp.array(LOG_STD), prior)
+            np.testing.assert_allclose(found, expected.sum(axis=1).mean(), rtol=1e-5)
+
+    def test_kl_of_the_prior_itself_is_zero(self):
+        found = losses.kl_to_gaussian(jnp.zeros((4, 3)), jnp.full((4, 3), jnp.log(5.0)), 5.0)
+        np.testing.assert_allclose(found, 0.0, atol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_kl_by_samples_is_the_closed_form_on_average(self):
+        noise = jax.random.normal(jax.random.key(0), (20_000, 2))
+        mean, log_std = jnp.tile(MEAN[0], (20_000, 1)), jnp.tile(LOG_STD[0], (20_000, 1))
+        z = mean + jnp.exp(log_std) * noise
+        found = self.variant(losses.kl_by_samples)(z, mean, log_std, priors.gaussian_log_density(z, 2.0))
+        closed = losses.kl_to_gaussian(mean, log_std, 2.0)
+        np.testing.assert_allclose(found, closed, atol=0.02)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_cyclic_label_loss(self):
+        label = softmax(OTHER)
+        again = softmax(LOGITS)
+        expected = -(label * np.log(again) + (1 - label) * np.log(1 - again)).mean()
+        found = self.variant(losses.cyclic_label_loss)(jnp.array(LOGITS), jnp.array(label))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    def test_cyclic_label_loss_of_a_sure_answer_is_finite(self):
+        sure, label = jnp.array([[200.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])
+        value, gradient = jax.value_and_grad(losses.cyclic_label_loss)(sure, label)
+        np.testing.assert_allclose(value, 0.0, atol=1e-6)
+        assert np.isfinite(gradient).all()
+        np.testing.assert_allclose(
+            losses.cyclic_label_loss(sure, 1 - label), (200 + 200 + 200 - np.log(2)) / 3, rtol=1e-5
+        )
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_cyclic_style_loss(self):
+        found = self.variant(losses.cyclic_style_loss)(jnp.array(LOGITS), jnp.array(OTHER))
+        np.testing.assert_allclose(found, ((LOGITS - OTHER) ** 2).mean(), rtol=1e-6)
+
+    def test_cyclic_losses_leave_what_was_decoded_alone(self):
+        for loss in (losses.cyclic_label_loss, losses.cyclic_style_loss):
+            again, first = jax.grad(loss, argnums=(0, 1))(jnp.array(LOGITS), jnp.array(OTHER))
+            assert np.abs(again).max() > 0
+            np.testing.assert_array_equal(first, 0.0)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_penalties_on_the_style(self):
+        style = jnp.array(LOGITS)
+        np.testing.assert_allclose(self.variant(losses.frobenius_penalty)(style), np.linalg.norm(LOGITS), rtol=1e-6)
+        np.testing.assert_allclose(
+            self.variant(losses.mean_square_penalty)(style), (LOGITS**2).sum(axis=1).mean(), rtol=1e-6
+        )
+        twice = jnp.concatenate([style, style])
+        np.testing.assert_allclose(losses.frobenius_penalty(twice), 2**0.5 * np.linalg.norm(LOGITS), rtol=1e-6)
+        np.testing.assert_allclose(losses.mean_square_penalty(twice), losses.mean_square_penalty(style), rtol=1e-6)
+
+    def test_the_penalty_of_no_style_has_a_gradient(self):
+        np.testing.assert_array_equal(jax.grad(losses.frobenius_penalty)(jnp.zeros((3, 2))), 0.0)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_pairwise_mode_loss_is_the_loop_over_pairs(self):
+        logits = np.random.default_rng(0).normal(size=(4, 3, 2))
+        p = sigmoid(logits)
+        total = 0.0
+        for a in range(4):
+            for b in range(a + 1, 4):
+                total += -(p[b] * np.log(p[a]) + (1 - p[b]) * np.log(1 - p[a])).mean()
+        found = self.variant(losses.pairwise_mode_loss)(jnp.array(logits))
+        np.testing.assert_allclose(found, -2 / (4 * 3) * total, rtol=1e-5)
+
+    def test_the_last_mode_is_a_target_alone(self):
+        gradient = jax.grad(losses.pairwise_mode_loss)(jnp.array(LOGITS))
+        assert np.abs(gradient[0]).max() > 0
+        np.testing.assert_array_equal(gradient[1], 0.0)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_head_distance_cost(self):
+        heads = jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+        cost = self.variant(losses.head_distance_cost)(heads, 5.0)
+        np.testing.assert_allclose(cost, 0.0 + 4.0 + (5.0 - 18**0.5), rtol=1e-6)
+
+    def test_heads_in_one_place_have_no_gradient_and_no_nan(self):
+        gradient = jax.grad(losses.head_distance_cost)(jnp.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]]), 5.0)
+        assert np.isfinite(gradient).all()
+        np.testing.assert_allclose(gradient[2], [-2.0, 0.0])
