@@ -109,6 +109,14 @@ def test_the_ablation_is_in_the_order_of_its_definition_with_each_rows_own_flags
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["as it is", "no batch norm", "plain"]
 
 
+def test_what_was_tried_of_the_papers_settings_is_a_table_of_its_own(folder: Path) -> None:
+    write_rows(folder / "paper_settings", "linear-output", "as-the-preset", tested=False)
+    lines = [cells(line) for line in few_labels_tables.ablation_table("paper-settings").splitlines()[2:]]
+    assert [line[0] for line in lines] == ["as the preset", "linear output"]
+    assert lines[1][1].endswith("--network.output linear`")
+    assert len(few_labels_tables.ablation_table().splitlines()) == 2
+
+
 def test_errors_by_number_of_labels_stand_side_by_side(folder: Path) -> None:
     write_rows(folder / "label_counts", "100", "1000", "100-shifts")
     for name, labelled, shifts in (("100", 100, False), ("1000", 1000, False), ("100-shifts", 100, True)):

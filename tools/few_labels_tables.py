@@ -73,18 +73,18 @@ def few_labels_table() -> str:
     return "\n".join(lines)
 
 
-def ablation_rows() -> list[dict[str, Any]]:
-    """Return the rows of the ablation in the order of the table's definition."""
-    order = [row.name for row in TABLES["ablation"]]
-    found = recorded(RESULTS / "ablation", tested=False)
+def ablation_rows(table: str = "ablation") -> list[dict[str, Any]]:
+    """Return the rows of the ablation, or of a table like it, in the order of the table's definition."""
+    order = [row.name for row in TABLES[table]]
+    found = recorded(RESULTS / table.replace("-", "_"), tested=False)
     return sorted((row for row in found if row["row"] in order), key=lambda row: order.index(row["row"]))
 
 
-def ablation_table() -> str:
+def ablation_table(table: str = "ablation") -> str:
     """Return the table of validation errors with an ingredient taken away, or with what others had."""
-    flags = {row.name: row.flags for row in TABLES["ablation"]}
+    flags = {row.name: row.flags for row in TABLES[table]}
     lines = ["| row | preset and flags | updates | seeds | validation error, % |", "|---|---|---|---|---|"]
-    for row in ablation_rows():
+    for row in ablation_rows(table):
         shown = " ".join(["--preset", row["preset"], "--labels", str(row["labels"]), *flags[row["row"]]])
         lines.append(
             f"| {row['row'].replace('-', ' ')} | `{shown}` | {row['updates']:,} | {subsets(row, 'validation_error')} "

@@ -127,6 +127,7 @@ TABLES = {
     "few-labels-confusions": confusions_table,
     "few-labels-calibration": calibration_table,
     "few-labels-ablation": ablation_table,
+    "paper-settings": lambda: ablation_table("paper-settings"),
     "label-counts": label_counts_table,
     "subsets": subset_table,
     "other-data": other_data_table,

@@ -39,7 +39,7 @@ class Flags:
     """What is trained, for how long, and where its numbers go."""
 
     table: str = "few-labels"
-    """The table: few-labels, ablation, label-counts, subsets or other-data."""
+    """The table: few-labels, ablation, paper-settings, label-counts, subsets or other-data."""
     recipe: Literal["faithful", "best"] | None = None
     """Its rows of one recipe only: the paper's settings, or ours."""
     rows: tuple[str, ...] = ()

@@ -129,6 +129,19 @@ ABLATION = (
 """What each ingredient of `few_labels` is worth, and what tells earlier implementations apart: `plain` is the paper's
 five phases alone, with Adam. Labels drawn anew for each batch are in the end all labels, twenty at a time."""
 
+PAPER_SETTINGS = tuple(
+    Row(name, "faithful", 100, False, "paper", ABLATION_EPOCHS, flags, tested=False, half_width=True)
+    for name, flags in (
+        ("as-the-preset", ()),
+        ("linear-output", ("--network.output", "linear")),
+        ("he-weights", ("--network.weight-init", "he")),
+        ("noise-in-reconstruction-alone", ("--views.noise-in", "reconstruction")),
+        ("reconstruction-rate-of-a-mean", ("--optimizers.reconstruction.learning-rate", f"{0.01 / 392:.3g}")),
+    )
+)
+"""What is not known of the paper's settings: its output, its initial weights, where its noise is, and whether its
+rate belongs to half the sum of squares or to their mean over pixels, of which half the sum is 392 times as much."""
+
 COUNTS: tuple[Labels, ...] = (10, 30, 100, 300, 1000, 3000, 10_000, "all")
 
 
@@ -159,6 +172,7 @@ OTHER_DATA = (
 TABLES: dict[str, tuple[Row, ...]] = {
     "few-labels": FEW_LABELS,
     "ablation": ABLATION,
+    "paper-settings": PAPER_SETTINGS,
     "label-counts": LABEL_COUNTS,
     "subsets": SUBSETS,
     "other-data": OTHER_DATA,

@@ -212,7 +212,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     ("argv", "words"),
     [
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
-        (["--table", "few"], "choose one of ablation, few-labels, label-counts, other-data, subsets, toy"),
+        (["--table", "few"], "choose one of ablation, few-labels, label-counts, other-data, paper-settings, subsets"),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
         (["--budget-minutes", "nan"], "--budget-minutes is nan"),
@@ -251,7 +251,7 @@ def test_published_rows_are_what_their_names_say(row):
     assert row.name.endswith("-shifts") == row.shifts
 
 
-@pytest.mark.parametrize("table", ["ablation", "label-counts", "subsets"])
+@pytest.mark.parametrize("table", ["ablation", "paper-settings", "label-counts", "subsets"])
 def test_rows_of_comparisons_are_short_runs_at_half_width(table):
     seen = []
     for row in TABLES[table]:
@@ -261,7 +261,9 @@ def test_rows_of_comparisons_are_short_runs_at_half_width(table):
         assert (config.views.max_shift != 0) == row.shifts
         widest = preset(row.preset).network.hidden[0] // 2
         assert config.network.hidden[0] == widest == 500
-        assert config.test == (table != "ablation"), "settings are not compared by test images"
+        assert config.test == (table not in ("ablation", "paper-settings")), (
+            "settings are not compared by test images"
+        )
         seen.append(replace(config, seed=0))
     assert len({repr(config) for config in seen}) == len(seen), "each row is another"
 
