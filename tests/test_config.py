@@ -4,15 +4,8 @@ import dataclasses
 
 import pytest
 
-from aae_jax.config import (
-    EPOCHS,
-    EVALUATIONS,
-    FEWEST_IMAGES,
-    SemiSupervisedConfig,
-    require_resolved,
-    resolve,
-    validate,
-)
+from aae_jax.config import SemiSupervisedConfig, require_resolved, resolve, validate
+from aae_jax.config.run import EPOCHS, EVALUATIONS, FEWEST_IMAGES
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
 from aae_jax.presets import PRESETS, preset

@@ -1,0 +1,35 @@
+"""What a run is: frozen dataclasses, one per concern. Named ones are in `presets.py`.
+
+`None` in a field means "by the data"; `resolve` replaces it, and a run records the result.
+"""
+
+from aae_jax.config.parts import (
+    AveragingConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    Precision,
+    UpdateOrder,
+    ViewConfig,
+    validate_network,
+)
+from aae_jax.config.run import RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
+from aae_jax.config.semi_supervised import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
+
+__all__ = [
+    "AveragingConfig",
+    "NetworkConfig",
+    "OptimizerConfig",
+    "OptimizersConfig",
+    "Precision",
+    "RunConfig",
+    "ScheduledOptimizers",
+    "SemiSupervisedConfig",
+    "UpdateOrder",
+    "ViewConfig",
+    "WeightsConfig",
+    "require_resolved",
+    "resolve",
+    "validate",
+    "validate_network",
+    "validate_run",
+]
