@@ -23,7 +23,7 @@ from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode
 from aae_jax.files import write_whole
-from aae_jax.models.semi_supervised import activate
+from aae_jax.models.parts import activate
 from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind

@@ -13,8 +13,10 @@ import pytest
 from aae_jax.config import NetworkConfig
 from aae_jax.errors import InputError
 from aae_jax.networks import (
+    Codes,
     EncoderOutput,
     build_mlp_networks,
+    build_networks,
     fastest_precision,
     require_precision,
     sample_style,
@@ -283,3 +285,57 @@ def test_the_precision_auto_is_the_fastest_of_this_device():
         networks.encode(params, stats, IMAGES, None)[0].logits,
         named.encode(params, stats, IMAGES, None)[0].logits,
     )
+
+
+def variant(codes, **options):
+    """Return networks of other codes than the semi-supervised model's, and their weights."""
+    config = NetworkConfig(hidden=(16,), discriminator_hidden=(16,), latent_dim=LATENT, **options)
+    networks = build_networks(config, (SIZE, SIZE), codes)
+    return networks, *networks.init(jax.random.key(0))
+
+
+@pytest.mark.parametrize("heads", [False, True])
+def test_a_model_without_labels_has_no_such_head(heads):
+    networks, params, stats = variant(
+        Codes(0, 0, {"discriminator_z": LATENT}), batch_norm=True, batch_norm_heads=heads
+    )
+    assert sorted(params) == ["decoder", "discriminator_z", "encoder"]
+    assert not [name for name in params["encoder"] if "label" in name]
+    output, _ = networks.encode(params, stats, IMAGES, KEY)
+    chex.assert_shape(output.logits, (BATCH, 0))
+    chex.assert_shape(output.mean, (BATCH, LATENT))
+    decoded = networks.decode(params, output.mean, jnp.zeros((BATCH, 0)), None)
+    chex.assert_shape(decoded, (BATCH, SIZE, SIZE))
+    chex.assert_shape(networks.discriminate_z(params, output.mean, None), (BATCH,))
+    with pytest.raises(InputError, match="no discriminator_y"):
+        networks.discriminate_y(params, output.logits, None)
+
+
+def test_a_decoder_may_get_a_label_that_no_head_gives():
+    """The supervised model (fig. 6): its decoder is told the class."""
+    networks, params, _ = variant(Codes(0, CLASSES, {"discriminator_z": LATENT}))
+    z, y = style_and_label()
+    first = networks.decode(params, z, y, None)
+    chex.assert_shape(first, (BATCH, SIZE, SIZE))
+    assert not np.allclose(first, networks.decode(params, z, jnp.roll(y, 1, axis=1), None))
+
+
+def test_an_adversary_may_see_a_label_beside_the_style():
+    """The label-regularised model (fig. 3): the extra class stands for images without a label."""
+    networks, params, _ = variant(Codes(0, 0, {"discriminator_z": LATENT + CLASSES + 1}))
+    z, _ = style_and_label()
+    scores = [
+        networks.discriminate_z(
+            params, jnp.concatenate([z, jax.nn.one_hot(jnp.full(BATCH, k), CLASSES + 1)], 1), None
+        )
+        for k in (0, CLASSES)
+    ]
+    chex.assert_shape(scores[0], (BATCH,))
+    assert not np.allclose(*scores)
+
+
+def test_without_adversaries_there_are_only_encoder_and_decoder():
+    networks, params, _ = variant(Codes(0, 0, {}))
+    assert sorted(params) == ["decoder", "encoder"]
+    with pytest.raises(InputError, match="no discriminator_z"):
+        networks.discriminate_z(params, jnp.zeros((BATCH, LATENT)), None)

@@ -21,7 +21,7 @@ from aae_jax.config import (
 )
 from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
 from aae_jax.evaluation import evaluate
-from aae_jax.models import semi_supervised
+from aae_jax.models import parts, semi_supervised
 from aae_jax.networks import EncoderOutput, build_mlp_networks
 from aae_jax.optimizers import cosine_schedule
 from aae_jax.phases import build_train_step, constant_schedule, phase_step
@@ -297,7 +297,7 @@ def test_reconstruction_errors_by_hand(output, loss):
         "half_squared_error": 0.5 * np.sum((seen - target) ** 2) / 2,
         "bernoulli": -np.sum(target * np.log(p) + (1 - target) * np.log(1 - p)) / 2,
     }[loss]
-    actual = semi_supervised.reconstruction_error(jnp.array(decoded), jnp.array(target), loss, output)
+    actual = parts.reconstruction_error(jnp.array(decoded), jnp.array(target), loss, output)
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 

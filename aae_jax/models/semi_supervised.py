@@ -15,11 +15,26 @@ from aae_jax import losses, priors
 from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, require_resolved
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
-from aae_jax.networks import EncoderOutput, Networks, sample_style
-from aae_jax.optimizers import build_optimizer, build_step_schedule, cosine_schedule
-from aae_jax.phases import LossFn, Phase, constant_schedule
-from aae_jax.types import Array, Batch, Metrics, Params, Prior, PRNGKey, Schedule, Stats
-from aae_jax.views import View, draw_view
+from aae_jax.models.parts import (
+    DRAW_ADVERSARIES,
+    DRAW_DECODER,
+    DRAW_LABELLED,
+    DRAW_PRIOR_Y,
+    DRAW_PRIOR_Z,
+    DRAW_RECONSTRUCTION,
+    DRAW_SECOND_VIEW,
+    Auxiliary,
+    Encoded,
+    adversary_loss,
+    draw_seen,
+    encode_view,
+    reconstruction_error,
+    schedule_of,
+)
+from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.optimizers import build_optimizer
+from aae_jax.phases import LossFn, Phase
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 
 __all__ = [
     "PHASES",
@@ -30,13 +45,6 @@ __all__ = [
 ]
 
 PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
-Auxiliary = tuple[Array, tuple[Stats, Metrics]]
-
-# Phases share the step's key: what draws from the same number is the same in every phase (ADR 0003).
-# The discriminators and the generator read one view, so its codes are computed once for the three.
-# A key is either folded or split, never both: split(key)[1] is fold_in(key, 1).
-DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4)
-DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER = range(4, 7)
 
 
 class _Model(NamedTuple):
@@ -135,28 +143,10 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
 
 def build_schedule(config: SemiSupervisedConfig) -> Schedule:
     """Return the factor on all learning rates over the planned updates."""
-    if config.optimizers.schedule == "steps":
-        return build_step_schedule(config.optimizers.drops)
-    return cosine_schedule if config.optimizers.schedule == "cosine" else constant_schedule
+    return schedule_of(config.optimizers)
 
 
-def _view(
-    model: _Model, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
-) -> tuple[View, PRNGKey]:
-    key_view, key_encode = jax.random.split(key)
-    config = model.config
-    noisy = reconstructed or config.views.noise_in == "all"
-    view = draw_view(
-        key_view,
-        images,
-        noise_std=hyper.noise_std if noisy else 0.0,
-        max_shift=config.views.max_shift,
-        output=config.network.output,
-    )
-    return view, key_encode
-
-
-def _encode_view(
+def _encode(
     model: _Model,
     params: Params,
     stats: Stats,
@@ -165,11 +155,8 @@ def _encode_view(
     key: PRNGKey,
     *,
     reconstructed: bool = False,
-) -> tuple[EncoderOutput, Array, View, Stats]:
-    """Return the encoder's output for a fresh view, a style drawn from it, the view, and the statistics."""
-    view, key_encode = _view(model, images, hyper, key, reconstructed=reconstructed)
-    output, stats = model.networks.encode(params, stats, view.seen, key_encode)
-    return output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats
+) -> Encoded:
+    return encode_view(model.networks, model.config, params, stats, images, hyper, key, reconstructed=reconstructed)
 
 
 def _build_reconstruction(model: _Model) -> LossFn:
@@ -178,7 +165,7 @@ def _build_reconstruction(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
-        output, style, view, stats = _encode_view(model, params, stats, batch.images, hyper, draw, reconstructed=True)
+        output, style, view, stats = _encode(model, params, stats, batch.images, hyper, draw, reconstructed=True)
         label = jax.nn.softmax(output.logits)
         decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, DRAW_DECODER))
         error = reconstruction_error(decoded, view.target, weights.reconstruction_loss, output_kind)
@@ -187,31 +174,13 @@ def _build_reconstruction(model: _Model) -> LossFn:
     return loss
 
 
-def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: str) -> Array:
-    """Return the chosen reconstruction loss of decoder outputs before their non-linearity, `[batch, h, w]`."""
-    if kind == "bernoulli":
-        return losses.bernoulli_cross_entropy(decoded, target)
-    return losses.half_squared_error(activate(decoded, output_kind), target)
-
-
-def activate(decoded: Array, output_kind: str) -> Array:
-    """Apply the decoder's last non-linearity."""
-    if output_kind == "sigmoid":
-        return jax.nn.sigmoid(decoded)
-    return jnp.tanh(decoded) if output_kind == "tanh" else decoded
-
-
-def _discriminator_metrics(real: Array, fake: Array) -> Metrics:
-    return {"accuracy": 0.5 * (jnp.mean(real > 0) + jnp.mean(fake < 0))}
-
-
 def _build_discriminator_z(model: _Model) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        _, fake, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        _, fake, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
         key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
         real = hyper.prior_std * model.prior_z(key_prior, fake.shape[0])
-        return _adversary(model.networks.discriminate_z, params, stats, real, fake, key)
+        return adversary_loss(model.networks.discriminate_z, params, stats, real, fake, key)
 
     return loss
 
@@ -219,26 +188,12 @@ def _build_discriminator_z(model: _Model) -> LossFn:
 def _build_discriminator_y(model: _Model) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, _, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        output, _, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
         fake = jax.nn.softmax(output.logits)
         real = model.prior_y(jax.random.fold_in(key, DRAW_PRIOR_Y), fake.shape[0])
-        return _adversary(model.networks.discriminate_y, params, stats, real, fake, key)
+        return adversary_loss(model.networks.discriminate_y, params, stats, real, fake, key)
 
     return loss
-
-
-def _adversary(
-    discriminate: Callable[[Params, Array, PRNGKey | None], Array],
-    params: Params,
-    stats: Stats,
-    real: Array,
-    fake: Array,
-    key: PRNGKey,
-) -> Auxiliary:
-    logits = discriminate(params, jnp.concatenate([real, fake]), key)
-    real_logits, fake_logits = jnp.split(logits, [real.shape[0]])
-    value = losses.discriminator_loss(real_logits, fake_logits)
-    return value, (stats, _discriminator_metrics(real_logits, fake_logits))
 
 
 def _build_generator(model: _Model) -> LossFn:
@@ -247,7 +202,7 @@ def _build_generator(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, style, _, _ = _encode_view(model, params, stats, batch.images, hyper, draw)
+        output, style, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
         label = jax.nn.softmax(output.logits)
         loss_z = losses.generator_loss(networks.discriminate_z(params, style, key))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, key))
@@ -292,7 +247,7 @@ def _consistency(
         target = clean.logits
         if not weights.adversarial_norm:
             return losses.consistency_loss(target, first.logits, hyper.sharpness, hyper.confidence)
-    view, key_encode = _view(model, batch.images, hyper, key)
+    view, key_encode = draw_seen(model.config, batch.images, hyper, key)
 
     def cross_entropy(params: Params, seen: Array) -> Array:
         output, _ = model.networks.encode(params, stats, seen, key_encode)
@@ -322,7 +277,7 @@ def _build_classification(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_LABELLED)
-        output, _, _, stats = _encode_view(model, params, stats, batch.labelled_images, hyper, draw)
+        output, _, _, stats = _encode(model, params, stats, batch.labelled_images, hyper, draw)
         error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels)
         logits = jax.nn.softmax(output.logits) if twice else output.logits
         return losses.classification_loss(logits, batch.labels), (stats, {"error": error})

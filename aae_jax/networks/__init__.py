@@ -1,13 +1,23 @@
 """Encoders, decoders and discriminators: the only importers of flax (ADR 0001)."""
 
-from aae_jax.networks.api import EncoderOutput, Networks, Posterior, build_mlp_networks, sample_style
+from aae_jax.networks.api import (
+    Codes,
+    EncoderOutput,
+    Networks,
+    Posterior,
+    build_mlp_networks,
+    build_networks,
+    sample_style,
+)
 from aae_jax.networks.precision import fastest_precision, require_precision
 
 __all__ = [
+    "Codes",
     "EncoderOutput",
     "Networks",
     "Posterior",
     "build_mlp_networks",
+    "build_networks",
     "fastest_precision",
     "require_precision",
     "sample_style",

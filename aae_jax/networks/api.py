@@ -1,6 +1,6 @@
 """The networks as pure functions: what phases, evaluation and saved models call. Only this package has flax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -9,14 +9,38 @@ from flax import linen as nn
 from jaxtyping import Float
 
 from aae_jax.config import NetworkConfig
+from aae_jax.errors import InputError
 from aae_jax.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
 from aae_jax.networks.precision import fastest_precision
 from aae_jax.types import Array, Params, PRNGKey, Stats
 
-__all__ = ["EncoderOutput", "Networks", "Posterior", "build_mlp_networks", "sample_style"]
+__all__ = [
+    "Codes",
+    "EncoderOutput",
+    "Networks",
+    "Posterior",
+    "build_mlp_networks",
+    "build_networks",
+    "sample_style",
+]
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
+ADVERSARIES = ("discriminator_z", "discriminator_y")
 LEAKY_SLOPE = 0.2
+
+
+class Codes(NamedTuple):
+    """Which codes a model has, and how large a label each network gives or gets; 0 where there is none.
+
+    Attributes:
+        encoded_label: Classes between which the encoder's label head decides.
+        decoded_label: Length of the label that the decoder gets beside the style.
+        discriminators: Length of what each adversary judges, by its name, `discriminator_z` or `discriminator_y`.
+    """
+
+    encoded_label: int
+    decoded_label: int
+    discriminators: Mapping[str, int]
 
 
 class EncoderOutput(NamedTuple):
@@ -24,7 +48,7 @@ class EncoderOutput(NamedTuple):
 
     Attributes:
         mean: `[batch, latent]` style code, or the mean of its Gaussian posterior.
-        logits: `[batch, classes]`, unnormalised log-probabilities of the label.
+        logits: `[batch, classes]`, unnormalised log-probabilities of the label; of no classes in a model without one.
         log_std: `[batch, latent]` of a Gaussian posterior, else None.
     """
 
@@ -35,6 +59,8 @@ class EncoderOutput(NamedTuple):
 
 class Networks(NamedTuple):
     """Five pure functions. `params` and `stats` are whole dictionaries by network name; `key=None` evaluates.
+
+    What a model lacks, an adversary of y for instance, refuses to be called.
 
     With a key the networks train: batch norm by the batch, dropout and posterior noise drawn from the key.
     Without one they evaluate: running moments, no dropout, the posterior's mean (η = 0 for the universal
@@ -64,6 +90,12 @@ def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "ba
 
 def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return the perceptrons of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
+    adversaries = {"discriminator_z": config.latent_dim, "discriminator_y": num_classes}
+    return build_networks(config, image_shape, Codes(num_classes, num_classes, adversaries))
+
+
+def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes) -> Networks:
+    """Return the perceptrons of a model with these codes, for images of `image_shape`."""
     scheme, precision = config.weight_init, config.precision
     if precision == "auto":
         precision = fastest_precision()
@@ -75,17 +107,16 @@ def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_
         "encoder": MLPEncoder(
             Trunk(config.hidden, config.batch_norm, config.dropout, scheme, precision),
             config.latent_dim,
-            num_classes,
+            codes.encoded_label,
             config.posterior == "gaussian",
             config.batch_norm_heads,
         ),
         "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
-        "discriminator_z": MLPDiscriminator(adversary),
-        "discriminator_y": MLPDiscriminator(adversary),
+        **{name: MLPDiscriminator(adversary) for name in codes.discriminators},
     }
 
     def init(key: PRNGKey) -> tuple[Params, Stats]:
-        inputs = _example_inputs(config, image_shape, num_classes)
+        inputs = _example_inputs(config, image_shape, codes)
         keys = jax.random.split(key, len(modules))
         variables = {
             name: module.init(keys[i], *inputs[name], train=False) for i, (name, module) in enumerate(modules.items())
@@ -97,22 +128,20 @@ def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_
         init,
         _build_encode(modules["encoder"], config),
         _build_apply(modules["decoder"], "decoder"),
-        _build_apply(modules["discriminator_z"], "discriminator_z"),
-        _build_apply(modules["discriminator_y"], "discriminator_y"),
+        *(_build_apply(modules.get(name), name) for name in ADVERSARIES),
     )
 
 
 def _example_inputs(
-    config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int
+    config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes
 ) -> dict[str, tuple[Array | None, ...]]:
-    z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, num_classes))
+    z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, codes.decoded_label))
     extra = jnp.zeros((1, config.noise_dim)) if config.posterior == "universal" else None
     images = jnp.zeros((1, *image_shape))
     return {
         "encoder": (images, extra),
         "decoder": (z, y),
-        "discriminator_z": (z,),
-        "discriminator_y": (y,),
+        **{name: (jnp.zeros((1, length)),) for name, length in codes.discriminators.items()},
     }
 
 
@@ -120,8 +149,10 @@ def _rngs(key: PRNGKey | None) -> dict[str, PRNGKey]:
     return {} if key is None else {"dropout": key}
 
 
-def _build_apply(module: nn.Module, name: str) -> Callable[..., Array]:
+def _build_apply(module: nn.Module | None, name: str) -> Callable[..., Array]:
     def apply(params: Params, *inputs: Array | PRNGKey | None) -> Array:
+        if module is None:
+            raise InputError(f"This model has no {name}; build its networks with one (Codes).")
         *codes, key = inputs
         result: Any = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
         return jnp.asarray(result)

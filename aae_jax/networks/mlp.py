@@ -83,7 +83,7 @@ class MLPEncoder(nn.Module):
     Attributes:
         trunk: The hidden layers.
         latent_dim: Dimensions of the style code z.
-        num_classes: Size of the label code y.
+        num_classes: Size of the label code y; 0: there is no such head.
         log_std: Whether there is a head for the logarithm of a Gaussian posterior's std.
         normalised_heads: Whether style and label logits are batch-normalised.
     """
@@ -97,10 +97,12 @@ class MLPEncoder(nn.Module):
     def setup(self) -> None:
         """Name the heads."""
         self.style = head(self.latent_dim, self.trunk)
-        self.label = head(self.num_classes, self.trunk)
+        if self.num_classes:
+            self.label = head(self.num_classes, self.trunk)
         if self.normalised_heads:
             self.style_norm = nn.BatchNorm(momentum=BATCH_NORM_MOMENTUM)
-            self.label_norm = nn.BatchNorm(momentum=BATCH_NORM_MOMENTUM)
+            if self.num_classes:
+                self.label_norm = nn.BatchNorm(momentum=BATCH_NORM_MOMENTUM)
         if self.log_std:
             self.style_log_std = head(self.latent_dim, self.trunk)
 
@@ -111,10 +113,11 @@ class MLPEncoder(nn.Module):
             x = jnp.concatenate([x, extra], axis=1)
         features = self.trunk(x, train=train)
         log_std = self.style_log_std(features) if self.log_std else None
-        style, label = self.style(features), self.label(features)
+        style = self.style(features)
+        label = self.label(features) if self.num_classes else jnp.zeros((images.shape[0], 0), style.dtype)
         if self.normalised_heads:
             style = self.style_norm(style, use_running_average=not train)
-            label = self.label_norm(label, use_running_average=not train)
+            label = self.label_norm(label, use_running_average=not train) if self.num_classes else label
         return style, label, log_std
 
 

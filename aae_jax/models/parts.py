@@ -1,0 +1,121 @@
+"""What phases of all models do alike: draw a view and encode it, rebuild it, and set an adversary on a code."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax import losses
+from aae_jax.config import RunConfig, ScheduledOptimizers
+from aae_jax.hyper import Hyper
+from aae_jax.networks import EncoderOutput, Networks, sample_style
+from aae_jax.optimizers import build_step_schedule, cosine_schedule
+from aae_jax.phases import constant_schedule
+from aae_jax.types import Array, Metrics, Params, PRNGKey, Schedule, Stats
+from aae_jax.views import View, draw_view
+
+__all__ = [
+    "Auxiliary",
+    "Encoded",
+    "activate",
+    "adversary_loss",
+    "draw_seen",
+    "encode_view",
+    "reconstruction_error",
+    "schedule_of",
+]
+
+Auxiliary = tuple[Array, tuple[Stats, Metrics]]
+"""What a phase's loss returns: its value, the advanced statistics, further metrics."""
+
+# Phases share the step's key: what draws from the same number is the same in every phase (ADR 0003).
+# The discriminators and the generator read one view, so its codes are computed once for the three.
+# A key is either folded or split, never both: split(key)[1] is fold_in(key, 1).
+DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4)
+DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER = range(4, 7)
+
+
+class Encoded(NamedTuple):
+    """A view of a batch and what the encoder makes of it.
+
+    Attributes:
+        output: Of the encoder.
+        style: `[batch, latent]`, drawn from the posterior.
+        view: What the encoder saw, and what the decoder should make of it.
+        stats: The statistics advanced by this batch.
+    """
+
+    output: EncoderOutput
+    style: Array
+    view: View
+    stats: Stats
+
+
+def schedule_of(optimizers: ScheduledOptimizers) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    if optimizers.schedule == "steps":
+        return build_step_schedule(optimizers.drops)
+    return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
+
+
+def draw_seen(
+    config: RunConfig, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
+) -> tuple[View, PRNGKey]:
+    """Return a view of images, noisy where the phase sees noise, and the key with which it is encoded."""
+    key_view, key_encode = jax.random.split(key)
+    noisy = reconstructed or config.views.noise_in == "all"
+    view = draw_view(
+        key_view,
+        images,
+        noise_std=hyper.noise_std if noisy else 0.0,
+        max_shift=config.views.max_shift,
+        output=config.network.output,
+    )
+    return view, key_encode
+
+
+def encode_view(
+    networks: Networks,
+    config: RunConfig,
+    params: Params,
+    stats: Stats,
+    images: Array,
+    hyper: Hyper,
+    key: PRNGKey,
+    *,
+    reconstructed: bool = False,
+) -> Encoded:
+    """Draw a view of images and encode it, and draw a style from its posterior."""
+    view, key_encode = draw_seen(config, images, hyper, key, reconstructed=reconstructed)
+    output, stats = networks.encode(params, stats, view.seen, key_encode)
+    return Encoded(output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats)
+
+
+def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: str) -> Array:
+    """Return the chosen reconstruction loss of decoder outputs before their non-linearity, `[batch, h, w]`."""
+    if kind == "bernoulli":
+        return losses.bernoulli_cross_entropy(decoded, target)
+    return losses.half_squared_error(activate(decoded, output_kind), target)
+
+
+def activate(decoded: Array, output_kind: str) -> Array:
+    """Apply the decoder's last non-linearity."""
+    if output_kind == "sigmoid":
+        return jax.nn.sigmoid(decoded)
+    return jnp.tanh(decoded) if output_kind == "tanh" else decoded
+
+
+def adversary_loss(
+    discriminate: Callable[[Params, Array, PRNGKey | None], Array],
+    params: Params,
+    stats: Stats,
+    real: Array,
+    fake: Array,
+    key: PRNGKey,
+) -> Auxiliary:
+    """Return a discriminator's loss between samples of the prior and codes, and the share it tells apart."""
+    logits = discriminate(params, jnp.concatenate([real, fake]), key)
+    real_logits, fake_logits = jnp.split(logits, [real.shape[0]])
+    value = losses.discriminator_loss(real_logits, fake_logits)
+    return value, (stats, {"accuracy": 0.5 * (jnp.mean(real_logits > 0) + jnp.mean(fake_logits < 0))})
