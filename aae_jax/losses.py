@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
+from aae_jax.errors import InputError
 from aae_jax.types import Array
 
 __all__ = [
@@ -143,7 +144,12 @@ def cyclic_label_loss(
 
     What the encoder says of the label of what the decoder made of it: shaharazulay's mutual-information loss. No
     gradient enters `label`, the probabilities that were decoded.
+
+    Raises:
+        InputError: There are fewer than two classes.
     """
+    if label.shape[1] < 2:
+        raise InputError(f"{label.shape[1]} class has no other; give two classes at least.")
     target = jax.lax.stop_gradient(label)
     log_yes = jax.nn.log_softmax(logits_again)
     itself = jnp.eye(label.shape[1], dtype=bool)
@@ -181,7 +187,12 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
 
     Args:
         mode_logits: The decoder's logits of each class's one-hot label with a style of zeros.
+
+    Raises:
+        InputError: There are fewer than two classes.
     """
+    if mode_logits.shape[0] < 2:
+        raise InputError(f"{mode_logits.shape[0]} mode has no other to part from; give two classes at least.")
     logits = mode_logits.reshape(mode_logits.shape[0], -1)
     classes, pixels = logits.shape
     target = jax.lax.stop_gradient(jax.nn.sigmoid(logits))
@@ -191,7 +202,7 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
 
 
 def head_distance_cost(heads: Float[Array, "classes latent"], least: Float[Array, ""] | float) -> Float[Array, ""]:
-    """Return Σ over pairs of clusters' heads of max(0, least − their distance) (Makhzani et al. 2016, §6).
+    """Return Σ over pairs of clusters' heads of max(0, least − their distance) (Makhzani et al. 2016, figure 10).
 
     Heads that are `least` apart or more cost nothing; two in the same place have no direction to part in, and so no
     gradient.

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
 
 __all__ = [
+    "NO_PART",
     "UNLABELLED",
     "Mixture",
     "SwissRoll",
@@ -36,7 +37,10 @@ __all__ = [
 ]
 
 UNLABELLED = -1
-"""The label of an image that has none: its sample comes from the whole prior."""
+"""The label of an image that has none: its sample comes from the whole prior. So does that of any other label that is
+no part of the prior, such as the extra class of figure 3."""
+NO_PART = -1
+"""The part to which a code that is not finite belongs."""
 POINTS = 1000
 """Points of the roll to which codes are compared."""
 
@@ -86,11 +90,15 @@ def categorical_log_density(y: Float[Array, "batch classes"]) -> Float[Array, " 
 class Mixture(NamedTuple):
     """A mixture of equally frequent Gaussians: component k has the samples `means[k] + factors[k] @ N(0, I)`.
 
-    The first column of a factor is the component's main axis times its standard deviation.
+    Attributes:
+        means: Of the components.
+        factors: Roots of their covariances.
+        axes: Their main axes, each as long as the standard deviation along it.
     """
 
     means: Float[Array, "components latent"]
     factors: Float[Array, "components latent latent"]
+    axes: Float[Array, "components latent"]
 
 
 class SwissRoll(NamedTuple):
@@ -118,14 +126,15 @@ def ring_mixture(
         radius: Distance of the means from the origin.
         std_along: Standard deviation along the line to the origin.
         std_across: Standard deviation across it.
-        pairs: Pairs of latent dimensions, each with this mixture, all of the same component.
+        pairs: Pairs of latent dimensions, each with this mixture, all of the same component; without labels
+            conan7882's pairs have each their own.
     """
     angles = 2 * jnp.pi * jnp.arange(num_components) / num_components
     outwards = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     across = jnp.stack([-jnp.sin(angles), jnp.cos(angles)], axis=1)
     factors = jnp.stack([std_along * outwards, std_across * across], axis=2)
     wide = jnp.stack([jnp.kron(jnp.eye(pairs), factor) for factor in factors])
-    return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide)
+    return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide, jnp.tile(std_along * outwards, (1, pairs)))
 
 
 def umbrella_mixture(num_components: int = 10) -> Mixture:
@@ -153,7 +162,7 @@ def build_labelled_mixture(mixture: Mixture) -> LabelledPrior:
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count latent"]:
         key_component, key_within = jax.random.split(key)
         drawn = jax.random.randint(key_component, labels.shape, 0, count)
-        component = jnp.where(labels == UNLABELLED, drawn, labels)
+        component = jnp.where((labels >= 0) & (labels < count), labels, drawn)
         within = jax.random.normal(key_within, (*labels.shape, dim))
         return mixture.means[component] + jnp.einsum("nij,nj->ni", mixture.factors[component], within)
 
@@ -177,14 +186,15 @@ def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Fl
 
 
 def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[Array, " batch"]:
-    """Return the component under which each row is most probable: where purity is measured."""
-    return jnp.argmax(component_log_densities(z, mixture), axis=-1)
+    """Return the component under which each row is most probable, `NO_PART` of rows that are not finite."""
+    found = jnp.argmax(component_log_densities(z, mixture), axis=-1)
+    return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
 
 
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
     """Return codes along a component's main axis, from −reach to reach of its standard deviations (figure 4b)."""
     shares = jnp.linspace(-reach, reach, steps)[:, None]
-    walk: Array = mixture.means[component] + shares * mixture.factors[component][:, 0]
+    walk: Array = mixture.means[component] + shares * mixture.axes[component]
     return walk
 
 
@@ -210,16 +220,20 @@ def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledPrior:  
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:
         u = jax.random.uniform(key, labels.shape)
         own = (u + labels) / roll.num_parts
-        return _spiral(roll, jnp.where(labels == UNLABELLED, u, own))
+        return _spiral(roll, jnp.where((labels >= 0) & (labels < roll.num_parts), own, u))
 
     return sample
 
 
 def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll()) -> Int[Array, " batch"]:  # noqa: B008
-    """Return the part whose spiral each row is nearest to, by points a thousandth of the roll apart."""
+    """Return the part whose spiral each row is nearest to, by points a thousandth of the roll apart.
+
+    `NO_PART` of rows that are not finite.
+    """
     u = (jnp.arange(POINTS) + 0.5) / POINTS
     distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)
-    return jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
+    found = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
+    return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
 
 
 def swiss_roll_walk(steps: int, roll: SwissRoll = SwissRoll()) -> Float[Array, "steps 2"]:  # noqa: B008

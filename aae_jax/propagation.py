@@ -36,6 +36,8 @@ ALPHA, STEPS = 0.99, 400
 BANDWIDTH = 0.3
 """Of the similarity, in units of the median squared distance to a neighbour: where most neighbours are far, the near
 ones are heard."""
+SAMPLE = 50_000
+"""Rows, at least, of which principal axes are taken where images are moved, or all of them."""
 GROUP = 64
 LEAST_CERTAINTY = 0.1
 ENTRIES = 50_000_000
@@ -200,9 +202,15 @@ def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matri
         images: `[points, *image]`.
         max_shift: Pixels by which an image may be moved, both ways, to come nearer to another. Above 0 the images are
             `height width` or `height width channels`.
+
+    Raises:
+        InputError: Plain vectors shall be moved.
     """
+    if max_shift and images.ndim < 3:
+        raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be moved; give 0.")
     shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
-    sample = jnp.concatenate([_moved(images[i :: len(shifts)], *by) for i, by in enumerate(shifts)])
+    every = min(len(shifts), max(1, len(images) * len(shifts) // SAMPLE))  # of many images each in one position
+    sample = jnp.concatenate([_moved(images[i % every :: every], *by) for i, by in enumerate(shifts)])
     axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
     places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
     return similarity_graph(nearest_neighbours(places[len(shifts) // 2], min(NEIGHBOURS, len(images) - 1), places))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aae_jax.errors import InputError
 from aae_jax.evaluation.latent import (
     SCALES,
     discriminator_accuracy,
@@ -61,6 +62,7 @@ def test_a_discriminator_that_sees_nothing_is_right_half_of_the_time():
     assert discriminator_accuracy(np.zeros(10), np.zeros(4)) == 0.5
     assert discriminator_accuracy(np.array([1.0, 2.0]), np.array([-1.0])) == 1.0
     assert discriminator_accuracy(np.array([-1.0]), np.array([1.0, 1.0])) == 0.0
+    assert np.isnan(discriminator_accuracy(np.array([np.nan, 1.0]), np.array([-1.0])))
     assert discriminator_accuracy(np.array([1.0, 1.0, 1.0, -1.0]), np.array([1.0, -1.0])) == pytest.approx(0.625)
 
 
@@ -69,7 +71,16 @@ def test_entropies_tell_sure_labels_from_balanced_ones():
     assert sure.of_each == 0.0
     assert sure.of_all == pytest.approx(-(0.5 * np.log(0.5) + 2 * 0.25 * np.log(0.25)))
     assert sure.used == 3
+    nothing = label_entropies(np.array([[np.nan, 1.0], [0.5, 0.5]]))
+    assert np.isnan(nothing.of_each)
+    assert np.isnan(nothing.of_all)
     unsure = label_entropies(np.full((5, 4), 0.25))
     assert unsure.of_each == pytest.approx(np.log(4))
     assert unsure.of_all == pytest.approx(np.log(4))
     assert unsure.used == 1
+
+
+@pytest.mark.parametrize(("codes", "samples"), [(1, 5), (5, 1)])
+def test_one_row_has_no_pair(codes, samples):
+    with pytest.raises(InputError, match="give two of each"):
+        maximum_mean_discrepancy(jnp.zeros((codes, 2)), jnp.zeros((samples, 2)))

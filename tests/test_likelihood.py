@@ -96,7 +96,9 @@ def test_the_number_of_samples_need_not_be_whole_batches():
     assert drawn == [10, 5], "one program for each size"
 
 
-@pytest.mark.parametrize("wrong", [{"num_samples": 0}, {"widths": ()}, {"widths": (0.1, 0.0)}])
+@pytest.mark.parametrize(
+    "wrong", [{"num_samples": 0}, {"widths": ()}, {"widths": (0.1, 0.0)}, {"widths": (math.nan,)}]
+)
 def test_nothing_to_measure_by_is_refused(wrong):
     rows = np.zeros((2, 2), np.float32)
     with pytest.raises(InputError, match="give at least one of each"):
@@ -107,3 +109,12 @@ def test_samples_that_are_not_finite_are_refused():
     rows = np.zeros((2, 2), np.float32)
     with pytest.raises(InputError, match="not finite"):
         measure_likelihood(normal_rows(math.nan), jax.random.key(0), rows, rows, num_samples=3)
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+@pytest.mark.parametrize("rows", [np.zeros((0, 2), np.float32), np.full((1, 2), np.nan, np.float32)])
+def test_images_that_say_nothing_are_refused(broken, rows):
+    parts = [np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)]
+    parts[broken] = rows
+    with pytest.raises(InputError, match=f"The {('validation', 'test')[broken]} images are none, or not all finite"):
+        measure_likelihood(normal_rows(1.0), jax.random.key(0), *parts, num_samples=3)

@@ -8,6 +8,7 @@ import pytest
 from jaxtyping import TypeCheckError
 
 from aae_jax import losses, priors
+from aae_jax.errors import InputError
 
 LOGITS = np.array([[0.5, -1.5, 2.0], [0.0, 3.0, -0.25]])
 OTHER = np.array([[1.0, 0.0, -2.0], [0.5, 0.25, 4.0]])
@@ -204,6 +205,14 @@ class OtherModelsTest(chex.TestCase):
         gradient = jax.grad(losses.pairwise_mode_loss)(jnp.array(LOGITS))
         assert np.abs(gradient[0]).max() > 0
         np.testing.assert_array_equal(gradient[1], 0.0)
+
+    def test_one_class_is_refused(self):
+        for loss, arguments in (
+            (losses.pairwise_mode_loss, [jnp.ones((1, 4))]),
+            (losses.cyclic_label_loss, [jnp.ones((3, 1)), jnp.ones((3, 1))]),
+        ):
+            with pytest.raises(InputError, match="give two classes at least"):
+                loss(*arguments)
 
     @chex.variants(with_jit=True, without_jit=True)
     def test_head_distance_cost(self):

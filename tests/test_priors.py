@@ -66,6 +66,7 @@ def test_categorical_log_density():
 
 
 RING = priors.ring_mixture(10, radius=1.4, std_along=0.5, std_across=0.1)
+PAIRS = priors.ring_mixture(4, radius=2.0, std_along=0.7, std_across=0.3, pairs=2)
 
 
 def by_scipy(z, mixture):
@@ -85,8 +86,9 @@ def test_each_component_has_the_moments_it_says(mixture):
     z = np.asarray(priors.build_labelled_mixture(mixture)(jax.random.key(0), labels), np.float64)
     for k in range(components):
         own, factor = z[np.asarray(labels) == k], np.asarray(mixture.factors[k], np.float64)
-        np.testing.assert_allclose(own.mean(axis=0), mixture.means[k], atol=ERRORS * 1.0 / len(own) ** 0.5)
-        np.testing.assert_allclose(np.cov(own.T), factor @ factor.T, atol=ERRORS * (2 / len(own)) ** 0.5)
+        white = (own - np.asarray(mixture.means[k], np.float64)) @ np.linalg.inv(factor).T
+        np.testing.assert_allclose(white.mean(axis=0), 0.0, atol=ERRORS / len(own) ** 0.5)
+        np.testing.assert_allclose(np.cov(white.T), np.eye(len(factor)), atol=ERRORS * (2 / len(own)) ** 0.5)
 
 
 def test_a_ring_is_long_towards_the_origin():
@@ -127,9 +129,7 @@ def test_without_labels_all_components_are_equally_frequent():
     assert np.mean(component[COUNT // 2 :] == 3) < 0.15
 
 
-@pytest.mark.parametrize(
-    "mixture", [RING, priors.ring_mixture(4, radius=2.0, std_along=0.7, std_across=0.3, pairs=2)]
-)
+@pytest.mark.parametrize("mixture", [RING, PAIRS])
 def test_mixture_densities_and_components_are_scipys(mixture):
     z = draw(priors.build_mixture(mixture))[:200]
     expected = by_scipy(z, mixture)
@@ -143,6 +143,28 @@ def test_mixture_densities_and_components_are_scipys(mixture):
 def test_a_walk_goes_along_the_main_axis():
     walk = np.asarray(priors.mixture_walk(RING, 0, 5, reach=2.0))
     np.testing.assert_allclose(walk, np.stack([1.4 + 0.5 * np.linspace(-2, 2, 5), np.zeros(5)], axis=1), atol=1e-6)
+
+
+def test_a_walk_goes_along_the_main_axis_of_every_pair():
+    walk = np.asarray(priors.mixture_walk(PAIRS, 1, 3, reach=1.0))
+    np.testing.assert_allclose(walk, [[0, 1.3, 0, 1.3], [0, 2.0, 0, 2.0], [0, 2.7, 0, 2.7]], atol=1e-6)
+
+
+@pytest.mark.parametrize("label", [priors.UNLABELLED, 10, 99])
+def test_what_is_no_part_of_the_prior_is_drawn_from_all_of_it(label):
+    """Figure 3's extra class stands for images without a label; some implementations number it 10."""
+    labels = jnp.full(COUNT, label)
+    mixture = priors.build_labelled_mixture(RING)(jax.random.key(0), labels)
+    roll = priors.build_labelled_swiss_roll()(jax.random.key(0), labels)
+    assert float(jnp.linalg.norm(roll, axis=1).max()) <= 3.0 + 1e-5
+    for parts in (priors.mixture_component(mixture, RING), priors.swiss_roll_component(roll)):
+        np.testing.assert_allclose(np.bincount(parts, minlength=10) / COUNT, 0.1, atol=0.02)
+
+
+def test_codes_that_are_not_finite_belong_to_no_part():
+    z = jnp.array([[jnp.nan, 0.0], [jnp.inf, 0.0], [1.4, 0.0]])
+    assert priors.mixture_component(z, RING).tolist() == [priors.NO_PART, priors.NO_PART, 0]
+    assert priors.swiss_roll_component(z).tolist()[:2] == [priors.NO_PART, priors.NO_PART]
 
 
 def test_the_roll_is_the_published_spiral():

@@ -94,6 +94,24 @@ def test_an_image_is_a_neighbour_of_itself_moved(channels):
     assert np.mean(graph_of(images).toarray().argmax(axis=1) == partner) < 0.8
 
 
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_few_images_are_compared_in_every_position(count):
+    """Fewer than positions: all their positions span the axes, so distances are those of pixels."""
+    images = np.random.default_rng(3).uniform(size=(count, 5, 5)).astype(np.float32)
+    graph = graph_of(images, max_shift=1).toarray()
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    moved = [padded[:, i : i + 5, j : j + 5].reshape(count, -1) for i in range(3) for j in range(3)]
+    every = np.min([((m[:, None] - images.reshape(count, -1)) ** 2).sum(axis=2) for m in moved], axis=0)
+    apart = ~np.eye(count, dtype=bool)
+    weights = np.exp(-every / (BANDWIDTH * np.median(every[apart]))) * apart
+    np.testing.assert_allclose(graph, weights + weights.T, rtol=2e-3, atol=1e-6)
+
+
+def test_plain_vectors_are_not_moved():
+    with pytest.raises(InputError, match="plain vectors cannot be moved"):
+        graph_of(np.ones((20, 4), np.float32), max_shift=1)
+
+
 @pytest.mark.parametrize("k", [0, 3])
 def test_more_neighbours_than_there_are_others_are_refused(k):
     with pytest.raises(InputError, match="give a number from 1 to 2"):

@@ -49,9 +49,14 @@ def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, 
     return jnp.mean(~right, axis=-1)
 
 
-def confusion_counts(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return how many images of each class (a row) were taken for each class (a column), `[classes, classes]`."""
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+def confusion_counts(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int, num_answers: int | None = None
+) -> np.ndarray:
+    """Return how many images of each class (a row) were taken for each answer (a column), `[classes, answers]`.
+
+    There are as many answers as classes where no other number is given.
+    """
+    counts = np.zeros((num_classes, num_classes if num_answers is None else num_answers), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 

@@ -1,6 +1,6 @@
 """Log-likelihood by Parzen windows: how near a model's samples come to images that it has not seen.
 
-A Gaussian window on each sample (Goodfellow et al. 2014, §5; Makhzani et al. 2016, §3.1 and table 1). The measure is
+A Gaussian window on each sample (Goodfellow et al. 2014, §5; Makhzani et al. 2016, table 1). The measure is
 fragile: it grows with the number of samples and moves with the width. So the width is chosen on validation images at
 the same number of samples, all widths share one pass over the samples, and the report says what was used.
 """
@@ -120,11 +120,14 @@ def measure_likelihood(
         batch_size: How many are drawn at once.
 
     Raises:
-        InputError: There is nothing to measure by, or a sample is not finite.
+        InputError: There is nothing to measure by, or an image or a sample is not finite.
     """
-    if num_samples < 1 or not widths or min(widths) <= 0:
+    if num_samples < 1 or not widths or not all(0 < width < math.inf for width in widths):
         given = f"num_samples {num_samples}, widths {tuple(widths)}"
         raise InputError(f"Samples and widths above 0 are needed, got {given}; give at least one of each.")
+    for name, rows in (("validation", validation), ("test", test)):
+        if not len(rows) or not np.isfinite(rows).all():
+            raise InputError(f"The {name} images are none, or not all finite; give others.")
     images = jnp.concatenate([jnp.asarray(validation, jnp.float32), jnp.asarray(test, jnp.float32)])
     chosen_from = jnp.asarray(widths, jnp.float32)
     draw = jax.jit(sample, static_argnums=1)

@@ -42,6 +42,10 @@ __all__ = [
 SeedKeys = Key[jax.Array, " seeds"]
 
 
+GRAPH_SHIFT = 2
+"""Pixels, at most, by which images are moved to find their neighbours: the work grows with their square."""
+
+
 class Keys(NamedTuple):
     """A run's root keys by purpose, each with a leading seed axis (ADR 0003)."""
 
@@ -145,7 +149,7 @@ def propagated_labels(
     """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
 
     None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, neighbours
-    are those that half as much brings near: more finds fewer of the same class.
+    are those that half as much brings near, and no more than `GRAPH_SHIFT`: more finds fewer of the same class.
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
@@ -156,7 +160,7 @@ def propagated_labels(
         splits = indices_for_seed(config, dataset, seed)
         subset = splits.labelled.tobytes()
         if graph is None:  # the pool is the same for all
-            graph = graph_of(dataset.train_images[splits.unlabelled], max_shift // 2)
+            graph = graph_of(dataset.train_images[splits.unlabelled], min(max_shift // 2, GRAPH_SHIFT))
         if subset not in made:
             places = np.searchsorted(splits.unlabelled, splits.labelled)
             made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)

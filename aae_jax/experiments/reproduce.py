@@ -58,8 +58,8 @@ class Flags:
     """Folder for the numbers. Default: results/<table>, which pages are made from; with another --dataset than
     mnist, and with --no-test, <out-dir>/results."""
     test: bool = True
-    """Evaluate the test images at the end. Without it, and by the table ablation, they are never looked at: for
-    choosing settings."""
+    """Evaluate the test images at the end. Without it, and by the tables ablation and paper-settings, they are never
+    looked at: for choosing settings."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

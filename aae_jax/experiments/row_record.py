@@ -23,10 +23,16 @@ from aae_jax.experiments.table_rows import Row
 __all__ = ["PLAN_FILE", "record"]
 
 PLAN_FILE = "plan.json"
+SAME = 0.002
+"""Difference of a saved model's error from its run's that is rounding: another device, or one seed at a time."""
 
 
 def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
-    """Write a finished row's numbers into `results`, and return the file: configuration, subsets, curve, errors."""
+    """Write a finished row's configuration, subsets, curve, errors and answers into `results`; return the file.
+
+    Raises:
+        InputError: The data, or the saved models, are not those of the run.
+    """
     run = RunFolder(folder / "run")
     summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
     plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
@@ -72,9 +78,18 @@ def _answers(
     if not config.test:
         arrays = split_for_seed(config, dataset, config.seed)
         images, labels = arrays.validation_images, arrays.validation_labels
-    for seed in summary["seeds"]:
-        alive = str(seed) not in summary["failed_seeds"]
-        own = _answers_of(load(run.model(seed, config.seed)), images, labels) if alive else dict.fromkeys(found)
+    alive = [seed for seed in summary["seeds"] if str(seed) not in summary["failed_seeds"]]
+    for seed, error in zip(summary["seeds"], summary[f"{found['measured_on']}_error"]["per_seed"], strict=True):
+        own: dict[str, Any] = dict.fromkeys(found)
+        if seed in alive:
+            path = run.model(seed, alive[0])
+            own = _answers_of(load(path), images, labels)
+            wrong = 1.0 - np.trace(own["confusion"]) / len(labels)
+            if abs(wrong - error) > SAME:
+                raise InputError(
+                    f"The model in {path} is wrong for {100 * wrong:.2f} % of the images, its run for "
+                    f"{100 * error:.2f} %; train the row anew."
+                )
         for name in ("confusion", "as_trained", "calibrated"):
             found[name].append(own[name])
     return found

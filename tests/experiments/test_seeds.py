@@ -1,5 +1,8 @@
 """Several seeds in one program: each fails on its own, and the run stops when none is left."""
 
+import json
+import shutil
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,9 +11,11 @@ import pytest
 
 from aae_jax import bundle, data
 from aae_jax.data import Quiet
-from aae_jax.experiments import problem, semi_supervised, summary, trainer
+from aae_jax.errors import InputError
+from aae_jax.experiments import problem, row_record, semi_supervised, summary, trainer
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.table_rows import Row
 from tests.experiments.running import SMALL, copied, rows, status, train
 from tests.experiments.running import summary as read_summary
 
@@ -159,3 +164,52 @@ def test_mean_and_spread_over_seeds(errors, alive, mean, std):
     assert found["per_seed"] == [e if a else None for e, a in zip(errors, alive, strict=True)]
     assert found["mean"] == (None if mean is None else pytest.approx(mean))
     assert found["std"] == (None if std is None else pytest.approx(std))
+
+
+def recordable(run, folder):
+    """Return the row's folder with a finished run's files in it, and what it was planned with."""
+    shutil.copytree(run, folder / "run")
+    (folder / "plan.json").write_text('{"budget_minutes": null}', encoding="utf-8")
+    return folder / "run"
+
+
+def record_of(folder):
+    row = Row("row", "best", 100, False, "smoke", 2)
+    path = row_record.record(row, folder, folder / "results", Console())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_record_has_no_answers_of_the_failed_seed(one_failed, tmp_path):
+    recordable(one_failed[0], tmp_path)
+    found = record_of(tmp_path)
+    for name in ("confusion", "as_trained", "calibrated"):
+        assert [one is None for one in found["answers"][name]] == [False, True, False]
+    images = found["splits"]["test"]
+    for seed in (0, 2):
+        wrong = images - np.trace(found["answers"]["confusion"][seed])
+        assert wrong / images == pytest.approx(found["test_error"]["per_seed"][seed])
+
+
+def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, tmp_path):
+    """The same run as if seed 6, which failed, had been its first."""
+    run = recordable(one_failed[0], tmp_path)
+    text = (run / "config.yaml").read_text(encoding="utf-8")
+    (run / "config.yaml").write_text(text.replace("seed: 5\nnum_seeds: 3", "seed: 6\nnum_seeds: 2"), encoding="utf-8")
+    shutil.rmtree(run / "model")
+    (run / "model-s7").rename(run / "model")
+    summary = read_summary(run)
+    summary["seeds"] = summary["seeds"][1:]
+    summary["test_error"]["per_seed"] = summary["test_error"]["per_seed"][1:]
+    (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    found = record_of(tmp_path)
+    assert found["config"]["seed"] == 6
+    assert [one is None for one in found["answers"]["confusion"]] == [True, False]
+
+
+def test_models_of_another_run_are_not_recorded(one_failed, tmp_path):
+    run = recordable(one_failed[0], tmp_path)
+    summary = read_summary(run)
+    summary["test_error"]["per_seed"][2] += 0.05
+    (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    with pytest.raises(InputError, match=r"The model in .* is wrong for .* its run for"):
+        record_of(tmp_path)
