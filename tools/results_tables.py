@@ -22,7 +22,8 @@ from speed_tables import floor_table, growth_table, other_table, start_table, st
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "README.md", RESULTS / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "results.md")
+DOCS = tuple(ROOT / "docs" / name for name in ("performance.md", "results.md", "few-labels.md"))
+PAGES = (ROOT / "README.md", RESULTS / "README.md", *DOCS)
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
