@@ -24,6 +24,7 @@ class Hyper(NamedTuple):
         weight_reconstruction: Factor of the reconstruction loss.
         weight_z: Factor of the generator's loss against the discriminator of z.
         weight_y: The same for y.
+        weight_kl: Factor of a variational autoencoder's divergence from its prior.
         weight_consistency: Factor of the cross-entropy between two predictions for an image.
         sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
         confidence: Images whose target gives no class this probability count as 0 in that term's mean.
@@ -42,6 +43,7 @@ class Hyper(NamedTuple):
     weight_reconstruction: Scalar = 1.0
     weight_z: Scalar = 1.0
     weight_y: Scalar = 1.0
+    weight_kl: Scalar = 0.0
     weight_consistency: Scalar = 0.0
     sharpness: Scalar = 1.0
     confidence: Scalar = 0.0

@@ -27,6 +27,7 @@ __all__ = [
     "kl_by_samples",
     "kl_to_gaussian",
     "mean_square_penalty",
+    "mean_squared_error",
     "pairwise_mode_loss",
     "propagation_loss",
 ]
@@ -46,6 +47,13 @@ def half_squared_error(
     mean over pixels: that is 392 times smaller on 28×28 images.
     """
     return 0.5 * jnp.sum((output - target) ** 2) / output.shape[0]
+
+
+def mean_squared_error(
+    output: Float[Array, "batch *pixels"], target: Float[Array, "batch *pixels"]
+) -> Float[Array, ""]:
+    """Return (output − target)², mean over batch and pixels: as most implementations have it."""
+    return jnp.mean((output - target) ** 2)
 
 
 def bernoulli_cross_entropy(

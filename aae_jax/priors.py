@@ -137,12 +137,13 @@ def ring_mixture(
     return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide, jnp.tile(std_along * outwards, (1, pairs)))
 
 
-def umbrella_mixture(num_components: int = 10) -> Mixture:
-    """Return hrenski's umbrella: radius 2, stds 0.75/√2 along and 0.25/√2 across.
+def umbrella_mixture(num_components: int = 10, *, pairs: int = 1) -> Mixture:
+    """Return hrenski's umbrella: radius 2, stds 0.75/√2 along and 0.25/√2 across; `pairs` as in `ring_mixture`.
 
     The root is there because its covariances are halved; as 0.75 and 0.25 are its stds read in its text.
     """
-    return ring_mixture(num_components, radius=2.0, std_along=0.75 / math.sqrt(2), std_across=0.25 / math.sqrt(2))
+    along, across = 0.75 / math.sqrt(2), 0.25 / math.sqrt(2)
+    return ring_mixture(num_components, radius=2.0, std_along=along, std_across=across, pairs=pairs)
 
 
 def build_mixture(mixture: Mixture) -> Prior:

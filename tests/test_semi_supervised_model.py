@@ -203,7 +203,8 @@ def test_each_phase_has_its_own_rate(phase, tiny):
 
 
 def test_all_numbers_are_covered_above(tiny):
-    assert {*FELT_BY, "learning_rates"} == set(tiny.hyper._fields)
+    of_other_models = {"weight_kl"}
+    assert {*FELT_BY, "learning_rates", *of_other_models} == set(tiny.hyper._fields)
 
 
 def test_a_view_moved_against_its_prediction_is_less_consistent(tiny):
@@ -250,6 +251,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
         "prior_std": 12.0,
         "weight_reconstruction": 6.0,
         "weight_z": 7.0,
+        "weight_kl": 0.0,
         "weight_y": 8.0,
         "weight_consistency": 9.0,
         "consistency_warmup": 25.0,

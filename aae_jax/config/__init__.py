@@ -14,22 +14,42 @@ from aae_jax.config.parts import (
 )
 from aae_jax.config.run import RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
 from aae_jax.config.semi_supervised import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
+from aae_jax.config.unsupervised import (
+    AutoencoderConfig,
+    AutoencoderOptimizers,
+    AutoencoderWeights,
+    PriorConfig,
+    UnsupervisedConfig,
+    UnsupervisedOptimizers,
+    UnsupervisedWeights,
+    validate_autoencoder,
+    validate_unsupervised,
+)
 
 __all__ = [
+    "AutoencoderConfig",
+    "AutoencoderOptimizers",
+    "AutoencoderWeights",
     "AveragingConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "OptimizersConfig",
     "Precision",
+    "PriorConfig",
     "RunConfig",
     "ScheduledOptimizers",
     "SemiSupervisedConfig",
+    "UnsupervisedConfig",
+    "UnsupervisedOptimizers",
+    "UnsupervisedWeights",
     "UpdateOrder",
     "ViewConfig",
     "WeightsConfig",
     "require_resolved",
     "resolve",
     "validate",
+    "validate_autoencoder",
     "validate_network",
     "validate_run",
+    "validate_unsupervised",
 ]

@@ -36,7 +36,9 @@ def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 10
             return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
 
         outputs = jax.lax.map(one_batch, batches)
-        joined: EncoderOutput = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], outputs)
+        joined: EncoderOutput = jax.tree.map(
+            lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])[:count], outputs
+        )  # not by −1: a model without labels has logits of no classes
         return joined
 
     return encode

@@ -1,5 +1,5 @@
 """The models, one file per section of the paper."""
 
-from aae_jax.models import semi_supervised
+from aae_jax.models import autoencoder, semi_supervised, unsupervised
 
-__all__ = ["semi_supervised"]
+__all__ = ["autoencoder", "semi_supervised", "unsupervised"]

@@ -96,6 +96,8 @@ def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: 
     """Return the chosen reconstruction loss of decoder outputs before their non-linearity, `[batch, h, w]`."""
     if kind == "bernoulli":
         return losses.bernoulli_cross_entropy(decoded, target)
+    if kind == "mean_squared_error":
+        return losses.mean_squared_error(activate(decoded, output_kind), target)
     return losses.half_squared_error(activate(decoded, output_kind), target)
 
 

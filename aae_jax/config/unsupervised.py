@@ -1,0 +1,171 @@
+"""The configurations of the models without labels: the autoencoder and the VAE, and the unsupervised AAE."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aae_jax.config.parts import NetworkConfig, OptimizerConfig, check_bounds
+from aae_jax.config.run import RunConfig, ScheduledOptimizers, validate_optimizers, validate_run
+from aae_jax.errors import InputError
+
+__all__ = [
+    "AutoencoderConfig",
+    "AutoencoderOptimizers",
+    "AutoencoderWeights",
+    "PriorConfig",
+    "UnsupervisedConfig",
+    "UnsupervisedOptimizers",
+    "UnsupervisedWeights",
+    "validate_autoencoder",
+    "validate_unsupervised",
+]
+
+ReconstructionLoss = Literal["half_squared_error", "mean_squared_error", "bernoulli"]
+PAIRED = ("mixture", "umbrella")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorConfig:
+    """What the style code is pulled to."""
+
+    kind: Literal["gaussian", "mixture", "umbrella", "swiss_roll", "uniform"] = "gaussian"
+    """mixture: Gaussians on a ring; umbrella: hrenski's ring; uniform: a cube around the origin."""
+    std: float = 5.0
+    """Of the gaussian, in each dimension (section 2 of the paper has 5 in two dimensions)."""
+    half_width: float = 5.0
+    """Of the uniform cube."""
+    parts: int = 10
+    """Components of a mixture, or parts of the swiss roll: one for each class, where labels are used."""
+    radius: float = 1.4
+    """Of the mixture's ring."""
+    std_along: float = 0.5
+    """Of the mixture's components, towards the origin."""
+    std_across: float = 0.1
+    """Across that."""
+    roll_radius: float = 3.0
+    """Of the swiss roll's outer end."""
+    turns: float = 2.0
+    """Of the swiss roll."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderOptimizers(ScheduledOptimizers):
+    """The optimizer of the one phase."""
+
+    reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderWeights:
+    """Factors of the terms of the loss."""
+
+    reconstruction: float = 1.0
+    reconstruction_loss: ReconstructionLoss = "half_squared_error"
+    """Summed over pixels, or their mean; mean over the batch."""
+    kl: float = 1.0
+    """Of the VAE's divergence from the prior. The half squared error beside weight 1 is that of pixels with std 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(RunConfig):
+    """An autoencoder without a prior, denoising where views are noisy; or the VAE that stands beside the AAE."""
+
+    model: Literal["autoencoder", "vae"] = "autoencoder"
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    """Of the VAE: a gaussian in closed form, a mixture by samples."""
+    optimizers: AutoencoderOptimizers = field(default_factory=AutoencoderOptimizers)
+    weights: AutoencoderWeights = field(default_factory=AutoencoderWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsupervisedOptimizers(ScheduledOptimizers):
+    """The optimizers by phase; a joint step's second phase has that of the reconstruction."""
+
+    reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+    generator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsupervisedWeights:
+    """Factors of the terms of the losses."""
+
+    reconstruction: float = 1.0
+    reconstruction_loss: ReconstructionLoss = "half_squared_error"
+    """Summed over pixels, or their mean; mean over the batch."""
+    generator_z: float = 1.0
+    """Beside the reconstruction in a joint step; alone, with Adam, a factor changes nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsupervisedConfig(RunConfig):
+    """The adversarial autoencoder of Makhzani et al. 2016, section 2 and figure 1."""
+
+    joint: bool = False
+    """Reconstruction and generator in one phase, the sum of their losses, after the discriminator (hrenski)."""
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
+    weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+
+def validate_autoencoder(config: AutoencoderConfig) -> None:
+    """Refuse values that an autoencoder cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    weights = config.weights
+    check_bounds(("weights.reconstruction", weights.reconstruction, 0, 10**6), ("weights.kl", weights.kl, 0, 10**6))
+    validate_optimizers(config.optimizers)
+    _validate_loss(weights.reconstruction_loss, config.network)
+    if config.model == "vae":
+        _validate_prior(config.prior, config.network)
+        if config.network.posterior != "gaussian":
+            raise InputError(
+                f"network.posterior is {config.network.posterior}, but a VAE has a Gaussian one; "
+                "give --network.posterior gaussian."
+            )
+        if config.prior.kind in ("swiss_roll", "uniform"):
+            raise InputError(
+                f"prior.kind is {config.prior.kind}, which has no density everywhere; "
+                "a VAE takes gaussian, mixture or umbrella."
+            )
+
+
+def validate_unsupervised(config: UnsupervisedConfig) -> None:
+    """Refuse values that an unsupervised adversarial autoencoder cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    weights = config.weights
+    check_bounds(
+        ("weights.reconstruction", weights.reconstruction, 0, 10**6),
+        ("weights.generator_z", weights.generator_z, 0, 10**6),
+    )
+    validate_optimizers(config.optimizers)
+    _validate_loss(weights.reconstruction_loss, config.network)
+    _validate_prior(config.prior, config.network)
+
+
+def _validate_loss(kind: str, network: NetworkConfig) -> None:
+    if kind == "bernoulli" and network.output != "sigmoid":
+        raise InputError(
+            f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "
+            "give --network.output sigmoid, or half_squared_error."
+        )
+
+
+def _validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:
+    names = ("std", "half_width", "radius", "std_along", "std_across", "roll_radius", "turns")
+    check_bounds(
+        ("prior.parts", prior.parts, 1, 10**4),
+        *((f"prior.{name}", getattr(prior, name), 1e-6, 10**6) for name in names),
+    )
+    if prior.kind == "swiss_roll" and network.latent_dim != 2:
+        raise InputError(f"network.latent_dim is {network.latent_dim}, but the swiss roll has 2 dimensions; give 2.")
+    if prior.kind in PAIRED and network.latent_dim % 2:
+        raise InputError(
+            f"network.latent_dim is {network.latent_dim}, but a {prior.kind} is made of pairs; give an even number."
+        )

@@ -1,0 +1,163 @@
+"""The adversarial autoencoder without labels (Makhzani et al. 2016, §2, figures 1 and 2).
+
+The encoder gives a style z, the decoder rebuilds the image from it, and an adversary pulls the styles of all images
+together to a prior of any shape that can be sampled.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax import losses, priors
+from aae_jax.config import PriorConfig, UnsupervisedConfig, require_resolved
+from aae_jax.hyper import Hyper
+from aae_jax.models.parts import (
+    DRAW_ADVERSARIES,
+    DRAW_DECODER,
+    DRAW_PRIOR_Z,
+    DRAW_RECONSTRUCTION,
+    Auxiliary,
+    adversary_loss,
+    encode_view,
+    reconstruction_error,
+    schedule_of,
+)
+from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.optimizers import build_optimizer
+from aae_jax.phases import LossFn, Phase
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+
+__all__ = ["build_hyper", "build_phases", "build_schedule", "build_style_networks", "prior_of"]
+
+
+def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...]) -> Networks:
+    """Return encoder, decoder and the adversary of z, for images of `image_shape`; there is no label."""
+    return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim}))
+
+
+def prior_of(config: PriorConfig, latent_dim: int) -> Prior:
+    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`."""
+    if config.kind == "gaussian":
+        return priors.build_gaussian(latent_dim, config.std)
+    if config.kind == "uniform":
+        return priors.build_uniform(latent_dim, config.half_width)
+    if config.kind == "swiss_roll":
+        return priors.build_swiss_roll(priors.SwissRoll(config.parts, config.roll_radius, config.turns))
+    return priors.build_mixture(mixture_of(config, latent_dim))
+
+
+def mixture_of(config: PriorConfig, latent_dim: int) -> priors.Mixture:
+    """Return the mixture of a configured prior of kind mixture or umbrella."""
+    if config.kind == "umbrella":
+        return priors.umbrella_mixture(config.parts, pairs=latent_dim // 2)
+    return priors.ring_mixture(
+        config.parts,
+        radius=config.radius,
+        std_along=config.std_along,
+        std_across=config.std_across,
+        pairs=latent_dim // 2,
+    )
+
+
+def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior | None = None) -> dict[str, Phase]:
+    """Return the table of phases: reconstruction, discriminator, generator; or, in a joint step, two.
+
+    Args:
+        networks: Of `build_style_networks`.
+        config: Decides optimizers, views, reconstruction loss and prior.
+        prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one.
+    """
+    require_resolved(config)
+    prior = prior or prior_of(config.prior, config.network.latent_dim)
+    optimizers = config.optimizers
+    discriminator = Phase(
+        ("discriminator_z",), _build_discriminator(networks, config, prior), build_optimizer(optimizers.discriminator)
+    )
+    rebuild = Phase(
+        ("encoder", "decoder"),
+        _build_reconstruction(networks, config),
+        build_optimizer(optimizers.reconstruction),
+        updates_stats=True,
+    )
+    if config.joint:
+        return {"discriminator_z": discriminator, "reconstruction": rebuild}
+    generator = Phase(("encoder",), _build_generator(networks, config), build_optimizer(optimizers.generator))
+    return {"reconstruction": rebuild, "discriminator_z": discriminator, "generator": generator}
+
+
+def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
+    optimizers = config.optimizers
+    rates = {
+        "reconstruction": optimizers.reconstruction.learning_rate,
+        "discriminator_z": optimizers.discriminator.learning_rate,
+        "generator": optimizers.generator.learning_rate,
+    }
+    if config.joint:
+        del rates["generator"]
+
+    def traced(value: float) -> Array:
+        return jnp.asarray(value, jnp.float32)
+
+    return Hyper(
+        learning_rates={
+            name: traced(rate) for name, rate in rates.items() if not (config.joint and name == "generator")
+        },
+        num_steps=traced(num_steps),
+        noise_std=traced(config.views.noise_std),
+        weight_reconstruction=traced(config.weights.reconstruction),
+        weight_z=traced(config.weights.generator_z),
+        average_decay=traced(config.averaging.decay),
+    )
+
+
+def build_schedule(config: UnsupervisedConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)
+
+
+def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> LossFn:
+    kind, output_kind = config.weights.reconstruction_loss, config.network.output
+    shared = config.joint or config.update_order == "simultaneous"  # one view for all
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
+        _, style, view, stats = encode_view(
+            networks, config, params, stats, batch.images, hyper, draw, reconstructed=True
+        )
+        decoded = networks.decode(params, style, no_label(style), jax.random.fold_in(key, DRAW_DECODER))
+        error = reconstruction_error(decoded, view.target, kind, output_kind)
+        value, metrics = hyper.weight_reconstruction * error, {"error": error}
+        if config.joint:
+            metrics["generator_z"] = losses.generator_loss(networks.discriminate_z(params, style, key))
+            value += hyper.weight_z * metrics["generator_z"]
+        return value, (stats, metrics)
+
+    return loss
+
+
+def no_label(style: Array) -> Array:
+    """Return the label that a decoder without labels gets beside styles: of no length."""
+    return jnp.zeros((style.shape[0], 0), style.dtype)
+
+
+def _build_discriminator(networks: Networks, config: UnsupervisedConfig, prior: Prior) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        fake = encode_view(
+            networks, config, params, stats, batch.images, hyper, draw, reconstructed=config.joint
+        ).style
+        real = prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0])
+        return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
+
+    return loss
+
+
+def _build_generator(networks: Networks, config: UnsupervisedConfig) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
+        value = losses.generator_loss(networks.discriminate_z(params, style, key))
+        return hyper.weight_z * value, (stats, {"z": value})
+
+    return loss

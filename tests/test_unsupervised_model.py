@@ -1,0 +1,281 @@
+"""The models without labels: what each phase moves, what its loss is, and that codes come to the prior."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import losses, priors
+from aae_jax.config import (
+    AutoencoderConfig,
+    AutoencoderWeights,
+    NetworkConfig,
+    OptimizerConfig,
+    PriorConfig,
+    UnsupervisedConfig,
+    UnsupervisedOptimizers,
+    UnsupervisedWeights,
+    ViewConfig,
+    validate_autoencoder,
+    validate_unsupervised,
+)
+from aae_jax.data import load_dataset
+from aae_jax.errors import InputError
+from aae_jax.evaluation import build_encode, maximum_mean_discrepancy, moments_beside
+from aae_jax.models import autoencoder, unsupervised
+from aae_jax.phases import build_train_step, phase_step
+from aae_jax.state import evaluation_variables, init_state
+from aae_jax.training import TrainData, build_train_epoch, fit
+from aae_jax.types import Batch
+from tests.conftest import changed
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+NETWORK = NetworkConfig(hidden=(16,), discriminator_hidden=(16,), latent_dim=2, batch_norm=True)
+CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
+NOISY = ViewConfig(noise_std=0.3, max_shift=0)
+AAE = UnsupervisedConfig(network=NETWORK, views=NOISY)
+VAE = AutoencoderConfig(
+    model="vae", network=dataclasses.replace(NETWORK, posterior="gaussian", batch_norm=False), views=CLEAN
+)
+KEY = jax.random.key(5)
+IMAGES = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+NOTHING = Batch(IMAGES, IMAGES[:0], jnp.zeros(0, jnp.int32))
+
+
+def build(config):
+    if isinstance(config, AutoencoderConfig):
+        networks = autoencoder.build_autoencoder_networks(config, (8, 8))
+        phases, hyper = autoencoder.build_phases(networks, config), autoencoder.build_hyper(config, 10)
+    else:
+        networks = unsupervised.build_style_networks(config, (8, 8))
+        phases, hyper = unsupervised.build_phases(networks, config), unsupervised.build_hyper(config, 10)
+    return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
+
+
+def loss_of(phases, state, hyper, key=KEY):
+    """Return the reconstruction phase's loss, and its metrics."""
+    loss = jax.jit(phases["reconstruction"].loss)
+    value, (_, metrics) = loss(state.params, state.batch_stats, NOTHING, hyper, key)
+    return float(value), {name: float(metric) for name, metric in metrics.items()}
+
+
+JOINT = dataclasses.replace(AAE, joint=True)
+MOVED = {
+    "reconstruction": {"encoder", "decoder"},
+    "discriminator_z": {"discriminator_z"},
+    "generator": {"encoder"},
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        (AAE, ["reconstruction", "discriminator_z", "generator"]),
+        (JOINT, ["discriminator_z", "reconstruction"]),
+        (AutoencoderConfig(network=NETWORK, views=NOISY), ["reconstruction"]),
+        (VAE, ["reconstruction"]),
+    ],
+)
+def test_each_phase_moves_its_networks_and_no_others(config, names):
+    _, phases, hyper, state = build(config)
+    assert list(phases) == names
+    for name, phase in phases.items():
+        step = jax.jit(functools.partial(phase_step, name, phase))
+        after, metrics = step(state, NOTHING, hyper, KEY, jnp.asarray(0.1))
+        assert changed(state.params, after.params) == MOVED[name]
+        assert bool(changed(state.batch_stats, after.batch_stats)) == (name == "reconstruction" and config != VAE)
+        assert np.isfinite(float(metrics[f"{name}/loss"]))
+    assert [phase.updates_stats for phase in phases.values()].count(True) == 1
+
+
+def test_a_joint_step_goes_down_the_sum():
+    config = dataclasses.replace(JOINT, weights=UnsupervisedWeights(reconstruction=2.0, generator_z=0.1))
+    _, phases, hyper, state = build(config)
+    value, metrics = loss_of(phases, state, hyper)
+    assert value == pytest.approx(2.0 * metrics["error"] + 0.1 * metrics["generator_z"], rel=1e-6)
+    without, _ = loss_of(
+        phases, state, hyper._replace(weight_reconstruction=jnp.asarray(1.0), weight_z=jnp.asarray(0.0))
+    )
+    assert without == pytest.approx(metrics["error"], rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["half_squared_error", "mean_squared_error", "bernoulli"])
+def test_the_decoder_rebuilds_the_clean_image(kind):
+    config = AutoencoderConfig(
+        network=dataclasses.replace(NETWORK, batch_norm=False),
+        views=NOISY,
+        weights=AutoencoderWeights(reconstruction_loss=kind),
+    )
+    networks, phases, hyper, state = build(config)
+    _, noisy = loss_of(phases, state, hyper)
+    calm = hyper._replace(noise_std=jnp.asarray(0.0))
+    value, clean = loss_of(phases, state, calm)
+    output, _ = networks.encode(state.params, state.batch_stats, IMAGES, None)
+    decoded = networks.decode(state.params, output.mean, jnp.zeros((20, 0)), None)
+    target, pixels = np.asarray(IMAGES, np.float64), 1 / (1 + np.exp(-np.asarray(decoded, np.float64)))
+    by_hand = {
+        "half_squared_error": 0.5 * ((pixels - target) ** 2).sum(axis=(1, 2)).mean(),
+        "mean_squared_error": ((pixels - target) ** 2).mean(),
+        "bernoulli": -(target * np.log(pixels) + (1 - target) * np.log(1 - pixels)).sum(axis=(1, 2)).mean(),
+    }[kind]
+    assert value == pytest.approx(by_hand, rel=1e-5)
+    assert noisy["error"] != pytest.approx(clean["error"], rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "mixture"])
+def test_the_vaes_loss_has_its_whole_divergence(kind):
+    config = dataclasses.replace(VAE, prior=PriorConfig(kind=kind, std=2.0), weights=AutoencoderWeights(kl=0.5))
+    networks, phases, hyper, state = build(config)
+    value, metrics = loss_of(phases, state, hyper)
+    assert value == pytest.approx(metrics["error"] + 0.5 * metrics["kl"], rel=1e-6)
+    output, _ = networks.encode(state.params, state.batch_stats, IMAGES, None)
+    if kind == "gaussian":
+        assert metrics["kl"] == pytest.approx(
+            float(losses.kl_to_gaussian(output.mean, output.log_std, 2.0)), rel=1e-5
+        )
+        return
+    many = jnp.repeat(output.mean, 2000, axis=0), jnp.repeat(output.log_std, 2000, axis=0)
+    z = many[0] + jnp.exp(many[1]) * jax.random.normal(KEY, many[0].shape)
+    mixture = unsupervised.mixture_of(config.prior, 2)
+    truth = float(losses.kl_by_samples(z, *many, priors.mixture_log_density(z, mixture)))
+    loss = jax.jit(jax.vmap(lambda key: phases["reconstruction"].loss(state.params, {}, NOTHING, hyper, key)))
+    drawn = np.asarray(loss(jax.random.split(KEY, 40))[1][1]["kl"])
+    assert np.mean(drawn) == pytest.approx(truth, abs=5 * float(np.std(drawn)) / 40**0.5)
+
+
+# Learning
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return jnp.asarray(load_dataset("digits").train_images)
+
+
+def trained(config, images, epochs):
+    """Return networks and weights after some epochs, and the last metrics."""
+    module = autoencoder if isinstance(config, AutoencoderConfig) else unsupervised
+    networks, phases, _, state = build(config)
+    data = TrainData(jnp.asarray(images), jnp.asarray(images[:1]), jnp.zeros(1, jnp.int32))
+    steps = epochs * (len(images) // config.batch_size)
+    epoch = build_train_epoch(
+        phases,
+        batch_size=config.batch_size,
+        labelled_batch_size=1,
+        output="sigmoid",
+        schedule=module.build_schedule(config),
+    )
+    state, history = fit(
+        state, data, train_epoch=epoch, hyper=module.build_hyper(config, steps), key=KEY, epochs=epochs
+    )
+    return networks, evaluation_variables(state), history
+
+
+LEARNING = NetworkConfig(hidden=(64,), discriminator_hidden=(64,), latent_dim=2)
+
+
+@pytest.mark.parametrize(
+    "prior", [PriorConfig(std=3.0), PriorConfig(kind="uniform", half_width=4.0), PriorConfig(kind="umbrella")]
+)
+def test_codes_come_to_the_prior(prior, digits):
+    config = UnsupervisedConfig(network=LEARNING, views=CLEAN, batch_size=50, prior=prior)
+    networks, variables, history = trained(config, digits, 40)
+    codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
+    samples = unsupervised.prior_of(prior, 2)(jax.random.key(9), 1000)
+    other = 3.0 * samples + 4.0
+    near, far = (float(maximum_mean_discrepancy(codes, each)) for each in (samples, other))
+    assert near < 0.05
+    assert near < 0.2 * far
+    found = moments_beside(np.asarray(codes), np.asarray(samples))
+    assert np.abs(found.mean_gap).max() < 0.4
+    assert 0.6 < found.std_ratio.min() <= found.std_ratio.max() < 1.4
+    assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
+
+
+def test_without_an_adversary_codes_go_where_they_like(digits):
+    config = AutoencoderConfig(network=LEARNING, views=CLEAN, batch_size=50)
+    _, variables, history = trained(config, digits, 10)
+    assert set(variables[0]) == {"encoder", "decoder"}
+    assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
+
+
+def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
+    config = AutoencoderConfig(
+        model="vae",
+        network=dataclasses.replace(LEARNING, posterior="gaussian"),
+        views=CLEAN,
+        batch_size=50,
+        prior=PriorConfig(std=1.0),
+        weights=AutoencoderWeights(reconstruction_loss="bernoulli"),
+    )
+    free = dataclasses.replace(config, weights=dataclasses.replace(config.weights, kl=0.0))
+    _, _, kept = trained(config, digits, 10)
+    _, _, history = trained(free, digits, 10)
+    assert kept[-1]["reconstruction/error"] < kept[0]["reconstruction/error"]
+    assert kept[-1]["reconstruction/kl"] < 8
+    assert history[-1]["reconstruction/kl"] > 3 * kept[-1]["reconstruction/kl"]
+
+
+def test_a_users_own_sampler_is_the_prior():
+    shape = {}
+
+    def mine(key, n):
+        shape["n"] = n
+        return jnp.full((n, 2), 7.0)
+
+    networks = unsupervised.build_style_networks(AAE, (8, 8))
+    phases = unsupervised.build_phases(networks, AAE, prior=mine)
+    state = init_state(networks, phases, jax.random.key(0))
+    step = build_train_step(phases, unsupervised.build_hyper(AAE, 10))
+    _, metrics = jax.jit(step)(state, NOTHING, KEY)
+    assert shape["n"] == 20
+    assert all(np.isfinite(float(value)) for value in metrics.values())
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prior": PriorConfig(kind="swiss_roll")}, "the swiss roll has 2 dimensions"),
+        ({"prior": PriorConfig(kind="mixture")}, "give an even number"),
+        ({"prior": PriorConfig(std=0.0)}, "prior.std is 0.0"),
+        ({"prior": PriorConfig(parts=0)}, "prior.parts is 0"),
+        ({"weights": UnsupervisedWeights(generator_z=-1.0)}, "weights.generator_z is -1.0"),
+        ({"batch_size": 1}, "batch_size is 1"),
+        (
+            {"optimizers": UnsupervisedOptimizers(generator=OptimizerConfig(learning_rate=-1.0))},
+            "optimizers.generator.learning_rate is -1.0",
+        ),
+    ],
+)
+def test_bad_settings_are_refused(changes, words):
+    config = UnsupervisedConfig(network=dataclasses.replace(NETWORK, latent_dim=3), views=NOISY)
+    validate_unsupervised(config)
+    with pytest.raises(InputError, match=words):
+        validate_unsupervised(dataclasses.replace(config, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network": NETWORK}, "a VAE has a Gaussian one"),
+        ({"prior": PriorConfig(kind="swiss_roll")}, "a VAE takes gaussian, mixture or umbrella"),
+        ({"weights": AutoencoderWeights(kl=-1.0)}, "weights.kl is -1.0"),
+        (
+            {
+                "weights": AutoencoderWeights(reconstruction_loss="bernoulli"),
+                "network": dataclasses.replace(VAE.network, output="tanh"),
+            },
+            "reconstruction_loss is bernoulli",
+        ),
+    ],
+)
+def test_a_vae_that_cannot_be_is_refused(changes, words):
+    validate_autoencoder(VAE)
+    with pytest.raises(InputError, match=words):
+        validate_autoencoder(dataclasses.replace(VAE, **changes))
