@@ -123,6 +123,7 @@ TABLES = {
     "second-round": second_round,
     "search": lambda: search("few_labels_search.json"),
     "second-search": lambda: search("few_labels_second_search.json"),
+    "third-search": lambda: search("few_labels_third_search.json"),
     "few-labels": few_labels_table,
     "ablation": lambda: comparison("ablation"),
     "few-labels-confusions": confusions_table,

@@ -5,7 +5,6 @@ reconstruction's and the full divergence of the posterior from the prior.
 """
 
 import jax
-import jax.numpy as jnp
 
 from aae_jax import losses, priors
 from aae_jax.config import AutoencoderConfig, require_resolved
@@ -18,6 +17,7 @@ from aae_jax.models.parts import (
     encode_view,
     reconstruction_error,
     schedule_of,
+    traced_hyper,
 )
 from aae_jax.models.unsupervised import mixture_of, no_label
 from aae_jax.networks import Codes, Networks, build_networks
@@ -50,16 +50,13 @@ def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
 
-    def traced(value: float) -> Array:
-        return jnp.asarray(value, jnp.float32)
-
-    return Hyper(
-        learning_rates={"reconstruction": traced(config.optimizers.reconstruction.learning_rate)},
-        num_steps=traced(num_steps),
-        noise_std=traced(config.views.noise_std),
-        weight_reconstruction=traced(config.weights.reconstruction),
-        weight_kl=traced(config.weights.kl),
-        average_decay=traced(config.averaging.decay),
+    return traced_hyper(
+        {"reconstruction": config.optimizers.reconstruction.learning_rate},
+        num_steps,
+        noise_std=config.views.noise_std,
+        weight_reconstruction=config.weights.reconstruction,
+        weight_kl=config.weights.kl,
+        average_decay=config.averaging.decay,
     )
 
 

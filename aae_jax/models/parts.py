@@ -1,6 +1,6 @@
 """What phases of all models do alike: draw a view and encode it, rebuild it, and set an adversary on a code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -24,6 +24,7 @@ __all__ = [
     "encode_view",
     "reconstruction_error",
     "schedule_of",
+    "traced_hyper",
 ]
 
 Auxiliary = tuple[Array, tuple[Stats, Metrics]]
@@ -57,6 +58,19 @@ def schedule_of(optimizers: ScheduledOptimizers) -> Schedule:
     if optimizers.schedule == "steps":
         return build_step_schedule(optimizers.drops)
     return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
+
+
+def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -> Hyper:
+    """Return the traced numbers of a model: every one a float32 scalar, those that are not given at their defaults.
+
+    Args:
+        rates: Peak learning rates by phase.
+        num_steps: Updates planned.
+        numbers: Other fields of `Hyper`.
+    """
+    hyper = Hyper(learning_rates=dict(rates), num_steps=num_steps, **numbers)
+    traced: Hyper = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
+    return traced
 
 
 def draw_seen(

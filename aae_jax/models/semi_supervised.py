@@ -30,6 +30,7 @@ from aae_jax.models.parts import (
     encode_view,
     reconstruction_error,
     schedule_of,
+    traced_hyper,
 )
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.optimizers import build_optimizer
@@ -112,9 +113,6 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
     require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
 
-    def traced(value: float) -> Array:
-        return jnp.asarray(value, jnp.float32)
-
     rates = {
         "reconstruction": optimizers.reconstruction.learning_rate,
         "discriminator_z": optimizers.discriminator.learning_rate,
@@ -122,22 +120,22 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         "generator": optimizers.generator.learning_rate,
         "classification": optimizers.classification.learning_rate,
     }
-    return Hyper(
-        learning_rates={name: traced(rate) for name, rate in rates.items()},
-        num_steps=traced(num_steps),
-        noise_std=traced(config.views.noise_std),
-        prior_std=traced(weights.prior_std),
-        weight_reconstruction=traced(weights.reconstruction),
-        weight_z=traced(weights.generator_z),
-        weight_y=traced(weights.generator_y),
-        weight_consistency=traced(weights.consistency),
-        sharpness=traced(weights.sharpness),
-        confidence=traced(weights.confidence),
-        adversarial_norm=traced(weights.adversarial_norm),
-        weight_propagation=traced(weights.propagation),
-        propagation_fade=traced(weights.propagation_fade * num_steps),
-        consistency_warmup=traced(weights.consistency_warmup * num_steps),
-        average_decay=traced(config.averaging.decay),
+    return traced_hyper(
+        rates,
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=weights.prior_std,
+        weight_reconstruction=weights.reconstruction,
+        weight_z=weights.generator_z,
+        weight_y=weights.generator_y,
+        weight_consistency=weights.consistency,
+        sharpness=weights.sharpness,
+        confidence=weights.confidence,
+        adversarial_norm=weights.adversarial_norm,
+        weight_propagation=weights.propagation,
+        propagation_fade=weights.propagation_fade * num_steps,
+        consistency_warmup=weights.consistency_warmup * num_steps,
+        average_decay=config.averaging.decay,
     )
 
 

@@ -20,6 +20,7 @@ from aae_jax.models.parts import (
     encode_view,
     reconstruction_error,
     schedule_of,
+    traced_hyper,
 )
 from aae_jax.networks import Codes, Networks, build_networks
 from aae_jax.optimizers import build_optimizer
@@ -96,18 +97,13 @@ def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
     if config.joint:
         del rates["generator"]
 
-    def traced(value: float) -> Array:
-        return jnp.asarray(value, jnp.float32)
-
-    return Hyper(
-        learning_rates={
-            name: traced(rate) for name, rate in rates.items() if not (config.joint and name == "generator")
-        },
-        num_steps=traced(num_steps),
-        noise_std=traced(config.views.noise_std),
-        weight_reconstruction=traced(config.weights.reconstruction),
-        weight_z=traced(config.weights.generator_z),
-        average_decay=traced(config.averaging.decay),
+    return traced_hyper(
+        rates,
+        num_steps,
+        noise_std=config.views.noise_std,
+        weight_reconstruction=config.weights.reconstruction,
+        weight_z=config.weights.generator_z,
+        average_decay=config.averaging.decay,
     )
 
 
