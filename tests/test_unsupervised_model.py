@@ -26,7 +26,7 @@ from aae_jax.data import load_dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, maximum_mean_discrepancy, moments_beside
 from aae_jax.models import autoencoder, unsupervised
-from aae_jax.phases import build_train_step, phase_step
+from aae_jax.phases import phase_step
 from aae_jax.state import evaluation_variables, init_state
 from aae_jax.training import TrainData, build_train_epoch, fit
 from aae_jax.types import Batch
@@ -94,13 +94,13 @@ def test_each_phase_moves_its_networks_and_no_others(config, names):
 
 def test_a_joint_step_goes_down_the_sum():
     config = dataclasses.replace(JOINT, weights=UnsupervisedWeights(reconstruction=2.0, generator_z=0.1))
-    _, phases, hyper, state = build(config)
+    networks, phases, hyper, state = build(config)
     value, metrics = loss_of(phases, state, hyper)
     assert value == pytest.approx(2.0 * metrics["error"] + 0.1 * metrics["generator_z"], rel=1e-6)
-    without, _ = loss_of(
-        phases, state, hyper._replace(weight_reconstruction=jnp.asarray(1.0), weight_z=jnp.asarray(0.0))
-    )
-    assert without == pytest.approx(metrics["error"], rel=1e-6)
+    _, clean = loss_of(phases, state, hyper._replace(noise_std=jnp.asarray(0.0)))
+    output, _ = networks.encode(state.params, state.batch_stats, IMAGES, KEY)  # batch norm by the batch
+    by_hand = losses.generator_loss(networks.discriminate_z(state.params, output.mean, None))
+    assert clean["generator_z"] == pytest.approx(float(by_hand), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["half_squared_error", "mean_squared_error", "bernoulli"])
@@ -124,6 +124,10 @@ def test_the_decoder_rebuilds_the_clean_image(kind):
     }[kind]
     assert value == pytest.approx(by_hand, rel=1e-5)
     assert noisy["error"] != pytest.approx(clean["error"], rel=1e-6)
+    blind = {**state.params, "decoder": jax.tree.map(jnp.zeros_like, state.params["decoder"])}  # says ½ of any code
+    _, blinded = loss_of(phases, state._replace(params=blind), hyper)
+    _, calmed = loss_of(phases, state._replace(params=blind), calm)
+    assert blinded["error"] == pytest.approx(calmed["error"], rel=1e-6), "the target has no noise"
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
@@ -140,7 +144,7 @@ def test_the_vaes_loss_has_its_whole_divergence(kind):
         return
     many = jnp.repeat(output.mean, 2000, axis=0), jnp.repeat(output.log_std, 2000, axis=0)
     z = many[0] + jnp.exp(many[1]) * jax.random.normal(KEY, many[0].shape)
-    mixture = unsupervised.mixture_of(config.prior, 2)
+    mixture = unsupervised.configured_mixture(config.prior, 2)
     truth = float(losses.kl_by_samples(z, *many, priors.mixture_log_density(z, mixture)))
     loss = jax.jit(jax.vmap(lambda key: phases["reconstruction"].loss(state.params, {}, NOTHING, hyper, key)))
     drawn = np.asarray(loss(jax.random.split(KEY, 40))[1][1]["kl"])
@@ -184,7 +188,7 @@ def test_codes_come_to_the_prior(prior, digits):
     config = UnsupervisedConfig(network=LEARNING, views=CLEAN, batch_size=50, prior=prior)
     networks, variables, history = trained(config, digits, 40)
     codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
-    samples = unsupervised.prior_of(prior, 2)(jax.random.key(9), 1000)
+    samples = unsupervised.build_prior(prior, 2)(jax.random.key(9), 1000)
     other = 3.0 * samples + 4.0
     near, far = (float(maximum_mean_discrepancy(codes, each)) for each in (samples, other))
     assert near < 0.05
@@ -196,10 +200,14 @@ def test_codes_come_to_the_prior(prior, digits):
 
 
 def test_without_an_adversary_codes_go_where_they_like(digits):
+    """The control of the test above: the same network and images, and codes far from the prior."""
     config = AutoencoderConfig(network=LEARNING, views=CLEAN, batch_size=50)
-    _, variables, history = trained(config, digits, 10)
+    networks, variables, history = trained(config, digits, 40)
     assert set(variables[0]) == {"encoder", "decoder"}
     assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
+    codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
+    samples = unsupervised.build_prior(PriorConfig(std=3.0), 2)(jax.random.key(9), 1000)
+    assert float(maximum_mean_discrepancy(codes, samples)) > 0.05
 
 
 def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
@@ -220,19 +228,60 @@ def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
 
 
 def test_a_users_own_sampler_is_the_prior():
-    shape = {}
-
-    def mine(key, n):
-        shape["n"] = n
-        return jnp.full((n, 2), 7.0)
-
     networks = unsupervised.build_style_networks(AAE, (8, 8))
-    phases = unsupervised.build_phases(networks, AAE, prior=mine)
+    phases = unsupervised.build_phases(networks, AAE, prior=lambda key, n: jnp.full((n, 2), 7.0))
     state = init_state(networks, phases, jax.random.key(0))
-    step = build_train_step(phases, unsupervised.build_hyper(AAE, 10))
-    _, metrics = jax.jit(step)(state, NOTHING, KEY)
-    assert shape["n"] == 20
-    assert all(np.isfinite(float(value)) for value in metrics.values())
+    hyper = unsupervised.build_hyper(AAE, 10)._replace(noise_std=jnp.asarray(0.0))
+    value, _ = jax.jit(phases["discriminator_z"].loss)(state.params, state.batch_stats, NOTHING, hyper, KEY)
+    output, _ = networks.encode(state.params, state.batch_stats, IMAGES, KEY)
+    real, fake = (networks.discriminate_z(state.params, z, None) for z in (jnp.full((20, 2), 7.0), output.mean))
+    assert float(value) == pytest.approx(float(losses.discriminator_loss(real, fake)), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "mixture", "umbrella", "swiss_roll", "uniform"])
+def test_configured_priors_are_those_of_their_names(kind):
+    config = PriorConfig(kind=kind, parts=4, std=2.0, half_width=3.0, radius=5.0, roll_radius=1.5, turns=1.0)
+    drawn = unsupervised.build_prior(config, 2)(KEY, 500)
+    expected = {
+        "gaussian": lambda: priors.build_gaussian(2, 2.0),
+        "mixture": lambda: priors.build_mixture(priors.ring_mixture(4, radius=5.0, std_along=0.5, std_across=0.1)),
+        "umbrella": lambda: priors.build_mixture(priors.umbrella_mixture(4)),
+        "swiss_roll": lambda: priors.build_swiss_roll(priors.SwissRoll(4, 1.5, 1.0)),
+        "uniform": lambda: priors.build_uniform(2, 3.0),
+    }[kind]()
+    np.testing.assert_array_equal(drawn, expected(KEY, 500))
+
+
+def test_the_configurations_numbers_are_the_traced_ones():
+    config = dataclasses.replace(
+        AAE,
+        prior=PriorConfig(std=4.0),
+        weights=UnsupervisedWeights(reconstruction=2.0, generator_z=3.0),
+        optimizers=UnsupervisedOptimizers(
+            reconstruction=OptimizerConfig(learning_rate=0.1),
+            discriminator=OptimizerConfig(learning_rate=0.2),
+            generator=OptimizerConfig(learning_rate=0.3),
+        ),
+    )
+    hyper = unsupervised.build_hyper(config, 7)
+    rates = {name: round(float(rate), 6) for name, rate in hyper.learning_rates.items()}
+    assert rates == {"reconstruction": 0.1, "discriminator_z": 0.2, "generator": 0.3}
+    found = (hyper.num_steps, hyper.noise_std, hyper.prior_std, hyper.weight_reconstruction, hyper.weight_z)
+    assert [round(float(value), 6) for value in found] == [7.0, 0.3, 4.0, 2.0, 3.0]
+    vae = autoencoder.build_hyper(dataclasses.replace(VAE, prior=PriorConfig(std=4.0)), 7)
+    assert (float(vae.prior_std), float(vae.weight_kl), list(vae.learning_rates)) == (4.0, 1.0, ["reconstruction"])
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "mixture"])
+def test_the_std_of_a_gaussian_prior_is_traced(kind):
+    """A sweep may vary it; a mixture is scaled by 1."""
+    config = dataclasses.replace(AAE, prior=PriorConfig(kind=kind, std=2.0))
+    _, phases, hyper, state = build(config)
+    loss = jax.jit(phases["discriminator_z"].loss)
+    first, _ = loss(state.params, state.batch_stats, NOTHING, hyper, KEY)
+    other, _ = loss(state.params, state.batch_stats, NOTHING, hyper._replace(prior_std=jnp.asarray(9.0)), KEY)
+    assert float(hyper.prior_std) == (2.0 if kind == "gaussian" else 1.0)
+    assert float(first) != pytest.approx(float(other), rel=1e-4)
 
 
 # What is refused
@@ -247,6 +296,7 @@ def test_a_users_own_sampler_is_the_prior():
         ({"prior": PriorConfig(parts=0)}, "prior.parts is 0"),
         ({"weights": UnsupervisedWeights(generator_z=-1.0)}, "weights.generator_z is -1.0"),
         ({"batch_size": 1}, "batch_size is 1"),
+        ({"joint": True, "views": dataclasses.replace(NOISY, noise_in="reconstruction")}, "read one view here"),
         (
             {"optimizers": UnsupervisedOptimizers(generator=OptimizerConfig(learning_rate=-1.0))},
             "optimizers.generator.learning_rate is -1.0",
@@ -258,6 +308,9 @@ def test_bad_settings_are_refused(changes, words):
     validate_unsupervised(config)
     with pytest.raises(InputError, match=words):
         validate_unsupervised(dataclasses.replace(config, **changes))
+    networks = unsupervised.build_style_networks(config, (8, 8))
+    with pytest.raises(InputError, match=words):
+        unsupervised.build_phases(networks, dataclasses.replace(config, **changes))
 
 
 @pytest.mark.parametrize(
@@ -266,6 +319,7 @@ def test_bad_settings_are_refused(changes, words):
         ({"network": NETWORK}, "a VAE has a Gaussian one"),
         ({"prior": PriorConfig(kind="swiss_roll")}, "a VAE takes gaussian, mixture or umbrella"),
         ({"weights": AutoencoderWeights(kl=-1.0)}, "weights.kl is -1.0"),
+        ({"model": "autoencoder"}, "nothing keeps the posterior"),
         (
             {
                 "weights": AutoencoderWeights(reconstruction_loss="bernoulli"),
@@ -279,3 +333,6 @@ def test_a_vae_that_cannot_be_is_refused(changes, words):
     validate_autoencoder(VAE)
     with pytest.raises(InputError, match=words):
         validate_autoencoder(dataclasses.replace(VAE, **changes))
+    networks = autoencoder.build_autoencoder_networks(VAE, (8, 8))
+    with pytest.raises(InputError, match=words):
+        autoencoder.build_phases(networks, dataclasses.replace(VAE, **changes))

@@ -118,6 +118,11 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
     check_bounds(("weights.reconstruction", weights.reconstruction, 0, 10**6), ("weights.kl", weights.kl, 0, 10**6))
     validate_optimizers(config.optimizers)
     _validate_loss(weights.reconstruction_loss, config.network)
+    if config.model == "autoencoder" and config.network.posterior != "deterministic":
+        raise InputError(
+            f"network.posterior is {config.network.posterior}, but nothing keeps the posterior of a plain "
+            "autoencoder wide; give deterministic, or --model vae."
+        )
     if config.model == "vae":
         _validate_prior(config.prior, config.network)
         if config.network.posterior != "gaussian":
@@ -147,6 +152,11 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     validate_optimizers(config.optimizers)
     _validate_loss(weights.reconstruction_loss, config.network)
     _validate_prior(config.prior, config.network)
+    if config.views.noise_in != "all" and (config.joint or config.update_order == "simultaneous"):
+        raise InputError(
+            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversary read one view here; "
+            "give all, or neither joint nor simultaneous."
+        )
 
 
 def _validate_loss(kind: str, network: NetworkConfig) -> None:

@@ -7,7 +7,7 @@ reconstruction's and the full divergence of the posterior from the prior.
 import jax
 
 from aae_jax import losses, priors
-from aae_jax.config import AutoencoderConfig, require_resolved
+from aae_jax.config import AutoencoderConfig, require_resolved, validate_autoencoder
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
     DRAW_DECODER,
@@ -15,11 +15,12 @@ from aae_jax.models.parts import (
     Auxiliary,
     Encoded,
     encode_view,
+    no_label,
     reconstruction_error,
     schedule_of,
     traced_hyper,
 )
-from aae_jax.models.unsupervised import mixture_of, no_label
+from aae_jax.models.unsupervised import configured_mixture
 from aae_jax.networks import Codes, Networks, build_networks
 from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import LossFn, Phase
@@ -39,7 +40,11 @@ def build_phases(networks: Networks, config: AutoencoderConfig) -> dict[str, Pha
     Args:
         networks: Of `build_autoencoder_networks`.
         config: Decides optimizer, views, reconstruction loss, and for the VAE its prior.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
     """
+    validate_autoencoder(config)
     require_resolved(config)
     optimizer = build_optimizer(config.optimizers.reconstruction)
     loss = _build_reconstruction(networks, config)
@@ -54,6 +59,7 @@ def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
         {"reconstruction": config.optimizers.reconstruction.learning_rate},
         num_steps,
         noise_std=config.views.noise_std,
+        prior_std=config.prior.std if config.prior.kind == "gaussian" else 1.0,
         weight_reconstruction=config.weights.reconstruction,
         weight_kl=config.weights.kl,
         average_decay=config.averaging.decay,
@@ -76,18 +82,18 @@ def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> Loss
         error = reconstruction_error(decoded, encoded.view.target, kind, output_kind)
         value, metrics = hyper.weight_reconstruction * error, {"error": error}
         if config.model == "vae":
-            metrics["kl"] = _divergence(encoded, config)
+            metrics["kl"] = _divergence(encoded, config, hyper)
             value += hyper.weight_kl * metrics["kl"]
         return value, (encoded.stats, metrics)
 
     return loss
 
 
-def _divergence(encoded: Encoded, config: AutoencoderConfig) -> Array:
+def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Hyper) -> Array:
     """Return KL(q(z|x) ‖ p(z)), batch mean, in nats: in closed form for a Gaussian, by samples for a mixture."""
     mean, log_std = encoded.output.mean, encoded.output.log_std
     assert log_std is not None, "validate_autoencoder asks for a Gaussian posterior"
     if config.prior.kind == "gaussian":
-        return losses.kl_to_gaussian(mean, log_std, config.prior.std)
-    mixture = mixture_of(config.prior, config.network.latent_dim)
+        return losses.kl_to_gaussian(mean, log_std, hyper.prior_std)
+    mixture = configured_mixture(config.prior, config.network.latent_dim)
     return losses.kl_by_samples(encoded.style, mean, log_std, priors.mixture_log_density(encoded.style, mixture))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from aae_jax import losses
 from aae_jax.config import RunConfig, ScheduledOptimizers
@@ -22,6 +23,7 @@ __all__ = [
     "adversary_loss",
     "draw_seen",
     "encode_view",
+    "no_label",
     "reconstruction_error",
     "schedule_of",
     "traced_hyper",
@@ -106,8 +108,10 @@ def encode_view(
     return Encoded(output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats)
 
 
-def reconstruction_error(decoded: Array, target: Array, kind: str, output_kind: str) -> Array:
-    """Return the chosen reconstruction loss of decoder outputs before their non-linearity, `[batch, h, w]`."""
+def reconstruction_error(
+    decoded: Float[Array, "batch *image"], target: Float[Array, "batch *image"], kind: str, output_kind: str
+) -> Float[Array, ""]:
+    """Return the chosen reconstruction loss of decoder outputs before their non-linearity."""
     if kind == "bernoulli":
         return losses.bernoulli_cross_entropy(decoded, target)
     if kind == "mean_squared_error":
@@ -120,6 +124,11 @@ def activate(decoded: Array, output_kind: str) -> Array:
     if output_kind == "sigmoid":
         return jax.nn.sigmoid(decoded)
     return jnp.tanh(decoded) if output_kind == "tanh" else decoded
+
+
+def no_label(style: Float[Array, "batch latent"]) -> Float[Array, "batch 0"]:
+    """Return the label that a decoder without labels gets beside styles: of no length."""
+    return jnp.zeros((style.shape[0], 0), style.dtype)
 
 
 def adversary_loss(

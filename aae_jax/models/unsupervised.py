@@ -4,11 +4,14 @@ The encoder gives a style z, the decoder rebuilds the image from it, and an adve
 together to a prior of any shape that can be sampled.
 """
 
+import dataclasses
+from collections.abc import Callable
+
 import jax
-import jax.numpy as jnp
 
 from aae_jax import losses, priors
-from aae_jax.config import PriorConfig, UnsupervisedConfig, require_resolved
+from aae_jax.config import PriorConfig, UnsupervisedConfig, require_resolved, validate_unsupervised
+from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
@@ -18,6 +21,7 @@ from aae_jax.models.parts import (
     Auxiliary,
     adversary_loss,
     encode_view,
+    no_label,
     reconstruction_error,
     schedule_of,
     traced_hyper,
@@ -27,7 +31,17 @@ from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 
-__all__ = ["build_hyper", "build_phases", "build_schedule", "build_style_networks", "prior_of"]
+__all__ = [
+    "build_hyper",
+    "build_phases",
+    "build_prior",
+    "build_schedule",
+    "build_style_networks",
+    "configured_mixture",
+]
+
+
+DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
 
 
 def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...]) -> Networks:
@@ -35,7 +49,7 @@ def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...
     return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim}))
 
 
-def prior_of(config: PriorConfig, latent_dim: int) -> Prior:
+def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
     """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`."""
     if config.kind == "gaussian":
         return priors.build_gaussian(latent_dim, config.std)
@@ -43,11 +57,17 @@ def prior_of(config: PriorConfig, latent_dim: int) -> Prior:
         return priors.build_uniform(latent_dim, config.half_width)
     if config.kind == "swiss_roll":
         return priors.build_swiss_roll(priors.SwissRoll(config.parts, config.roll_radius, config.turns))
-    return priors.build_mixture(mixture_of(config, latent_dim))
+    return priors.build_mixture(configured_mixture(config, latent_dim))
 
 
-def mixture_of(config: PriorConfig, latent_dim: int) -> priors.Mixture:
-    """Return the mixture of a configured prior of kind mixture or umbrella."""
+def configured_mixture(config: PriorConfig, latent_dim: int) -> priors.Mixture:
+    """Return the mixture of a configured prior.
+
+    Raises:
+        InputError: Its kind is neither mixture nor umbrella.
+    """
+    if config.kind not in ("mixture", "umbrella"):
+        raise InputError(f"prior.kind is {config.kind}, which is no mixture; give mixture or umbrella.")
     if config.kind == "umbrella":
         return priors.umbrella_mixture(config.parts, pairs=latent_dim // 2)
     return priors.ring_mixture(
@@ -65,13 +85,20 @@ def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior
     Args:
         networks: Of `build_style_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
-        prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one.
+        prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one; `hyper.prior_std` does not
+            scale it.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
     """
+    validate_unsupervised(config)
     require_resolved(config)
-    prior = prior or prior_of(config.prior, config.network.latent_dim)
+    draw_prior = _own(prior) if prior else _build_scaled_prior(config)
     optimizers = config.optimizers
     discriminator = Phase(
-        ("discriminator_z",), _build_discriminator(networks, config, prior), build_optimizer(optimizers.discriminator)
+        ("discriminator_z",),
+        _build_discriminator(networks, config, draw_prior),
+        build_optimizer(optimizers.discriminator),
     )
     rebuild = Phase(
         ("encoder", "decoder"),
@@ -101,6 +128,7 @@ def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
         rates,
         num_steps,
         noise_std=config.views.noise_std,
+        prior_std=config.prior.std if config.prior.kind == "gaussian" else 1.0,
         weight_reconstruction=config.weights.reconstruction,
         weight_z=config.weights.generator_z,
         average_decay=config.averaging.decay,
@@ -132,18 +160,24 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> Los
     return loss
 
 
-def no_label(style: Array) -> Array:
-    """Return the label that a decoder without labels gets beside styles: of no length."""
-    return jnp.zeros((style.shape[0], 0), style.dtype)
+def _own(prior: Prior) -> DrawPrior:
+    return lambda key, count, hyper: prior(key, count)
 
 
-def _build_discriminator(networks: Networks, config: UnsupervisedConfig, prior: Prior) -> LossFn:
+def _build_scaled_prior(config: UnsupervisedConfig) -> DrawPrior:
+    """Return a sampler of the configured prior; a Gaussian's std is `hyper.prior_std`, which is traced."""
+    unit = dataclasses.replace(config.prior, std=1.0)
+    prior = build_prior(unit, config.network.latent_dim)
+    return lambda key, count, hyper: hyper.prior_std * prior(key, count)
+
+
+def _build_discriminator(networks: Networks, config: UnsupervisedConfig, draw_prior: DrawPrior) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         fake = encode_view(
             networks, config, params, stats, batch.images, hyper, draw, reconstructed=config.joint
         ).style
-        real = prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0])
+        real = draw_prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0], hyper)
         return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
 
     return loss
