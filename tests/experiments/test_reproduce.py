@@ -205,7 +205,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     assert reproduced("--rows", "toy-100") == 0
     monkeypatch.setitem(TABLES, "toy", (Row("toy-100", "best", 200, True, "smoke", 3),))
     assert reproduced("--rows", "toy-100") == 2
-    assert "holds a run with other labels, checkpoint_seconds" in capsys.readouterr().err
+    assert "holds a run with other checkpoint_seconds, labels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
