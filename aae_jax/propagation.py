@@ -22,6 +22,7 @@ __all__ = [
     "Axes",
     "Neighbours",
     "graph_of",
+    "graph_shift",
     "nearest_neighbours",
     "principal_axes",
     "principal_components",
@@ -38,6 +39,7 @@ BANDWIDTH = 0.3
 ones are heard."""
 SAMPLE = 50_000
 """Rows, at least, of which principal axes are taken where images are moved, or all of them."""
+MOST_SHIFT = 2
 GROUP = 64
 LEAST_CERTAINTY = 0.1
 ENTRIES = 50_000_000
@@ -58,7 +60,7 @@ class Axes(NamedTuple):
     directions: Float[Array, "features count"]
 
 
-product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+_product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 @functools.partial(jax.jit, static_argnames="count")
@@ -72,16 +74,16 @@ def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
     wide = min(count + 10, *rows.shape)
     basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide))
     for _ in range(4):
-        basis, _ = jnp.linalg.qr(product(centred.T, product(centred, basis)))
-    covariance = product(basis.T, product(centred.T, product(centred, basis)))
+        basis, _ = jnp.linalg.qr(_product(centred.T, _product(centred, basis)))
+    covariance = _product(basis.T, _product(centred.T, _product(centred, basis)))
     _, vectors = jnp.linalg.eigh(covariance)  # ascending
-    return Axes(mean, product(basis, vectors[:, -count:]))
+    return Axes(mean, _product(basis, vectors[:, -count:]))
 
 
 @jax.jit
 def principal_components(rows: Float[Array, "points features"], axes: Axes) -> Float[Array, "points count"]:
     """Return the rows' coordinates along the axes."""
-    return product(rows - axes.mean, axes.directions)
+    return _product(rows - axes.mean, axes.directions)
 
 
 @functools.partial(jax.jit, static_argnames="k")
@@ -119,7 +121,7 @@ def nearest_neighbours(
 
     def from_place(least: Array, place: Array) -> tuple[Array, None]:
         own_norms = jnp.sum(place**2, axis=1)[:, None]
-        return jnp.minimum(least, own_norms + padded - 2 * product(place, everyone.T)), None
+        return jnp.minimum(least, own_norms + padded - 2 * _product(place, everyone.T)), None
 
     def of_block(own: Array) -> tuple[Array, Array]:
         own_places = places[:, own]
@@ -214,6 +216,14 @@ def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matri
     axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
     places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
     return similarity_graph(nearest_neighbours(places[len(shifts) // 2], min(NEIGHBOURS, len(images) - 1), places))
+
+
+def graph_shift(max_shift: int) -> int:
+    """Return by how much images may be moved to find their neighbours, where views are shifted by `max_shift`.
+
+    By half as much: more finds fewer of the same class. And by no more than 2 pixels: the work grows with the square.
+    """
+    return min(max_shift // 2, MOST_SHIFT)
 
 
 def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points features"]:

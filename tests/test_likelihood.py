@@ -97,7 +97,7 @@ def test_the_number_of_samples_need_not_be_whole_batches():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"num_samples": 0}, {"widths": ()}, {"widths": (0.1, 0.0)}, {"widths": (math.nan,)}]
+    "wrong", [{"num_samples": 0}, {"widths": ()}, {"widths": (0.1, 0.0)}, {"widths": (math.nan,)}, {"batch_size": 0}]
 )
 def test_nothing_to_measure_by_is_refused(wrong):
     rows = np.zeros((2, 2), np.float32)

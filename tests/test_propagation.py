@@ -24,6 +24,7 @@ from aae_jax.propagation import (
     Neighbours,
     certainty,
     graph_of,
+    graph_shift,
     nearest_neighbours,
     principal_axes,
     principal_components,
@@ -105,6 +106,11 @@ def test_a_few_images_are_compared_in_every_position(count):
     apart = ~np.eye(count, dtype=bool)
     weights = np.exp(-every / (BANDWIDTH * np.median(every[apart]))) * apart
     np.testing.assert_allclose(graph, weights + weights.T, rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("of_views", "of_the_graph"), [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2), (16, 2)])
+def test_neighbours_are_moved_by_half_of_what_views_are_up_to_two_pixels(of_views, of_the_graph):
+    assert graph_shift(of_views) == of_the_graph
 
 
 def test_plain_vectors_are_not_moved():

@@ -11,11 +11,13 @@ __all__ = [
     "NetworkConfig",
     "OptimizerConfig",
     "Precision",
+    "ReconstructionWeights",
     "ScheduleKind",
     "UpdateOrder",
     "ViewConfig",
     "check_bounds",
     "validate_network",
+    "validate_reconstruction",
 ]
 
 Precision = Literal["float32", "bfloat16", "tf32"]
@@ -80,6 +82,16 @@ class ViewConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReconstructionWeights:
+    """How images are rebuilt, in every model; a model's own class adds the factors of its other terms."""
+
+    reconstruction: float = 1.0
+    reconstruction_loss: Literal["half_squared_error", "mean_squared_error", "bernoulli"] = "half_squared_error"
+    """half_squared_error and bernoulli are summed over pixels, mean_squared_error is their mean; all are means over
+    the batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AveragingConfig:
     """Exponential moving average of the weights, used in evaluation."""
 
@@ -113,3 +125,17 @@ def validate_network(network: NetworkConfig) -> None:
         *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
         *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
     )
+
+
+def validate_reconstruction(weights: ReconstructionWeights, network: NetworkConfig) -> None:
+    """Refuse a reconstruction loss that does not go with the network's output, or a factor that is none.
+
+    Raises:
+        InputError: Says which to give.
+    """
+    check_bounds(("weights.reconstruction", weights.reconstruction, 0, 10**6))
+    if weights.reconstruction_loss == "bernoulli" and network.output != "sigmoid":
+        raise InputError(
+            f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "
+            "give --network.output sigmoid, or half_squared_error."
+        )

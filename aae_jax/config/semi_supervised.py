@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aae_jax.config.parts import OptimizerConfig, check_bounds
+from aae_jax.config.parts import OptimizerConfig, ReconstructionWeights, check_bounds, validate_reconstruction
 from aae_jax.config.run import RunConfig, ScheduledOptimizers, validate_optimizers, validate_run
-from aae_jax.errors import InputError
 
 __all__ = ["OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"]
 
@@ -21,12 +20,9 @@ class OptimizersConfig(ScheduledOptimizers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightsConfig:
+class WeightsConfig(ReconstructionWeights):
     """Factors of the terms of the losses, and the prior's scale."""
 
-    reconstruction: float = 1.0
-    reconstruction_loss: Literal["half_squared_error", "bernoulli"] = "half_squared_error"
-    """Summed over pixels, mean over the batch."""
     generator_z: float = 1.0
     generator_y: float = 1.0
     consistency: float = 0.0
@@ -73,7 +69,7 @@ class SemiSupervisedConfig(RunConfig):
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
 
-WEIGHTS = ("reconstruction", "generator_z", "generator_y", "consistency", "sharpness", "propagation")
+WEIGHTS = ("generator_z", "generator_y", "consistency", "sharpness", "propagation")
 
 
 def validate(config: SemiSupervisedConfig) -> None:
@@ -82,8 +78,9 @@ def validate(config: SemiSupervisedConfig) -> None:
     Raises:
         InputError: Names the first such value.
     """
-    network, weights = config.network, config.weights
+    weights = config.weights
     validate_run(config)
+    validate_reconstruction(weights, config.network)
     check_bounds(
         ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
         ("classification_every", config.classification_every, 1, 10**6),
@@ -97,8 +94,3 @@ def validate(config: SemiSupervisedConfig) -> None:
         *((f"weights.{n}", getattr(weights, n), 0, 10**6) for n in WEIGHTS),
     )
     validate_optimizers(config.optimizers)
-    if weights.reconstruction_loss == "bernoulli" and network.output != "sigmoid":
-        raise InputError(
-            f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "
-            "give --network.output sigmoid, or half_squared_error."
-        )

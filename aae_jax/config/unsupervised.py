@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aae_jax.config.parts import NetworkConfig, OptimizerConfig, check_bounds
+from aae_jax.config.parts import (
+    NetworkConfig,
+    OptimizerConfig,
+    ReconstructionWeights,
+    check_bounds,
+    validate_reconstruction,
+)
 from aae_jax.config.run import RunConfig, ScheduledOptimizers, validate_optimizers, validate_run
 from aae_jax.errors import InputError
 
@@ -19,7 +25,6 @@ __all__ = [
     "validate_unsupervised",
 ]
 
-ReconstructionLoss = Literal["half_squared_error", "mean_squared_error", "bernoulli"]
 PAIRED = ("mixture", "umbrella")
 
 
@@ -46,6 +51,11 @@ class PriorConfig:
     turns: float = 2.0
     """Of the swiss roll."""
 
+    @property
+    def traced_std(self) -> float:
+        """What `Hyper.prior_std` is: a Gaussian's std; the sizes of other shapes are in the program."""
+        return self.std if self.kind == "gaussian" else 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderOptimizers(ScheduledOptimizers):
@@ -55,12 +65,9 @@ class AutoencoderOptimizers(ScheduledOptimizers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderWeights:
+class AutoencoderWeights(ReconstructionWeights):
     """Factors of the terms of the loss."""
 
-    reconstruction: float = 1.0
-    reconstruction_loss: ReconstructionLoss = "half_squared_error"
-    """Summed over pixels, or their mean; mean over the batch."""
     kl: float = 1.0
     """Of the VAE's divergence from the prior. The half squared error beside weight 1 is that of pixels with std 1."""
 
@@ -86,12 +93,9 @@ class UnsupervisedOptimizers(ScheduledOptimizers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnsupervisedWeights:
+class UnsupervisedWeights(ReconstructionWeights):
     """Factors of the terms of the losses."""
 
-    reconstruction: float = 1.0
-    reconstruction_loss: ReconstructionLoss = "half_squared_error"
-    """Summed over pixels, or their mean; mean over the batch."""
     generator_z: float = 1.0
     """Beside the reconstruction in a joint step; alone, with Adam, a factor changes nothing."""
 
@@ -114,10 +118,9 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
         InputError: Names the first such value.
     """
     validate_run(config)
-    weights = config.weights
-    check_bounds(("weights.reconstruction", weights.reconstruction, 0, 10**6), ("weights.kl", weights.kl, 0, 10**6))
+    check_bounds(("weights.kl", config.weights.kl, 0, 10**6))
     validate_optimizers(config.optimizers)
-    _validate_loss(weights.reconstruction_loss, config.network)
+    validate_reconstruction(config.weights, config.network)
     if config.model == "autoencoder" and config.network.posterior != "deterministic":
         raise InputError(
             f"network.posterior is {config.network.posterior}, but nothing keeps the posterior of a plain "
@@ -144,26 +147,14 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
         InputError: Names the first such value.
     """
     validate_run(config)
-    weights = config.weights
-    check_bounds(
-        ("weights.reconstruction", weights.reconstruction, 0, 10**6),
-        ("weights.generator_z", weights.generator_z, 0, 10**6),
-    )
+    check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
     validate_optimizers(config.optimizers)
-    _validate_loss(weights.reconstruction_loss, config.network)
+    validate_reconstruction(config.weights, config.network)
     _validate_prior(config.prior, config.network)
     if config.views.noise_in != "all" and (config.joint or config.update_order == "simultaneous"):
         raise InputError(
             f"views.noise_in is {config.views.noise_in}, but reconstruction and adversary read one view here; "
             "give all, or neither joint nor simultaneous."
-        )
-
-
-def _validate_loss(kind: str, network: NetworkConfig) -> None:
-    if kind == "bernoulli" and network.output != "sigmoid":
-        raise InputError(
-            f"weights.reconstruction_loss is bernoulli, but network.output is {network.output}; "
-            "give --network.output sigmoid, or half_squared_error."
         )
 
 

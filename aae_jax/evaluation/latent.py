@@ -119,6 +119,5 @@ def label_entropies(probabilities: Float[np.ndarray, "count classes"]) -> LabelE
     from scipy.special import entr  # SciPy takes a third of a second
 
     rows = np.asarray(probabilities, np.float64)
-
     used = int(np.unique(rows.argmax(axis=1)).size) if np.isfinite(rows).all() else 0
     return LabelEntropies(float(entr(rows).sum(axis=1).mean()), float(entr(rows.mean(axis=0)).sum()), used)

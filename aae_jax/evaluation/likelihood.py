@@ -122,8 +122,8 @@ def measure_likelihood(
     Raises:
         InputError: There is nothing to measure by, or an image or a sample is not finite.
     """
-    if num_samples < 1 or not widths or not all(0 < width < math.inf for width in widths):
-        given = f"num_samples {num_samples}, widths {tuple(widths)}"
+    if min(num_samples, batch_size) < 1 or not widths or not all(0 < width < math.inf for width in widths):
+        given = f"num_samples {num_samples}, batch_size {batch_size}, widths {tuple(widths)}"
         raise InputError(f"Samples and widths above 0 are needed, got {given}; give at least one of each.")
     for name, rows in (("validation", validation), ("test", test)):
         if not len(rows) or not np.isfinite(rows).all():

@@ -42,10 +42,6 @@ __all__ = [
 SeedKeys = Key[jax.Array, " seeds"]
 
 
-GRAPH_SHIFT = 2
-"""Pixels, at most, by which images are moved to find their neighbours: the work grows with their square."""
-
-
 class Keys(NamedTuple):
     """A run's root keys by purpose, each with a leading seed axis (ADR 0003)."""
 
@@ -148,19 +144,19 @@ def propagated_labels(
 ) -> NDArray[np.float32] | None:
     """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
 
-    None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, neighbours
-    are those that half as much brings near, and no more than `GRAPH_SHIFT`: more finds fewer of the same class.
+    None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, so are
+    images to find their neighbours, by `graph_shift` of it.
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
-    from aae_jax.propagation import graph_of, targets_of  # SciPy takes a third of a second
+    from aae_jax.propagation import graph_of, graph_shift, targets_of  # SciPy takes a third of a second
 
     graph, found, made = None, [], {}
     for config, seed in members:
         splits = indices_for_seed(config, dataset, seed)
         subset = splits.labelled.tobytes()
         if graph is None:  # the pool is the same for all
-            graph = graph_of(dataset.train_images[splits.unlabelled], min(max_shift // 2, GRAPH_SHIFT))
+            graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
         if subset not in made:
             places = np.searchsorted(splits.unlabelled, splits.labelled)
             made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)

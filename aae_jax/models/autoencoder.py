@@ -10,17 +10,16 @@ from aae_jax import losses, priors
 from aae_jax.config import AutoencoderConfig, require_resolved, validate_autoencoder
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
-    DRAW_DECODER,
     DRAW_RECONSTRUCTION,
     Auxiliary,
     Encoded,
+    configured_mixture,
     encode_view,
     no_label,
-    reconstruction_error,
+    rebuild,
     schedule_of,
     traced_hyper,
 )
-from aae_jax.models.unsupervised import configured_mixture
 from aae_jax.networks import Codes, Networks, build_networks
 from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import LossFn, Phase
@@ -54,12 +53,11 @@ def build_phases(networks: Networks, config: AutoencoderConfig) -> dict[str, Pha
 def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
-
     return traced_hyper(
         {"reconstruction": config.optimizers.reconstruction.learning_rate},
         num_steps,
         noise_std=config.views.noise_std,
-        prior_std=config.prior.std if config.prior.kind == "gaussian" else 1.0,
+        prior_std=config.prior.traced_std,
         weight_reconstruction=config.weights.reconstruction,
         weight_kl=config.weights.kl,
         average_decay=config.averaging.decay,
@@ -72,14 +70,10 @@ def build_schedule(config: AutoencoderConfig) -> Schedule:
 
 
 def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> LossFn:
-    kind, output_kind = config.weights.reconstruction_loss, config.network.output
-
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
-        label = no_label(encoded.style)
-        decoded = networks.decode(params, encoded.style, label, jax.random.fold_in(key, DRAW_DECODER))
-        error = reconstruction_error(decoded, encoded.view.target, kind, output_kind)
+        error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
         value, metrics = hyper.weight_reconstruction * error, {"error": error}
         if config.model == "vae":
             metrics["kl"] = _divergence(encoded, config, hyper)

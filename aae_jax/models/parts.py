@@ -1,4 +1,4 @@
-"""What phases of all models do alike: draw a view and encode it, rebuild it, and set an adversary on a code."""
+"""What phases of all models do alike: draw a view and encode it, rebuild it, draw from a prior, judge a code."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax import losses
-from aae_jax.config import RunConfig, ScheduledOptimizers
+from aae_jax import losses, priors
+from aae_jax.config import PriorConfig, ReconstructionWeights, RunConfig, ScheduledOptimizers
+from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.optimizers import build_step_schedule, cosine_schedule
 from aae_jax.phases import constant_schedule
-from aae_jax.types import Array, Metrics, Params, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Metrics, Params, Prior, PRNGKey, Schedule, Stats
 from aae_jax.views import View, draw_view
 
 __all__ = [
@@ -21,9 +22,12 @@ __all__ = [
     "Encoded",
     "activate",
     "adversary_loss",
+    "build_prior",
+    "configured_mixture",
     "draw_seen",
     "encode_view",
     "no_label",
+    "rebuild",
     "reconstruction_error",
     "schedule_of",
     "traced_hyper",
@@ -75,6 +79,36 @@ def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -
     return traced
 
 
+def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
+    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`."""
+    if config.kind == "gaussian":
+        return priors.build_gaussian(latent_dim, config.std)
+    if config.kind == "uniform":
+        return priors.build_uniform(latent_dim, config.half_width)
+    if config.kind == "swiss_roll":
+        return priors.build_swiss_roll(priors.SwissRoll(config.parts, config.roll_radius, config.turns))
+    return priors.build_mixture(configured_mixture(config, latent_dim))
+
+
+def configured_mixture(config: PriorConfig, latent_dim: int) -> priors.Mixture:
+    """Return the mixture of a configured prior.
+
+    Raises:
+        InputError: Its kind is neither mixture nor umbrella.
+    """
+    if config.kind not in ("mixture", "umbrella"):
+        raise InputError(f"prior.kind is {config.kind}, which is no mixture; give mixture or umbrella.")
+    if config.kind == "umbrella":
+        return priors.umbrella_mixture(config.parts, pairs=latent_dim // 2)
+    return priors.ring_mixture(
+        config.parts,
+        radius=config.radius,
+        std_along=config.std_along,
+        std_across=config.std_across,
+        pairs=latent_dim // 2,
+    )
+
+
 def draw_seen(
     config: RunConfig, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
 ) -> tuple[View, PRNGKey]:
@@ -106,6 +140,20 @@ def encode_view(
     view, key_encode = draw_seen(config, images, hyper, key, reconstructed=reconstructed)
     output, stats = networks.encode(params, stats, view.seen, key_encode)
     return Encoded(output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats)
+
+
+def rebuild(
+    networks: Networks,
+    config: RunConfig,
+    weights: ReconstructionWeights,
+    params: Params,
+    encoded: Encoded,
+    label: Float[Array, "batch label"],
+    key: PRNGKey,
+) -> Float[Array, ""]:
+    """Return the loss of what the decoder makes of a view's style, beside a label; `key` is the step's."""
+    decoded = networks.decode(params, encoded.style, label, jax.random.fold_in(key, DRAW_DECODER))
+    return reconstruction_error(decoded, encoded.view.target, weights.reconstruction_loss, config.network.output)
 
 
 def reconstruction_error(

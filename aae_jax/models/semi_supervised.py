@@ -17,18 +17,16 @@ from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
-    DRAW_DECODER,
     DRAW_LABELLED,
     DRAW_PRIOR_Y,
     DRAW_PRIOR_Z,
     DRAW_RECONSTRUCTION,
     DRAW_SECOND_VIEW,
     Auxiliary,
-    Encoded,
     adversary_loss,
     draw_seen,
     encode_view,
-    reconstruction_error,
+    rebuild,
     schedule_of,
     traced_hyper,
 )
@@ -144,30 +142,17 @@ def build_schedule(config: SemiSupervisedConfig) -> Schedule:
     return schedule_of(config.optimizers)
 
 
-def _encode(
-    model: _Model,
-    params: Params,
-    stats: Stats,
-    images: Array,
-    hyper: Hyper,
-    key: PRNGKey,
-    *,
-    reconstructed: bool = False,
-) -> Encoded:
-    return encode_view(model.networks, model.config, params, stats, images, hyper, key, reconstructed=reconstructed)
-
-
 def _build_reconstruction(model: _Model) -> LossFn:
-    weights, output_kind = model.config.weights, model.config.network.output
     shared = model.config.update_order == "simultaneous"  # one view: one pass through the encoder for all
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
-        output, style, view, stats = _encode(model, params, stats, batch.images, hyper, draw, reconstructed=True)
-        label = jax.nn.softmax(output.logits)
-        decoded = model.networks.decode(params, style, label, jax.random.fold_in(key, DRAW_DECODER))
-        error = reconstruction_error(decoded, view.target, weights.reconstruction_loss, output_kind)
-        return hyper.weight_reconstruction * error, (stats, {"error": error})
+        encoded = encode_view(
+            model.networks, model.config, params, stats, batch.images, hyper, draw, reconstructed=True
+        )
+        label = jax.nn.softmax(encoded.output.logits)
+        error = rebuild(model.networks, model.config, model.config.weights, params, encoded, label, key)
+        return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
 
     return loss
 
@@ -175,7 +160,7 @@ def _build_reconstruction(model: _Model) -> LossFn:
 def _build_discriminator_z(model: _Model) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        _, fake, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
+        _, fake, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
         real = hyper.prior_std * model.prior_z(key_prior, fake.shape[0])
         return adversary_loss(model.networks.discriminate_z, params, stats, real, fake, key)
@@ -186,7 +171,7 @@ def _build_discriminator_z(model: _Model) -> LossFn:
 def _build_discriminator_y(model: _Model) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, _, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
+        output, _, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         fake = jax.nn.softmax(output.logits)
         real = model.prior_y(jax.random.fold_in(key, DRAW_PRIOR_Y), fake.shape[0])
         return adversary_loss(model.networks.discriminate_y, params, stats, real, fake, key)
@@ -200,7 +185,7 @@ def _build_generator(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, style, _, _ = _encode(model, params, stats, batch.images, hyper, draw)
+        output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         label = jax.nn.softmax(output.logits)
         loss_z = losses.generator_loss(networks.discriminate_z(params, style, key))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, key))
@@ -275,7 +260,9 @@ def _build_classification(model: _Model) -> LossFn:
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_LABELLED)
-        output, _, _, stats = _encode(model, params, stats, batch.labelled_images, hyper, draw)
+        output, _, _, stats = encode_view(
+            model.networks, model.config, params, stats, batch.labelled_images, hyper, draw
+        )
         error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels)
         logits = jax.nn.softmax(output.logits) if twice else output.logits
         return losses.classification_loss(logits, batch.labels), (stats, {"error": error})

@@ -9,20 +9,19 @@ from collections.abc import Callable
 
 import jax
 
-from aae_jax import losses, priors
-from aae_jax.config import PriorConfig, UnsupervisedConfig, require_resolved, validate_unsupervised
-from aae_jax.errors import InputError
+from aae_jax import losses
+from aae_jax.config import UnsupervisedConfig, require_resolved, validate_unsupervised
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
-    DRAW_DECODER,
     DRAW_PRIOR_Z,
     DRAW_RECONSTRUCTION,
     Auxiliary,
     adversary_loss,
+    build_prior,
     encode_view,
     no_label,
-    reconstruction_error,
+    rebuild,
     schedule_of,
     traced_hyper,
 )
@@ -34,49 +33,17 @@ from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 __all__ = [
     "build_hyper",
     "build_phases",
-    "build_prior",
     "build_schedule",
     "build_style_networks",
-    "configured_mixture",
 ]
 
-
 DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
+"""`(key, n, traced numbers) -> samples`."""
 
 
 def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...]) -> Networks:
     """Return encoder, decoder and the adversary of z, for images of `image_shape`; there is no label."""
     return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim}))
-
-
-def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
-    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`."""
-    if config.kind == "gaussian":
-        return priors.build_gaussian(latent_dim, config.std)
-    if config.kind == "uniform":
-        return priors.build_uniform(latent_dim, config.half_width)
-    if config.kind == "swiss_roll":
-        return priors.build_swiss_roll(priors.SwissRoll(config.parts, config.roll_radius, config.turns))
-    return priors.build_mixture(configured_mixture(config, latent_dim))
-
-
-def configured_mixture(config: PriorConfig, latent_dim: int) -> priors.Mixture:
-    """Return the mixture of a configured prior.
-
-    Raises:
-        InputError: Its kind is neither mixture nor umbrella.
-    """
-    if config.kind not in ("mixture", "umbrella"):
-        raise InputError(f"prior.kind is {config.kind}, which is no mixture; give mixture or umbrella.")
-    if config.kind == "umbrella":
-        return priors.umbrella_mixture(config.parts, pairs=latent_dim // 2)
-    return priors.ring_mixture(
-        config.parts,
-        radius=config.radius,
-        std_along=config.std_along,
-        std_across=config.std_across,
-        pairs=latent_dim // 2,
-    )
 
 
 def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior | None = None) -> dict[str, Phase]:
@@ -123,12 +90,11 @@ def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
     }
     if config.joint:
         del rates["generator"]
-
     return traced_hyper(
         rates,
         num_steps,
         noise_std=config.views.noise_std,
-        prior_std=config.prior.std if config.prior.kind == "gaussian" else 1.0,
+        prior_std=config.prior.traced_std,
         weight_reconstruction=config.weights.reconstruction,
         weight_z=config.weights.generator_z,
         average_decay=config.averaging.decay,
@@ -141,21 +107,18 @@ def build_schedule(config: UnsupervisedConfig) -> Schedule:
 
 
 def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> LossFn:
-    kind, output_kind = config.weights.reconstruction_loss, config.network.output
     shared = config.joint or config.update_order == "simultaneous"  # one view for all
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
-        _, style, view, stats = encode_view(
-            networks, config, params, stats, batch.images, hyper, draw, reconstructed=True
-        )
-        decoded = networks.decode(params, style, no_label(style), jax.random.fold_in(key, DRAW_DECODER))
-        error = reconstruction_error(decoded, view.target, kind, output_kind)
+        encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
+        style = encoded.style
+        error = rebuild(networks, config, config.weights, params, encoded, no_label(style), key)
         value, metrics = hyper.weight_reconstruction * error, {"error": error}
         if config.joint:
             metrics["generator_z"] = losses.generator_loss(networks.discriminate_z(params, style, key))
             value += hyper.weight_z * metrics["generator_z"]
-        return value, (stats, metrics)
+        return value, (encoded.stats, metrics)
 
     return loss
 
