@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from aae_jax import losses, models, priors
     from aae_jax.bundle import Model, load, save_model
     from aae_jax.config import (
+        AutoencoderConfig,
         AveragingConfig,
         NetworkConfig,
         OptimizerConfig,
         OptimizersConfig,
+        PriorConfig,
         SemiSupervisedConfig,
+        UnsupervisedConfig,
         ViewConfig,
         WeightsConfig,
         resolve,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from aae_jax.evaluation import evaluate
     from aae_jax.hyper import Hyper
     from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
-    from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
+    from aae_jax.networks import Codes, EncoderOutput, Networks, build_mlp_networks, build_networks
     from aae_jax.phases import Phase, build_train_step, phase_step
     from aae_jax.presets import PRESETS, preset
     from aae_jax.state import AAEState, evaluation_variables, init_state
@@ -35,8 +38,10 @@ if TYPE_CHECKING:
 __all__ = [
     "PRESETS",
     "AAEState",
+    "AutoencoderConfig",
     "AveragingConfig",
     "Batch",
+    "Codes",
     "Dataset",
     "EncoderOutput",
     "Hyper",
@@ -47,13 +52,16 @@ __all__ = [
     "OptimizerConfig",
     "OptimizersConfig",
     "Phase",
+    "PriorConfig",
     "SemiSupervisedConfig",
     "TrainData",
+    "UnsupervisedConfig",
     "ViewConfig",
     "WeightsConfig",
     "build_baseline_phases",
     "build_hyper",
     "build_mlp_networks",
+    "build_networks",
     "build_phases",
     "build_schedule",
     "build_train_epoch",
@@ -107,11 +115,14 @@ _SUBMODULES = (
 _HOMES = {
     "aae_jax.bundle": ("Model", "load", "save_model"),
     "aae_jax.config": (
+        "AutoencoderConfig",
         "AveragingConfig",
         "NetworkConfig",
         "OptimizerConfig",
         "OptimizersConfig",
+        "PriorConfig",
         "SemiSupervisedConfig",
+        "UnsupervisedConfig",
         "ViewConfig",
         "WeightsConfig",
         "resolve",
@@ -122,7 +133,7 @@ _HOMES = {
     "aae_jax.evaluation": ("evaluate",),
     "aae_jax.hyper": ("Hyper",),
     "aae_jax.models.semi_supervised": ("build_baseline_phases", "build_hyper", "build_phases", "build_schedule"),
-    "aae_jax.networks": ("EncoderOutput", "Networks", "build_mlp_networks"),
+    "aae_jax.networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
     "aae_jax.phases": ("Phase", "build_train_step", "phase_step"),
     "aae_jax.presets": ("PRESETS", "preset"),
     "aae_jax.state": ("AAEState", "evaluation_variables", "init_state"),

@@ -18,16 +18,16 @@ from safetensors.numpy import save
 
 from aae_jax import saved_model
 from aae_jax.compiling import compiler_options
-from aae_jax.config import NetworkConfig
+from aae_jax.config import NetworkConfig, PriorConfig
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.evaluation import build_encode
+from aae_jax.evaluation import build_encode, class_probabilities
 from aae_jax.files import write_whole
-from aae_jax.models.parts import activate
-from aae_jax.networks import EncoderOutput, Networks, build_mlp_networks
+from aae_jax.models.parts import activate, build_prior
+from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
-from aae_jax.types import Array, Params, Pixels, Stats
+from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 from aae_jax.views import unscale_pixels
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
@@ -44,13 +44,14 @@ class Model:
     Attributes:
         network: Sizes and kinds of the networks.
         image_shape: Shape of one image.
-        num_classes: Number of classes.
-        prior_std: Standard deviation of the style's prior.
+        num_classes: Number of classes between which the encoder decides; 0 of a model without labels.
+        prior: What styles are drawn from, or None, where nothing pulled them to a prior.
         params: Weights of encoder and decoder.
         stats: Running batch-norm moments.
         data: Name and SHA-256 of the data that the model was trained on.
         seed: The seed of its training, where known.
         class_names: The names of the classes; counted from "0" where none are given.
+        decoded_label: Length of the label that the decoder gets beside the style; None: `num_classes`.
         pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
         scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
         temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
@@ -60,12 +61,13 @@ class Model:
     network: NetworkConfig
     image_shape: tuple[int, ...]
     num_classes: int
-    prior_std: float
+    prior: PriorConfig | None
     params: Params
     stats: Stats
     data: Mapping[str, str]
     seed: int | None = None
     class_names: tuple[str, ...] = ()
+    decoded_label: int | None = None
     pixels: PixelKind = "bytes"
     scaling: Scaling | None = None
     temperature: float | None = None
@@ -76,11 +78,14 @@ class Model:
             raise InputError(f"temperature is {self.temperature}; give a number above 0, or None.")
         if not self.class_names:
             object.__setattr__(self, "class_names", tuple(str(i) for i in range(self.num_classes)))
+        if self.decoded_label is None:
+            object.__setattr__(self, "decoded_label", self.num_classes)
 
     @cached_property
     def networks(self) -> Networks:
         """The pure functions behind the methods."""
-        return build_mlp_networks(self.network, self.image_shape, self.num_classes)
+        assert self.decoded_label is not None, "as __post_init__ sets it"
+        return build_networks(self.network, self.image_shape, Codes(self.num_classes, self.decoded_label, {}))
 
     @cached_property
     def _encode(self) -> Any:
@@ -110,9 +115,9 @@ class Model:
         array: bind it (`functools.partial`).
 
         Raises:
-            InputError: They shall be calibrated, but the model has no temperature.
+            InputError: They shall be calibrated, but the model has no temperature; or it has no classes.
         """
-        logits = self.encode(images).logits
+        logits = self._logits(images)
         if not calibrated:
             return jax.nn.softmax(logits)
         if self.temperature is None:
@@ -124,22 +129,42 @@ class Model:
 
     def predict(self, images: Any) -> Int[Array, " count"]:
         """Return the most probable class of images as the data hold them."""
-        return jnp.argmax(self.encode(images).logits, axis=1)
+        return jnp.argmax(self._logits(images), axis=1)
 
-    def decode(self, z: Any, y: Any) -> Float[Array, "count *image"]:
+    def _logits(self, images: Any) -> Float[Array, "count classes"]:
+        if not self.num_classes:
+            raise InputError(
+                "The model has no classes: it was trained without labels; train a semi-supervised one to classify."
+            )
+        return self.encode(images).logits
+
+    def draw_styles(self, key: PRNGKey, count: int) -> Float[Array, "count latent"]:
+        """Return so many samples of the prior.
+
+        Raises:
+            InputError: Nothing pulled the codes to a prior.
+        """
+        if self.prior is None:
+            raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
+        return build_prior(self.prior, self.network.latent_dim)(key, count)
+
+    def decode(self, z: Any, y: Any = None) -> Float[Array, "count *image"]:
         """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.
 
-        They are in [0, 1]; plain vectors are in the units of the data.
+        They are in [0, 1]; plain vectors are in the units of the data. A decoder without labels takes none.
 
         Raises:
             InputError: The two are not of these shapes.
         """
-        z, y = jnp.asarray(z), jnp.asarray(y)
-        wanted = (len(z) if z.ndim else 0, self.network.latent_dim), (len(z) if z.ndim else 0, self.num_classes)
-        if (z.shape, y.shape) != wanted:
+        z = jnp.asarray(z)
+        count, length = len(z) if z.ndim else 0, self.decoded_label
+        y = jnp.zeros((count, 0)) if y is None else jnp.asarray(y)
+        if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, length)):
+            labels = f"labels [n, {length}]" if length else "no labels"
+            how = f"jax.nn.one_hot(classes, {length}) makes the latter" if length else "give styles alone"
             raise InputError(
-                f"decode takes styles [n, {self.network.latent_dim}] and labels [n, {self.num_classes}], not "
-                f"{list(z.shape)} and {list(y.shape)}; jax.nn.one_hot(classes, {self.num_classes}) makes the latter."
+                f"decode takes styles [n, {self.network.latent_dim}] and {labels}, not "
+                f"{list(z.shape)} and {list(y.shape)}; {how}."
             )
         decoded = self.networks.decode(self.params, z, y, None)
         unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
@@ -148,7 +173,7 @@ class Model:
     def reconstruct(self, images: Any) -> Float[Array, "count *image"]:
         """Return what `decode` makes of the codes of images as the data hold them."""
         encoded = self.encode(images)
-        return self.decode(encoded.mean, jax.nn.softmax(encoded.logits))
+        return self.decode(encoded.mean, class_probabilities(encoded.logits))
 
     def _as_stored(self, images: Any) -> Array:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
@@ -189,7 +214,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "num_classes": model.num_classes,
         "class_names": list(model.class_names),
         "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
-        "prior_std": model.prior_std,
+        "prior": None if model.prior is None else dataclasses.asdict(model.prior),
+        "decoded_label": model.decoded_label,
         "temperature": model.temperature,
         "data": dict(model.data),
         "seed": model.seed,

@@ -1,5 +1,6 @@
 """The `aae-jax` command: `aae-jax train semi-supervised …` is `python experiments/semi_supervised.py …`."""
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -11,16 +12,18 @@ __all__ = ["main"]
 
 USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
-  train semi-supervised   train and report; the same as python experiments/semi_supervised.py
+  train semi-supervised   few labels; the same as python experiments/semi_supervised.py
+  train unsupervised      no labels, any prior; the same as python experiments/unsupervised.py
+  train autoencoder       plain, denoising or variational; the same as python experiments/autoencoder.py
   train sweep             many settings in one program; the same as python experiments/sweep.py
-  evaluate MODEL          test error of a run's or saved model
+  evaluate MODEL          test error of a run's or saved model; without labels, of its reconstructions
   predict MODEL IMAGES    class probabilities of images, as CSV
   reconstruct MODEL IMAGES
   generate MODEL          images of styles drawn from the prior
   data list|fetch|check   what data are where, fetch a set, describe a set"""
 
 COMMANDS = ("train", "evaluate", "predict", "reconstruct", "generate", "data")
-EXPERIMENTS = ("semi-supervised", "sweep")
+EXPERIMENTS = ("semi-supervised", "unsupervised", "autoencoder", "sweep")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,10 +62,5 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         return lambda: 0
     if experiment not in EXPERIMENTS:
         raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, EXPERIMENTS)}")
-    if experiment == "sweep":
-        from aae_jax.experiments import sweep
-
-        return lambda: sweep.main(rest[1:], launcher="aae-jax train sweep")
-    from aae_jax.experiments import semi_supervised
-
-    return lambda: semi_supervised.main(rest[1:], launcher="aae-jax train semi-supervised")
+    module = importlib.import_module(f"aae_jax.experiments.{experiment.replace('-', '_')}")
+    return lambda: int(module.main(rest[1:], launcher=f"aae-jax train {experiment}"))

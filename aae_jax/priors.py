@@ -27,6 +27,7 @@ __all__ = [
     "build_uniform",
     "categorical_log_density",
     "gaussian_log_density",
+    "gaussian_quantile",
     "mixture_component",
     "mixture_log_density",
     "mixture_walk",
@@ -34,6 +35,7 @@ __all__ = [
     "swiss_roll_component",
     "swiss_roll_walk",
     "umbrella_mixture",
+    "uniform_quantile",
 ]
 
 UNLABELLED = -1
@@ -64,6 +66,16 @@ def build_uniform(dim: int, half_width: float = 1.0) -> Prior:
         return jax.random.uniform(key, (n, dim), minval=-half_width, maxval=half_width)
 
     return sample
+
+
+def gaussian_quantile(u: Float[Array, "*count"], std: float = 1.0) -> Float[Array, "*count"]:
+    """Return the numbers below which a share u of N(0, std²) lies: the prior's percentiles of figure 2e."""
+    return std * jax.scipy.special.ndtri(u)
+
+
+def uniform_quantile(u: Float[Array, "*count"], half_width: float = 1.0) -> Float[Array, "*count"]:
+    """Return the numbers below which a share u of the uniform distribution on [−half_width, half_width] lies."""
+    return half_width * (2 * u - 1)
 
 
 def build_categorical(num_classes: int) -> Prior:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from aae_jax.config import NetworkConfig, validate_network
+from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
 
@@ -26,8 +26,9 @@ __all__ = [
     "read_tensors",
 ]
 
-FORMAT_VERSION = 2
-"""1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing."""
+FORMAT_VERSION = 3
+"""1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
+3: any prior or none, models without labels."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 
@@ -41,7 +42,8 @@ class Description:
     network: NetworkConfig
     image_shape: tuple[int, ...]
     num_classes: int
-    prior_std: float
+    prior: PriorConfig | None
+    decoded_label: int
     data: dict[str, str]
     seed: int | None
     class_names: tuple[str, ...]
@@ -66,9 +68,10 @@ def read_config(folder: Path) -> Description:
             f"{path} has format version {version}, this library reads 1 to {FORMAT_VERSION}; "
             "load it with the aae_jax that wrote it."
         )
-    missing = {"network", "image_shape", "num_classes", "prior_std", "data"} - set(config)
+    missing = {"network", "image_shape", "num_classes", "data"} - set(config)
     if version > 1:
         missing |= {"class_names", "preprocessing"} - set(config)
+    missing |= ({"prior", "decoded_label"} if version > 2 else {"prior_std"}) - set(config)
     if missing:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}; save the model again.")
     try:
@@ -109,7 +112,8 @@ def _describe(config: Mapping[str, Any]) -> Description:
     shape = tuple(_whole(size, "image_shape") for size in config["image_shape"])
     if not 1 <= len(shape) <= 3:
         raise ValueError(f"image_shape is {list(shape)}")
-    num_classes = _whole(config["num_classes"], "num_classes")
+    num_classes = _whole(config["num_classes"], "num_classes", least=0)
+    decoded_label = _whole(config.get("decoded_label", num_classes), "decoded_label", least=0)
     names = config.get("class_names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("class_names is no list of texts")
@@ -119,9 +123,6 @@ def _describe(config: Mapping[str, Any]) -> Description:
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
         raise ValueError(f"preprocessing is {preprocessing}")
-    prior_std = float(config["prior_std"])
-    if not (math.isfinite(prior_std) and prior_std > 0):
-        raise ValueError(f"prior_std is {prior_std}")
     temperature = config.get("temperature")  # older files have none
     if temperature is not None:
         temperature = float(temperature)
@@ -129,12 +130,14 @@ def _describe(config: Mapping[str, Any]) -> Description:
             raise ValueError(f"temperature is {temperature}")
     network = from_mapping(NetworkConfig, config["network"], where="network")
     validate_network(network)
+    prior = _describe_prior(config, network)
     seed = config.get("seed")
     return Description(
         network=network,
         image_shape=shape,
         num_classes=num_classes,
-        prior_std=prior_std,
+        prior=prior,
+        decoded_label=decoded_label,
         data={str(key): str(value) for key, value in dict(config["data"]).items()},
         seed=seed if isinstance(seed, int) else None,
         class_names=tuple(names),
@@ -144,8 +147,18 @@ def _describe(config: Mapping[str, Any]) -> Description:
     )
 
 
-def _whole(value: Any, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 10**9:
+def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorConfig | None:
+    """Return the prior; files before version 3 have a Gaussian's standard deviation."""
+    described = config["prior"] if "prior" in config else {"std": float(config["prior_std"])}
+    if described is None:
+        return None
+    prior = from_mapping(PriorConfig, described, where="prior")
+    validate_prior(prior, network)
+    return prior
+
+
+def _whole(value: Any, what: str, *, least: int = 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 10**9:
         raise ValueError(f"{what} holds {value!r}")
     return value
 
@@ -162,8 +175,8 @@ def check_size(described: Description, folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
     network, pixels = described.network, math.prod(described.image_shape)
-    codes = described.num_classes + network.latent_dim
-    encoder, decoder = (pixels, *network.hidden, codes), (codes, *network.hidden, pixels)
+    given, taken = (network.latent_dim + label for label in (described.num_classes, described.decoded_label))
+    encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
     weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
     if 4 * weights > stored:
         raise InputError(

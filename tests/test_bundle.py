@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import aae_jax
-from aae_jax import InputError, Model, NetworkConfig
+from aae_jax import InputError, Model, NetworkConfig, PriorConfig, priors
 from aae_jax.data.scaling import fit_scaling
 
 SHAPE, CLASSES, LATENT, COUNT = (6, 5), 4, 3, 7
@@ -28,7 +28,7 @@ def build(**changes):
         network=network,
         image_shape=SHAPE,
         num_classes=CLASSES,
-        prior_std=2.5,
+        prior=PriorConfig(std=2.5),
         params={name: params[name] for name in ("encoder", "decoder")},
         stats=stats,
         data={"name": "made up", "sha256": "0"},
@@ -59,7 +59,7 @@ def test_there_and_back(changes, tmp_path, images):
     model = build(**changes)
     aae_jax.save_model(model, tmp_path)
     loaded = aae_jax.load(tmp_path)
-    for name in ("network", "image_shape", "num_classes", "prior_std", "data"):
+    for name in ("network", "image_shape", "num_classes", "prior", "decoded_label", "data"):
         assert getattr(loaded, name) == getattr(model, name), name
     assert jax.tree.structure(loaded.params) == jax.tree.structure(model.params)
     jax.tree.map(np.testing.assert_array_equal, loaded.params, model.params)
@@ -198,7 +198,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "is not of aae_jax"),
-        ({"format_version": 3}, "format version 3, this library reads 1 to 2"),
+        ({"format_version": 4}, "format version 4, this library reads 1 to 3"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
@@ -220,15 +220,19 @@ def edit(folder, **changes):
         ({"preprocessing": {}}, "wrong kind"),
         ({"preprocessing": {"pixels": "bytes", "scaled_by_feature": True}}, "wrong kind"),
         ({"preprocessing": {"pixels": "unit", "scaled_by_feature": True}}, "missing or unknown"),
-        ({"prior_std": -1.0}, "wrong kind"),
-        ({"prior_std": math.nan}, "wrong kind"),
+        ({"prior": {"std": -1.0}}, "prior.std is -1.0"),
+        ({"prior": {"std": math.nan}}, "prior.std is nan"),
+        ({"prior": {"kind": "sausage"}}, "prior.kind is 'sausage'"),
+        ({"prior": {"kind": "swiss_roll"}}, "but the swiss roll has 2 dimensions"),
+        ({"prior": 3}, "prior is 3"),
+        ({"decoded_label": 5}, "of shape"),
+        ({"decoded_label": -1}, "wrong kind"),
         ({"image_shape": 6}, "wrong kind"),
         ({"image_shape": ["a", "b"]}, "wrong kind"),
         ({"num_classes": 5}, "4 names for 5 classes"),
         ({"num_classes": 5, "class_names": list("abcde")}, "of shape"),
         ({"num_classes": "many"}, "wrong kind"),
         ({"num_classes": math.inf}, "wrong kind"),
-        ({"prior_std": None}, "wrong kind"),
         ({"data": 3}, "wrong kind"),
     ],
     ids=str,
@@ -247,7 +251,7 @@ def test_a_configuration_of_another_kind_is_refused(content, folder):
         aae_jax.load(folder)
 
 
-@pytest.mark.parametrize("key", ["network", "image_shape", "num_classes", "prior_std", "data"])
+@pytest.mark.parametrize("key", ["network", "image_shape", "num_classes", "prior", "decoded_label", "data"])
 def test_an_incomplete_configuration_is_refused(key, folder):
     config = json.loads((folder / "config.json").read_text())
     del config[key]
@@ -318,13 +322,73 @@ def test_a_kill_between_the_two_files_leaves_no_model(model, folder, monkeypatch
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
+def test_version_2_is_read(tmp_path):
+    """As version 1 is: the fixture was written by the code of that version, with the probabilities that it gave."""
+    model = aae_jax.load(FIXTURES / "model_v2")
+    images = np.random.default_rng(0).integers(0, 256, (7, 6, 5)).astype(np.uint8)
+    recorded = json.loads((FIXTURES / "model_v2" / "probabilities.json").read_text())
+    np.testing.assert_allclose(model.predict_proba(images, calibrated=True), recorded, atol=2e-6)
+    assert (model.prior, model.decoded_label, model.temperature) == (PriorConfig(std=2.5), 4, 1.5)
+    aae_jax.save_model(model, tmp_path / "again")
+    again = aae_jax.load(tmp_path / "again")
+    np.testing.assert_array_equal(again.predict_proba(images), model.predict_proba(images))
+
+
+@pytest.mark.parametrize("field", ["prior_std"])
+def test_an_old_configuration_without_its_field_is_refused(field, tmp_path):
+    shutil.copytree(FIXTURES / "model_v2", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    del config[field]
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"lacks {field}"):
+        aae_jax.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.0, math.nan, None, "wide"])
+def test_an_old_prior_that_is_none_is_refused(wrong, tmp_path):
+    shutil.copytree(FIXTURES / "model_v2", tmp_path / "model")
+    edit(tmp_path / "model", prior_std=wrong)
+    with pytest.raises(InputError, match=r"prior\.std is|wrong kind"):
+        aae_jax.load(tmp_path / "model")
+
+
+def without_labels(prior):
+    network = NetworkConfig(**{**SIZES, "latent_dim": 2})
+    params, stats = aae_jax.build_networks(network, SHAPE, aae_jax.Codes(0, 0, {})).init(jax.random.key(3))
+    kept = {"image_shape": SHAPE, "num_classes": 0, "data": {"name": "made up", "sha256": "0"}}
+    return Model(network=network, prior=prior, params=params, stats=stats, **kept)
+
+
+def test_a_model_without_labels_there_and_back(tmp_path, images):
+    model = without_labels(PriorConfig(kind="swiss_roll", parts=3))
+    aae_jax.save_model(model, tmp_path)
+    again = aae_jax.load(tmp_path)
+    assert (again.prior, again.class_names, again.decoded_label) == (model.prior, (), 0)
+    np.testing.assert_array_equal(again.reconstruct(images), model.reconstruct(images))
+    styles = again.draw_styles(jax.random.key(1), 5)
+    expected = priors.build_swiss_roll(priors.SwissRoll(3, 3.0, 2.0))(jax.random.key(1), 5)
+    np.testing.assert_array_equal(styles, expected)
+    assert again.decode(styles).shape == (5, *SHAPE)
+
+
+def test_what_a_model_without_labels_cannot_do_is_said(images):
+    model = without_labels(None)
+    for ask in (model.predict, model.predict_proba):
+        with pytest.raises(InputError, match="has no classes: it was trained without labels"):
+            ask(images)
+    with pytest.raises(InputError, match="has no prior to draw from"):
+        model.draw_styles(jax.random.key(0), 3)
+    with pytest.raises(InputError, match=r"and no labels, not \[7, 2\] and \[7, 3\]; give styles alone"):
+        model.decode(np.zeros((7, 2)), np.zeros((7, 3)))
+
+
 def test_version_1_is_read():
     """The fixture was written by the code of that version, with the probabilities that it gave."""
     model = aae_jax.load(FIXTURES / "model_v1")
     images = np.random.default_rng(0).integers(0, 256, (7, 6, 5)).astype(np.uint8)
     recorded = json.loads((FIXTURES / "model_v1" / "probabilities.json").read_text())
     np.testing.assert_allclose(model.predict_proba(images), recorded, atol=2e-6)
-    assert (model.seed, model.prior_std, model.data["name"]) == (7, 2.5, "made up")
+    assert (model.seed, model.prior, model.data["name"]) == (7, PriorConfig(std=2.5), "made up")
     assert (model.class_names, model.pixels, model.scaling) == (("0", "1", "2", "3"), "bytes", None)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from aae_jax.config import SemiSupervisedConfig
-from aae_jax.presets import PRESETS
+from aae_jax.config import AutoencoderConfig, SemiSupervisedConfig, UnsupervisedConfig
+from aae_jax.presets import AUTOENCODER_PRESETS, PRESETS, UNSUPERVISED_PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "coming-from.md"
@@ -39,7 +39,8 @@ def rows():
 
 
 def test_every_flag_of_ours_exists():
-    known = flags_of(SemiSupervisedConfig()) | OTHERS
+    configurations = (SemiSupervisedConfig(), UnsupervisedConfig(), AutoencoderConfig())
+    known = set().union(OTHERS, *(flags_of(config) for config in configurations))
     phases = ("reconstruction", "discriminator", "generator", "classification")
     named = [flag for _, here in rows() for flag in re.findall(r"--[a-z][\w.<>-]*", here)]
     assert len(named) > 50
@@ -57,4 +58,5 @@ def test_every_implementation_has_its_preset(name):
 
 def test_readme_names_every_preset():
     readme = (ROOT / "README.md").read_text()
-    assert [name for name in PRESETS if f"`{name}`" not in readme] == []
+    names = {*PRESETS, *UNSUPERVISED_PRESETS, *AUTOENCODER_PRESETS}
+    assert [name for name in names if f"`{name}`" not in readme] == []

@@ -13,7 +13,7 @@ from aae_jax.config.parts import (
     ViewConfig,
     validate_network,
 )
-from aae_jax.config.run import RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
+from aae_jax.config.run import LabelledConfig, RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
 from aae_jax.config.semi_supervised import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
 from aae_jax.config.unsupervised import (
     AutoencoderConfig,
@@ -24,6 +24,7 @@ from aae_jax.config.unsupervised import (
     UnsupervisedOptimizers,
     UnsupervisedWeights,
     validate_autoencoder,
+    validate_prior,
     validate_unsupervised,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "AutoencoderOptimizers",
     "AutoencoderWeights",
     "AveragingConfig",
+    "LabelledConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "OptimizersConfig",
@@ -52,6 +54,7 @@ __all__ = [
     "validate",
     "validate_autoencoder",
     "validate_network",
+    "validate_prior",
     "validate_run",
     "validate_unsupervised",
 ]

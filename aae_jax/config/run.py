@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from aae_jax.config.parts import (
     AveragingConfig,
@@ -19,10 +19,12 @@ from aae_jax.config.parts import (
 from aae_jax.errors import InputError
 
 __all__ = [
+    "LabelledConfig",
     "RunConfig",
     "ScheduledOptimizers",
     "require_resolved",
     "resolve",
+    "validate_labels",
     "validate_optimizers",
     "validate_run",
 ]
@@ -47,7 +49,7 @@ class ScheduledOptimizers:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What every model is trained with; each model's own class adds its labels, optimizers and weights."""
+    """What every model is trained with; each model's own class adds its optimizers and weights."""
 
     dataset: str = "auto"
     """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist
@@ -80,6 +82,18 @@ class RunConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     views: ViewConfig = field(default_factory=ViewConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledConfig(RunConfig):
+    """What models that learn from labels are trained with beside that."""
+
+    labels: int | Literal["all"] = 1000
+    """Number of labelled training images, balanced over the classes, or all."""
+    label_seed: int | None = None
+    """Draws the labelled images. None: each seed draws its own."""
+    labelled_batch_size: int = 100
+    """Labelled images per update; fewer where there are fewer."""
 
 
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
@@ -150,6 +164,18 @@ def validate_run(config: RunConfig) -> None:
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
+    )
+
+
+def validate_labels(config: LabelledConfig) -> None:
+    """Refuse batches and seeds of labelled images that cannot be trained with; their number goes by the data.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    check_bounds(
+        ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
+        ("label_seed", config.label_seed, 0, 2**31 - 1),
     )
 
 

@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aae_jax.config.parts import OptimizerConfig, ReconstructionWeights, check_bounds, validate_reconstruction
-from aae_jax.config.run import RunConfig, ScheduledOptimizers, validate_optimizers, validate_run
+from aae_jax.config.run import (
+    LabelledConfig,
+    ScheduledOptimizers,
+    validate_labels,
+    validate_optimizers,
+    validate_run,
+)
 
 __all__ = ["OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"]
 
@@ -52,15 +58,9 @@ class WeightsConfig(ReconstructionWeights):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SemiSupervisedConfig(RunConfig):
+class SemiSupervisedConfig(LabelledConfig):
     """The semi-supervised adversarial autoencoder of Makhzani et al. 2016, section 5 and figure 8."""
 
-    labels: int | Literal["all"] = 1000
-    """Number of labelled training images, balanced over the classes, or all."""
-    label_seed: int | None = None
-    """Draws the labelled images. None: each seed draws its own."""
-    labelled_batch_size: int = 100
-    """Labelled images per update; fewer where there are fewer."""
     classification_every: int = 1
     """Run the classification phase at every n-th update only."""
     baseline_share: float = 0.25
@@ -80,11 +80,10 @@ def validate(config: SemiSupervisedConfig) -> None:
     """
     weights = config.weights
     validate_run(config)
+    validate_labels(config)
     validate_reconstruction(weights, config.network)
     check_bounds(
-        ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
         ("classification_every", config.classification_every, 1, 10**6),
-        ("label_seed", config.label_seed, 0, 2**31 - 1),
         ("baseline_share", config.baseline_share, 1e-6, 100),
         ("weights.consistency_warmup", weights.consistency_warmup, 0, 1),
         ("weights.confidence", weights.confidence, 0, 1),

@@ -22,6 +22,7 @@ __all__ = [
     "UnsupervisedOptimizers",
     "UnsupervisedWeights",
     "validate_autoencoder",
+    "validate_prior",
     "validate_unsupervised",
 ]
 
@@ -127,7 +128,7 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
             "autoencoder wide; give deterministic, or --model vae."
         )
     if config.model == "vae":
-        _validate_prior(config.prior, config.network)
+        validate_prior(config.prior, config.network)
         if config.network.posterior != "gaussian":
             raise InputError(
                 f"network.posterior is {config.network.posterior}, but a VAE has a Gaussian one; "
@@ -150,7 +151,7 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
-    _validate_prior(config.prior, config.network)
+    validate_prior(config.prior, config.network)
     if config.views.noise_in != "all" and (config.joint or config.update_order == "simultaneous"):
         raise InputError(
             f"views.noise_in is {config.views.noise_in}, but reconstruction and adversary read one view here; "
@@ -158,7 +159,12 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
         )
 
 
-def _validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:
+def validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:
+    """Refuse a prior that has no samples, or none of the style code's length.
+
+    Raises:
+        InputError: Says which to give.
+    """
     names = ("std", "half_width", "radius", "std_along", "std_across", "roll_radius", "turns")
     check_bounds(
         ("prior.parts", prior.parts, 1, 10**4),

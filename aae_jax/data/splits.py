@@ -54,7 +54,7 @@ def split_indices(
     labels: NDArray[np.int32],
     *,
     num_classes: int,
-    num_labels: int | Literal["all"],
+    num_labels: int | Literal["all"] | None,
     label_seed: int,
     validation_size: int | None = None,
 ) -> Splits:
@@ -67,7 +67,7 @@ def split_indices(
     Args:
         labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`.
         num_classes: The number of classes.
-        num_labels: How many images keep their label, or "all" for every image outside validation.
+        num_labels: How many images keep their label, or "all" for every image outside validation, or None for none.
         label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
         validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
             tenth of fewer.
@@ -79,7 +79,9 @@ def split_indices(
     held_out = _validation_size(len(labels), validation_size)
     rest = np.sort(order[held_out:])
     generator = seeded_generator(label_seed, "label_seed")
-    if num_labels == "all":
+    if num_labels is None:
+        labelled = rest[:0]
+    elif num_labels == "all":
         labelled = rest
     else:
         _check_num_labels(num_labels, num_classes=num_classes, available=len(rest))

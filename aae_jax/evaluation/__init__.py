@@ -10,14 +10,14 @@ from aae_jax.evaluation.calibration import (
     reliability,
 )
 from aae_jax.evaluation.classification import (
-    EncodeFn,
-    build_encode,
     confusion_counts,
     error_rate,
     evaluate,
     exact_share,
 )
 from aae_jax.evaluation.clustering import ClusterReport, report_clusters
+from aae_jax.evaluation.encoding import EncodeFn, build_draw_codes, build_encode, class_probabilities
+from aae_jax.evaluation.health import HealthFn, build_health
 from aae_jax.evaluation.latent import (
     LabelEntropies,
     Moments,
@@ -27,16 +27,23 @@ from aae_jax.evaluation.latent import (
     moments_beside,
 )
 from aae_jax.evaluation.likelihood import LikelihoodReport, measure_likelihood
+from aae_jax.evaluation.neighbours import nearest_rows
+from aae_jax.evaluation.reconstruction import build_reconstruction_error
 
 __all__ = [
     "ClusterReport",
     "EncodeFn",
+    "HealthFn",
     "LabelEntropies",
     "LikelihoodReport",
     "Moments",
     "Reliability",
+    "build_draw_codes",
     "build_encode",
+    "build_health",
+    "build_reconstruction_error",
     "calibration_error",
+    "class_probabilities",
     "confusion_counts",
     "cross_entropy",
     "describe_calibration",
@@ -49,6 +56,7 @@ __all__ = [
     "maximum_mean_discrepancy",
     "measure_likelihood",
     "moments_beside",
+    "nearest_rows",
     "probabilities",
     "reliability",
     "report_clusters",

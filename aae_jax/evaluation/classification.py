@@ -9,39 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from aae_jax.compiling import compiler_options
-from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.evaluation.encoding import build_encode
+from aae_jax.networks import Networks
 from aae_jax.types import Array, Params, Pixels, Stats
-from aae_jax.views import OutputKind, scale_pixels
+from aae_jax.views import OutputKind
 
-__all__ = ["EncodeFn", "build_encode", "confusion_counts", "error_rate", "evaluate", "exact_share"]
-
-EncodeFn = Callable[[Params, Stats, Pixels], EncoderOutput]
-
-
-def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> EncodeFn:
-    """Return `(params, stats, images [n, *image]) -> EncoderOutput` of any number of images.
-
-    Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
-    bounded; the function can be jitted and vmapped.
-    """
-
-    def encode(params: Params, stats: Stats, images: Array) -> EncoderOutput:
-        count = images.shape[0]
-        size = max(1, min(batch_size, count))
-        padding = -count % size
-        padded = jnp.concatenate([images, jnp.zeros((padding, *images.shape[1:]), images.dtype)])
-        batches = padded.reshape(-1, size, *images.shape[1:])
-
-        def one_batch(batch: Array) -> EncoderOutput:
-            return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
-
-        outputs = jax.lax.map(one_batch, batches)
-        joined: EncoderOutput = jax.tree.map(
-            lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])[:count], outputs
-        )  # not by −1: a model without labels has logits of no classes
-        return joined
-
-    return encode
+__all__ = ["confusion_counts", "error_rate", "evaluate", "exact_share"]
 
 
 def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]) -> Float[Array, "*seeds"]:

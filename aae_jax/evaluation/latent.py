@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from aae_jax.errors import InputError
 from aae_jax.types import Array
@@ -27,27 +26,25 @@ SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 class Moments(NamedTuple):
     """Means and standard deviations by dimension, of codes and of the prior's samples."""
 
-    mean: Float[np.ndarray, " latent"]
-    std: Float[np.ndarray, " latent"]
-    prior_mean: Float[np.ndarray, " latent"]
-    prior_std: Float[np.ndarray, " latent"]
+    mean: Float[Array, " latent"]
+    std: Float[Array, " latent"]
+    prior_mean: Float[Array, " latent"]
+    prior_std: Float[Array, " latent"]
 
     @property
-    def mean_gap(self) -> Float[np.ndarray, " latent"]:
+    def mean_gap(self) -> Float[Array, " latent"]:
         """How far the codes' means are from the prior's, in the prior's standard deviations."""
-        gap: Float[np.ndarray, " latent"] = (self.mean - self.prior_mean) / self.prior_std
-        return gap
+        return (self.mean - self.prior_mean) / self.prior_std
 
     @property
-    def std_ratio(self) -> Float[np.ndarray, " latent"]:
+    def std_ratio(self) -> Float[Array, " latent"]:
         """The codes' standard deviations over the prior's: under 1 where codes do not fill it."""
-        ratio: Float[np.ndarray, " latent"] = self.std / self.prior_std
-        return ratio
+        return self.std / self.prior_std
 
 
-def moments_beside(codes: Float[np.ndarray, "count latent"], samples: Float[np.ndarray, "others latent"]) -> Moments:
-    """Return the moments of codes and of samples of the prior."""
-    own, prior = np.asarray(codes, np.float64), np.asarray(samples, np.float64)
+def moments_beside(codes: ArrayLike, samples: ArrayLike) -> Moments:
+    """Return the moments of codes `[count, latent]` and of samples of the prior `[others, latent]`."""
+    own, prior = jnp.asarray(codes), jnp.asarray(samples)
     return Moments(own.mean(axis=0), own.std(axis=0), prior.mean(axis=0), prior.std(axis=0))
 
 
@@ -86,38 +83,38 @@ def _squared(a: Array, b: Array) -> Array:
     return jnp.sum((a[:, None] - b[None]) ** 2, axis=2)
 
 
-def discriminator_accuracy(real_logits: NDArray[np.floating], fake_logits: NDArray[np.floating]) -> float:
+def discriminator_accuracy(real_logits: ArrayLike, fake_logits: ArrayLike) -> Float[Array, ""]:
     """Return the share of codes and samples of the prior that a discriminator tells apart; ½ where it cannot.
 
     The mean of the shares of both, as if there were equally many; a logit of 0 counts as half right. NaN where a
     logit is.
     """
 
-    def share(logits: NDArray[np.floating]) -> float:
-        return float(np.mean(np.where(np.isnan(logits), np.nan, (logits > 0) + 0.5 * (logits == 0))))
+    def share(logits: Array) -> Array:
+        return jnp.mean(jnp.where(jnp.isnan(logits), jnp.nan, (logits > 0) + 0.5 * (logits == 0)))
 
-    return 0.5 * (share(np.asarray(real_logits)) + share(-np.asarray(fake_logits)))
+    return 0.5 * (share(jnp.asarray(real_logits)) + share(-jnp.asarray(fake_logits)))
 
 
 class LabelEntropies(NamedTuple):
     """Entropies of label codes, in nats; log(classes) is the most."""
 
-    of_each: float
+    of_each: Float[Array, ""]
     """Mean entropy of an image's own label: 0 where each is sure."""
-    of_all: float
+    of_all: Float[Array, ""]
     """Entropy of the mean label: log(classes) where all classes are equally frequent."""
-    used: int
-    """Classes that are the most probable one of some image."""
+    used: Int[Array, ""]
+    """Classes that are the most probable one of some image; 0 where a probability is not finite."""
 
 
-def label_entropies(probabilities: Float[np.ndarray, "count classes"]) -> LabelEntropies:
+def label_entropies(probabilities: ArrayLike) -> LabelEntropies:
     """Return how sure labels are, one by one, and how balanced all together; NaN where a probability is.
 
     Args:
-        probabilities: Each image's of the classes, above or equal to 0.
+        probabilities: Each image's of the classes, `[count, classes]`, above or equal to 0.
     """
-    from scipy.special import entr  # SciPy takes a third of a second
-
-    rows = np.asarray(probabilities, np.float64)
-    used = int(np.unique(rows.argmax(axis=1)).size) if np.isfinite(rows).all() else 0
-    return LabelEntropies(float(entr(rows).sum(axis=1).mean()), float(entr(rows.mean(axis=0)).sum()), used)
+    rows = jnp.asarray(probabilities)
+    entropy = jax.scipy.special.entr
+    most = jnp.zeros(rows.shape[1], bool).at[jnp.argmax(rows, axis=1)].set(True)
+    used = jnp.where(jnp.isfinite(rows).all(), jnp.sum(most), 0)
+    return LabelEntropies(entropy(rows).sum(axis=1).mean(), entropy(rows.mean(axis=0)).sum(), used)

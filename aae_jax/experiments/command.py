@@ -7,17 +7,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import tyro
 from jax.errors import JaxRuntimeError
 
-from aae_jax.config import SemiSupervisedConfig, validate
+from aae_jax.config import SemiSupervisedConfig
 from aae_jax.config_text import differences, from_mapping, read_yaml
 from aae_jax.errors import InputError, StorageError
+from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
-from aae_jax.presets import PRESETS, preset
+from aae_jax.presets import choose_preset
 from aae_jax.seed_yaml import from_seed_yaml, is_seed_yaml
 
 __all__ = ["Request", "RunFlags", "parse", "run_guarded"]
@@ -31,11 +32,14 @@ SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
 """What every run's config.yaml has had since the first version: by them a whole configuration is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFlags:
-    """The flags of every run; an experiment with more of them derives its own."""
+AnyConfig = TypeVar("AnyConfig")
 
-    config: Annotated[SemiSupervisedConfig, tyro.conf.arg(name="")]
+
+@dataclass(frozen=True, kw_only=True)
+class RunFlags(Generic[AnyConfig]):
+    """The flags of every run, those of its configuration among them; a command with more of them derives its own."""
+
+    config: Annotated[AnyConfig, tyro.conf.arg(name="")]
     preset: str = "default"
     """Named settings to start from; "list" prints them."""
     config_path: str | None = None
@@ -49,13 +53,13 @@ class RunFlags:
 class Request(NamedTuple):
     """What the user asked for; `resume` names the folder of an earlier run, `notes` are to be said."""
 
-    config: SemiSupervisedConfig
+    config: Any
     out_dir: Path | None
     resume: Path | None
     launcher: str
     command: str
     notes: tuple[str, ...]
-    flags: RunFlags
+    flags: RunFlags[Any]
 
 
 class _FirstParser(argparse.ArgumentParser):
@@ -67,21 +71,31 @@ class _FirstParser(argparse.ArgumentParser):
 
 
 def parse(
+    experiment: Experiment,
     argv: Sequence[str],
     *,
-    prog: str,
-    description: str,
+    prog: str | None = None,
+    description: str | None = None,
     launcher: str | None = None,
-    kind: type[RunFlags] = RunFlags,
+    kind: Any = None,
 ) -> Request:
-    """Return the request that a command line makes; `launcher` is what stands before its flags, of which there are
-    those of `kind`.
+    """Return the request that a command line makes of an experiment.
+
+    Args:
+        experiment: Whose configurations and presets there are.
+        argv: The flags.
+        prog: The command's name; None: the experiment's.
+        description: What --help begins with; None: the experiment's.
+        launcher: What stands before the flags, where a user is told to go on.
+        kind: The class of the flags, where there are more than those of every run.
 
     Raises:
         InputError: A preset, key, flag or value that cannot be used.
         SystemExit: With status 0 after `--help`.
     """
+    prog = prog or experiment.name
     launcher = launcher or f"python experiments/{prog}.py"
+    kind = kind or RunFlags[experiment.config_class]  # type: ignore[name-defined]
     written = argv
     argv = [_unabbreviated(argument) for argument in argv]
     first = _FirstParser(add_help=False, allow_abbrev=False)
@@ -89,17 +103,18 @@ def parse(
         first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
     early, _ = first.parse_known_args(argv)
     if early.preset == "list":
-        print("\n".join(f"{name:10} {text}" for name, (_, text) in PRESETS.items()))
+        print("\n".join(f"{name:10} {text}" for name, (_, text) in experiment.presets.items()))
         raise SystemExit(0)
-    base = preset(early.preset or "default")
+    base = choose_preset(experiment.presets, early.preset or "default")
     notes: list[str] = []
     if early.config_path is not None:
         values = read_yaml(Path(early.config_path))
-        base, notes = _read_config(values, base, early.preset)
+        base, notes = _read_config(experiment, values, base, early.preset)
     if early.resume is not None:
-        base = _resumed_config(Path(early.resume))
-    flags = parse_flags(kind, argv, prog=prog, description=description, default=kind(config=base))
-    validate(flags.config)
+        base = _resumed_config(experiment, Path(early.resume))
+    said = experiment.description if description is None else description
+    flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
+    experiment.validate(flags.config)
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
     return Request(
@@ -120,24 +135,31 @@ def _unabbreviated(argument: str) -> str:
 
 
 def _read_config(
-    values: Mapping[Any, Any], base: SemiSupervisedConfig, preset_name: str | None
-) -> tuple[SemiSupervisedConfig, list[str]]:
+    experiment: Experiment, values: Mapping[Any, Any], base: Any, preset_name: str | None
+) -> tuple[Any, list[str]]:
     """Return the configuration of a YAML file, and notes on what of it is not used."""
+    kind = experiment.config_class
     if is_seed_yaml(values):
-        return from_seed_yaml(values, preset("shaharazulay") if preset_name is None else base)
+        if kind is not SemiSupervisedConfig:
+            raise InputError(
+                "The file is of adversarial-autoencoder-classifier, and its settings are of other models; give it to "
+                "semi_supervised."
+            )
+        known = base if preset_name is not None else choose_preset(experiment.presets, "shaharazulay")
+        return from_seed_yaml(values, known)
     if preset_name is None and set(values) >= SECTIONS:
-        base = SemiSupervisedConfig()  # options it lacks are younger than it, and were off
-    return from_mapping(SemiSupervisedConfig, values, base=base), []
+        base = kind()  # options it lacks are younger than it, and were off
+    return from_mapping(kind, values, base=base), []
 
 
-def _resumed_config(folder: Path) -> SemiSupervisedConfig:
+def _resumed_config(experiment: Experiment, folder: Path) -> Any:
     path = folder / CONFIG_FILE
     if not os.path.isfile(path):
         raise InputError(f"{folder} is not the folder of a run ({CONFIG_FILE} is missing); name one to --resume.")
-    return from_mapping(SemiSupervisedConfig, read_yaml(path))
+    return from_mapping(experiment.config_class, read_yaml(path))
 
 
-def _refuse_changes(flags: RunFlags, early: argparse.Namespace, base: SemiSupervisedConfig) -> None:
+def _refuse_changes(flags: RunFlags[Any], early: argparse.Namespace, base: Any) -> None:
     changed = differences(base, flags.config)
     if early.preset is not None or early.config_path is not None:
         changed = [*changed, "preset or config-path"]

@@ -64,8 +64,9 @@ class Console:
         )
         self.say(f"device   {device.device_kind} ({device.platform}), matrix products in {config.network.precision}")
         self.say(f"data     {dataset.name} from {dataset.source}, sha256 {dataset.sha256[:12]}…")
+        among = f"{labelled} labelled among " if labelled else ""
         self.say(
-            f"split    {labelled} labelled among {problem.data.pool.shape[0]} pool images, "
+            f"split    {among}{problem.data.pool.shape[0]} pool images, "
             f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test"
         )
         self.say(
@@ -89,9 +90,9 @@ class Console:
         self.say(f"compiled in {compile_seconds:.1f} s{again}")
 
     def progress(
-        self, epoch: int, update: int, error: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
+        self, epoch: int, update: int, score: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
     ) -> None:
-        """Show an evaluated epoch: losses, validation error, speed and time left."""
+        """Show an evaluated epoch: losses, the validation's score, speed and time left."""
         assert self.problem is not None
         losses = " ".join(
             f"{short} {np.nanmean(means[name]):.3f}"
@@ -107,7 +108,7 @@ class Console:
         rate = update / seconds
         left = (self.problem.epochs - epoch - 1) * self.problem.steps_per_epoch / rate
         text = (
-            f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  validation error {percent(error)}  "
+            f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  {self.problem.experiment.show_score(score)}  "
             f"{rate:.1f} updates/s  {duration(left)} left"
         )
         self.rewritten(text)

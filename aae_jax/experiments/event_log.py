@@ -59,12 +59,11 @@ class EventLog:
                 if name not in ("epoch", "update") and np.isfinite(number):
                     self._write(summary=summary.scalar(shown, float(number)), step=row["update"])
 
-    def codes(self, update: int, styles: np.ndarray, prior: np.ndarray, label_probabilities: np.ndarray) -> None:
-        """Write histograms of styles `[n, latent]` and of as many prior samples, and of the largest probabilities."""
+    def histograms(self, update: int, found: Mapping[str, np.ndarray]) -> None:
+        """Write a histogram of all numbers of each array, by its name; of none that are not finite."""
         from tensorboardX import summary
 
-        surest = label_probabilities.max(axis=1)
-        for name, values in (("style_z", styles), ("prior_of_z", prior), ("largest_y", surest)):
+        for name, values in found.items():
             if np.isfinite(values).all():
                 self._write(summary=summary.histogram(name, values.reshape(-1), "auto"), step=update)
 

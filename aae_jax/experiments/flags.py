@@ -3,8 +3,8 @@
 import contextlib
 import io
 import re
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import tyro
 
@@ -18,7 +18,7 @@ FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*")
 
 
 def parse_flags(
-    kind: type[Flags], argv: Sequence[str], *, prog: str, description: str, default: Flags | None
+    kind: Callable[..., Flags], argv: Sequence[str], *, prog: str, description: str, default: Flags | None
 ) -> Flags:
     """Return a dataclass filled from a command line, over `default` where one is given.
 
@@ -29,9 +29,10 @@ def parse_flags(
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
+            form: Any = kind
             if default is None:
-                return tyro.cli(kind, args=list(argv), prog=prog, description=description)
-            return tyro.cli(kind, args=list(argv), prog=prog, description=description, default=default)
+                return cast(Flags, tyro.cli(form, args=list(argv), prog=prog, description=description))
+            return cast(Flags, tyro.cli(form, args=list(argv), prog=prog, description=description, default=default))
     except SystemExit as end:
         if end.code in (0, None):
             raise

@@ -12,7 +12,9 @@ import numpy as np
 from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset, TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments.problem import Problem, Task, assemble, main_task, propagated_labels, settle, split_for_seed
+from aae_jax.experiments.problem import Problem, Task, assemble, main_task, settle, split_for_seed
+from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.sweep import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
 
 __all__ = ["Member", "chunk_size", "mean_and_std", "members_of", "parse_space", "prepare_chunk", "together"]
@@ -101,11 +103,11 @@ def prepare_chunk(
         own = split_for_seed(c, dataset, member.seed)
         shared = arrays[0] if arrays else own  # pool and validation are the same for all: one copy is kept
         arrays.append(own._replace(pool=shared.pool, validation_images=shared.validation_images))
-    common = settle(common_config(configs), dataset, arrays[0].pool)
+    common = settle(EXPERIMENT, common_config(configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
     seeds = [member.seed for member in members]
     targets = propagated_labels(dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0)
-    problem = assemble(common, dataset, arrays[0], seeds, labelled, targets)
+    problem = assemble(EXPERIMENT, common, dataset, arrays[0], seeds, labelled, targets)
     problem = problem._replace(seeds=tuple(numbers), called="Member")
     settled = [apply_setting(common, settings[member.setting]) for member in members]
     return problem, main_task(problem, stack_hypers(settled, problem.epochs * problem.steps_per_epoch))

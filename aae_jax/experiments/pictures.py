@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from aae_jax import figures, priors
+from aae_jax import figures
 from aae_jax.bundle import Model
-from aae_jax.evaluation import confusion_counts, reliability
+from aae_jax.evaluation import class_probabilities, confusion_counts, reliability
 from aae_jax.experiments.problem import Shown
 from aae_jax.types import PRNGKey
 
-__all__ = ["draw_figures"]
+__all__ = ["column", "draw_figures", "first_layer", "interpolate", "is_drawable", "losses_of", "unit_images"]
 
 IMAGES, STYLES, CODES = 20, 8, 2000
 CLASSES, LONGEST_NAME = 30, 12
@@ -43,9 +43,9 @@ def draw_figures(
     updates = np.asarray([row["update"] for row in rows])
     codes = model.encode_stored(jnp.asarray(shown.images))
     predicted = np.argmax(np.asarray(codes.logits), axis=1)
-    validation = _column(rows, "validation_error")
+    validation = column(rows, "validation_error")
     drawn = {
-        "learning_curves": figures.learning_curves(updates, _losses(rows)),
+        "learning_curves": figures.learning_curves(updates, losses_of(rows)),
         "validation_error": figures.validation_error(
             updates,
             validation,
@@ -53,11 +53,11 @@ def draw_figures(
             test_error=np.asarray(test_errors, dtype=np.float64),
         ),
         "train_and_validation_error": figures.train_and_validation_error(
-            updates, _column(rows, "classification/error"), validation
+            updates, column(rows, "classification/error"), validation
         ),
         "code_histograms": figures.code_histograms(
             np.asarray(codes.mean[:CODES]),
-            prior_std=model.prior_std,
+            prior_std=1.0 if model.prior is None else model.prior.std,
             class_probabilities=np.asarray(jax.nn.softmax(codes.logits[:CODES])),
         ),
         "confusion_matrix": figures.confusion_matrix(
@@ -65,9 +65,25 @@ def draw_figures(
         ),
         "reliability_diagram": _draw_reliability(model, np.asarray(codes.logits), shown.labels),
     }
-    if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:  # grey or coloured pictures
+    if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
+
+
+def is_drawable(image_shape: Sequence[int]) -> bool:
+    """Return whether images of this shape are grey or coloured pictures."""
+    return len(image_shape) > 1 and tuple(image_shape[2:]) in ((), (3,))
+
+
+def unit_images(stored: np.ndarray) -> np.ndarray:
+    """Return images as they are stored in [0, 1]."""
+    return stored if stored.dtype == np.float32 else stored / 255.0
+
+
+def first_layer(model: Model) -> Figure:
+    """Return what the encoder's first units look at."""
+    kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
+    return figures.first_layer_features(np.asarray(kernel), model.image_shape)
 
 
 def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> Figure:
@@ -79,9 +95,8 @@ def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> F
 
 
 def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
-    images = shown.images if shown.images.dtype == np.float32 else shown.images / 255.0
+    images = unit_images(shown.images)
     names = _names(model)
-    kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
     first = min(len(images), IMAGES)
     return {
         "reconstructions": figures.reconstructions(
@@ -91,8 +106,8 @@ def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGK
         "predicted_classes": figures.predicted_classes(
             images[:CODES], predicted[:CODES], shown.labels[:CODES], label_names=names
         ),
-        "first_layer_features": figures.first_layer_features(np.asarray(kernel), model.image_shape),
-        "latent_interpolation": figures.latent_interpolation(*_interpolate(model, shown.images, images)),
+        "first_layer_features": first_layer(model),
+        "latent_interpolation": figures.latent_interpolation(*interpolate(model, shown.images, images)),
     }
 
 
@@ -100,36 +115,37 @@ def _names(model: Model) -> list[str]:
     return [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
 
 
-def _losses(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def losses_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Return the phases' losses, the generator's by adversary: its sum has terms that have no equilibrium."""
     names = {name: name for name in rows[0] if name.endswith("/loss") and name != "generator/loss"}
-    names |= {"generator_z/loss": "generator/z", "generator_y/loss": "generator/y"}
-    return {shown: _column(rows, name) for shown, name in names.items()}
+    parts = {"generator_z/loss": ("generator/z", "reconstruction/generator_z"), "generator_y/loss": ("generator/y",)}
+    names |= {shown: name for shown, known in parts.items() for name in known if name in rows[0]}
+    return {shown: column(rows, name) for shown, name in names.items()}
 
 
-def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     """Return `[rows, seeds]`, with NaN where a seed had no finite value."""
     return np.asarray([[np.nan if v is None else v for v in row[name]] for row in rows], dtype=np.float64)
 
 
 def _styles(model: Model, key: PRNGKey) -> np.ndarray:
     """Return `[styles, classes, *image]`: each row a style drawn from the prior, each column a class."""
-    styles = priors.build_gaussian(model.network.latent_dim, model.prior_std)(key, STYLES)
+    styles = model.draw_styles(key, STYLES)
     z = jnp.repeat(styles, model.num_classes, axis=0)
     y = jnp.tile(jnp.eye(model.num_classes), (STYLES, 1))
     return np.asarray(model.decode(z, y)).reshape(STYLES, model.num_classes, *model.image_shape)
 
 
-def _interpolate(model: Model, stored: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def interpolate(model: Model, stored: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return decoded images `[pairs, steps, *image]` between the codes of two images each, and those two."""
     pairs = min(PAIRS, len(stored) // 2)
     codes = model.encode_stored(jnp.asarray(stored[: 2 * pairs]))
     share = jnp.linspace(0.0, 1.0, STEPS)[None, :, None]
 
     def between(values: jax.Array) -> jax.Array:
-        ends = values.reshape(pairs, 2, 1, -1)
-        return ((1 - share) * ends[:, 0] + share * ends[:, 1]).reshape(pairs * STEPS, -1)
+        ends = values.reshape(pairs, 2, 1, values.shape[1])
+        return ((1 - share) * ends[:, 0] + share * ends[:, 1]).reshape(pairs * STEPS, values.shape[1])
 
-    decoded = np.asarray(model.decode(between(codes.mean), between(jax.nn.softmax(codes.logits))))
+    decoded = np.asarray(model.decode(between(codes.mean), between(class_probabilities(codes.logits))))
     ends = images[: 2 * pairs].reshape(pairs, 2, *model.image_shape)
     return decoded.reshape(pairs, STEPS, *model.image_shape), ends

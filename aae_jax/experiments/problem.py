@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
-from numpy.typing import NDArray
 
-from aae_jax.config import SemiSupervisedConfig, resolve, validate
+from aae_jax.config import LabelledConfig, RunConfig, resolve
 from aae_jax.data import Dataset, Reporter, Splits, TrainingArrays, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
+from aae_jax.experiments.experiment import Experiment
 from aae_jax.hyper import Hyper
-from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
-from aae_jax.networks import Networks, build_mlp_networks, fastest_precision, require_precision
+from aae_jax.networks import Networks, fastest_precision, require_precision
 from aae_jax.phases import Phase
 from aae_jax.state import AAEState, init_state
 from aae_jax.training import EpochFn, TrainData, build_train_epoch, over_seeds
@@ -27,15 +26,14 @@ __all__ = [
     "Shown",
     "Task",
     "assemble",
-    "baseline_task",
     "build_problem",
     "images_of",
     "indices_for_seed",
     "load_data",
     "main_task",
-    "propagated_labels",
     "settle",
     "split_for_seed",
+    "task_of",
 ]
 
 
@@ -54,10 +52,12 @@ class Keys(NamedTuple):
 class Problem(NamedTuple):
     """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis.
 
-    In a sweep, members with their numbers stand where a run has its seeds; they are `called` so.
+    `config` is of the experiment's own class. In a sweep, members with their numbers stand where a run has its seeds;
+    they are `called` so.
     """
 
-    config: SemiSupervisedConfig
+    experiment: Experiment
+    config: Any
     dataset: Dataset
     seeds: tuple[int, ...]
     networks: Networks
@@ -70,27 +70,30 @@ class Problem(NamedTuple):
     @property
     def steps_per_epoch(self) -> int:
         """Updates in a pass over the pool."""
-        return int(self.data.pool.shape[0]) // self.config.batch_size
+        return int(self.data.pool.shape[0]) // int(self.config.batch_size)
 
     @property
     def epochs(self) -> int:
         """Passes planned."""
         assert self.config.epochs is not None
-        return self.config.epochs
+        return int(self.config.epochs)
 
 
 class Shown(NamedTuple):
-    """The images that a run's figures show, as they are stored, with their classes."""
+    """The images that a run's figures show, as they are stored, with their classes, and those it is trained on."""
 
     images: np.ndarray
     labels: np.ndarray
+    class_names: tuple[str, ...]
+    pool: jax.Array
 
 
 def images_of(problem: Problem, *, test: bool) -> Shown:
     """Return the images that figures show: the test set, at the end of a run that may look at it, or validation."""
-    if test:
-        return Shown(np.asarray(problem.dataset.test_images), np.asarray(problem.dataset.test_labels))
-    return Shown(np.asarray(problem.validation_images), np.asarray(problem.validation_labels))
+    dataset = problem.dataset
+    validation = problem.validation_images, problem.validation_labels
+    images, labels = (dataset.test_images, dataset.test_labels) if test else validation
+    return Shown(np.asarray(images), np.asarray(labels), dataset.class_names, problem.data.pool)
 
 
 class Task(NamedTuple):
@@ -104,27 +107,31 @@ class Task(NamedTuple):
     epochs: int
 
 
-def load_data(config: SemiSupervisedConfig, reporter: Reporter) -> Dataset:
+def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
     """Load the data set that a configuration names."""
     return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
 
 
-def indices_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> Splits:
-    """Return which images a seed trains and is validated on; this is where bad numbers of labels end."""
+def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
+    """Return which images a seed trains and is validated on; this is where bad numbers of labels end.
+
+    A model that learns from no labels has no labelled images.
+    """
+    own = config if isinstance(config, LabelledConfig) else None
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
-        num_labels=config.labels,
-        label_seed=seed if config.label_seed is None else config.label_seed,
+        num_labels=None if own is None else own.labels,
+        label_seed=seed if own is None or own.label_seed is None else own.label_seed,
     )
 
 
-def split_for_seed(config: SemiSupervisedConfig, dataset: Dataset, seed: int) -> TrainingArrays:
+def split_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> TrainingArrays:
     """Return what a seed trains and is validated on."""
     return training_arrays(dataset, indices_for_seed(config, dataset, seed))
 
 
-def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
+def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Problem:
     """Return the problem of a configuration, whose open values are settled by the data and the device.
 
     Raises:
@@ -133,38 +140,15 @@ def build_problem(config: SemiSupervisedConfig, reporter: Reporter) -> Problem:
     dataset = load_data(config, reporter)
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
-    config = settle(config, dataset, arrays[0].pool)
+    config = settle(experiment, config, dataset, arrays[0].pool)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
-    targets = propagated_labels(dataset, [(config, seed) for seed in seeds], config.views.max_shift or 0)
-    return assemble(config, dataset, arrays[0], seeds, labelled, targets)
+    targets = None
+    if experiment.find_targets is not None:
+        targets = experiment.find_targets(dataset, [(config, seed) for seed in seeds], config.views.max_shift or 0)
+    return assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
 
 
-def propagated_labels(
-    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]], max_shift: int
-) -> NDArray[np.float32] | None:
-    """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
-
-    None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, so are
-    images to find their neighbours, by `graph_shift` of it.
-    """
-    if not any(config.weights.propagation > 0 for config, _ in members):
-        return None
-    from aae_jax.propagation import graph_of, graph_shift, targets_of  # SciPy takes a third of a second
-
-    graph, found, made = None, [], {}
-    for config, seed in members:
-        splits = indices_for_seed(config, dataset, seed)
-        subset = splits.labelled.tobytes()
-        if graph is None:  # the pool is the same for all
-            graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
-        if subset not in made:
-            places = np.searchsorted(splits.unlabelled, splits.labelled)
-            made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)
-        found.append(made[subset])
-    return np.stack(found)
-
-
-def settle(config: SemiSupervisedConfig, dataset: Dataset, pool: np.ndarray) -> SemiSupervisedConfig:
+def settle(experiment: Experiment, config: Any, dataset: Dataset, pool: np.ndarray) -> Any:
     """Return the configuration with its open values settled by the data and the device.
 
     Raises:
@@ -172,7 +156,7 @@ def settle(config: SemiSupervisedConfig, dataset: Dataset, pool: np.ndarray) -> 
     """
     config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
     config = dataclasses.replace(config, dataset=dataset.name if config.dataset == "auto" else config.dataset)
-    validate(config)
+    experiment.validate(config)
     require_precision(config.network.precision)
     if len(pool) < config.batch_size:
         raise InputError(
@@ -183,7 +167,8 @@ def settle(config: SemiSupervisedConfig, dataset: Dataset, pool: np.ndarray) -> 
 
 
 def assemble(
-    config: SemiSupervisedConfig,
+    experiment: Experiment,
+    config: Any,
     dataset: Dataset,
     shared: TrainingArrays,
     seeds: Sequence[int],
@@ -193,19 +178,21 @@ def assemble(
     """Return the problem of settled parts.
 
     Args:
+        experiment: Of which model the run is.
         config: What the networks are built by.
         dataset: Where everything is from.
         shared: Pool and validation images, which all seeds have in common.
         seeds: From which the root keys are drawn; one may come several times.
         labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
-        targets: What `propagated_labels` returns.
+        targets: What the experiment's `find_targets` returns.
     """
     data = TrainData(jnp.asarray(shared.pool), *(jnp.asarray(array) for array in labelled))
     return Problem(
+        experiment=experiment,
         config=config,
         dataset=dataset,
         seeds=tuple(seeds),
-        networks=build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes),
+        networks=experiment.build_networks(config, dataset),
         keys=_root_keys(seeds),
         data=data if targets is None else data._replace(targets=jnp.asarray(targets)),
         validation_images=jnp.asarray(shared.validation_images),
@@ -233,21 +220,15 @@ def _root_keys(seeds: Sequence[int]) -> Keys:
 
 def main_task(problem: Problem, hypers: Hyper | None = None) -> Task:
     """Return the adversarial autoencoder's training; `hypers`: each seed's own traced numbers, leaves `[seeds]`."""
-    phases = build_phases(problem.networks, problem.config, num_classes=problem.dataset.num_classes)
-    return _task(problem, phases, problem.keys.train, problem.epochs, hypers)
+    phases = problem.experiment.build_phases(problem.networks, problem.config, problem.dataset)
+    return task_of(problem, phases, problem.keys.train, problem.epochs, hypers)
 
 
-def baseline_task(problem: Problem) -> Task:
-    """Return the supervised baseline's training: the same encoder, its labelled images alone."""
-    phases = build_baseline_phases(problem.networks, problem.config)
-    epochs = max(1, round(problem.epochs * problem.config.baseline_share))
-    return _task(problem, phases, problem.keys.baseline, epochs)
-
-
-def _task(
+def task_of(
     problem: Problem, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Hyper | None = None
 ) -> Task:
-    config = problem.config
+    """Return the training of a table of phases by `epochs` passes, on a problem's data."""
+    config, experiment = problem.config, problem.experiment
     averaging = config.averaging.decay > 0
 
     @jax.jit
@@ -262,10 +243,10 @@ def _task(
     epoch = build_train_epoch(
         phases,
         batch_size=config.batch_size,
-        labelled_batch_size=config.labelled_batch_size,
+        labelled_batch_size=config.labelled_batch_size if isinstance(config, LabelledConfig) else 1,
         output=config.network.output,
-        schedule=build_schedule(config),
+        schedule=experiment.build_schedule(config),
         order=config.update_order,
     )
-    hyper = build_hyper(config, epochs * problem.steps_per_epoch) if hypers is None else hypers
+    hyper = experiment.build_hyper(config, epochs * problem.steps_per_epoch) if hypers is None else hypers
     return Task(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)

@@ -22,6 +22,7 @@ from aae_jax.experiments.command import parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
+from aae_jax.experiments.launch import FAILED
 from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
 from aae_jax.experiments.run_folder import CONFIG_FILE, write_text
@@ -90,7 +91,7 @@ def run(flags: Flags) -> int:
         console.say(f"row {number} of {len(rows)}: {row.name}")
         status = _train(row, flags, runs / row.name, console) if _can_be_had(row, flags, console) else BAD_INPUT
         # Every seed's losses turned non-finite, a disk is full, or a row's own data are missing: others may work.
-        if status == semi_supervised.FAILED or (status == BAD_INPUT and row.dataset is not None):
+        if status == FAILED or (status == BAD_INPUT and row.dataset is not None):
             worst = status
             continue
         if status != 0:
@@ -104,7 +105,7 @@ def _can_be_had(row: Row, flags: Flags, console: Console) -> bool:
     """Return whether a row's own data can be loaded, and say why not; the data of the flags are an error later on."""
     if row.dataset is None:
         return True
-    config = parse(_arguments(row, flags, row.epochs), prog="reproduce", description="").config
+    config = parse(semi_supervised.EXPERIMENT, _arguments(row, flags, row.epochs)).config
     try:
         load_data(config, DataReporter(console))
     except InputError as error:
@@ -133,7 +134,7 @@ def _train(row: Row, flags: Flags, folder: Path, console: Console) -> int:
 
 def _refuse_other_run(argv: Sequence[str], folder: Path) -> None:
     """Refuse to go on with a run of other settings than those asked for."""
-    wanted = parse(argv, prog="reproduce", description="").config
+    wanted = parse(semi_supervised.EXPERIMENT, argv).config
     found = from_mapping(SemiSupervisedConfig, read_yaml(folder / CONFIG_FILE))
     changed = [name for name in differences(wanted, found) if _chosen(wanted, name)]
     if changed:
@@ -187,7 +188,9 @@ def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
 
 def time_pass(argv: Sequence[str], console: Console) -> float:
     """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
-    problem = build_problem(parse(argv, prog="reproduce", description="").config, DataReporter(console))
+    problem = build_problem(
+        semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, DataReporter(console)
+    )
     task = main_task(problem)
     steps = min(TIMED_UPDATES, problem.steps_per_epoch)
     data = problem.data._replace(pool=problem.data.pool[: steps * problem.config.batch_size])

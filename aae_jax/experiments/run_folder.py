@@ -158,6 +158,17 @@ class RunFolder:
             rows.append(row)
         return rows
 
+    def read_rows(self) -> list[dict[str, Any]]:
+        """Return the rows written so far, of which there is one at least when a run has trained.
+
+        Raises:
+            InputError: There is none.
+        """
+        rows = self.read_metrics()
+        if not rows:
+            raise InputError(f"{self.path} has lost its metrics.jsonl; start the run anew.")
+        return rows
+
     def cut_metrics(self, epoch: int) -> None:
         """Drop the rows after `epoch`, which a resumed run will write again."""
         rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]

@@ -1,105 +1,110 @@
 """Semi-supervised classification with few labels (Makhzani et al. 2016, §5, figure 8), end to end."""
 
-import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aae_jax.bundle import Model, save_model
-from aae_jax.errors import InputError
-from aae_jax.evaluation import exact_share
-from aae_jax.experiments.command import Request, parse, run_guarded
-from aae_jax.experiments.compilation import keep_compiled_programs
-from aae_jax.experiments.console import Console, DataReporter, percent
-from aae_jax.experiments.event_log import require_tensorboard
-from aae_jax.experiments.problem import Problem, baseline_task, build_problem, images_of, main_task
-from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
-from aae_jax.experiments.summary import calibrate, error_over_seeds, errors_on_test_images, seed_errors, summarise
-from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
-from aae_jax.experiments.watch import model_of
+from aae_jax.bundle import Model
+from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
+from aae_jax.data import Dataset
+from aae_jax.evaluation import build_encode, error_rate, exact_share
+from aae_jax.experiments.console import Console, percent
+from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
+from aae_jax.experiments.launch import launch
+from aae_jax.experiments.measures import health_of
+from aae_jax.experiments.problem import Problem, Shown, Task, images_of, task_of
+from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.summary import (
+    best_epochs,
+    calibrate,
+    errors_on_test_images,
+    last_measures,
+    over_seeds,
+    seed_errors,
+    summarise,
+)
+from aae_jax.experiments.trainer import Outcome
+from aae_jax.experiments.watch import save_models
+from aae_jax.models import semi_supervised as model
+from aae_jax.networks import Networks, build_mlp_networks
+from aae_jax.phases import Phase
+from aae_jax.presets import PRESETS
 from aae_jax.state import evaluation_variables
 from aae_jax.training import compile_epoch, fit
+from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
-__all__ = ["main", "run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-FAILED = 1
+__all__ = ["EXPERIMENT", "baseline_task", "main"]
 
 
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
-    """Run the command `semi_supervised` and return its exit status.
-
-    0: finished. 1: every seed's losses turned non-finite, or something could not be written. 2: input that cannot
-    be used.
-    128 + n: stopped by signal n, saved and resumable.
-    """
-    arguments = sys.argv[1:] if argv is None else list(argv)
-
-    def command() -> int:
-        keep_compiled_programs()
-        request = parse(arguments, prog="semi_supervised", description=__doc__ or "", launcher=launcher)
-        return run(request)
-
-    return run_guarded(command)
+    """Run the command `semi_supervised` and return its exit status (see `launch`)."""
+    return launch(EXPERIMENT, argv, launcher=launcher)
 
 
-def run(request: Request) -> int:
-    """Train, evaluate once at the end (on the test set, unless told not to), and fill the run's folder."""
-    console = Console()
-    if request.resume is not None and (request.resume / SWEEP_FILE).exists():
-        raise InputError(
-            f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
-        )
-    if request.resume is not None and RunFolder(request.resume).finished:
-        console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
-        return 0
-    for note in request.notes:
-        console.notice(note)
-    if request.config.tensorboard:
-        require_tensorboard()
-    problem = build_problem(request.config, DataReporter(console))
-    with open_run_folder(request.out_dir, request.resume, "semi_supervised", problem.config.seed) as folder:
-        return _run_in(folder, problem, request, console)
+def baseline_task(problem: Problem) -> Task:
+    """Return the supervised baseline's training: the same encoder, its labelled images alone."""
+    phases = model.build_baseline_phases(problem.networks, problem.config)
+    epochs = max(1, round(problem.epochs * problem.config.baseline_share))
+    return task_of(problem, phases, problem.keys.baseline, epochs)
 
 
-def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
-    if request.resume is None:
-        folder.write_config(problem.config)
-    console.header(problem, str(folder.path))
-    try:
-        trainer = Trainer(problem, main_task(problem), folder, console)
-        outcome = trainer.run(resume=request.resume is not None, command=request.command)
-    except Stopped as stopped:
-        console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
-        return SIGNALLED + stopped.signum
-    except AllSeedsFailed:
-        kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
-        console.say(
-            "All seeds failed. Try a lower --optimizers.generator.learning-rate or "
-            f"--optimizers.discriminator.learning-rate{kept}."
-        )
-        return FAILED
-    _report(problem, outcome, folder, console)
-    return 0
+def _build_networks(config: SemiSupervisedConfig, dataset: Dataset) -> Networks:
+    return build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes)
+
+
+def _build_phases(networks: Networks, config: SemiSupervisedConfig, dataset: Dataset) -> dict[str, Phase]:
+    return model.build_phases(networks, config, num_classes=dataset.num_classes)
+
+
+def _build_measure(problem: Problem) -> MeasureFn:
+    encode = build_encode(problem.networks, problem.config.network.output)
+    health = health_of(problem, PriorConfig(std=1.0))
+
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, scale: Array) -> Metrics:
+        outputs = encode(params, stats, images)
+        measured = health(params, stats, images, outputs, key, scale)
+        return {"error": error_rate(outputs.logits, labels), **measured}
+
+    return measure
+
+
+def _saved_codes(config: SemiSupervisedConfig, dataset: Dataset) -> SavedCodes:
+    return SavedCodes(PriorConfig(std=config.weights.prior_std), dataset.num_classes, dataset.num_classes)
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+    from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second, and is wanted at the end
+
+    return draw_figures(rows, model, shown, key)
 
 
 def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:
-    rows = folder.read_metrics()
-    if not rows:
-        raise InputError(f"{folder.path} has lost its metrics.jsonl; start the run anew.")
+    rows = folder.read_rows()
     console.say("supervised baseline: the same encoder, the labelled images alone …")
     baseline = _train_baseline(problem, outcome)
-    best = outcome.best
-    last_validation = [np.nan if e is None else e for e in rows[-1]["validation_error"]]
-    errors = {
-        "test": errors_on_test_images(problem, *evaluation_variables(outcome.state)),
-        "best_test": errors_on_test_images(problem, best.params, best.stats),
-        "validation": exact_share(last_validation, len(problem.validation_labels)),
+    best, survivors = outcome.best, [seed not in outcome.failed for seed in problem.seeds]
+    last = evaluation_variables(outcome.state)
+    measured = last_measures(rows, survivors)
+    calibration = calibrate(problem, *last, survivors)
+    results = {
+        "test_error": over_seeds(errors_on_test_images(problem, *last), survivors),
+        "validation_error": measured.pop("error"),
+        "best_by_validation": {
+            "epoch": best_epochs(outcome, survivors),
+            "validation_error": over_seeds(exact_share(best.error, len(problem.validation_labels)), survivors),
+            "test_error": over_seeds(errors_on_test_images(problem, best.params, best.stats), survivors),
+        },
+        "baseline": baseline,
+        "calibration": calibration,
+        "health": measured,
     }
-    survivors = [seed not in outcome.failed for seed in problem.seeds]
-    calibration = calibrate(problem, *evaluation_variables(outcome.state), survivors)
-    summary = summarise(problem, outcome, errors, baseline, calibration, folder.read_origin())
-    models = _save_models(problem, outcome, folder, calibration["temperature"])
+    summary = summarise(problem, outcome, folder.read_origin(), results)
+    models = save_models(problem, outcome, folder, calibration["temperature"])
     _save_figures(problem, rows, summary, models, folder)
     folder.write_summary(summary)
     _say_results(console, summary, folder)
@@ -116,23 +121,9 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     validation = seed_errors(problem, *variables, problem.validation_images, problem.validation_labels)
     return {
         "updates": task.epochs * problem.steps_per_epoch,
-        "test_error": error_over_seeds(test, survivors),
-        "validation_error": error_over_seeds(validation, survivors),
+        "test_error": over_seeds(test, survivors),
+        "validation_error": over_seeds(validation, survivors),
     }
-
-
-def _save_models(
-    problem: Problem, outcome: Outcome, folder: RunFolder, temperatures: Sequence[float | None]
-) -> list[Model]:
-    params, stats = evaluation_variables(outcome.state)
-    kept = {name: params[name] for name in ("encoder", "decoder")}
-    survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
-    models = []
-    for index, seed in survivors:
-        model = model_of(problem, kept, stats, index, temperature=temperatures[index])
-        save_model(model, folder.model(seed, survivors[0][1]))
-        models.append(model)
-    return models
 
 
 def _save_figures(
@@ -177,3 +168,23 @@ def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -
     where = "" if summary["tested"] else " (validation images, on which it was fitted)"
     console.say(f"  expected calibration error {before}, with temperature {after}{where}")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+
+
+EXPERIMENT = Experiment(
+    name="semi_supervised",
+    description=__doc__ or "",
+    presets=PRESETS,
+    validate=validate,
+    build_networks=_build_networks,
+    build_phases=_build_phases,
+    build_hyper=model.build_hyper,
+    build_schedule=model.build_schedule,
+    build_measure=_build_measure,
+    score="error",
+    shares=("error",),
+    show_score=lambda errors: f"validation error {percent(errors)}",
+    saved_codes=_saved_codes,
+    draw=_draw,
+    report=_report,
+    find_targets=propagated_labels,
+)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.compiling import compiler_options
+from aae_jax.config import LabelledConfig
 from aae_jax.evaluation import (
     build_encode,
     calibration_error,
@@ -21,13 +22,23 @@ from aae_jax.evaluation import (
     fit_temperature,
     reliability,
 )
+from aae_jax.experiments.measures import VALIDATION
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Params, Stats
 from aae_jax.views import OutputKind
 
-__all__ = ["calibrate", "error_over_seeds", "errors_on_test_images", "seed_errors", "seed_logits", "summarise"]
+__all__ = [
+    "best_epochs",
+    "calibrate",
+    "errors_on_test_images",
+    "last_measures",
+    "over_seeds",
+    "seed_errors",
+    "seed_logits",
+    "summarise",
+]
 
 PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -71,8 +82,8 @@ def calibrate(problem: Problem, params: Params, stats: Stats, survivors: Sequenc
     return {
         "temperature": temperatures,
         "measured_on": "test" if tested else "validation",
-        "expected_error": error_over_seeds(before, survivors),
-        "calibrated_error": error_over_seeds(after, survivors),
+        "expected_error": over_seeds(before, survivors),
+        "calibrated_error": over_seeds(after, survivors),
     }
 
 
@@ -83,8 +94,8 @@ def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., Encod
     return jax.jit(encode, compiler_options=compiler_options())
 
 
-def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return `{per_seed, mean, std}` of error fractions; failed seeds are null and left out of mean and std.
+def over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Return `{per_seed, mean, std}` of errors or other measures; failed seeds are null and left out of mean and std.
 
     So are errors of NaN, which were not measured. The standard deviation is the sample's (n − 1), null for
     fewer than two seeds.
@@ -100,19 +111,22 @@ def error_over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[b
     }
 
 
+def last_measures(rows: Sequence[Mapping[str, Any]], survivors: Sequence[bool]) -> dict[str, dict[str, Any]]:
+    """Return what was measured on the validation images at the end, `{per_seed, mean, std}` by the measure's name."""
+    found = {name.removeprefix(VALIDATION): value for name, value in rows[-1].items() if name.startswith(VALIDATION)}
+    return {
+        name: over_seeds([np.nan if each is None else each for each in value], survivors)
+        for name, value in found.items()
+    }
+
+
 def summarise(
-    problem: Problem,
-    outcome: Outcome,
-    errors: Mapping[str, np.ndarray],
-    baseline: Mapping[str, Any],
-    calibration: Mapping[str, Any],
-    origin: Mapping[str, Any],
+    problem: Problem, outcome: Outcome, origin: Mapping[str, Any], results: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the summary of a run; `errors` has arrays by seed for `test`, `best_test` and `validation`."""
-    survivors = [seed not in outcome.failed for seed in problem.seeds]
+    """Return the summary of a run: where it comes from, what was trained, its `results`, its times and versions."""
     config = problem.config
     return {
-        "experiment": "semi_supervised",
+        "experiment": problem.experiment.name,
         **origin,
         **_what_was_trained(problem),
         "failed_seeds": {str(seed): failure for seed, failure in outcome.failed.items()},
@@ -122,11 +136,7 @@ def summarise(
         "max_shift": config.views.max_shift,
         "precision": config.network.precision,
         "tested": config.test,
-        "test_error": error_over_seeds(errors["test"], survivors),
-        "validation_error": error_over_seeds(errors["validation"], survivors),
-        "best_by_validation": _best(problem, outcome, errors["best_test"], survivors),
-        "baseline": baseline,
-        "calibration": calibration,
+        **results,
         "train_seconds": round(outcome.seconds, 2),
         "compile_seconds": round(outcome.compile_seconds, 2),
         "updates_per_second": round(outcome.updates / outcome.seconds, 2),
@@ -138,7 +148,7 @@ def summarise(
 
 
 def _what_was_trained(problem: Problem) -> dict[str, Any]:
-    dataset, config = problem.dataset, problem.config
+    dataset = problem.dataset
     return {
         "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
         "splits": {
@@ -147,21 +157,22 @@ def _what_was_trained(problem: Problem) -> dict[str, Any]:
             "validation": len(problem.validation_labels),
             "test": len(dataset.test_labels),
         },
-        "labels": config.labels,
-        "label_seeds": [s if config.label_seed is None else config.label_seed for s in problem.seeds],
+        **_labels_of(problem),
         "seeds": list(problem.seeds),
     }
 
 
-def _best(problem: Problem, outcome: Outcome, test: np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return the weights that did best on validation, shown beside the last ones; epochs count from 0."""
-    validation = exact_share(outcome.best.error, len(problem.validation_labels))
-    epochs = np.asarray(outcome.best.epoch)
-    return {
-        "epoch": [int(e) if alive else None for e, alive in zip(epochs, survivors, strict=True)],
-        "validation_error": error_over_seeds(validation, survivors),
-        "test_error": error_over_seeds(test, survivors),
-    }
+def _labels_of(problem: Problem) -> dict[str, Any]:
+    config = problem.config
+    if not isinstance(config, LabelledConfig):
+        return {}
+    seeds = [s if config.label_seed is None else config.label_seed for s in problem.seeds]
+    return {"labels": config.labels, "label_seeds": seeds}
+
+
+def best_epochs(outcome: Outcome, survivors: Sequence[bool]) -> list[int | None]:
+    """Return after which epoch, counted from 0, each seed did best on the validation images; None if it failed."""
+    return [int(e) if alive else None for e, alive in zip(np.asarray(outcome.best.epoch), survivors, strict=True)]
 
 
 def _cpu_cores() -> int:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
@@ -31,6 +32,7 @@ from aae_jax.experiments.members import (
 )
 from aae_jax.experiments.problem import indices_for_seed, load_data, settle, split_for_seed
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
 from aae_jax.sweep import Range, apply_setting, grid, random_search
 
@@ -41,7 +43,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepFlags(RunFlags):
+class SweepFlags(RunFlags[SemiSupervisedConfig]):
     """A run's flags, and what varies."""
 
     vary: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUES")] = ()
@@ -89,7 +91,8 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
     def command() -> int:
         keep_compiled_programs()
         text = __doc__ or ""
-        return run(parse(arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags))
+        asked = parse(EXPERIMENT, arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags)
+        return run(asked)
 
     return run_guarded(command)
 
@@ -126,7 +129,7 @@ def _plan(request: Request, dataset: Dataset) -> Sweep:
         for seed in range(config.seed, config.seed + config.num_seeds):
             indices_for_seed(config, dataset, seed)
     first = split_for_seed(apply_setting(request.config, settings[0]), dataset, request.config.seed)
-    request = request._replace(config=settle(request.config, dataset, first.pool))
+    request = request._replace(config=settle(EXPERIMENT, request.config, dataset, first.pool))
     if size is None:
         if memory is not None and not 0 < memory < 1e6:
             raise InputError(f"--memory-gib is {memory}; give a number above 0.")

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import checkpoint
-from aae_jax.compiling import compiler_options
 from aae_jax.errors import InputError
-from aae_jax.evaluation import build_encode, error_rate, exact_share
+from aae_jax.evaluation import exact_share
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.interruption import Interruption
+from aae_jax.experiments.measures import VALIDATION, build_seed_measure, flat
 from aae_jax.experiments.problem import Problem, Task
 from aae_jax.experiments.provenance import source_commit
 from aae_jax.experiments.run_folder import RunFolder
@@ -113,13 +113,7 @@ class Trainer:
         self.problem, self.task, self.folder, self.console = problem, task, folder, console
         self.failed: dict[int, dict[str, Any]] = {}
         self.seconds_before = 0.0
-        encode = jax.vmap(build_encode(problem.networks, problem.config.network.output), in_axes=(0, 0, None))
-
-        def validate(params: Params, stats: Stats) -> Array:
-            logits = encode(params, stats, problem.validation_images).logits
-            return error_rate(logits, problem.validation_labels)
-
-        self.validate = jax.jit(validate, compiler_options=compiler_options())
+        self.measure = build_seed_measure(problem, jnp.asarray(task.hyper.prior_std))
         self.update_best = jax.jit(_update_best)
         self.finite = jax.jit(jax.vmap(_all_finite))
 
@@ -253,23 +247,29 @@ class Trainer:
 
     def _evaluate(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
         params, stats = self._kept(state)
-        error = self.validate(params, stats)
-        self.best = self.update_best(self.best, params, stats, error, jnp.asarray(epoch))
-        alive = np.asarray([seed not in self.failed for seed in self.problem.seeds])
-        shown = np.where(alive, exact_share(error, len(self.problem.validation_labels)), np.nan)
+        problem = self.problem
+        images, labels = problem.validation_images, problem.validation_labels
+        measures = self.measure(*evaluation_variables(state), images, labels)
+        score = measures[problem.experiment.score]
+        self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch))
+        alive = np.asarray([seed not in self.failed for seed in problem.seeds])
+        found = flat(measures)
+        for name in problem.experiment.shares:
+            found[name] = exact_share(found[name], len(labels))
+        shown = {name: np.where(alive, value, np.nan) for name, value in found.items()}
         means = active_means(metrics, self.task.phases, epoch * self.problem.steps_per_epoch)
         update = (epoch + 1) * self.problem.steps_per_epoch
         row = {
             "epoch": epoch,
             "update": update,
-            "validation_error": shown,
+            **{f"{VALIDATION}{name}": value for name, value in shown.items()},
             **means,
             "seconds": round(self.seconds, 3),
         }
         self.folder.append_metrics(row)
         self.folder.write_csv(self.problem.seeds)
         self.watch.evaluated(epoch, row, params, stats)
-        self.console.progress(epoch, update, shown, means, self.seconds)
+        self.console.progress(epoch, update, shown[problem.experiment.score], means, self.seconds)
 
     def _save(self, epoch: int, state: AAEState) -> None:
         notes = {

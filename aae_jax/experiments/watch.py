@@ -1,19 +1,22 @@
 """What is shown of a run while it trains: TensorBoard events, and figures every so many epochs."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from aae_jax import priors
-from aae_jax.bundle import Model
+from aae_jax.bundle import Model, save_model
 from aae_jax.experiments.event_log import EventLog
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.state import evaluation_variables
 from aae_jax.types import Params, Stats
 
-__all__ = ["Watch", "model_of"]
+if TYPE_CHECKING:
+    from aae_jax.experiments.trainer import Outcome
+
+__all__ = ["Watch", "model_of", "save_models"]
 
 HISTOGRAM_IMAGES, TILES = 1000, 10
 
@@ -23,21 +26,40 @@ def model_of(
 ) -> Model:
     """Return the model of one seed out of weights with a leading seed axis."""
     dataset = problem.dataset
+    codes = problem.experiment.saved_codes(problem.config, dataset)
     params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
     return Model(
         network=problem.config.network,
         image_shape=dataset.image_shape,
-        num_classes=dataset.num_classes,
-        prior_std=problem.config.weights.prior_std,
+        num_classes=codes.num_classes,
+        prior=codes.prior,
         params=params,
         stats=stats,
         data={"name": dataset.name, "sha256": dataset.sha256},
         seed=problem.seeds[index],
-        class_names=dataset.class_names,
+        class_names=dataset.class_names if codes.num_classes else (),
+        decoded_label=codes.decoded_label,
         pixels="bytes" if dataset.train_images.dtype == np.uint8 else "unit",
         scaling=dataset.scaling,
         temperature=temperature,
     )
+
+
+def save_models(
+    problem: Problem, outcome: "Outcome", folder: RunFolder, temperatures: Sequence[float | None] | None = None
+) -> list[Model]:
+    """Save the model of every seed that did not fail, with its last weights, and return them."""
+    params, stats = evaluation_variables(outcome.state)
+    kept = {name: params[name] for name in ("encoder", "decoder")}
+    survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
+    models = []
+    for index, seed in survivors:
+        model = model_of(
+            problem, kept, stats, index, temperature=None if temperatures is None else temperatures[index]
+        )
+        save_model(model, folder.model(seed, survivors[0][1]))
+        models.append(model)
+    return models
 
 
 class Watch:
@@ -63,11 +85,12 @@ class Watch:
         if self.events is not None:
             self._log(self.events, row, model, shown)
         if due:
-            from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second
-            from aae_jax.figures import save_figure
+            from aae_jax.figures import save_figure  # matplotlib takes a second
 
             self.drawn = epoch + 1
-            drawn = draw_figures(self.folder.read_metrics(), model, shown, self.problem.keys.samples[0])
+            drawn = self.problem.experiment.draw(
+                self.folder.read_metrics(), model, shown, self.problem.keys.samples[0]
+            )
             for name, figure in drawn.items():
                 save_figure(figure, self.folder.figures / f"epoch-{epoch + 1:05d}" / name)
 
@@ -75,11 +98,14 @@ class Watch:
         update = int(row["update"])
         codes = model.encode_stored(jax.numpy.asarray(shown.images[:HISTOGRAM_IMAGES]))
         styles = np.asarray(codes.mean)
-        prior = priors.build_gaussian(model.network.latent_dim, model.prior_std)
-        samples = np.asarray(prior(self.problem.keys.samples[0], len(styles)))
+        histograms = {"style_z": styles}
+        if model.prior is not None:
+            histograms["prior_of_z"] = np.asarray(model.draw_styles(self.problem.keys.samples[0], len(styles)))
+        if model.num_classes:
+            histograms["largest_y"] = np.asarray(jax.nn.softmax(codes.logits)).max(axis=1)
         events.scalars(row)
-        events.codes(update, styles, samples, np.asarray(jax.nn.softmax(codes.logits)))
-        if model.image_shape[2:] in ((), (3,)) and len(model.image_shape) > 1:
+        events.histograms(update, histograms)
+        if len(model.image_shape) > 1 and model.image_shape[2:] in ((), (3,)):
             images = shown.images[:TILES]
             unit = images / 255.0 if images.dtype == np.uint8 else images
             events.reconstructions(update, unit, np.asarray(model.reconstruct(images)))

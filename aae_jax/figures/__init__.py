@@ -4,6 +4,7 @@ from aae_jax.figures.classification import confusion_matrix, predicted_classes, 
 from aae_jax.figures.codes import code_histograms
 from aae_jax.figures.comparison import ablation, error_against_labels, error_curves, sweep_figure
 from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
+from aae_jax.figures.health import health_curves
 from aae_jax.figures.images import (
     MOST_IMAGES,
     first_layer_features,
@@ -11,16 +12,21 @@ from aae_jax.figures.images import (
     reconstructions,
     style_class_grid,
 )
+from aae_jax.figures.manifold import image_grid
+from aae_jax.figures.scatter import code_scatter
 from aae_jax.figures.style import save_figure
 
 __all__ = [
     "MOST_IMAGES",
     "ablation",
     "code_histograms",
+    "code_scatter",
     "confusion_matrix",
     "error_against_labels",
     "error_curves",
     "first_layer_features",
+    "health_curves",
+    "image_grid",
     "latent_interpolation",
     "learning_curves",
     "predicted_classes",

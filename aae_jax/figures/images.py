@@ -29,7 +29,9 @@ _MOST_UNITS, _PER_SHEET_ROW = 60, 15
 _LARGEST_CELL = 0.75
 
 
-def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
+def reconstructions(
+    images: ArrayLike, outputs: ArrayLike, *, names: tuple[str, str] = ("original", "reconstructed")
+) -> Figure:
     """Draw up to 20 `images` above what the autoencoder made of them, ten to a row.
 
     Pixels that are not finite are drawn in vermillion.
@@ -37,6 +39,7 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
     Args:
         images: Originals, [n, h, w] or [n, h, w, 3] in [0, 1].
         outputs: Reconstructions in the same order, of the same shape, in [0, 1].
+        names: What the upper ones are, and the lower ones.
 
     Raises:
         ValueError: The shapes are not equal, or there is no image.
@@ -55,7 +58,7 @@ def reconstructions(images: ArrayLike, outputs: ArrayLike) -> Figure:
         block = np.stack([part[start : start + columns] for part in (originals, made)])
         draw_tiles(axes, block, columns=columns)
         height = block.shape[2]
-        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + gap(height)], ["original", "reconstructed"])
+        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + gap(height)], list(names))
     return figure
 
 

@@ -1,7 +1,7 @@
 """The networks as pure functions: what phases, evaluation and saved models call. Only this package has flax."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from aae_jax.types import Array, Params, PRNGKey, Stats
 
 __all__ = [
     "Codes",
+    "EncodeNetwork",
     "EncoderOutput",
     "Networks",
     "Posterior",
@@ -57,6 +58,17 @@ class EncoderOutput(NamedTuple):
     log_std: Float[Array, "batch latent"] | None
 
 
+@runtime_checkable
+class EncodeNetwork(Protocol):
+    """`(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced in training."""
+
+    def __call__(
+        self, params: Params, stats: Stats, images: Array, key: PRNGKey | None, /, *, train: bool | None = None
+    ) -> tuple[EncoderOutput, Stats]:
+        """Return what the encoder says; it trains where there is a key, unless `train` says otherwise."""
+        ...
+
+
 class Networks(NamedTuple):
     """Five pure functions. `params` and `stats` are whole dictionaries by network name; `key=None` evaluates.
 
@@ -68,14 +80,15 @@ class Networks(NamedTuple):
 
     Attributes:
         init: `key -> (params, stats)`.
-        encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced.
+        encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced. With a key and
+            `train=False` it evaluates, but the universal approximator draws its η.
         decode: `(params, z, y, key) -> [batch, *image]` before the output's non-linearity.
         discriminate_z: `(params, z, key) -> [batch]` logits.
         discriminate_y: `(params, y, key) -> [batch]` logits.
     """
 
     init: Callable[[PRNGKey], tuple[Params, Stats]]
-    encode: Callable[[Params, Stats, Array, PRNGKey | None], tuple[EncoderOutput, Stats]]
+    encode: EncodeNetwork
     decode: Callable[[Params, Array, Array, PRNGKey | None], Array]
     discriminate_z: Callable[[Params, Array, PRNGKey | None], Array]
     discriminate_y: Callable[[Params, Array, PRNGKey | None], Array]
@@ -160,16 +173,17 @@ def _build_apply(module: nn.Module | None, name: str) -> Callable[..., Array]:
     return apply
 
 
-def _build_encode(
-    module: nn.Module, config: NetworkConfig
-) -> Callable[[Params, Stats, Array, PRNGKey | None], tuple[EncoderOutput, Stats]]:
+def _build_encode(module: nn.Module, config: NetworkConfig) -> EncodeNetwork:
     def noise_input(key: PRNGKey | None, batch: int) -> Array | None:
         if config.posterior != "universal":
             return None
         shape = (batch, config.noise_dim)
         return jnp.zeros(shape) if key is None else jax.random.normal(jax.random.fold_in(key, 1), shape)
 
-    def encode(params: Params, stats: Stats, images: Array, key: PRNGKey | None) -> tuple[EncoderOutput, Stats]:
+    def encode(
+        params: Params, stats: Stats, images: Array, key: PRNGKey | None, /, *, train: bool | None = None
+    ) -> tuple[EncoderOutput, Stats]:
+        train = key is not None if train is None else train
         variables = {"params": params["encoder"]}
         if "encoder" in stats:
             variables["batch_stats"] = stats["encoder"]
@@ -177,9 +191,9 @@ def _build_encode(
             variables,
             images,
             noise_input(key, images.shape[0]),
-            train=key is not None,
-            rngs=_rngs(key),
-            mutable=["batch_stats"] if key is not None else [],
+            train=train,
+            rngs=_rngs(key if train else None),
+            mutable=["batch_stats"] if train else [],
         )
         if "batch_stats" in changed:
             stats = {**stats, "encoder": changed["batch_stats"]}

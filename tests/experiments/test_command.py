@@ -11,12 +11,13 @@ import pytest
 from aae_jax import config_text
 from aae_jax.config import SemiSupervisedConfig
 from aae_jax.experiments.command import parse
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.presets import PRESETS
 from tests.experiments.running import ROOT, status
 
 
 def config_of(*argv):
-    return parse([str(argument) for argument in argv], prog="semi_supervised", description="").config
+    return parse(EXPERIMENT, [str(argument) for argument in argv]).config
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_recorded_configuration_of_an_older_version_is_run_as_it_was(tmp_path)
 
 
 def test_folders_are_passed_on():
-    request = parse(["--out-dir", "somewhere"], prog="semi_supervised", description="")
+    request = parse(EXPERIMENT, ["--out-dir", "somewhere"])
     assert request.out_dir == Path("somewhere")
     assert request.resume is None
     assert request.command == "python experiments/semi_supervised.py --out-dir somewhere"
@@ -97,6 +98,6 @@ def test_the_script_lists_its_flags(tmp_path):
 
 @pytest.mark.parametrize("flags", [["--precision", "float32"], ["--precision=float32"]])
 def test_the_precision_has_a_short_name(flags):
-    request = parse(["--preset", "default", *flags], prog="semi_supervised", description="")
+    request = parse(EXPERIMENT, ["--preset", "default", *flags])
     assert request.config.network.precision == "float32"
     assert request.command.endswith(" ".join(flags)), "the command is kept as it was given"

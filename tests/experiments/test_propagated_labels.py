@@ -1,5 +1,6 @@
 """Runs and sweeps with propagated labels: each seed has its own, and a stop or a sweep changes nothing."""
 
+import dataclasses
 import signal
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from aae_jax import data, propagation
 from aae_jax.config import SemiSupervisedConfig, ViewConfig, WeightsConfig
 from aae_jax.data import Quiet, split_indices
-from aae_jax.experiments import problem, sweep
+from aae_jax.experiments import problem, semi_supervised, sweep
 from aae_jax.experiments.members import Member, prepare_chunk
-from aae_jax.experiments.problem import propagated_labels
+from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
 
@@ -35,8 +37,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(propagated, tmp_path, without_fi
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)
         assert train(tmp_path / "run", *PROPAGATION) == 128 + signal.SIGTERM
-    computed = problem.propagated_labels
-    monkeypatch.setattr(problem, "propagated_labels", lambda *args: 0.99 * computed(*args))
+    changed = dataclasses.replace(EXPERIMENT, find_targets=lambda *args: 0.99 * propagated_labels(*args))
+    monkeypatch.setattr(semi_supervised, "EXPERIMENT", changed)
     assert status("--resume", tmp_path / "run") == 0
     assert evidence(tmp_path / "run") == evidence(propagated)
 
@@ -66,7 +68,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
         )
         for shift in (1, 2)
     )
-    targets = [problem.build_problem(config, Quiet()).data.targets for config in (still, moved)]
+    targets = [problem.build_problem(EXPERIMENT, config, Quiet()).data.targets for config in (still, moved)]
     assert asked == [0, 1]
     assert not np.array_equal(*targets)
     in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0])

@@ -16,6 +16,7 @@ from aae_jax.errors import InputError
 from aae_jax.experiments import reproduce, row_record
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.reproduce import epochs_within
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
 from aae_jax.presets import preset
 from tests.experiments.conftest import interrupt_after
@@ -238,7 +239,7 @@ def test_a_damaged_plan_is_said(capsys):
 
 
 def config_of(row, epochs):
-    return parse(row.arguments(epochs), prog="reproduce", description="").config
+    return parse(EXPERIMENT, row.arguments(epochs)).config
 
 
 @pytest.mark.parametrize("row", TABLES["few-labels"], ids=lambda row: row.name)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from aae_jax.experiments import semi_supervised
+from aae_jax.experiments import launch
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import contents, copied, evidence, rows, status, train
 
@@ -119,7 +119,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, finished, wi
 def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
     folder = copied(finished, tmp_path / "run")
     before = contents(folder)
-    monkeypatch.setattr(semi_supervised, "Trainer", None)
+    monkeypatch.setattr(launch, "Trainer", None)
     assert status("--resume", folder) == 0
     assert "is finished" in capsys.readouterr().out
     assert contents(folder) == before

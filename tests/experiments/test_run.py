@@ -17,6 +17,7 @@ from aae_jax.data import Quiet
 from aae_jax.experiments import problem, trainer
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.presets import preset
 from tests.experiments.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
 
@@ -116,7 +117,7 @@ def test_the_reported_error_is_that_of_the_saved_model(finished, where):
 def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
     config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
-    posed = problem.build_problem(config, Quiet())
+    posed = problem.build_problem(EXPERIMENT, config, Quiet())
     outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True, command="test")
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES
     model = aae_jax.load(finished)

@@ -12,7 +12,8 @@ import pytest
 from aae_jax import bundle, data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
-from aae_jax.experiments import problem, row_record, semi_supervised, summary, trainer
+from aae_jax.experiments import launch, problem, row_record, semi_supervised, summary, trainer
+from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.table_rows import Row
@@ -45,7 +46,7 @@ def one_failed(tmp_path_factory, quick_compiles):
         )[0]
         return good._replace(build_state=lambda: spoil(good.build_state()))
 
-    nothing = summary.error_over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
+    nothing = summary.over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
     baseline = {
         "updates": 0,
         "test_error": nothing,
@@ -53,7 +54,7 @@ def one_failed(tmp_path_factory, quick_compiles):
     }  # test_run.py has a real one
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
-        patch.setattr(semi_supervised, "main_task", task)
+        patch.setattr(launch, "main_task", task)
         assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
     return folder, kept["unharmed"]
 
@@ -121,10 +122,12 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
         rates = {name: jnp.full_like(rate, 1e30) for name, rate in good.hyper.learning_rates.items()}
         return good._replace(hyper=good.hyper._replace(learning_rates=rates))
 
-    monkeypatch.setattr(semi_supervised, "main_task", task)
+    monkeypatch.setattr(launch, "main_task", task)
     assert status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
-    posed = problem.build_problem(semi_supervised.parse(SMALL, prog="", description="").config, Quiet())
+    posed = problem.build_problem(
+        semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, SMALL).config, Quiet()
+    )
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
     state, _, epoch = run._restore()
     assert epoch == 2
@@ -160,7 +163,7 @@ def test_first_failure_is_the_first_phase_of_the_first_update(bad, expected):
     ],
 )
 def test_mean_and_spread_over_seeds(errors, alive, mean, std):
-    found = summary.error_over_seeds(errors, alive)
+    found = summary.over_seeds(errors, alive)
     assert found["per_seed"] == [e if a else None for e, a in zip(errors, alive, strict=True)]
     assert found["mean"] == (None if mean is None else pytest.approx(mean))
     assert found["std"] == (None if std is None else pytest.approx(std))

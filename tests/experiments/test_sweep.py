@@ -87,7 +87,7 @@ def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatc
 
 
 def test_the_memory_bound_decides_how_many_go_together(tmp_path):
-    config = sweep.parse([*SMALL, *SPACE], prog="sweep", description="", kind=sweep.SweepFlags).config
+    config = sweep.parse(sweep.EXPERIMENT, [*SMALL, *SPACE], kind=sweep.SweepFlags).config
     digits = data.load_dataset("digits")
     one = members.chunk_size(config, digits, {}, 1)
     some = members.chunk_size(config, digits, {}, 50 * 2**20)

@@ -104,7 +104,7 @@ def test_without_tensorboardx_a_sentence_says_what_to_install(monkeypatch, tmp_p
 def test_values_that_are_not_finite_are_left_out(tmp_path):
     log = event_log.EventLog(tmp_path / "tensorboard", (0,), next_update=1)
     log.scalars({"update": 3, "epoch": 0, "a/loss": np.array([np.nan]), "b/loss": np.array([1.0])})
-    log.codes(3, np.full((5, 2), np.nan), np.zeros((5, 2)), np.ones((5, 3)) / 3)
+    log.histograms(3, {"style_z": np.full((5, 2), np.nan), "prior_of_z": np.zeros((5, 2))})
     log.close()
     assert set(events_of(tmp_path)[0]) == {"b/loss", "prior_of_z", "largest_y"}
 

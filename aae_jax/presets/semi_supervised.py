@@ -16,9 +16,8 @@ from aae_jax.config import (
     ViewConfig,
     WeightsConfig,
 )
-from aae_jax.errors import InputError, did_you_mean
 
-__all__ = ["PRESETS", "preset"]
+__all__ = ["PRESETS"]
 
 
 def _adam(rate: float, beta1: float = 0.9) -> OptimizerConfig:
@@ -157,14 +156,3 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "shaharazulay": (SHAHARAZULAY, "adversarial-autoencoder-classifier: batch norm in the heads, 3,000 labels"),
 }
 """Configuration and one line of text by name."""
-
-
-def preset(name: str) -> SemiSupervisedConfig:
-    """Return the configuration of a named preset.
-
-    Raises:
-        InputError: There is no such preset.
-    """
-    if name not in PRESETS:
-        raise InputError(f"There is no preset {name!r}; {did_you_mean(name, PRESETS)}")
-    return PRESETS[name][0]

@@ -1,0 +1,177 @@
+"""`aae-jax evaluate`: how a trained model does on test images."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.bundle import Model, load
+from aae_jax.commands.result import ModelPath, parse, write
+from aae_jax.config import RunConfig
+from aae_jax.config_text import from_mapping, read_yaml
+from aae_jax.data import Dataset, load_dataset
+from aae_jax.data.known import KNOWN
+from aae_jax.data.scaling import Scaling
+from aae_jax.errors import InputError
+from aae_jax.evaluation import (
+    build_health,
+    build_reconstruction_error,
+    confusion_counts,
+    describe_calibration,
+    evaluate,
+)
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.run_folder import CONFIG_FILE
+
+__all__ = ["run_evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluate:
+    model: ModelPath
+    """Folder of a run, or of a saved model."""
+    dataset: str | None = None
+    """Data whose test images are classified, as training takes it. Default: those that the model was trained on."""
+    data_dir: str | None = None
+    """Folder for data. Also from $AAE_DATA_DIR."""
+    split_seed: int = 0
+    """Draws the test set of data that come without one; a run's own is taken where it is known."""
+    out: str | None = None
+    """JSON file for the numbers; they are printed in any case."""
+
+
+def run_evaluate(argv: Sequence[str]) -> int:
+    """Classify test images: error, cross-entropy, calibration, and which class is taken for which.
+
+    Without labels: how well they are rebuilt, and how their codes lie beside the prior.
+    """
+    flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
+    model = load(flags.model)
+    dataset = _dataset_of(model, flags)
+    if dataset.image_shape != model.image_shape:
+        raise InputError(
+            f"{dataset.name} has images of shape {dataset.image_shape}, the model takes {model.image_shape}; "
+            "give the --dataset that it was trained on."
+        )
+    if not _same_scaling(dataset.scaling, model.scaling):
+        raise InputError(
+            f"The rows of {dataset.name} were scaled by other training rows than the model's; "
+            "give the --dataset that it was trained on, or use predict."
+        )
+    result, say = (_classify if model.num_classes else _measure_codes)(model, dataset)
+    if flags.out is not None:
+        write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
+    say()
+    return 0
+
+
+def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Return what is measured of a model without labels on the test images, and what says it."""
+    images, output = jnp.asarray(dataset.test_images), model.network.output
+    outputs = model.encode_stored(images)
+    error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs))
+    result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
+    if model.prior is not None:
+        health = build_health(model.networks, output, model.draw_styles, model.network.posterior)
+        found = health(model.params, model.stats, images, outputs, jax.random.key(0), jnp.asarray(1.0))
+        result |= {name: np.asarray(value).tolist() for name, value in found.items()}
+
+    def say() -> None:
+        print(f"data                  {dataset.name} from {dataset.source}")
+        print(f"reconstruction error  {error:.5f} per pixel of {len(images)} images")
+        if model.prior is not None:
+            print(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f}")
+            for i, (gap, ratio) in enumerate(zip(result["code_mean_gap"], result["code_std_ratio"], strict=True)):
+                print(f"  z{i + 1}: mean {gap:+.2f} std of the prior away, std {ratio:.2f} of its")
+
+    return result, say
+
+
+def _source(dataset: Dataset) -> dict[str, str]:
+    return {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256}
+
+
+def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Return what a classifier makes of the test images, and what says it."""
+    if dataset.class_names != model.class_names:
+        raise InputError(
+            f"{dataset.name} has the classes {_some(dataset.class_names)}, the model {_some(model.class_names)}; "
+            "give the --dataset that it was trained on."
+        )
+    images, labels = dataset.test_images, dataset.test_labels
+    found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
+    logits = np.asarray(model.encode_stored(jnp.asarray(images)).logits)
+    counts = confusion_counts(labels, np.argmax(logits, axis=1), model.num_classes)
+    result = {
+        "data": _source(dataset),
+        "images": len(labels),
+        "error": round(found["error"] * len(labels)) / len(labels),
+        "cross_entropy": found["cross_entropy"],
+        "calibration": describe_calibration(logits, labels, model.temperature),
+        "class_names": list(model.class_names),
+        "confusion": counts.tolist(),
+    }
+    return result, lambda: _say_evaluation(model, dataset, result, counts)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def _same_scaling(ours: Scaling | None, theirs: Scaling | None) -> bool:
+    if ours is None or theirs is None:
+        return ours is theirs
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], counts: np.ndarray) -> None:
+    print(f"data           {dataset.name} from {dataset.source}")
+    print(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
+    print(f"cross-entropy  {result['cross_entropy']:.4f} nats")
+    _say_calibration(result["calibration"])
+    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:
+        true, taken = divmod(int(flat), len(counts))
+        if wrong[true, taken]:
+            print(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
+
+
+def _say_calibration(found: Mapping[str, Any]) -> None:
+    text = f"calibration    expected calibration error {100 * found['expected_calibration_error']:.2f} %"
+    if found["temperature"] is not None:
+        calibrated = 100 * found["calibrated"]["expected_calibration_error"]
+        text += f", {calibrated:.2f} % at temperature {found['temperature']:.2f}"
+    print(text)
+
+
+def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
+    """Return the data to evaluate on: those named, those of the run's configuration, or those of the same name."""
+    reporter = DataReporter(Console())
+    name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
+    folder = Path(flags.model)
+    own = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
+    config_file = (folder if own else folder.resolve().parent) / CONFIG_FILE
+    if name is None and config_file.is_file():
+        shared = {field.name for field in dataclasses.fields(RunConfig)}
+        values = {key: value for key, value in read_yaml(config_file).items() if key in shared}
+        config = from_mapping(RunConfig, values)
+        name, data_dir, split_seed = config.dataset, data_dir or config.data_dir, config.split_seed
+    if name is None:
+        name = model.data.get("name", "")
+        if name not in (*KNOWN, "digits"):
+            raise InputError(
+                f"The model was trained on {name!r}, which is no data set known by name; give --dataset."
+            )
+    dataset = load_dataset(name, data_dir=data_dir, split_seed=split_seed, reporter=reporter)
+    if dataset.sha256 != model.data.get("sha256"):
+        reporter.notice(
+            "These are not, bit for bit, the data that the model was trained on; drawn with another --split-seed, "
+            "test images may be among those it was trained on."
+        )
+    return dataset

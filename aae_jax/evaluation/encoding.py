@@ -1,0 +1,81 @@
+"""Codes of any number of images, from running statistics: one image gets what it gets in a batch."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from aae_jax.networks import EncoderOutput, Networks, sample_style
+from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
+from aae_jax.views import OutputKind, scale_pixels
+
+__all__ = [
+    "EncodeFn",
+    "build_draw_codes",
+    "build_encode",
+    "class_probabilities",
+    "join_batches",
+    "split_batches",
+]
+
+EncodeFn = Callable[[Params, Stats, Pixels], EncoderOutput]
+DrawCodesFn = Callable[[Params, Stats, Pixels, PRNGKey], Array]
+
+
+def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> EncodeFn:
+    """Return `(params, stats, images [n, *image]) -> EncoderOutput` of any number of images.
+
+    Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
+    bounded; the function can be jitted and vmapped.
+    """
+
+    def encode(params: Params, stats: Stats, images: Array) -> EncoderOutput:
+        def one_batch(batch: Array) -> EncoderOutput:
+            return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
+
+        outputs = jax.lax.map(one_batch, split_batches(images, batch_size))
+        joined: EncoderOutput = jax.tree.map(lambda leaf: join_batches(leaf, images.shape[0]), outputs)
+        return joined
+
+    return encode
+
+
+def build_draw_codes(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> DrawCodesFn:
+    """Return `(params, stats, images [n, *image], key) -> [n, latent]`: a style of each image's own posterior.
+
+    Together they are samples of the aggregated posterior q(z), which adversaries hold against the prior (§2). Of a
+    deterministic posterior they are what the encoder says; of the universal approximator each has its own η.
+    """
+
+    def draw_codes(params: Params, stats: Stats, images: Array, key: PRNGKey) -> Array:
+        pixels_in_batches = split_batches(images, batch_size)
+
+        def one_batch(batch: tuple[Array, PRNGKey]) -> Array:
+            pixels, key_batch = batch
+            key_style, key_encode = jax.random.split(key_batch)
+            found, _ = networks.encode(params, stats, scale_pixels(pixels, output), key_encode, train=False)
+            return sample_style(found, key_style)
+
+        codes = jax.lax.map(one_batch, (pixels_in_batches, jax.random.split(key, pixels_in_batches.shape[0])))
+        return join_batches(codes, images.shape[0])
+
+    return draw_codes
+
+
+def class_probabilities(logits: Float[Array, "*batch classes"]) -> Float[Array, "*batch classes"]:
+    """Return the softmax of logits; of none, where a model has no label, none."""
+    return jax.nn.softmax(logits) if logits.shape[-1] else logits
+
+
+def split_batches(rows: Array, batch_size: int) -> Array:
+    """Return rows in batches of one size, `[batches, size, …]`, the last filled up with zeros."""
+    count = rows.shape[0]
+    size = max(1, min(batch_size, count))
+    padded = jnp.concatenate([rows, jnp.zeros((-count % size, *rows.shape[1:]), rows.dtype)])
+    return padded.reshape(padded.shape[0] // size, size, *rows.shape[1:])
+
+
+def join_batches(rows: Array, count: int) -> Array:
+    """Return the first `count` rows of batches; not by a reshape to −1, as logits may have no classes."""
+    return rows.reshape(rows.shape[0] * rows.shape[1], *rows.shape[2:])[:count]

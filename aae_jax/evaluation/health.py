@@ -1,0 +1,73 @@
+"""How well adversaries do their work: what is worth watching of any adversarial autoencoder while it trains."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from aae_jax.evaluation.encoding import build_draw_codes, class_probabilities
+from aae_jax.evaluation.latent import (
+    discriminator_accuracy,
+    label_entropies,
+    maximum_mean_discrepancy,
+    moments_beside,
+)
+from aae_jax.networks import EncoderOutput, Networks, Posterior, sample_style
+from aae_jax.types import Array, Metrics, Params, Pixels, Prior, PRNGKey, Stats
+from aae_jax.views import OutputKind
+
+__all__ = ["HealthFn", "build_health"]
+
+SAMPLES, PAIRED = 2000, 500
+"""Codes and samples of which moments are taken, and of which all pairs are compared."""
+
+HealthFn = Callable[[Params, Stats, Pixels, EncoderOutput, PRNGKey, Float[Array, ""]], Metrics]
+
+
+def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior: Posterior) -> HealthFn:
+    """Return `(params, stats, images, outputs, key, scale) -> measures` of codes beside the prior.
+
+    `outputs` are what the encoder says of the images, evaluated: they need not be encoded twice. Codes are drawn from
+    the `posterior`, so that together they are samples of q(z). Samples of the prior are multiplied by `scale`.
+
+    Always there are `code_mmd` (squared maximum mean discrepancy; 0 where codes follow the prior), `code_mean_gap`
+    and `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 there). Where the weights have
+    the adversary: `discriminator_z_accuracy` and `discriminator_y_accuracy` (½ where it is fooled). Where there are
+    labels: `label_entropy` and `label_balance` (nats; 0 and log(classes) of sure and balanced labels) and
+    `labels_used`.
+    """
+    draw_codes = build_draw_codes(networks, output)
+
+    def health(
+        params: Params, stats: Stats, images: Array, outputs: EncoderOutput, key: PRNGKey, scale: Array
+    ) -> Metrics:
+        key_codes, key_prior = jax.random.split(key)
+        first: EncoderOutput = jax.tree.map(lambda leaf: leaf[:SAMPLES], outputs)
+        if posterior == "universal":
+            codes = draw_codes(params, stats, images[:SAMPLES], key_codes)
+        else:
+            codes = sample_style(first, key_codes)
+        samples = scale * prior(key_prior, SAMPLES)
+        moments = moments_beside(codes, samples)
+        found = {
+            "code_mmd": maximum_mean_discrepancy(codes[:PAIRED], samples[:PAIRED]),
+            "code_mean_gap": moments.mean_gap,
+            "code_std_ratio": moments.std_ratio,
+        }
+        if "discriminator_z" in params:
+            real, fake = (networks.discriminate_z(params, each, None) for each in (samples, codes))
+            found["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
+        classes = outputs.logits.shape[1]
+        if not classes:
+            return found
+        labels = class_probabilities(outputs.logits)
+        entropies = label_entropies(labels)
+        found["label_entropy"], found["label_balance"] = entropies.of_each, entropies.of_all
+        found["labels_used"] = entropies.used
+        if "discriminator_y" in params:
+            every_class, fake = (networks.discriminate_y(params, each, None) for each in (jnp.eye(classes), labels))
+            found["discriminator_y_accuracy"] = discriminator_accuracy(every_class, fake)
+        return found
+
+    return health

@@ -1,0 +1,139 @@
+"""The figures of models without labels: where codes lie, and what the decoder makes of the prior."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from aae_jax import figures, priors
+from aae_jax.bundle import Model
+from aae_jax.config import PriorConfig
+from aae_jax.evaluation import nearest_rows
+from aae_jax.experiments.pictures import column, first_layer, interpolate, is_drawable, losses_of, unit_images
+from aae_jax.experiments.problem import Shown
+from aae_jax.models.parts import configured_mixture
+from aae_jax.types import Array, PRNGKey
+
+__all__ = ["draw_code_figures"]
+
+CODES, IMAGES, SAMPLES = 5000, 20, 10
+GRID, WALK = 20, 15
+TAIL = 0.025
+"""Share of the prior that a grid on its percentiles leaves out at either end."""
+
+
+def draw_code_figures(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey
+) -> dict[str, Figure]:
+    """Return the figures by file name.
+
+    Args:
+        rows: The run's metrics.
+        model: The first seed's, without labels.
+        shown: Images to encode and rebuild, their classes, and those it was trained on.
+        key: Draws from the prior.
+    """
+    updates = np.asarray([row["update"] for row in rows])
+    codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[:CODES])).mean)
+    drawn = {"learning_curves": figures.learning_curves(updates, losses_of(rows))}
+    samples = None if model.prior is None else np.asarray(model.draw_styles(key, len(codes)))
+    if codes.shape[1] > 1:
+        drawn["code_scatter"] = figures.code_scatter(
+            codes, shown.labels[:CODES], samples=samples, label_names=shown.class_names
+        )
+    if model.prior is not None and "validation_code_mmd" in rows[0]:
+        drawn["health"] = _draw_health(updates, rows)
+        if model.prior.kind == "gaussian":
+            drawn["code_histograms"] = figures.code_histograms(codes, prior_std=model.prior.std)
+    if is_drawable(model.image_shape):
+        drawn |= _draw_pictures(model, shown, codes, samples)
+    return drawn
+
+
+def _draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the adversaries' health: discrepancy and accuracy of all seeds, deviations of the first."""
+    ratios = [name for name in rows[0] if name.startswith("validation_code_std_ratio/")]
+    accuracies = {name: f"validation_{name}_accuracy" for name in ("discriminator_z", "discriminator_y")}
+    return figures.health_curves(
+        updates,
+        discrepancy=column(rows, "validation_code_mmd"),
+        std_ratios=np.stack([column(rows, name)[:, 0] for name in ratios], axis=1),
+        accuracies={
+            name.replace("_", " of "): column(rows, measure)
+            for name, measure in accuracies.items()
+            if measure in rows[0]
+        },
+    )
+
+
+def _draw_pictures(model: Model, shown: Shown, codes: np.ndarray, samples: np.ndarray | None) -> dict[str, Figure]:
+    first = min(len(shown.images), IMAGES)
+    images = unit_images(shown.images[: max(first, 12)])
+    made = np.asarray(model.reconstruct(shown.images[:first]))
+    drawn = {
+        "reconstructions": figures.reconstructions(images[:first], made),
+        "first_layer_features": first_layer(model),
+        "latent_interpolation": figures.latent_interpolation(*interpolate(model, shown.images, images)),
+    }
+    if samples is not None:
+        drawn["samples_beside_nearest"] = _draw_samples(model, shown, samples[:SAMPLES])
+    if codes.shape[1] == 2:
+        drawn["manifold"] = _draw_linear_grid(model, codes if samples is None else samples)
+    if model.prior is not None:
+        drawn |= _draw_through_prior(model, model.prior)
+    return drawn
+
+
+def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> Figure:
+    made = np.asarray(model.decode(samples))
+    pool = jnp.asarray(shown.pool)
+    flat = (pool / 255.0 if pool.dtype == jnp.uint8 else pool).reshape(len(pool), -1)
+    found = np.asarray(nearest_rows(jnp.asarray(made).reshape(len(made), -1), flat))
+    names = ("sample", "nearest in training")
+    return figures.reconstructions(made, unit_images(np.asarray(pool[found])), names=names)
+
+
+def _grid(model: Model, across: Array, down: Array) -> np.ndarray:
+    """Return decoded images `[down, across, *image]`, the second coordinate growing upwards."""
+    first, second = jnp.meshgrid(across, down[::-1])
+    z = jnp.stack([first.ravel(), second.ravel()], axis=1)
+    return np.asarray(model.decode(z)).reshape(len(down), len(across), *model.image_shape)
+
+
+def _draw_linear_grid(model: Model, points: np.ndarray) -> Figure:
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    across, down = (jnp.linspace(low[i], high[i], GRID) for i in range(2))
+    title = f"Decoded grid, $z_1$ from {low[0]:.1f} to {high[0]:.1f}, $z_2$ from {low[1]:.1f} to {high[1]:.1f}"
+    return figures.image_grid(_grid(model, across, down), title=title, across="$z_1$", down="$z_2$")
+
+
+def _draw_through_prior(model: Model, prior: PriorConfig) -> dict[str, Figure]:
+    """Draw a grid on the prior's percentiles where its dimensions are independent, or walks along its parts."""
+    dim = model.network.latent_dim
+    if prior.kind in ("mixture", "umbrella"):
+        mixture = configured_mixture(prior, dim)
+        walks = [priors.mixture_walk(mixture, part, WALK) for part in range(prior.parts)]
+        return {"walks": _draw_walks(model, jnp.stack(walks), "Along each component, ±2 std", "component")}
+    if prior.kind == "swiss_roll":
+        roll = priors.SwissRoll(prior.parts, prior.roll_radius, prior.turns)
+        walk = priors.swiss_roll_walk(prior.parts * WALK, roll).reshape(prior.parts, WALK, 2)
+        return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "part of the roll")}
+    if dim != 2:
+        return {}
+    shares = jnp.linspace(TAIL, 1 - TAIL, GRID)
+    gaussian = prior.kind == "gaussian"
+    at = (
+        priors.gaussian_quantile(shares, prior.std) if gaussian else priors.uniform_quantile(shares, prior.half_width)
+    )
+    title = f"Decoded percentiles of the prior, {100 * TAIL:g} to {100 * (1 - TAIL):g} %"
+    made = figures.image_grid(_grid(model, at, at), title=title, across="$z_1$", down="$z_2$")
+    return {"manifold_percentiles": made}
+
+
+def _draw_walks(model: Model, walks: jax.Array, title: str, down: str) -> Figure:
+    rows, steps, dim = walks.shape
+    made = np.asarray(model.decode(walks.reshape(rows * steps, dim)))
+    return figures.image_grid(made.reshape(rows, steps, *model.image_shape), title=title, across="step", down=down)

@@ -1,0 +1,83 @@
+"""What a run needs to know of its model: the record by which all experiments share a command, a loop, a folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from aae_jax.config import PriorConfig
+from aae_jax.data import Dataset
+from aae_jax.hyper import Hyper
+from aae_jax.networks import Networks
+from aae_jax.phases import Phase
+from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Schedule, Stats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from aae_jax.bundle import Model
+    from aae_jax.experiments.console import Console
+    from aae_jax.experiments.problem import Problem, Shown
+    from aae_jax.experiments.run_folder import RunFolder
+    from aae_jax.experiments.trainer import Outcome
+
+__all__ = ["Experiment", "MeasureFn", "SavedCodes"]
+
+MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Array], Metrics]
+"""`(params, stats, images, labels, key, prior's scale) -> measures` of one seed's weights; pure."""
+
+
+class SavedCodes(NamedTuple):
+    """What a saved model has to know of its codes: see `aae_jax.Model`."""
+
+    prior: PriorConfig | None
+    num_classes: int
+    decoded_label: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A model as the shell sees it; configurations are of its own class throughout.
+
+    Attributes:
+        name: Of its script, and of the folder of its runs.
+        description: What --help begins with.
+        presets: Configuration and one line of text by name; "default" is among them.
+        validate: Refuses a configuration that the model cannot be trained with.
+        build_networks: `(config, dataset) -> networks`.
+        build_phases: `(networks, config, dataset) -> table of phases`.
+        build_hyper: `(config, updates planned) -> traced numbers`.
+        build_schedule: `config -> factor on the learning rates`.
+        build_measure: `problem ->` what is measured of weights at every validation, and of the last on the test set.
+        score: The measure by which the best weights are chosen: the less, the better.
+        shares: Measures that are shares of the images: exact fractions, where float32 is only near.
+        show_score: Says it of all seeds, those that failed being NaN.
+        saved_codes: `(config, dataset) ->` what a saved model has to know.
+        draw: `(rows of metrics, model, images, key) -> figures by file name`; imports matplotlib when called.
+        report: What is done with what training ends with: summary, models, figures, words.
+        find_targets: `(dataset, configurations with their seeds, largest shift) -> labels of the pool`, where the
+            model learns from any; of all members at once.
+    """
+
+    name: str
+    description: str
+    presets: Mapping[str, tuple[Any, str]]
+    validate: Callable[[Any], None]
+    build_networks: Callable[[Any, Dataset], Networks]
+    build_phases: Callable[[Networks, Any, Dataset], dict[str, Phase]]
+    build_hyper: Callable[[Any, int], Hyper]
+    build_schedule: Callable[[Any], Schedule]
+    build_measure: Callable[["Problem"], MeasureFn]
+    score: str
+    shares: tuple[str, ...]
+    show_score: Callable[[np.ndarray], str]
+    saved_codes: Callable[[Any, Dataset], SavedCodes]
+    draw: Callable[[Sequence[Mapping[str, Any]], "Model", "Shown", PRNGKey], dict[str, "Figure"]]
+    report: Callable[["Problem", "Outcome", "RunFolder", "Console"], None]
+    find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int], np.ndarray | None] | None = None
+
+    @property
+    def config_class(self) -> type[Any]:
+        """The class of its configurations."""
+        return type(self.presets["default"][0])

@@ -1,0 +1,78 @@
+"""What every experiment does with its command line: train in a folder of its own, then report."""
+
+import sys
+from collections.abc import Sequence
+
+from aae_jax.errors import InputError
+from aae_jax.experiments.command import Request, parse, run_guarded
+from aae_jax.experiments.compilation import keep_compiled_programs
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.event_log import require_tensorboard
+from aae_jax.experiments.experiment import Experiment
+from aae_jax.experiments.problem import Problem, build_problem, main_task
+from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
+from aae_jax.experiments.trainer import AllSeedsFailed, Stopped, Trainer
+
+__all__ = ["FAILED", "launch", "run"]
+
+FAILED = 1
+
+
+def launch(experiment: Experiment, argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command of an experiment and return its exit status.
+
+    0: finished. 1: every seed's losses turned non-finite, or something could not be written. 2: input that cannot
+    be used.
+    128 + n: stopped by signal n, saved and resumable.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        return run(experiment, parse(experiment, arguments, launcher=launcher))
+
+    return run_guarded(command)
+
+
+def run(experiment: Experiment, request: Request) -> int:
+    """Train, report once at the end (on the test set, unless told not to), and fill the run's folder."""
+    console = Console()
+    if request.resume is not None and (request.resume / SWEEP_FILE).exists():
+        raise InputError(
+            f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
+        )
+    if request.resume is not None and RunFolder(request.resume).finished:
+        console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
+        return 0
+    for note in request.notes:
+        console.notice(note)
+    if request.config.tensorboard:
+        require_tensorboard()
+    problem = build_problem(experiment, request.config, DataReporter(console))
+    with open_run_folder(request.out_dir, request.resume, experiment.name, problem.config.seed) as folder:
+        return _run_in(folder, problem, request, console)
+
+
+def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
+    if request.resume is None:
+        folder.write_config(problem.config)
+    console.header(problem, str(folder.path))
+    try:
+        trainer = Trainer(problem, main_task(problem), folder, console)
+        outcome = trainer.run(resume=request.resume is not None, command=request.command)
+    except Stopped as stopped:
+        console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
+        return SIGNALLED + stopped.signum
+    except AllSeedsFailed:
+        kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
+        console.say(f"All seeds failed. Try a lower {_rates(problem)}{kept}.")
+        return FAILED
+    problem.experiment.report(problem, outcome, folder, console)
+    return 0
+
+
+def _rates(problem: Problem) -> str:
+    """Return the flags of the rates that are most often too high."""
+    optimizers = problem.config.optimizers
+    suspects = [name for name in ("generator", "discriminator") if hasattr(optimizers, name)] or ["reconstruction"]
+    return " or ".join(f"--optimizers.{name}.learning-rate" for name in suspects)

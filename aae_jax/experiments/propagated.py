@@ -1,0 +1,37 @@
+"""Propagated labels of a run's pool, for each of its seeds or members."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aae_jax.config import SemiSupervisedConfig
+from aae_jax.data import Dataset
+from aae_jax.experiments.problem import indices_for_seed
+
+__all__ = ["propagated_labels"]
+
+
+def propagated_labels(
+    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]], max_shift: int
+) -> NDArray[np.float32] | None:
+    """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
+
+    None where no configuration has a weight for them. Where views are shifted, by `max_shift` at the most, so are
+    images to find their neighbours, by `graph_shift` of it.
+    """
+    if not any(config.weights.propagation > 0 for config, _ in members):
+        return None
+    from aae_jax.propagation import graph_of, graph_shift, targets_of  # SciPy takes a third of a second
+
+    graph, found, made = None, [], {}
+    for config, seed in members:
+        splits = indices_for_seed(config, dataset, seed)
+        subset = splits.labelled.tobytes()
+        if graph is None:  # the pool is the same for all
+            graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
+        if subset not in made:
+            places = np.searchsorted(splits.unlabelled, splits.labelled)
+            made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)
+        found.append(made[subset])
+    return np.stack(found)

@@ -1,0 +1,78 @@
+"""Codes in the plane, beside the prior that they should follow (figures 1, 2 and 4 of the paper)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from aae_jax.figures.style import COLOURS, FONT_SIZE, new_figure, tidy
+
+__all__ = ["code_scatter"]
+
+_HUES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99")
+"""Ten that stay apart for most eyes (Paul Tol's bright ones, and three more)."""
+_MOST_NAMES = 12
+
+
+def code_scatter(
+    codes: ArrayLike,
+    labels: ArrayLike,
+    *,
+    samples: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+) -> Figure:
+    """Draw the first two dimensions of codes, coloured by their images' classes, and beside them the prior's samples.
+
+    Both panels have the same scale, by which all but the farthest thousandth are seen. Points that are not finite are
+    left out.
+
+    Args:
+        codes: [n, d], d at least 2.
+        labels: Classes of the images, [n].
+        samples: Of the prior, [m, d]; one panel if not given.
+        label_names: Names of the classes; their numbers if not given.
+
+    Raises:
+        ValueError: A shape is not as above.
+    """
+    z, classes = np.asarray(codes, dtype=np.float64), np.asarray(labels)
+    if z.ndim != 2 or z.shape[1] < 2 or not len(z) or classes.shape != (len(z),):
+        raise ValueError(f"Expected codes [n, 2 or more] and labels [n], n > 0; got {z.shape} and {classes.shape}.")
+    drawn = None if samples is None else np.asarray(samples, dtype=np.float64)
+    if drawn is not None and (drawn.ndim != 2 or drawn.shape[1] != z.shape[1]):
+        raise ValueError(f"Expected samples [m, {z.shape[1]}]; got {drawn.shape}.")
+    figure = new_figure(height=4.4) if drawn is not None else new_figure(width=4.9, height=4.4)
+    panels = figure.subplots(1, 1 if drawn is None else 2, squeeze=False)[0]
+    names = [str(i) for i in range(int(classes.max()) + 1)] if label_names is None else list(label_names)
+    _draw_codes(panels[0], z, classes, names)
+    more = f", 2 of {z.shape[1]} dimensions" if z.shape[1] > 2 else ""
+    _finish(panels[0], f"Codes of images{more}", z if drawn is None else np.concatenate([z[:, :2], drawn[:, :2]]))
+    if drawn is not None:
+        panels[1].scatter(*drawn[:, :2].T, s=3, color=COLOURS["black"], alpha=0.35, linewidths=0)
+        _finish(panels[1], "Samples of the prior", np.concatenate([z[:, :2], drawn[:, :2]]))
+    return figure
+
+
+def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.int_], names: list[str]) -> None:
+    for index in range(len(names)):
+        own = z[classes == index]
+        axes.scatter(own[:, 0], own[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index])
+    if len(names) <= _MOST_NAMES:
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.0, 1.0),
+            markerscale=3,
+            fontsize=FONT_SIZE - 2,
+            frameon=False,
+            handletextpad=0.1,
+            borderaxespad=0.0,
+        )
+
+
+def _finish(axes: Axes, title: str, points: NDArray[np.float64]) -> None:
+    finite = points[np.isfinite(points).all(axis=1)][:, :2]
+    reach = float(np.quantile(np.abs(finite), 0.999)) * 1.1 if finite.size else 1.0
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    tidy(axes, title=title)

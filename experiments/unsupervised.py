@@ -1,0 +1,11 @@
+"""Figures 1 and 2 of the paper: codes with any prior. `python experiments/unsupervised.py --preset swiss_roll`."""
+
+import sys
+
+from aae_jax.experiments.startup import quick_start
+
+if __name__ == "__main__":
+    with quick_start():
+        from aae_jax.experiments.unsupervised import main
+
+        sys.exit(main())

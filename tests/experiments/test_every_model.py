@@ -1,0 +1,230 @@
+"""What holds for the command of every model: its run, from the first update to its figures, also after a stop."""
+
+import csv
+import json
+import signal
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import InputError, cli, data, load
+from aae_jax.experiments import autoencoder, semi_supervised, unsupervised
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.console import DataReporter
+from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.state import evaluation_variables
+from tests.experiments.conftest import interrupt_after
+from tests.experiments.running import rows, summary
+
+MODULES = {module.EXPERIMENT.name: module for module in (semi_supervised, unsupervised, autoencoder)}
+UNLABELLED = ("unsupervised", "autoencoder")
+PICTURES = {"first_layer_features", "latent_interpolation", "learning_curves", "reconstructions"}
+FIGURES = {
+    "semi_supervised": PICTURES | {"style_class_grid", "confusion_matrix", "reliability_diagram", "validation_error"},
+    "unsupervised": PICTURES | {"code_scatter", "health", "manifold", "samples_beside_nearest", "code_histograms"},
+    "autoencoder": PICTURES | {"code_scatter", "manifold"},
+}
+
+
+class Quiet(DataReporter):
+    """Says nothing."""
+
+    def __init__(self):
+        pass
+
+    def notice(self, message):
+        pass
+
+
+def run(name, out_dir, *extra):
+    small = ("--preset", "smoke", "--dataset", "digits", "--epochs", "3", "--checkpoint-seconds", "0")
+    return MODULES[name].main([*small, "--out-dir", str(out_dir), *extra])
+
+
+@pytest.fixture(scope="module", params=MODULES)
+def whole(request, tmp_path_factory, quick_compiles):
+    """The name of an experiment, and the folder of a run of two seeds that nothing disturbed."""
+    folder = tmp_path_factory.mktemp(request.param) / "run"
+    assert run(request.param, folder, "--num-seeds", "2") == 0
+    return request.param, folder
+
+
+def test_a_run_leaves_what_every_run_leaves(whole):
+    name, folder = whole
+    left = {path.name for path in folder.iterdir()}
+    assert left >= {"config.yaml", "metrics.jsonl", "metrics.csv", "summary.json", "figures", "model", "model-s1"}
+    assert {path.stem for path in (folder / "figures").glob("*.png")} >= FIGURES[name]
+    found = summary(folder)
+    assert (found["experiment"], found["updates"], found["seeds"]) == (name, 72, [0, 1])
+    assert ("labels" in found) == (name == "semi_supervised")
+    table = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    assert len(table) == 3
+    assert all(np.isfinite(float(value)) for row in table for value in row.values())
+
+
+def test_adversaries_are_watched_at_every_validation(whole):
+    name, folder = whole
+    measured = set(rows(folder)[-1])
+    of_codes = {f"validation_{m}" for m in ("code_mmd", "code_mean_gap/z1", "code_std_ratio/z2")}
+    judged = {"validation_discriminator_z_accuracy"}
+    of_labels = {
+        f"validation_{m}" for m in ("label_entropy", "label_balance", "labels_used", "discriminator_y_accuracy")
+    }
+    expected = {
+        "semi_supervised": of_codes | judged | of_labels,
+        "unsupervised": of_codes | judged,
+        "autoencoder": set(),
+    }
+    assert measured >= expected[name]
+    assert not (of_codes | judged | of_labels) - expected[name] & measured
+
+
+def test_a_saved_model_does_what_its_run_did(whole):
+    name, folder = whole
+    model = load(folder)
+    images = data.load_digits().test_images[:5]
+    made = model.reconstruct(images)
+    chex.assert_shape(made, (5, 8, 8))
+    chex.assert_tree_all_finite((made, model.encode(images)[:2]))
+    assert (model.num_classes == 10) == (name == "semi_supervised")
+    if name != "autoencoder":
+        chex.assert_shape(model.draw_styles(jax.random.key(0), 7), (7, model.network.latent_dim))
+        assert rows(folder)[-1]["validation_code_std_ratio/z1"][0] > 0
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, capsys):
+    name, folder = whole
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 0, signal.SIGTERM)
+        assert run(name, tmp_path / "half", "--num-seeds", "2") == 128 + signal.SIGTERM
+    assert f"python experiments/{name}.py --resume" in capsys.readouterr().out
+    assert MODULES[name].main(["--resume", str(tmp_path / "half")]) == 0
+    assert rows(tmp_path / "half") == rows(folder)
+    for model in ("model", "model-s1"):
+        again, before = (each / model / "model.safetensors" for each in (tmp_path / "half", folder))
+        assert again.read_bytes() == before.read_bytes()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
+    experiment = MODULES[name].EXPERIMENT
+    request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "1"])
+    problem = build_problem(experiment, request.config, Quiet())
+    task = main_task(problem)
+    before = task.build_state()
+    after, metrics = jax.jit(task.train_epoch)(before, problem.data, task.hyper, task.keys, jnp.asarray(0))
+    chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
+    chex.assert_tree_all_finite(after)
+    chex.assert_shape(list(metrics.values()), (2, problem.steps_per_epoch))
+    assert set(problem.data._fields) >= {"pool", "labels"}
+    assert problem.data.labels.shape == ((2, 1000) if name == "semi_supervised" else (2, 0))
+    for network in {network for phase in task.phases.values() for network in phase.trained}:
+        moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), before.params[network], after.params[network])
+        assert max(jax.tree.leaves(moved)) > 0
+    params, stats = jax.tree.map(lambda leaf: leaf[0], evaluation_variables(after))
+    images, labels = problem.validation_images, problem.validation_labels
+    measure = experiment.build_measure(problem)
+    found = jax.jit(measure)(params, stats, images, labels, jax.random.key(0), jnp.asarray(1.0))
+    assert experiment.score in found
+    chex.assert_tree_all_finite(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [(name, preset) for name in UNLABELLED for preset in MODULES[name].EXPERIMENT.presets if preset != "smoke"],
+)
+def test_every_preset_without_labels_trains(name, preset, tmp_path, monkeypatch):
+    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
+    small = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--network.precision", "float32")
+    argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *small, "--out-dir", str(tmp_path / "run")]
+    assert MODULES[name].main(argv) == 0
+    assert np.isfinite(summary(tmp_path / "run")["test"]["reconstruction_error"]["mean"])
+
+
+@pytest.mark.parametrize("preset", ["mixture", "swiss_roll", "uniform"])
+def test_the_priors_figures_are_drawn(preset, tmp_path):
+    small = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--epochs", "1", "--dataset", "digits")
+    assert unsupervised.main(["--preset", preset, *small, "--out-dir", str(tmp_path / "run")]) == 0
+    drawn = {path.stem for path in (tmp_path / "run" / "figures").glob("*.png")}
+    assert ("manifold_percentiles" if preset == "uniform" else "walks") in drawn
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
+    assert run(name, tmp_path / "run", "--no-test") == 0
+    assert summary(tmp_path / "run")["test"] is None
+    assert "the test images were not looked at" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "argv", "words"),
+    [
+        ("unsupervised", ("--labels", "100"), "--labels"),
+        ("unsupervised", ("--preset", "few_labels"), "There is no preset 'few_labels'"),
+        (
+            "unsupervised",
+            ("--prior.kind", "swiss_roll", "--network.latent-dim", "3"),
+            "the swiss roll has 2 dimensions",
+        ),
+        ("autoencoder", ("--model", "vae"), "a VAE has a Gaussian one"),
+        ("autoencoder", ("--preset", "vae", "--prior.kind", "uniform"), "no density everywhere"),
+    ],
+)
+def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
+    assert MODULES[name].main(list(argv)) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_presets_are_listed_by_experiment(capsys):
+    with pytest.raises(SystemExit):
+        unsupervised.main(["--preset", "list"])
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert listed == set(unsupervised.EXPERIMENT.presets)
+
+
+def test_a_yaml_file_of_another_project_is_for_its_own_model(tmp_path):
+    (tmp_path / "theirs.yml").write_text("semi_supervised:\n  learning_rates: {auto_encoder_lr: 0.1}\n")
+    with pytest.raises(InputError, match="give it to semi_supervised"):
+        parse(unsupervised.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+
+
+def test_a_run_of_one_model_is_not_resumed_by_another(whole, capsys):
+    name, folder = whole
+    other = "unsupervised" if name == "autoencoder" else "autoencoder"
+    (folder / "summary.json").rename(folder / "kept.json")
+    try:
+        assert MODULES[other].main(["--resume", str(folder)]) == 2
+        assert "There is no configuration key" in capsys.readouterr().err
+    finally:
+        (folder / "kept.json").rename(folder / "summary.json")
+
+
+def test_the_command_line_trains_and_uses_a_model_without_labels(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
+    folder = str(tmp_path / "run")
+    assert cli.main(["train", "unsupervised", "--preset", "smoke", "--dataset", "digits", "--out-dir", folder]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", folder, "--out", str(tmp_path / "found.json")]) == 0
+    said = capsys.readouterr().out
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert f"{found['reconstruction_error']:.5f} per pixel of 450 images" in said
+    assert found["reconstruction_error"] == pytest.approx(
+        summary(tmp_path / "run")["test"]["reconstruction_error"]["mean"]
+    )
+    assert len(found["code_std_ratio"]) == 2
+    assert cli.main(["generate", folder, "--count", "12", "--out", str(tmp_path / "made.npz")]) == 0
+    with np.load(tmp_path / "made.npz") as made:
+        model = load(folder)
+        np.testing.assert_array_equal(made["styles"], model.draw_styles(jax.random.key(0), 12))
+        np.testing.assert_allclose(made["images"], model.decode(made["styles"]), atol=1e-6)
+    assert cli.main(["generate", folder, "--count", "12", "--out", str(tmp_path / "made.png")]) == 0
+    assert cli.main(["generate", folder, "--label", "3"]) == 2
+    assert "the model has no labels" in capsys.readouterr().err
+    np.save(tmp_path / "some.npy", data.load_digits().test_images[:3])
+    assert cli.main(["reconstruct", folder, str(tmp_path / "some.npy"), "--out", str(tmp_path / "rebuilt.npz")]) == 0
+    assert cli.main(["predict", folder, str(tmp_path / "some.npy")]) == 2
+    assert "has no classes" in capsys.readouterr().err
