@@ -55,7 +55,7 @@ def code_scatter(
     return figure
 
 
-def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.int_], names: list[str]) -> None:
+def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.integer], names: list[str]) -> None:
     for index in range(len(names)):
         own = z[classes == index]
         axes.scatter(own[:, 0], own[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index])
