@@ -145,7 +145,7 @@ def ring_mixture(
     outwards = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     across = jnp.stack([-jnp.sin(angles), jnp.cos(angles)], axis=1)
     factors = jnp.stack([std_along * outwards, std_across * across], axis=2)
-    wide = jnp.stack([jnp.kron(jnp.eye(pairs), factor) for factor in factors])
+    wide = jax.vmap(lambda factor: jnp.kron(jnp.eye(pairs), factor))(factors)
     return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide, jnp.tile(std_along * outwards, (1, pairs)))
 
 

@@ -119,6 +119,8 @@ def _describe(config: Mapping[str, Any]) -> Description:
         raise ValueError("class_names is no list of texts")
     if names and len(names) != num_classes:
         raise ValueError(f"class_names has {len(names)} names for {num_classes} classes")
+    if decoded_label != num_classes:
+        raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
     preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):

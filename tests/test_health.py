@@ -129,6 +129,33 @@ def test_the_reconstruction_error_is_a_mean_over_all_pixels(output, classes, mon
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
+def test_the_order_of_the_images_does_not_matter(posterior):
+    """Data may be stored class by class: the first images are not measured alone."""
+    networks, params, stats = small(classes=0, posterior=posterior)
+    dark = jnp.zeros((3000, *SHAPE), jnp.uint8)
+    pictures = jnp.concatenate([dark, jnp.full((3000, *SHAPE), 255, jnp.uint8)])
+    outputs = build_encode(networks, "sigmoid")(params, stats, pictures)
+    far = outputs._replace(mean=jnp.where(jnp.arange(6000)[:, None] < 3000, -1.0, 1.0) * jnp.ones((6000, LATENT)))
+    health = build_health(networks, "sigmoid", priors.build_gaussian(LATENT, 1.0), posterior)
+    found = health(params, stats, pictures, outputs if posterior == "universal" else far, KEY, jnp.asarray(1.0))
+    if posterior == "universal":
+        codes = build_draw_codes(networks, "sigmoid")(params, stats, pictures, KEY)
+        expected = np.std(np.asarray(codes), axis=0)
+        np.testing.assert_allclose(found["code_std_ratio"], expected, rtol=0.1)
+    else:
+        assert np.abs(np.asarray(found["code_mean_gap"])).max() < 0.1
+
+
+def test_one_image_has_no_discrepancy():
+    networks, params, stats = small(classes=0)
+    outputs = build_encode(networks, "sigmoid")(params, stats, images(1))
+    health = build_health(networks, "sigmoid", priors.build_gaussian(LATENT, 1.0), "deterministic")
+    found = health(params, stats, images(1), outputs, KEY, jnp.asarray(1.0))
+    assert np.isnan(found["code_mmd"])
+    assert np.isfinite(found["code_mean_gap"]).all()
+
+
 def test_the_nearest_row_is_that_of_a_loop():
     draw = np.random.default_rng(3)
     rows, others = draw.normal(size=(5, 7)), draw.normal(size=(40, 7))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from aae_jax.evaluation.encoding import build_draw_codes, class_probabilities
@@ -35,7 +36,8 @@ def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior
     and `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 there). Where the weights have
     the adversary: `discriminator_z_accuracy` and `discriminator_y_accuracy` (½ where it is fooled). Where there are
     labels: `label_entropy` and `label_balance` (nats; 0 and log(classes) of sure and balanced labels) and
-    `labels_used`.
+    `labels_used`. `code_mmd` of a single image is NaN. Adversaries judge codes of clean images, by the weights
+    that are evaluated (averaged where they are kept); they were trained on neither.
     """
     draw_codes = build_draw_codes(networks, output)
 
@@ -43,15 +45,16 @@ def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior
         params: Params, stats: Stats, images: Array, outputs: EncoderOutput, key: PRNGKey, scale: Array
     ) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
-        first: EncoderOutput = jax.tree.map(lambda leaf: leaf[:SAMPLES], outputs)
+        chosen = _some_of(images.shape[0])
         if posterior == "universal":
-            codes = draw_codes(params, stats, images[:SAMPLES], key_codes)
+            codes = draw_codes(params, stats, images[chosen], key_codes)
         else:
-            codes = sample_style(first, key_codes)
+            own: EncoderOutput = jax.tree.map(lambda leaf: leaf[chosen], outputs)
+            codes = sample_style(own, key_codes)
         samples = scale * prior(key_prior, SAMPLES)
         moments = moments_beside(codes, samples)
         found = {
-            "code_mmd": maximum_mean_discrepancy(codes[:PAIRED], samples[:PAIRED]),
+            "code_mmd": _discrepancy(codes[:PAIRED], samples[:PAIRED]),
             "code_mean_gap": moments.mean_gap,
             "code_std_ratio": moments.std_ratio,
         }
@@ -71,3 +74,12 @@ def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior
         return found
 
     return health
+
+
+def _some_of(count: int) -> np.ndarray:
+    """Return the places of as many images as are measured, always the same, in no order: data may come by class."""
+    return np.random.default_rng(0).permutation(count)[:SAMPLES]
+
+
+def _discrepancy(codes: Array, samples: Array) -> Array:
+    return maximum_mean_discrepancy(codes, samples) if len(codes) > 1 else jnp.asarray(jnp.nan)

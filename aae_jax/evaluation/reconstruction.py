@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 
-from aae_jax.evaluation.encoding import class_probabilities, join_batches, split_batches
+from aae_jax.evaluation.encoding import class_probabilities, split_batches
 from aae_jax.losses import mean_squared_error
 from aae_jax.models.parts import activate
 from aae_jax.networks import EncoderOutput, Networks
@@ -24,12 +25,17 @@ def build_reconstruction_error(networks: Networks, output: OutputKind) -> ErrorF
     """
 
     def error(params: Params, images: Array, outputs: EncoderOutput) -> Array:
-        def decode(batch: tuple[Array, Array]) -> Array:
-            return unscale_pixels(activate(networks.decode(params, *batch, None), output), output)
-
+        count = images.shape[0]
         codes = outputs.mean, class_probabilities(outputs.logits)
-        batches = jax.tree.map(lambda leaf: split_batches(leaf, BATCH), codes)
-        made = join_batches(jax.lax.map(decode, batches), images.shape[0])
-        return mean_squared_error(made, unscale_pixels(scale_pixels(images, output), output))
+        there = jnp.ones(count)  # 0 for what fills up the last batch
+
+        def of_batch(batch: tuple[Array, Array, Array, Array]) -> Array:
+            pixels, z, y, weights = batch
+            made = unscale_pixels(activate(networks.decode(params, z, y, None), output), output)
+            target = unscale_pixels(scale_pixels(pixels, output), output)
+            return jnp.sum(weights * jax.vmap(mean_squared_error)(made, target))
+
+        batches = jax.tree.map(lambda leaf: split_batches(leaf, BATCH), (images, *codes, there))
+        return jnp.sum(jax.lax.map(of_batch, batches)) / count
 
     return error

@@ -20,7 +20,7 @@ from aae_jax.types import Array, PRNGKey
 __all__ = ["draw_code_figures"]
 
 CODES, IMAGES, SAMPLES = 5000, 20, 10
-GRID, WALK = 20, 15
+GRID, WALK, MOST_WALKS = 20, 15, 20
 TAIL = 0.025
 """Share of the prior that a grid on its percentiles leaves out at either end."""
 
@@ -37,12 +37,13 @@ def draw_code_figures(
         key: Draws from the prior.
     """
     updates = np.asarray([row["update"] for row in rows])
-    codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[:CODES])).mean)
+    some = np.random.default_rng(0).permutation(len(shown.images))[:CODES]  # data may come by class
+    codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[some])).mean)
     drawn = {"learning_curves": figures.learning_curves(updates, losses_of(rows))}
     samples = None if model.prior is None else np.asarray(model.draw_styles(key, len(codes)))
     if codes.shape[1] > 1:
         drawn["code_scatter"] = figures.code_scatter(
-            codes, shown.labels[:CODES], samples=samples, label_names=shown.class_names
+            codes, shown.labels[some], samples=samples, label_names=shown.class_names
         )
     if model.prior is not None and "validation_code_mmd" in rows[0]:
         drawn["health"] = _draw_health(updates, rows)
@@ -54,13 +55,15 @@ def draw_code_figures(
 
 
 def _draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the adversaries' health: discrepancy and accuracy of all seeds, deviations of the first."""
-    ratios = [name for name in rows[0] if name.startswith("validation_code_std_ratio/")]
+    """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
+    names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
+    ratios = np.stack([column(rows, name) for name in names], axis=2)
+    alive = int(np.argmax(np.isfinite(ratios[-1]).all(axis=1)))
     accuracies = {name: f"validation_{name}_accuracy" for name in ("discriminator_z", "discriminator_y")}
     return figures.health_curves(
         updates,
         discrepancy=column(rows, "validation_code_mmd"),
-        std_ratios=np.stack([column(rows, name)[:, 0] for name in ratios], axis=1),
+        std_ratios=ratios[:, alive],
         accuracies={
             name.replace("_", " of "): column(rows, measure)
             for name, measure in accuracies.items()
@@ -76,8 +79,9 @@ def _draw_pictures(model: Model, shown: Shown, codes: np.ndarray, samples: np.nd
     drawn = {
         "reconstructions": figures.reconstructions(images[:first], made),
         "first_layer_features": first_layer(model),
-        "latent_interpolation": figures.latent_interpolation(*interpolate(model, shown.images, images)),
     }
+    if first > 1:
+        drawn["latent_interpolation"] = figures.latent_interpolation(*interpolate(model, shown.images, images))
     if samples is not None:
         drawn["samples_beside_nearest"] = _draw_samples(model, shown, samples[:SAMPLES])
     if codes.shape[1] == 2:
@@ -115,12 +119,13 @@ def _draw_through_prior(model: Model, prior: PriorConfig) -> dict[str, Figure]:
     dim = model.network.latent_dim
     if prior.kind in ("mixture", "umbrella"):
         mixture = configured_mixture(prior, dim)
-        walks = [priors.mixture_walk(mixture, part, WALK) for part in range(prior.parts)]
+        walks = [priors.mixture_walk(mixture, part, WALK) for part in range(min(prior.parts, MOST_WALKS))]
         return {"walks": _draw_walks(model, jnp.stack(walks), "Along each component, ±2 std", "component")}
     if prior.kind == "swiss_roll":
         roll = priors.SwissRoll(prior.parts, prior.roll_radius, prior.turns)
-        walk = priors.swiss_roll_walk(prior.parts * WALK, roll).reshape(prior.parts, WALK, 2)
-        return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "part of the roll")}
+        rows = min(prior.parts, MOST_WALKS)
+        walk = priors.swiss_roll_walk(rows * WALK, roll).reshape(rows, WALK, 2)
+        return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "further out")}
     if dim != 2:
         return {}
     shares = jnp.linspace(TAIL, 1 - TAIL, GRID)

@@ -132,14 +132,15 @@ class RunFolder:
 
     def write_csv(self, seeds: tuple[int, ...]) -> None:
         """Write the rows so far as a table too: a column for each number, by seed where there are several."""
+        rows = [
+            dict(column for name, value in row.items() for column in _columns(name, value, seeds))
+            for row in self.read_metrics()
+        ]
+        header = dict.fromkeys(name for row in rows[::-1] for name in row)  # an earlier version measured less
         text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        rows = self.read_metrics()
-        for number, row in enumerate(rows):
-            columns = [column for name, value in row.items() for column in _columns(name, value, seeds)]
-            if number == 0:
-                table.writerow([name for name, _ in columns])
-            table.writerow(["" if value is None else value for _, value in columns])
+        table = csv.DictWriter(text, list(header), restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
         write_text(self.path / CSV_FILE, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, Any]]:

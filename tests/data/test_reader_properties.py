@@ -131,7 +131,7 @@ def test_any_mapping_is_a_configuration_or_a_sentence(values, tmp_path):
 
 KEYS = st.sampled_from(
     [
-        *("network", "image_shape", "num_classes", "prior_std", "class_names"),
+        *("network", "image_shape", "num_classes", "prior", "decoded_label", "class_names"),
         *("preprocessing", "data", "seed", "format_version"),
     ]
 )
@@ -142,13 +142,14 @@ KEYS = st.sampled_from(
 def test_any_change_of_a_models_configuration_is_refused_in_a_sentence(changes, tmp_path):
     config = {
         "format": "aae_jax",
-        "format_version": 2,
+        "format_version": 3,
         "network": {"hidden": [3]},
         "image_shape": [2, 2],
         "num_classes": 2,
         "class_names": ["a", "b"],
         "preprocessing": {"pixels": "bytes", "scaled_by_feature": False},
-        "prior_std": 1.0,
+        "prior": {"kind": "mixture"},
+        "decoded_label": 2,
         "data": {"name": "x"},
         **changes,
     }

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from aae_jax import InputError, cli, data, load
-from aae_jax.experiments import autoencoder, semi_supervised, unsupervised
+from aae_jax.experiments import autoencoder, semi_supervised, sweep, unsupervised
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import DataReporter
 from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.state import evaluation_variables
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
@@ -179,6 +180,26 @@ def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_members_of_a_sweep_are_measured_beside_their_own_priors(tmp_path):
+    argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--vary", "weights.prior_std=1,1.000001,50"]
+    assert sweep.main([*argv, "--optimizers.generator.learning-rate", "0", "--out-dir", str(tmp_path / "run")]) == 0
+    (folder,) = (tmp_path / "run" / "chunks").iterdir()
+    narrow, same, wide = rows(folder)[-1]["validation_code_std_ratio/z1"]
+    assert same == pytest.approx(narrow, rel=0.05)
+    assert wide == pytest.approx(narrow / 50, rel=0.05)
+
+
+def test_a_table_of_a_run_begun_by_an_earlier_version_has_every_column(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.append_metrics({"epoch": 0, "update": 1, "validation_error": [0.5], "loss": [1.0]})
+    folder.append_metrics(
+        {"epoch": 1, "update": 2, "validation_error": [0.4], "validation_code_mmd": [0.1], "loss": [0.9]}
+    )
+    folder.write_csv((0,))
+    table = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
+    assert [(row["validation_code_mmd"], row["loss"]) for row in table] == [("", "1.0"), ("0.1", "0.9")]
+
+
 def test_presets_are_listed_by_experiment(capsys):
     with pytest.raises(SystemExit):
         unsupervised.main(["--preset", "list"])
@@ -215,7 +236,11 @@ def test_the_command_line_trains_and_uses_a_model_without_labels(tmp_path, capsy
     assert found["reconstruction_error"] == pytest.approx(
         summary(tmp_path / "run")["test"]["reconstruction_error"]["mean"]
     )
-    assert len(found["code_std_ratio"]) == 2
+    trained = summary(tmp_path / "run")["test"]
+    ratios = [trained[f"code_std_ratio/z{i + 1}"]["mean"] for i in range(2)]
+    np.testing.assert_allclose(found["code_std_ratio"], ratios, rtol=0.1)  # other samples of the same prior
+    codes = np.asarray(load(folder).encode(data.load_digits().test_images).mean)
+    np.testing.assert_allclose(found["code_std_ratio"], codes.std(axis=0) / 5.0, rtol=0.1)
     assert cli.main(["generate", folder, "--count", "12", "--out", str(tmp_path / "made.npz")]) == 0
     with np.load(tmp_path / "made.npz") as made:
         model = load(folder)
