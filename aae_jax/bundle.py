@@ -27,12 +27,11 @@ from aae_jax.models.parts import activate, build_prior
 from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
+from aae_jax.state import used_networks
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 from aae_jax.views import unscale_pixels
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
-
-SAVED = ("encoder", "decoder")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,8 +49,12 @@ class Model:
         stats: Running batch-norm moments.
         data: Name and SHA-256 of the data that the model was trained on.
         seed: The seed of its training, where known.
-        class_names: The names of the classes; counted from "0" where none are given.
+        class_names: The names of the classes, or of the labels that the decoder gets; counted from "0" where none
+            are given.
         decoded_label: Length of the label that the decoder gets beside the style; None: `num_classes`.
+        heads: Whether the decoder gets W_C y + z instead of both (`represent`).
+        mode_decoder: Whether there is a second decoder, of labels alone (`decode_mode`).
+        experiment: By which the model was trained, e.g. "clustering", whose classes are clusters; None: not known.
         pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
         scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
         temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
@@ -68,6 +71,9 @@ class Model:
     seed: int | None = None
     class_names: tuple[str, ...] = ()
     decoded_label: int | None = None
+    heads: bool = False
+    mode_decoder: bool = False
+    experiment: str | None = None
     pixels: PixelKind = "bytes"
     scaling: Scaling | None = None
     temperature: float | None = None
@@ -76,16 +82,18 @@ class Model:
         """Name the classes where nobody did, and refuse a temperature that would turn probabilities round."""
         if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise InputError(f"temperature is {self.temperature}; give a number above 0, or None.")
-        if not self.class_names:
-            object.__setattr__(self, "class_names", tuple(str(i) for i in range(self.num_classes)))
         if self.decoded_label is None:
             object.__setattr__(self, "decoded_label", self.num_classes)
+        if not self.class_names:
+            count = self.num_classes or self.decoded_label or 0
+            object.__setattr__(self, "class_names", tuple(str(i) for i in range(count)))
 
     @cached_property
     def networks(self) -> Networks:
         """The pure functions behind the methods."""
         assert self.decoded_label is not None, "as __post_init__ sets it"
-        return build_networks(self.network, self.image_shape, Codes(self.num_classes, self.decoded_label, {}))
+        codes = Codes(self.num_classes, self.decoded_label, {}, self.heads, self.mode_decoder)
+        return build_networks(self.network, self.image_shape, codes)
 
     @cached_property
     def _encode(self) -> Any:
@@ -134,7 +142,7 @@ class Model:
     def _logits(self, images: Any) -> Float[Array, "count classes"]:
         if not self.num_classes:
             raise InputError(
-                "The model has no classes: it was trained without labels; train a semi-supervised one to classify."
+                "The model has no classes: its encoder gives no label; train a semi-supervised one to classify."
             )
         return self.encode(images).logits
 
@@ -166,14 +174,63 @@ class Model:
                 f"decode takes styles [n, {self.network.latent_dim}] and {labels}, not "
                 f"{list(z.shape)} and {list(y.shape)}; {how}."
             )
-        decoded = self.networks.decode(self.params, z, y, None)
+        return self._as_data(self.networks.decode(self.params, z, y, None))
+
+    def decode_mode(self, y: Any) -> Float[Array, "count *image"]:
+        """Return the mode decoder's images of labels `[count, classes]` alone.
+
+        Raises:
+            InputError: The model has no mode decoder, or the labels are not of this shape.
+        """
+        y, decode = jnp.asarray(y), self.networks.decode_mode
+        if decode is None:
+            raise InputError("The model has no mode decoder; train clusters with --weights.mode 1.")
+        if y.ndim != 2 or y.shape[1] != self.decoded_label:
+            raise InputError(f"decode_mode takes labels [n, {self.decoded_label}], not {list(y.shape)}.")
+        return self._as_data(decode(self.params, y, None))
+
+    def represent(self, z: Any, y: Any) -> Float[Array, "count latent"]:
+        """Return W_C y + z of styles `[count, latent]` and labels `[count, classes]`: where images are embedded.
+
+        Raises:
+            InputError: The model has no heads.
+        """
+        if self.networks.represent is None:
+            raise InputError("The model has no heads around which styles lie; train one by dim_reduction.")
+        return self.networks.represent(self.params, jnp.asarray(z), jnp.asarray(y), None)
+
+    def _as_data(self, decoded: Array) -> Array:
         unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
         return unit if self.scaling is None else jnp.asarray(self.scaling.low + unit * self.scaling.span)
 
-    def reconstruct(self, images: Any) -> Float[Array, "count *image"]:
-        """Return what `decode` makes of the codes of images as the data hold them."""
+    def reconstruct(self, images: Any, labels: Any = None) -> Float[Array, "count *image"]:
+        """Return what `decode` makes of the codes of images as the data hold them.
+
+        A model whose encoder gives no label, but whose decoder gets one, takes the classes `labels` `[count]` too.
+
+        Raises:
+            InputError: These are missing, no classes, or not one for each image; or the model takes none.
+        """
         encoded = self.encode(images)
-        return self.decode(encoded.mean, class_probabilities(encoded.logits))
+        return self.decode(encoded.mean, self.label_codes(encoded, labels))
+
+    def label_codes(self, encoded: EncoderOutput, labels: Any = None) -> Float[Array, "count classes"]:
+        """Return the labels that the decoder gets beside styles: the encoder's, or one-hot ones of given classes.
+
+        Raises:
+            InputError: See `reconstruct`.
+        """
+        if labels is None:
+            if self.decoded_label != self.num_classes:
+                raise InputError("The decoder gets the class of each image beside its style; give labels [n].")
+            return class_probabilities(encoded.logits)
+        classes, length = np.asarray(labels), self.decoded_label or 0
+        if not length:
+            raise InputError("The model takes no labels: its decoder gets the style alone; give none.")
+        fits = classes.shape == (len(encoded.mean),) and np.issubdtype(classes.dtype, np.integer)
+        if not fits or ((classes < 0) | (classes >= length)).any():
+            raise InputError(f"labels are one class from 0 to {length - 1} for each of {len(encoded.mean)} images.")
+        return jax.nn.one_hot(classes, length)
 
     def _as_stored(self, images: Any) -> Array:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
@@ -203,7 +260,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write `config.json` and `model.safetensors` into the folder `path`, the configuration last."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    tree: dict[str, Any] = {"params": {n: model.params[n] for n in SAVED}, "stats": model.stats}
+    tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
     if model.scaling is not None:
         tree["scaling"] = model.scaling._asdict()
     config = {
@@ -216,6 +273,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
         "prior": None if model.prior is None else dataclasses.asdict(model.prior),
         "decoded_label": model.decoded_label,
+        "heads": model.heads,
+        "mode_decoder": model.mode_decoder,
+        "experiment": model.experiment,
         "temperature": model.temperature,
         "data": dict(model.data),
         "seed": model.seed,
@@ -250,7 +310,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
     except Exception as error:  # of whatever kind the sizes provoke inside the networks
         raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
-    expected: dict[str, Any] = {"params": {n: params[n] for n in SAVED}, "stats": stats}
+    expected: dict[str, Any] = {"params": dict(params), "stats": stats}
     if scaled:
         row = jax.eval_shape(lambda: jnp.zeros(model.image_shape))
         expected["scaling"] = {"low": row, "span": row}

@@ -14,6 +14,10 @@ USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
   train semi-supervised   few labels; the same as python experiments/semi_supervised.py
   train unsupervised      no labels, any prior; the same as python experiments/unsupervised.py
+  train supervised        labels for the decoder, style for the code; experiments/supervised.py
+  train label-regularized labels for the adversary, a part of the prior for each; experiments/label_regularized.py
+  train clustering        clusters without labels; experiments/clustering.py
+  train dim-reduction     images around heads in few dimensions; experiments/dim_reduction.py
   train autoencoder       plain, denoising or variational; the same as python experiments/autoencoder.py
   train sweep             many settings in one program; the same as python experiments/sweep.py
   evaluate MODEL          test error of a run's or saved model; without labels, of its reconstructions
@@ -23,7 +27,16 @@ USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
   data list|fetch|check   what data are where, fetch a set, describe a set"""
 
 COMMANDS = ("train", "evaluate", "predict", "reconstruct", "generate", "data")
-EXPERIMENTS = ("semi-supervised", "unsupervised", "autoencoder", "sweep")
+EXPERIMENTS = (
+    "semi-supervised",
+    "unsupervised",
+    "supervised",
+    "label-regularized",
+    "clustering",
+    "dim-reduction",
+    "autoencoder",
+    "sweep",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,6 +25,14 @@ class Hyper(NamedTuple):
         weight_z: Factor of the generator's loss against the discriminator of z.
         weight_y: The same for y.
         weight_kl: Factor of a variational autoencoder's divergence from its prior.
+        weight_balance: Factor of the term that keeps clusters equally frequent.
+        weight_cyclic: Factor of the phase in which codes of reconstructions shall be those they were made from.
+        weight_cyclic_style: Factor of the style's part in it.
+        weight_mode: Factor of the phase in which images are rebuilt from labels alone.
+        weight_mode_separation: Factor of the phase that moves clusters' images apart.
+        weight_style_penalty: Factor of the penalty on large styles.
+        weight_head_distance: Factor of the cost of heads that are too near each other.
+        least_distance: Of two heads without that cost.
         weight_consistency: Factor of the cross-entropy between two predictions for an image.
         sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
         confidence: Images whose target gives no class this probability count as 0 in that term's mean.
@@ -44,6 +52,14 @@ class Hyper(NamedTuple):
     weight_z: Scalar = 1.0
     weight_y: Scalar = 1.0
     weight_kl: Scalar = 0.0
+    weight_balance: Scalar = 0.0
+    weight_cyclic: Scalar = 0.0
+    weight_cyclic_style: Scalar = 0.0
+    weight_mode: Scalar = 0.0
+    weight_mode_separation: Scalar = 0.0
+    weight_style_penalty: Scalar = 0.0
+    weight_head_distance: Scalar = 0.0
+    least_distance: Scalar = 0.0
     weight_consistency: Scalar = 0.0
     sharpness: Scalar = 1.0
     confidence: Scalar = 0.0

@@ -14,6 +14,7 @@ from aae_jax.types import Array
 __all__ = [
     "DISCRIMINATOR_EQUILIBRIUM",
     "GENERATOR_EQUILIBRIUM",
+    "balance_loss",
     "bernoulli_cross_entropy",
     "classification_loss",
     "consistency_loss",
@@ -143,6 +144,15 @@ def kl_by_samples(
     within = (z - mean) * jnp.exp(-log_std)
     own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(2 * jnp.pi), axis=1)
     return jnp.mean(own - prior_log_density)
+
+
+def balance_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
+    """Return log(classes) − H(mean over the batch of softmax(logits)), in nats: 0 where classes are equally frequent.
+
+    The part of the mutual information of image and label that keeps every class in use (Hu et al. 2017, §3.1).
+    """
+    mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0])
+    return jnp.log(logits.shape[1]) + jnp.sum(jnp.exp(mean) * mean)
 
 
 def cyclic_label_loss(

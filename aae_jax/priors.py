@@ -31,6 +31,7 @@ __all__ = [
     "mixture_component",
     "mixture_log_density",
     "mixture_walk",
+    "rare_categorical",
     "ring_mixture",
     "swiss_roll_component",
     "swiss_roll_walk",
@@ -85,6 +86,18 @@ def build_categorical(num_classes: int) -> Prior:
         return jax.nn.one_hot(jax.random.randint(key, (n,), 0, num_classes), num_classes)
 
     return sample
+
+
+def rare_categorical(key: PRNGKey, labels: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:
+    """Return one-hot vectors of classes that are rare among the most probable ones of a batch of labels.
+
+    Class k is drawn with a probability proportional to exp(batch / classes − count of k): shaharazulay's sampling by
+    inverse frequency, which nearly always draws the rarest.
+    """
+    classes = labels.shape[1]
+    counts = jnp.sum(jax.nn.one_hot(jnp.argmax(labels, axis=1), classes), axis=0)
+    drawn = jax.random.categorical(key, -counts, shape=(labels.shape[0],))
+    return jax.nn.one_hot(drawn, classes)
 
 
 def gaussian_log_density(z: Float[Array, "batch latent"], std: float = 1.0) -> Float[Array, " batch"]:

@@ -28,7 +28,7 @@ __all__ = [
 
 FORMAT_VERSION = 3
 """1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
-3: any prior or none, models without labels."""
+3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 
@@ -44,6 +44,9 @@ class Description:
     num_classes: int
     prior: PriorConfig | None
     decoded_label: int
+    heads: bool
+    mode_decoder: bool
+    experiment: str | None
     data: dict[str, str]
     seed: int | None
     class_names: tuple[str, ...]
@@ -117,10 +120,16 @@ def _describe(config: Mapping[str, Any]) -> Description:
     names = config.get("class_names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("class_names is no list of texts")
-    if names and len(names) != num_classes:
-        raise ValueError(f"class_names has {len(names)} names for {num_classes} classes")
-    if decoded_label != num_classes:
+    if names and len(names) != (num_classes or decoded_label):
+        raise ValueError(f"class_names has {len(names)} names for {num_classes or decoded_label} classes")
+    if decoded_label != num_classes and num_classes:
         raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
+    extra = {name: config.get(name, False) for name in ("heads", "mode_decoder")}
+    if not all(isinstance(value, bool) and value <= bool(num_classes) for value in extra.values()):
+        raise ValueError(f"heads and mode_decoder are {extra} beside {num_classes} classes")
+    experiment = config.get("experiment")
+    if experiment is not None and not isinstance(experiment, str):
+        raise ValueError(f"experiment is {experiment!r}")
     preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
@@ -140,6 +149,8 @@ def _describe(config: Mapping[str, Any]) -> Description:
         num_classes=num_classes,
         prior=prior,
         decoded_label=decoded_label,
+        **extra,
+        experiment=experiment,
         data={str(key): str(value) for key, value in dict(config["data"]).items()},
         seed=seed if isinstance(seed, int) else None,
         class_names=tuple(names),
@@ -177,7 +188,8 @@ def check_size(described: Description, folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
     network, pixels = described.network, math.prod(described.image_shape)
-    given, taken = (network.latent_dim + label for label in (described.num_classes, described.decoded_label))
+    beside = 0 if described.heads else described.decoded_label
+    given, taken = (network.latent_dim + label for label in (described.num_classes, beside))
     encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
     weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
     if 4 * weights > stored:

@@ -12,10 +12,8 @@ from aae_jax.types import Array, Params, PRNGKey, Stats
 if TYPE_CHECKING:
     from aae_jax.phases import Phase
 
-__all__ = ["AVERAGED", "AAEState", "average", "evaluation_variables", "init_state"]
+__all__ = ["AAEState", "average", "evaluation_variables", "init_state", "used_networks"]
 
-AVERAGED = ("encoder", "decoder")
-"""The networks whose weights are averaged: those that are used after training."""
 AVERAGE_WARMUP = 10.0
 
 
@@ -24,7 +22,7 @@ class AAEState(NamedTuple):
 
     Attributes:
         params: Weights by network name.
-        averaged_params: Exponential moving averages of encoder and decoder; empty when not kept.
+        averaged_params: Exponential moving averages of the `used_networks`; empty when not kept.
         batch_stats: Running batch-norm moments by network name.
         averaged_stats: The moments' averages; empty when not kept.
         opt_states: The optimizer's state by *phase* name.
@@ -39,6 +37,11 @@ class AAEState(NamedTuple):
     step: Array
 
 
+def used_networks(params: Params) -> dict[str, Any]:
+    """Return the weights that are used after training, and so averaged and saved: all but the adversaries'."""
+    return {name: weights for name, weights in params.items() if not name.startswith("discriminator")}
+
+
 def init_state(
     networks: Networks, phases: "Mapping[str, Phase]", key: PRNGKey, *, averaging: bool = False
 ) -> AAEState:
@@ -48,7 +51,7 @@ def init_state(
         name: phase.optimizer.init({network: params[network] for network in phase.trained})
         for name, phase in phases.items()
     }
-    averaged = AVERAGED if averaging else ()
+    averaged = tuple(used_networks(params)) if averaging else ()
     return AAEState(
         params=params,
         averaged_params={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +50,19 @@ def trained(config, steps=3):
 
 
 @pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_traced(name):
+    config = small(preset(name))
+    validate(config)
+    networks = build_mlp_networks(config.network, SHAPE, CLASSES)
+    phases = build_phases(networks, config, num_classes=CLASSES)
+    state = init_state(networks, phases, jax.random.key(0))
+    step = build_train_step(phases, build_hyper(config, 3), build_schedule(config))
+    after, metrics = jax.eval_shape(step, state, batch(), jax.random.key(0))
+    chex.assert_trees_all_equal_shapes_and_dtypes(state, after)
+    assert {f"{phase}/loss" for phase in phases} <= set(metrics)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "default" else pytest.mark.slow) for n in PRESETS])
 def test_every_preset_trains(name, quick_compile):
     config = small(preset(name))
     validate(config)

@@ -3,6 +3,17 @@
 `None` in a field means "by the data"; `resolve` replaces it, and a run records the result.
 """
 
+from aae_jax.config.clustering import (
+    ClusteringConfig,
+    ClusteringOptimizers,
+    ClusteringWeights,
+    DimReductionConfig,
+    DimReductionOptimizers,
+    DimReductionWeights,
+    validate_clustering,
+    validate_dim_reduction,
+)
+from aae_jax.config.label_code import LabelCodeWeights, PropagationWeights
 from aae_jax.config.parts import (
     AveragingConfig,
     NetworkConfig,
@@ -15,6 +26,12 @@ from aae_jax.config.parts import (
 )
 from aae_jax.config.run import LabelledConfig, RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
 from aae_jax.config.semi_supervised import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
+from aae_jax.config.supervised import (
+    LabelRegularizedConfig,
+    SupervisedConfig,
+    validate_label_regularized,
+    validate_supervised,
+)
 from aae_jax.config.unsupervised import (
     AutoencoderConfig,
     AutoencoderOptimizers,
@@ -33,16 +50,26 @@ __all__ = [
     "AutoencoderOptimizers",
     "AutoencoderWeights",
     "AveragingConfig",
+    "ClusteringConfig",
+    "ClusteringOptimizers",
+    "ClusteringWeights",
+    "DimReductionConfig",
+    "DimReductionOptimizers",
+    "DimReductionWeights",
+    "LabelCodeWeights",
+    "LabelRegularizedConfig",
     "LabelledConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "OptimizersConfig",
     "Precision",
     "PriorConfig",
+    "PropagationWeights",
     "ReconstructionWeights",
     "RunConfig",
     "ScheduledOptimizers",
     "SemiSupervisedConfig",
+    "SupervisedConfig",
     "UnsupervisedConfig",
     "UnsupervisedOptimizers",
     "UnsupervisedWeights",
@@ -53,8 +80,12 @@ __all__ = [
     "resolve",
     "validate",
     "validate_autoencoder",
+    "validate_clustering",
+    "validate_dim_reduction",
+    "validate_label_regularized",
     "validate_network",
     "validate_prior",
     "validate_run",
+    "validate_supervised",
     "validate_unsupervised",
 ]

@@ -95,6 +95,11 @@ class LabelledConfig(RunConfig):
     labelled_batch_size: int = 100
     """Labelled images per update; fewer where there are fewer."""
 
+    @property
+    def drawn_labels(self) -> int | Literal["all"] | None:
+        """How many labelled images there are; None: the model is trained without."""
+        return self.labels
+
 
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 

@@ -26,6 +26,7 @@ from aae_jax.evaluation.latent import (
     maximum_mean_discrepancy,
     moments_beside,
 )
+from aae_jax.evaluation.leakage import Leakage, measure_leakage
 from aae_jax.evaluation.likelihood import LikelihoodReport, measure_likelihood
 from aae_jax.evaluation.neighbours import nearest_rows
 from aae_jax.evaluation.reconstruction import build_reconstruction_error
@@ -35,6 +36,7 @@ __all__ = [
     "EncodeFn",
     "HealthFn",
     "LabelEntropies",
+    "Leakage",
     "LikelihoodReport",
     "Moments",
     "Reliability",
@@ -54,6 +56,7 @@ __all__ = [
     "fit_temperature",
     "label_entropies",
     "maximum_mean_discrepancy",
+    "measure_leakage",
     "measure_likelihood",
     "moments_beside",
     "nearest_rows",

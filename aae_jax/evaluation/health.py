@@ -26,11 +26,15 @@ SAMPLES, PAIRED = 2000, 500
 HealthFn = Callable[[Params, Stats, Pixels, EncoderOutput, PRNGKey, Float[Array, ""]], Metrics]
 
 
-def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior: Posterior) -> HealthFn:
+def build_health(
+    networks: Networks, output: OutputKind, prior: Prior, posterior: Posterior, *, judge_codes: bool = True
+) -> HealthFn:
     """Return `(params, stats, images, outputs, key, scale) -> measures` of codes beside the prior.
 
     `outputs` are what the encoder says of the images, evaluated: they need not be encoded twice. Codes are drawn from
     the `posterior`, so that together they are samples of q(z). Samples of the prior are multiplied by `scale`.
+
+    Without `judge_codes` the adversary of z is left out, as it must be where it sees more than the code.
 
     Always there are `code_mmd` (squared maximum mean discrepancy; 0 where codes follow the prior), `code_mean_gap`
     and `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 there). Where the weights have
@@ -58,7 +62,7 @@ def build_health(networks: Networks, output: OutputKind, prior: Prior, posterior
             "code_mean_gap": moments.mean_gap,
             "code_std_ratio": moments.std_ratio,
         }
-        if "discriminator_z" in params:
+        if judge_codes and "discriminator_z" in params:
             real, fake = (networks.discriminate_z(params, each, None) for each in (samples, codes))
             found["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
         classes = outputs.logits.shape[1]

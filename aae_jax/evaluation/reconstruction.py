@@ -1,6 +1,6 @@
 """How well images are rebuilt from their codes."""
 
-from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -15,18 +15,29 @@ from aae_jax.views import OutputKind, scale_pixels, unscale_pixels
 __all__ = ["build_reconstruction_error"]
 
 BATCH = 1000
-ErrorFn = Callable[[Params, Pixels, EncoderOutput], Array]
+
+
+@runtime_checkable
+class ErrorFn(Protocol):
+    """`(params, images, outputs, labels) -> error`; see `build_reconstruction_error`."""
+
+    def __call__(
+        self, params: Params, images: Pixels, outputs: EncoderOutput, labels: Array | None = None, /
+    ) -> Array:
+        """Return the error."""
+        ...
 
 
 def build_reconstruction_error(networks: Networks, output: OutputKind) -> ErrorFn:
-    """Return `(params, images, outputs) ->` mean squared error per pixel, in units of the brightest pixel's.
+    """Return `(params, images, outputs, labels) ->` mean squared error per pixel, of the brightest pixel's units.
 
-    `outputs` are what the encoder says of the images, as they are stored, evaluated.
+    `outputs` are what the encoder says of the images, as they are stored, evaluated. The decoder gets the `labels`
+    `[n, classes]` beside the styles; by default what the encoder says of them.
     """
 
-    def error(params: Params, images: Array, outputs: EncoderOutput) -> Array:
+    def error(params: Params, images: Array, outputs: EncoderOutput, labels: Array | None = None, /) -> Array:
         count = images.shape[0]
-        codes = outputs.mean, class_probabilities(outputs.logits)
+        codes = outputs.mean, class_probabilities(outputs.logits) if labels is None else labels
         there = jnp.ones(count)  # 0 for what fills up the last batch
 
         def of_batch(batch: tuple[Array, Array, Array, Array]) -> Array:

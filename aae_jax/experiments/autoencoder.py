@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aae_jax.config import AutoencoderConfig, PriorConfig, validate_autoencoder
 from aae_jax.data import Dataset
-from aae_jax.experiments import unlabelled
+from aae_jax.experiments import measured
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem
@@ -34,7 +34,7 @@ def _build_phases(networks: Networks, config: AutoencoderConfig, dataset: Datase
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
-    return unlabelled.build_code_measure(problem, _prior_of(problem.config))
+    return measured.build_code_measure(problem, _prior_of(problem.config))
 
 
 def _saved_codes(config: AutoencoderConfig, dataset: Dataset) -> SavedCodes:
@@ -51,10 +51,10 @@ EXPERIMENT = Experiment(
     build_hyper=model.build_hyper,
     build_schedule=model.build_schedule,
     build_measure=_build_measure,
-    score=unlabelled.SCORE,
+    score=measured.SCORE,
     shares=(),
-    show_score=unlabelled.show_score,
+    show_score=measured.show_score,
     saved_codes=_saved_codes,
-    draw=unlabelled.draw,
-    report=unlabelled.report,
+    draw=measured.draw,
+    report=measured.report,
 )

@@ -14,10 +14,10 @@ from aae_jax.config import PriorConfig
 from aae_jax.evaluation import nearest_rows
 from aae_jax.experiments.pictures import column, first_layer, interpolate, is_drawable, losses_of, unit_images
 from aae_jax.experiments.problem import Shown
-from aae_jax.models.parts import configured_mixture
+from aae_jax.models.parts import configured_mixture, configured_roll
 from aae_jax.types import Array, PRNGKey
 
-__all__ = ["draw_code_figures"]
+__all__ = ["GRID", "draw_code_figures", "draw_health"]
 
 CODES, IMAGES, SAMPLES = 5000, 20, 10
 GRID, WALK, MOST_WALKS = 20, 15, 20
@@ -46,7 +46,7 @@ def draw_code_figures(
             codes, shown.labels[some], samples=samples, label_names=shown.class_names
         )
     if model.prior is not None and "validation_code_mmd" in rows[0]:
-        drawn["health"] = _draw_health(updates, rows)
+        drawn["health"] = draw_health(updates, rows)
         if model.prior.kind == "gaussian":
             drawn["code_histograms"] = figures.code_histograms(codes, prior_std=model.prior.std)
     if is_drawable(model.image_shape):
@@ -54,7 +54,7 @@ def draw_code_figures(
     return drawn
 
 
-def _draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
+def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
     names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
     ratios = np.stack([column(rows, name) for name in names], axis=2)
@@ -122,7 +122,7 @@ def _draw_through_prior(model: Model, prior: PriorConfig) -> dict[str, Figure]:
         walks = [priors.mixture_walk(mixture, part, WALK) for part in range(min(prior.parts, MOST_WALKS))]
         return {"walks": _draw_walks(model, jnp.stack(walks), "Along each component, ±2 std", "component")}
     if prior.kind == "swiss_roll":
-        roll = priors.SwissRoll(prior.parts, prior.roll_radius, prior.turns)
+        roll = configured_roll(prior)
         rows = min(prior.parts, MOST_WALKS)
         walk = priors.swiss_roll_walk(rows * WALK, roll).reshape(rows, WALK, 2)
         return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "further out")}

@@ -34,6 +34,9 @@ class SavedCodes(NamedTuple):
     prior: PriorConfig | None
     num_classes: int
     decoded_label: int
+    class_names: tuple[str, ...] = ()
+    heads: bool = False
+    mode_decoder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

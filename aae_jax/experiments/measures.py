@@ -23,11 +23,11 @@ VALIDATION = "validation_"
 SeedMeasure = Callable[[Params, Stats, Pixels, Array], Metrics]
 
 
-def health_of(problem: Problem, prior: PriorConfig) -> HealthFn:
+def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True) -> HealthFn:
     """Return what `evaluation.build_health` does, for a run's networks and prior, a Gaussian's of std 1."""
     unit = build_prior(dataclasses.replace(prior, std=1.0), problem.config.network.latent_dim)
     network = problem.config.network
-    return build_health(problem.networks, network.output, unit, network.posterior)
+    return build_health(problem.networks, network.output, unit, network.posterior, judge_codes=judge_codes)
 
 
 def build_seed_measure(problem: Problem, scales: Array | None = None) -> SeedMeasure:

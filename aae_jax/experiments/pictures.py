@@ -10,11 +10,22 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
-from aae_jax.evaluation import class_probabilities, confusion_counts, reliability
+from aae_jax.evaluation import confusion_counts, reliability
 from aae_jax.experiments.problem import Shown
 from aae_jax.types import PRNGKey
 
-__all__ = ["column", "draw_figures", "first_layer", "interpolate", "is_drawable", "losses_of", "unit_images"]
+__all__ = [
+    "CLASSES",
+    "column",
+    "draw_figures",
+    "draw_styles_by_class",
+    "first_layer",
+    "interpolate",
+    "is_drawable",
+    "losses_of",
+    "short_names",
+    "unit_images",
+]
 
 IMAGES, STYLES, CODES = 20, 8, 2000
 CLASSES, LONGEST_NAME = 30, 12
@@ -61,7 +72,7 @@ def draw_figures(
             class_probabilities=np.asarray(jax.nn.softmax(codes.logits[:CODES])),
         ),
         "confusion_matrix": figures.confusion_matrix(
-            confusion_counts(shown.labels, predicted, model.num_classes), label_names=_names(model)
+            confusion_counts(shown.labels, predicted, model.num_classes), label_names=short_names(model)
         ),
         "reliability_diagram": _draw_reliability(model, np.asarray(codes.logits), shown.labels),
     }
@@ -96,13 +107,13 @@ def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> F
 
 def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
     images = unit_images(shown.images)
-    names = _names(model)
+    names = short_names(model)
     first = min(len(images), IMAGES)
     return {
         "reconstructions": figures.reconstructions(
             images[:first], np.asarray(model.reconstruct(shown.images[:first]))
         ),
-        "style_class_grid": figures.style_class_grid(_styles(model, key)[:, :CLASSES], label_names=names[:CLASSES]),
+        "style_class_grid": draw_styles_by_class(model, key),
         "predicted_classes": figures.predicted_classes(
             images[:CODES], predicted[:CODES], shown.labels[:CODES], label_names=names
         ),
@@ -111,7 +122,8 @@ def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGK
     }
 
 
-def _names(model: Model) -> list[str]:
+def short_names(model: Model) -> list[str]:
+    """Return the classes' names, long ones cut."""
     return [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
 
 
@@ -128,16 +140,23 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     return np.asarray([[np.nan if v is None else v for v in row[name]] for row in rows], dtype=np.float64)
 
 
-def _styles(model: Model, key: PRNGKey) -> np.ndarray:
-    """Return `[styles, classes, *image]`: each row a style drawn from the prior, each column a class."""
-    styles = model.draw_styles(key, STYLES)
-    z = jnp.repeat(styles, model.num_classes, axis=0)
-    y = jnp.tile(jnp.eye(model.num_classes), (STYLES, 1))
-    return np.asarray(model.decode(z, y)).reshape(STYLES, model.num_classes, *model.image_shape)
+def draw_styles_by_class(model: Model, key: PRNGKey) -> Figure:
+    """Draw styles drawn from the prior, one to a row, in every class that the decoder knows."""
+    length = model.decoded_label or 0
+    classes = min(length, CLASSES)
+    z = jnp.repeat(model.draw_styles(key, STYLES), classes, axis=0)
+    y = jnp.tile(jnp.eye(classes, length), (STYLES, 1))
+    made = np.asarray(model.decode(z, y)).reshape(STYLES, classes, *model.image_shape)
+    return figures.style_class_grid(made, label_names=short_names(model)[:classes])
 
 
-def interpolate(model: Model, stored: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return decoded images `[pairs, steps, *image]` between the codes of two images each, and those two."""
+def interpolate(
+    model: Model, stored: np.ndarray, images: np.ndarray, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return decoded images `[pairs, steps, *image]` between the codes of two images each, and those two.
+
+    The images' `labels` are needed where the decoder gets them, but the encoder does not give them.
+    """
     pairs = min(PAIRS, len(stored) // 2)
     codes = model.encode_stored(jnp.asarray(stored[: 2 * pairs]))
     share = jnp.linspace(0.0, 1.0, STEPS)[None, :, None]
@@ -146,6 +165,7 @@ def interpolate(model: Model, stored: np.ndarray, images: np.ndarray) -> tuple[n
         ends = values.reshape(pairs, 2, 1, values.shape[1])
         return ((1 - share) * ends[:, 0] + share * ends[:, 1]).reshape(pairs * STEPS, values.shape[1])
 
-    decoded = np.asarray(model.decode(between(codes.mean), between(class_probabilities(codes.logits))))
+    y = model.label_codes(codes, None if labels is None else labels[: 2 * pairs])
+    decoded = np.asarray(model.decode(between(codes.mean), between(y)))
     ends = images[: 2 * pairs].reshape(pairs, 2, *model.image_shape)
     return decoded.reshape(pairs, STEPS, *model.image_shape), ends

@@ -121,7 +121,7 @@ def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
-        num_labels=None if own is None else own.labels,
+        num_labels=None if own is None else own.drawn_labels,
         label_seed=seed if own is None or own.label_seed is None else own.label_seed,
     )
 

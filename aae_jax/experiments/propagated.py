@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config import DimReductionConfig, SemiSupervisedConfig
 from aae_jax.data import Dataset
 from aae_jax.experiments.problem import indices_for_seed
 
@@ -13,7 +13,7 @@ __all__ = ["propagated_labels"]
 
 
 def propagated_labels(
-    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig, int]], max_shift: int
+    dataset: Dataset, members: Sequence[tuple[SemiSupervisedConfig | DimReductionConfig, int]], max_shift: int
 ) -> NDArray[np.float32] | None:
     """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
 

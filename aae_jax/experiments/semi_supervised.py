@@ -74,7 +74,8 @@ def _build_measure(problem: Problem) -> MeasureFn:
 
 
 def _saved_codes(config: SemiSupervisedConfig, dataset: Dataset) -> SavedCodes:
-    return SavedCodes(PriorConfig(std=config.weights.prior_std), dataset.num_classes, dataset.num_classes)
+    prior, classes = PriorConfig(std=config.weights.prior_std), dataset.num_classes
+    return SavedCodes(prior, classes, classes, dataset.class_names)
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":

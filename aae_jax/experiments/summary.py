@@ -164,7 +164,7 @@ def _what_was_trained(problem: Problem) -> dict[str, Any]:
 
 def _labels_of(problem: Problem) -> dict[str, Any]:
     config = problem.config
-    if not isinstance(config, LabelledConfig):
+    if not isinstance(config, LabelledConfig) or config.drawn_labels is None:
         return {}
     seeds = [s if config.label_seed is None else config.label_seed for s in problem.seeds]
     return {"labels": config.labels, "label_seeds": seeds}

@@ -22,7 +22,7 @@ from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.startup import start_is_over
 from aae_jax.experiments.watch import Watch
 from aae_jax.phases import Phase
-from aae_jax.state import AAEState, evaluation_variables
+from aae_jax.state import AAEState, evaluation_variables, used_networks
 from aae_jax.training import EpochFn, compile_lowered, fit, lower_epoch
 from aae_jax.types import Array, Metrics, Params, Stats
 
@@ -183,7 +183,7 @@ class Trainer:
 
     def _kept(self, state: AAEState) -> tuple[Params, Stats]:
         params, stats = evaluation_variables(state)
-        return {name: params[name] for name in ("encoder", "decoder")}, stats
+        return used_networks(params), stats
 
     def _lower(self, state: AAEState) -> jax.stages.Lowered:
         return lower_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aae_jax.config import UnsupervisedConfig, validate_unsupervised
 from aae_jax.data import Dataset
-from aae_jax.experiments import unlabelled
+from aae_jax.experiments import measured
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem
@@ -30,7 +30,7 @@ def _build_phases(networks: Networks, config: UnsupervisedConfig, dataset: Datas
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
-    return unlabelled.build_code_measure(problem, problem.config.prior)
+    return measured.build_code_measure(problem, problem.config.prior)
 
 
 def _saved_codes(config: UnsupervisedConfig, dataset: Dataset) -> SavedCodes:
@@ -47,10 +47,10 @@ EXPERIMENT = Experiment(
     build_hyper=model.build_hyper,
     build_schedule=model.build_schedule,
     build_measure=_build_measure,
-    score=unlabelled.SCORE,
+    score=measured.SCORE,
     shares=(),
-    show_score=unlabelled.show_score,
+    show_score=measured.show_score,
     saved_codes=_saved_codes,
-    draw=unlabelled.draw,
-    report=unlabelled.report,
+    draw=measured.draw,
+    report=measured.report,
 )

@@ -10,7 +10,7 @@ from aae_jax.bundle import Model, save_model
 from aae_jax.experiments.event_log import EventLog
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.state import evaluation_variables
+from aae_jax.state import evaluation_variables, used_networks
 from aae_jax.types import Params, Stats
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ def model_of(
     return Model(
         network=problem.config.network,
         image_shape=dataset.image_shape,
-        num_classes=codes.num_classes,
-        prior=codes.prior,
         params=params,
         stats=stats,
+        **codes._asdict(),
+        experiment=problem.experiment.name,
         data={"name": dataset.name, "sha256": dataset.sha256},
         seed=problem.seeds[index],
-        class_names=dataset.class_names if codes.num_classes else (),
-        decoded_label=codes.decoded_label,
         pixels="bytes" if dataset.train_images.dtype == np.uint8 else "unit",
         scaling=dataset.scaling,
         temperature=temperature,
@@ -50,7 +48,7 @@ def save_models(
 ) -> list[Model]:
     """Save the model of every seed that did not fail, with its last weights, and return them."""
     params, stats = evaluation_variables(outcome.state)
-    kept = {name: params[name] for name in ("encoder", "decoder")}
+    kept = used_networks(params)
     survivors = [(i, seed) for i, seed in enumerate(problem.seeds) if seed not in outcome.failed]
     models = []
     for index, seed in survivors:

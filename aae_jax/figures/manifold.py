@@ -1,10 +1,12 @@
 """What the decoder makes of chosen codes: a grid over the plane, walks through the prior, samples with neighbours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from aae_jax.figures.images import are_pictures, draw_tiles
+from aae_jax.figures.images import are_pictures, draw_tiles, gap
 from aae_jax.figures.style import FONT_SIZE, WIDTH, new_figure
 
 __all__ = ["image_grid"]
@@ -13,7 +15,9 @@ _LARGEST_CELL = 0.6
 _LARGEST_HEIGHT = 9.0
 
 
-def image_grid(images: ArrayLike, *, title: str, across: str = "", down: str = "") -> Figure:
+def image_grid(
+    images: ArrayLike, *, title: str, across: str = "", down: str = "", row_names: Sequence[str] = ()
+) -> Figure:
     """Draw pictures in rows and columns.
 
     Args:
@@ -21,20 +25,24 @@ def image_grid(images: ArrayLike, *, title: str, across: str = "", down: str = "
         title: What they are.
         across: What changes along a row.
         down: What changes from row to row.
+        row_names: A name for each row, or none.
 
     Raises:
-        ValueError: `images` has another number of axes.
+        ValueError: `images` has another number of axes, or there are names, but not one a row.
     """
     tiles = np.asarray(images, dtype=np.float64)
     if not are_pictures(tiles, axes=2):
         raise ValueError(f"Expected images [rows, columns, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
     rows, columns, height, width = tiles.shape[:4]
+    if row_names and len(row_names) != rows:
+        raise ValueError(f"Expected a name for each of {rows} rows; got {len(row_names)}.")
     shape = height / width
     cell = min(_LARGEST_CELL, (WIDTH - 0.5) / columns, _LARGEST_HEIGHT / (rows * shape))
     figure = new_figure(width=max(cell * columns + 0.5, 4.0), height=cell * rows * shape + 0.7)
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=columns)
-    axes.set_yticks([])
+    places = [(height - 1) / 2 + row * (height + gap(height)) for row in range(rows)] if row_names else []
+    axes.set_yticks(places, list(row_names))
     axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold")
     axes.set_xlabel(across, fontsize=FONT_SIZE)
     axes.set_ylabel(down, fontsize=FONT_SIZE)

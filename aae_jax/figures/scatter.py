@@ -22,6 +22,8 @@ def code_scatter(
     *,
     samples: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
+    marks: ArrayLike | None = None,
+    title: str = "Codes of images",
 ) -> Figure:
     """Draw the first two dimensions of codes, coloured by their images' classes, and beside them the prior's samples.
 
@@ -33,6 +35,8 @@ def code_scatter(
         labels: Classes of the images, [n].
         samples: Of the prior, [m, d]; one panel if not given.
         label_names: Names of the classes; their numbers if not given.
+        marks: Points to be marked among the codes, [k, d], such as heads.
+        title: What the codes are.
 
     Raises:
         ValueError: A shape is not as above.
@@ -48,7 +52,9 @@ def code_scatter(
     names = [str(i) for i in range(int(classes.max()) + 1)] if label_names is None else list(label_names)
     _draw_codes(panels[0], z, classes, names)
     more = f", 2 of {z.shape[1]} dimensions" if z.shape[1] > 2 else ""
-    _finish(panels[0], f"Codes of images{more}", z if drawn is None else np.concatenate([z[:, :2], drawn[:, :2]]))
+    if marks is not None:
+        panels[0].scatter(*np.asarray(marks)[:, :2].T, s=60, marker="X", color="black", edgecolors="white", zorder=3)
+    _finish(panels[0], f"{title}{more}", z if drawn is None else np.concatenate([z[:, :2], drawn[:, :2]]))
     if drawn is not None:
         panels[1].scatter(*drawn[:, :2].T, s=3, color=COLOURS["black"], alpha=0.35, linewidths=0)
         _finish(panels[1], "Samples of the prior", np.concatenate([z[:, :2], drawn[:, :2]]))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from aae_jax import losses, priors
 from aae_jax.config import PriorConfig, ReconstructionWeights, RunConfig, ScheduledOptimizers
@@ -14,7 +14,7 @@ from aae_jax.hyper import Hyper
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.optimizers import build_step_schedule, cosine_schedule
 from aae_jax.phases import constant_schedule
-from aae_jax.types import Array, Metrics, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, LabelledPrior, Metrics, Params, Prior, PRNGKey, Schedule, Stats
 from aae_jax.views import View, draw_view
 
 __all__ = [
@@ -22,11 +22,14 @@ __all__ = [
     "Encoded",
     "activate",
     "adversary_loss",
+    "build_labelled_prior",
     "build_prior",
     "configured_mixture",
+    "configured_roll",
     "draw_seen",
     "encode_view",
     "no_label",
+    "prior_part",
     "rebuild",
     "reconstruction_error",
     "schedule_of",
@@ -86,8 +89,35 @@ def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
     if config.kind == "uniform":
         return priors.build_uniform(latent_dim, config.half_width)
     if config.kind == "swiss_roll":
-        return priors.build_swiss_roll(priors.SwissRoll(config.parts, config.roll_radius, config.turns))
+        return priors.build_swiss_roll(configured_roll(config))
     return priors.build_mixture(configured_mixture(config, latent_dim))
+
+
+def build_labelled_prior(config: PriorConfig, latent_dim: int) -> LabelledPrior:
+    """Return the sampler of each label's own part of a configured prior, `(key, labels) -> [n, latent_dim]`.
+
+    Raises:
+        InputError: It has no parts.
+    """
+    if config.kind == "swiss_roll":
+        return priors.build_labelled_swiss_roll(configured_roll(config))
+    return priors.build_labelled_mixture(configured_mixture(config, latent_dim))
+
+
+def configured_roll(config: PriorConfig) -> priors.SwissRoll:
+    """Return the swiss roll of a configured prior."""
+    return priors.SwissRoll(config.parts, config.roll_radius, config.turns)
+
+
+def prior_part(config: PriorConfig, codes: Float[Array, "batch latent"]) -> Int[Array, " batch"]:
+    """Return the part of a configured prior in which each code lies, `priors.NO_PART` of codes that are not finite.
+
+    Raises:
+        InputError: It has no parts.
+    """
+    if config.kind == "swiss_roll":
+        return priors.swiss_roll_component(codes, configured_roll(config))
+    return priors.mixture_component(codes, configured_mixture(config, codes.shape[1]))
 
 
 def configured_mixture(config: PriorConfig, latent_dim: int) -> priors.Mixture:

@@ -4,31 +4,31 @@ The encoder gives a style z, the decoder rebuilds the image from it, and an adve
 together to a prior of any shape that can be sampled.
 """
 
-import dataclasses
-from collections.abc import Callable
-
 import jax
 
 from aae_jax import losses
 from aae_jax.config import UnsupervisedConfig, require_resolved, validate_unsupervised
 from aae_jax.hyper import Hyper
+from aae_jax.models.adversaries import (
+    build_style_discriminator,
+    build_style_generator,
+    own_prior,
+    scaled_prior,
+    style_hyper,
+)
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
-    DRAW_PRIOR_Z,
     DRAW_RECONSTRUCTION,
     Auxiliary,
-    adversary_loss,
-    build_prior,
     encode_view,
     no_label,
     rebuild,
     schedule_of,
-    traced_hyper,
 )
 from aae_jax.networks import Codes, Networks, build_networks
 from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
 
 __all__ = [
     "build_hyper",
@@ -36,9 +36,6 @@ __all__ = [
     "build_schedule",
     "build_style_networks",
 ]
-
-DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
-"""`(key, n, traced numbers) -> samples`."""
 
 
 def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...]) -> Networks:
@@ -60,11 +57,11 @@ def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior
     """
     validate_unsupervised(config)
     require_resolved(config)
-    draw_prior = _own(prior) if prior else _build_scaled_prior(config)
+    draw_prior = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
     optimizers = config.optimizers
     discriminator = Phase(
         ("discriminator_z",),
-        _build_discriminator(networks, config, draw_prior),
+        build_style_discriminator(networks, config, draw_prior, reconstructed=config.joint),
         build_optimizer(optimizers.discriminator),
     )
     rebuild = Phase(
@@ -75,30 +72,13 @@ def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior
     )
     if config.joint:
         return {"discriminator_z": discriminator, "reconstruction": rebuild}
-    generator = Phase(("encoder",), _build_generator(networks, config), build_optimizer(optimizers.generator))
+    generator = Phase(("encoder",), build_style_generator(networks, config), build_optimizer(optimizers.generator))
     return {"reconstruction": rebuild, "discriminator_z": discriminator, "generator": generator}
 
 
 def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
-    require_resolved(config)
-    optimizers = config.optimizers
-    rates = {
-        "reconstruction": optimizers.reconstruction.learning_rate,
-        "discriminator_z": optimizers.discriminator.learning_rate,
-        "generator": optimizers.generator.learning_rate,
-    }
-    if config.joint:
-        del rates["generator"]
-    return traced_hyper(
-        rates,
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        weight_reconstruction=config.weights.reconstruction,
-        weight_z=config.weights.generator_z,
-        average_decay=config.averaging.decay,
-    )
+    return style_hyper(config, num_steps, joint=config.joint)
 
 
 def build_schedule(config: UnsupervisedConfig) -> Schedule:
@@ -119,38 +99,5 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> Los
             metrics["generator_z"] = losses.generator_loss(networks.discriminate_z(params, style, key))
             value += hyper.weight_z * metrics["generator_z"]
         return value, (encoded.stats, metrics)
-
-    return loss
-
-
-def _own(prior: Prior) -> DrawPrior:
-    return lambda key, count, hyper: prior(key, count)
-
-
-def _build_scaled_prior(config: UnsupervisedConfig) -> DrawPrior:
-    """Return a sampler of the configured prior; a Gaussian's std is `hyper.prior_std`, which is traced."""
-    unit = dataclasses.replace(config.prior, std=1.0)
-    prior = build_prior(unit, config.network.latent_dim)
-    return lambda key, count, hyper: hyper.prior_std * prior(key, count)
-
-
-def _build_discriminator(networks: Networks, config: UnsupervisedConfig, draw_prior: DrawPrior) -> LossFn:
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        fake = encode_view(
-            networks, config, params, stats, batch.images, hyper, draw, reconstructed=config.joint
-        ).style
-        real = draw_prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0], hyper)
-        return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
-
-    return loss
-
-
-def _build_generator(networks: Networks, config: UnsupervisedConfig) -> LossFn:
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
-        value = losses.generator_loss(networks.discriminate_z(params, style, key))
-        return hyper.weight_z * value, (stats, {"z": value})
 
     return loss

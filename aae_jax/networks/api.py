@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from aae_jax.config import NetworkConfig
 from aae_jax.errors import InputError
-from aae_jax.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
+from aae_jax.networks.mlp import ClusterHeads, MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
 from aae_jax.networks.precision import fastest_precision
 from aae_jax.types import Array, Params, PRNGKey, Stats
 
@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
-ADVERSARIES = ("discriminator_z", "discriminator_y")
 LEAKY_SLOPE = 0.2
 
 
@@ -37,11 +36,15 @@ class Codes(NamedTuple):
         encoded_label: Classes between which the encoder's label head decides.
         decoded_label: Length of the label that the decoder gets beside the style.
         discriminators: Length of what each adversary judges, by its name, `discriminator_z` or `discriminator_y`.
+        heads: Whether the decoder gets, instead of style and label, the style from the label's head on: W_C y + z.
+        mode_decoder: Whether there is a second decoder, of the label alone.
     """
 
     encoded_label: int
     decoded_label: int
     discriminators: Mapping[str, int]
+    heads: bool = False
+    mode_decoder: bool = False
 
 
 class EncoderOutput(NamedTuple):
@@ -85,6 +88,8 @@ class Networks(NamedTuple):
         decode: `(params, z, y, key) -> [batch, *image]` before the output's non-linearity.
         discriminate_z: `(params, z, key) -> [batch]` logits.
         discriminate_y: `(params, y, key) -> [batch]` logits.
+        represent: `(params, z, y, key) -> [batch, latent]`, what the decoder of a model with heads gets: W_C y + z.
+        decode_mode: `(params, y, key) -> [batch, *image]` of the label alone, before the output's non-linearity.
     """
 
     init: Callable[[PRNGKey], tuple[Params, Stats]]
@@ -92,6 +97,8 @@ class Networks(NamedTuple):
     decode: Callable[[Params, Array, Array, PRNGKey | None], Array]
     discriminate_z: Callable[[Params, Array, PRNGKey | None], Array]
     discriminate_y: Callable[[Params, Array, PRNGKey | None], Array]
+    represent: Callable[[Params, Array, Array, PRNGKey | None], Array] | None = None
+    decode_mode: Callable[[Params, Array, PRNGKey | None], Array] | None = None
 
 
 def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "batch latent"]:
@@ -127,6 +134,10 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
         "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
         **{name: MLPDiscriminator(adversary) for name in codes.discriminators},
     }
+    if codes.heads:
+        modules["heads"] = ClusterHeads(config.latent_dim)
+    if codes.mode_decoder:
+        modules["mode_decoder"] = modules["decoder"].clone()
 
     def init(key: PRNGKey) -> tuple[Params, Stats]:
         inputs = _example_inputs(config, image_shape, codes)
@@ -137,11 +148,16 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
         params = {name: value["params"] for name, value in variables.items()}
         return params, {n: v["batch_stats"] for n, v in variables.items() if "batch_stats" in v}
 
+    decode = _build_apply(modules["decoder"], "decoder")
+    represent = _build_represent(_build_apply(modules["heads"], "heads")) if codes.heads else None
     return Networks(
         init,
         _build_encode(modules["encoder"], config),
-        _build_apply(modules["decoder"], "decoder"),
-        *(_build_apply(modules.get(name), name) for name in ADVERSARIES),
+        decode if represent is None else _build_decode_represented(decode, represent),
+        _build_apply(modules.get("discriminator_z"), "discriminator_z"),
+        _build_apply(modules.get("discriminator_y"), "discriminator_y"),
+        represent=represent,
+        decode_mode=_build_decode_mode(modules["mode_decoder"]) if codes.mode_decoder else None,
     )
 
 
@@ -149,11 +165,14 @@ def _example_inputs(
     config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes
 ) -> dict[str, tuple[Array | None, ...]]:
     z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, codes.decoded_label))
+    none = jnp.zeros((1, 0))
     extra = jnp.zeros((1, config.noise_dim)) if config.posterior == "universal" else None
     images = jnp.zeros((1, *image_shape))
     return {
         "encoder": (images, extra),
-        "decoder": (z, y),
+        "decoder": (z, none if codes.heads else y),
+        "heads": (y,),
+        "mode_decoder": (none, y),
         **{name: (jnp.zeros((1, length)),) for name, length in codes.discriminators.items()},
     }
 
@@ -171,6 +190,29 @@ def _build_apply(module: nn.Module | None, name: str) -> Callable[..., Array]:
         return jnp.asarray(result)
 
     return apply
+
+
+def _build_represent(apply_heads: Callable[..., Array]) -> Callable[..., Array]:
+    def represent(params: Params, z: Array, y: Array, key: PRNGKey | None) -> Array:
+        return z + apply_heads(params, y, key)
+
+    return represent
+
+
+def _build_decode_represented(decode: Callable[..., Array], represent: Callable[..., Array]) -> Callable[..., Array]:
+    def decode_represented(params: Params, z: Array, y: Array, key: PRNGKey | None) -> Array:
+        return decode(params, represent(params, z, y, key), jnp.zeros((z.shape[0], 0)), key)
+
+    return decode_represented
+
+
+def _build_decode_mode(module: nn.Module) -> Callable[..., Array]:
+    apply = _build_apply(module, "mode_decoder")
+
+    def decode_mode(params: Params, y: Array, key: PRNGKey | None) -> Array:
+        return apply(params, jnp.zeros((y.shape[0], 0)), y, key)
+
+    return decode_mode
 
 
 def _build_encode(module: nn.Module, config: NetworkConfig) -> EncodeNetwork:

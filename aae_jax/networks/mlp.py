@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from aae_jax.networks.precision import product_options
 from aae_jax.types import Array
 
-__all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk"]
+__all__ = ["ClusterHeads", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk"]
 
 BATCH_NORM_MOMENTUM = 0.99
 PAPER_STD = 0.01
@@ -133,6 +133,19 @@ class MLPDecoder(nn.Module):
         features = self.trunk(jnp.concatenate([y, z], axis=1), train=train)
         flat = head(math.prod(self.image_shape), self.trunk)(features)
         return flat.reshape(-1, *self.image_shape)
+
+
+class ClusterHeads(nn.Module):
+    """A point of the style's space for each label, W_C y: `[batch, classes] -> [batch, latent]` (§7, figure 10)."""
+
+    latent_dim: int
+
+    @nn.compact
+    def __call__(self, y: Array, *, train: bool) -> Array:
+        """Return the heads of one-hot labels, or their mean under probabilities."""
+        del train
+        kernel = self.param("kernel", nn.initializers.normal(1.0), (y.shape[1], self.latent_dim))
+        return jnp.asarray(y @ kernel)
 
 
 class MLPDiscriminator(nn.Module):

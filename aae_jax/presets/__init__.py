@@ -4,15 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from aae_jax.errors import InputError, did_you_mean
+from aae_jax.presets.label_code import CLUSTERING_PRESETS, DIM_REDUCTION_PRESETS
+from aae_jax.presets.labelled_style import LABEL_REGULARIZED_PRESETS, SUPERVISED_PRESETS
 from aae_jax.presets.semi_supervised import PRESETS
 from aae_jax.presets.unlabelled import AUTOENCODER_PRESETS, UNSUPERVISED_PRESETS
 
-__all__ = ["AUTOENCODER_PRESETS", "PRESETS", "UNSUPERVISED_PRESETS", "choose_preset", "preset"]
+__all__ = [
+    "AUTOENCODER_PRESETS",
+    "CLUSTERING_PRESETS",
+    "DIM_REDUCTION_PRESETS",
+    "LABEL_REGULARIZED_PRESETS",
+    "PRESETS",
+    "SUPERVISED_PRESETS",
+    "UNSUPERVISED_PRESETS",
+    "choose_preset",
+    "preset",
+]
 
 BY_EXPERIMENT: Mapping[str, Mapping[str, tuple[Any, str]]] = {
     "semi_supervised": PRESETS,
     "unsupervised": UNSUPERVISED_PRESETS,
     "autoencoder": AUTOENCODER_PRESETS,
+    "supervised": SUPERVISED_PRESETS,
+    "label_regularized": LABEL_REGULARIZED_PRESETS,
+    "clustering": CLUSTERING_PRESETS,
+    "dim_reduction": DIM_REDUCTION_PRESETS,
 }
 
 

@@ -11,22 +11,52 @@ import numpy as np
 import pytest
 
 from aae_jax import InputError, cli, data, load
-from aae_jax.experiments import autoencoder, semi_supervised, sweep, unsupervised
+from aae_jax.experiments import (
+    autoencoder,
+    clustering,
+    dim_reduction,
+    label_regularized,
+    semi_supervised,
+    supervised,
+    sweep,
+    unsupervised,
+)
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import DataReporter
-from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.experiments.measures import build_seed_measure
+from aae_jax.experiments.problem import build_problem, images_of, main_task
 from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.state import evaluation_variables
+from aae_jax.experiments.watch import model_of
+from aae_jax.state import evaluation_variables, used_networks
+from aae_jax.training import compile_epoch
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
 
-MODULES = {module.EXPERIMENT.name: module for module in (semi_supervised, unsupervised, autoencoder)}
-UNLABELLED = ("unsupervised", "autoencoder")
+MODULES = {
+    module.EXPERIMENT.name: module
+    for module in (
+        semi_supervised,
+        unsupervised,
+        autoencoder,
+        supervised,
+        label_regularized,
+        clustering,
+        dim_reduction,
+    )
+}
+LABELLED = {"semi_supervised": 1000, "label_regularized": 1000, "dim_reduction": 1000, "supervised": 1212}
+CLASSES = {"semi_supervised": 10, "clustering": 12, "dim_reduction": 10}
+MEASURED = [name for name in MODULES if name != "semi_supervised"]
 PICTURES = {"first_layer_features", "latent_interpolation", "learning_curves", "reconstructions"}
+CLUSTERED = PICTURES | {"style_class_grid", "cluster_heads", "health", "code_histograms", "validation_error"}
 FIGURES = {
     "semi_supervised": PICTURES | {"style_class_grid", "confusion_matrix", "reliability_diagram", "validation_error"},
     "unsupervised": PICTURES | {"code_scatter", "health", "manifold", "samples_beside_nearest", "code_histograms"},
     "autoencoder": PICTURES | {"code_scatter", "manifold"},
+    "supervised": PICTURES | {"code_scatter", "health", "style_class_grid", "style_transfer", "code_histograms"},
+    "label_regularized": PICTURES | {"code_scatter", "health", "manifold", "walks"},
+    "clustering": CLUSTERED | {"learned_modes"},
+    "dim_reduction": CLUSTERED | {"embedding", "manifold"},
 }
 
 
@@ -60,7 +90,7 @@ def test_a_run_leaves_what_every_run_leaves(whole):
     assert {path.stem for path in (folder / "figures").glob("*.png")} >= FIGURES[name]
     found = summary(folder)
     assert (found["experiment"], found["updates"], found["seeds"]) == (name, 72, [0, 1])
-    assert ("labels" in found) == (name == "semi_supervised")
+    assert ("labels" in found) == (name in LABELLED)
     table = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert len(table) == 3
     assert all(np.isfinite(float(value)) for row in table for value in row.values())
@@ -78,6 +108,10 @@ def test_adversaries_are_watched_at_every_validation(whole):
         "semi_supervised": of_codes | judged | of_labels,
         "unsupervised": of_codes | judged,
         "autoencoder": set(),
+        "supervised": of_codes | judged,
+        "label_regularized": of_codes | judged,
+        "clustering": of_codes | judged | of_labels,
+        "dim_reduction": of_codes | judged | of_labels,
     }
     assert measured >= expected[name]
     assert not (of_codes | judged | of_labels) - expected[name] & measured
@@ -86,11 +120,15 @@ def test_adversaries_are_watched_at_every_validation(whole):
 def test_a_saved_model_does_what_its_run_did(whole):
     name, folder = whole
     model = load(folder)
-    images = data.load_digits().test_images[:5]
-    made = model.reconstruct(images)
+    images, labels = data.load_digits().test_images[:5], data.load_digits().test_labels[:5]
+    if name == "supervised":
+        with pytest.raises(InputError, match="give labels"):
+            model.reconstruct(images)
+    made = model.reconstruct(images, labels if name == "supervised" else None)
     chex.assert_shape(made, (5, 8, 8))
     chex.assert_tree_all_finite((made, model.encode(images)[:2]))
-    assert (model.num_classes == 10) == (name == "semi_supervised")
+    assert model.num_classes == CLASSES.get(name, 0)
+    assert model.experiment == name
     if name != "autoencoder":
         chex.assert_shape(model.draw_styles(jax.random.key(0), 7), (7, model.network.latent_dim))
         assert rows(folder)[-1]["validation_code_std_ratio/z1"][0] > 0
@@ -112,50 +150,84 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, ca
 @pytest.mark.parametrize("name", MODULES)
 def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
     experiment = MODULES[name].EXPERIMENT
-    request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "1"])
+    request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "3"])
     problem = build_problem(experiment, request.config, Quiet())
     task = main_task(problem)
-    before = task.build_state()
-    after, metrics = jax.jit(task.train_epoch)(before, problem.data, task.hyper, task.keys, jnp.asarray(0))
+    before, given = task.build_state(), task.build_state()
+    epoch, _ = compile_epoch(task.train_epoch, given, problem.data, task.hyper, task.keys)  # compiled for the runs
+    after, metrics = epoch(given, problem.data, task.hyper, task.keys, jnp.asarray(0))
     chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
     chex.assert_tree_all_finite(after)
     chex.assert_shape(list(metrics.values()), (2, problem.steps_per_epoch))
     assert set(problem.data._fields) >= {"pool", "labels"}
-    assert problem.data.labels.shape == ((2, 1000) if name == "semi_supervised" else (2, 0))
+    assert problem.data.labels.shape == (2, LABELLED.get(name, 0))
     for network in {network for phase in task.phases.values() for network in phase.trained}:
         moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), before.params[network], after.params[network])
         assert max(jax.tree.leaves(moved)) > 0
-    params, stats = jax.tree.map(lambda leaf: leaf[0], evaluation_variables(after))
     images, labels = problem.validation_images, problem.validation_labels
-    measure = experiment.build_measure(problem)
-    found = jax.jit(measure)(params, stats, images, labels, jax.random.key(0), jnp.asarray(1.0))
+    found = build_seed_measure(problem)(*evaluation_variables(after), images, labels)
+    assert {value.shape[0] for value in found.values()} == {2}
     assert experiment.score in found
     chex.assert_tree_all_finite(found)
 
 
-@pytest.mark.parametrize(
-    ("name", "preset"),
-    [(name, preset) for name in UNLABELLED for preset in MODULES[name].EXPERIMENT.presets if preset != "smoke"],
-)
-def test_every_preset_without_labels_trains(name, preset, tmp_path, monkeypatch):
-    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
-    small = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--network.precision", "float32")
-    argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *small, "--out-dir", str(tmp_path / "run")]
-    assert MODULES[name].main(argv) == 0
+PRESETS = [(name, preset) for name in MEASURED for preset in MODULES[name].EXPERIMENT.presets if preset != "smoke"]
+SMALL = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--network.precision", "float32")
+
+
+def few_labels(name):
+    """Return flags without which a preset wants more labels than there are digits."""
+    return ("--labels", "100") if name in ("label_regularized", "dim_reduction") else ()
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_every_preset_can_be_traced(name, preset):
+    experiment = MODULES[name].EXPERIMENT
+    argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
+    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
+    task = main_task(problem)
+    before = jax.eval_shape(task.build_state)
+    after, metrics = jax.eval_shape(
+        task.train_epoch, before, problem.data, task.hyper, task.keys, jax.ShapeDtypeStruct((), jnp.int32)
+    )
+    chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
+    assert {metric.split("/")[0] for metric in metrics} == set(task.phases) == set(task.hyper.learning_rates)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_every_preset_trains(name, preset, tmp_path):
+    argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
+    assert MODULES[name].main([*argv, "--out-dir", str(tmp_path / "run")]) == 0
     assert np.isfinite(summary(tmp_path / "run")["test"]["reconstruction_error"]["mean"])
 
 
-@pytest.mark.parametrize("preset", ["mixture", "swiss_roll", "uniform"])
-def test_the_priors_figures_are_drawn(preset, tmp_path):
-    small = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--epochs", "1", "--dataset", "digits")
-    assert unsupervised.main(["--preset", preset, *small, "--out-dir", str(tmp_path / "run")]) == 0
-    drawn = {path.stem for path in (tmp_path / "run" / "figures").glob("*.png")}
-    assert ("manifold_percentiles" if preset == "uniform" else "walks") in drawn
+@pytest.mark.parametrize(
+    ("name", "preset", "expected"),
+    [
+        ("unsupervised", "mixture", "walks"),
+        ("unsupervised", "swiss_roll", "walks"),
+        ("unsupervised", "uniform", "manifold_percentiles"),
+        ("supervised", "default", "style_transfer"),
+        ("dim_reduction", "ten_dimensions", "circle_projection"),
+    ],
+)
+def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
+    experiment = MODULES[name].EXPERIMENT
+    argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
+    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_task(problem).build_state())
+    model = model_of(problem, used_networks(params), stats, 0)
+    losses = {"update": 1, "discriminator_z/loss": [1.4], "reconstruction/loss": [3.0], "validation_error": [0.5]}
+    health = {"validation_code_mmd": [0.1], "validation_code_std_ratio/z1": [0.5]}
+    row = losses | health | {f"validation_discriminator_{code}_accuracy": [0.5] for code in "zy"}
+    drawn = experiment.draw([row, {**row, "update": 2}], model, images_of(problem, test=False), jax.random.key(0))
+    assert expected in drawn
 
 
-@pytest.mark.parametrize("name", UNLABELLED)
+@pytest.mark.parametrize("name", MEASURED)
 def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
+    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
     assert run(name, tmp_path / "run", "--no-test") == 0
     assert summary(tmp_path / "run")["test"] is None
     assert "the test images were not looked at" in capsys.readouterr().out
@@ -173,6 +245,18 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
         ),
         ("autoencoder", ("--model", "vae"), "a VAE has a Gaussian one"),
         ("autoencoder", ("--preset", "vae", "--prior.kind", "uniform"), "no density everywhere"),
+        ("label_regularized", ("--prior.kind", "gaussian"), "has no part for each class"),
+        (
+            "label_regularized",
+            ("--dataset", "digits", "--labels", "100", "--prior.parts", "12"),
+            "prior.parts is 12, but the labels have 10 classes",
+        ),
+        ("label_regularized", ("--dataset", "digits"), "10000"),
+        ("supervised", ("--network.latent-dim", "0"), "network.latent_dim"),
+        ("clustering", ("--labels", "100"), "--labels"),
+        ("clustering", ("--num-clusters", "1"), "num_clusters is 1"),
+        ("clustering", ("--weights.mode-separation", "1", "--network.output", "tanh"), "whose pixels are"),
+        ("dim_reduction", ("--num-clusters", "20", "--weights.propagation", "3"), "no labels to propagate"),
     ],
 )
 def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
@@ -225,7 +309,7 @@ def test_a_run_of_one_model_is_not_resumed_by_another(whole, capsys):
 
 
 def test_the_command_line_trains_and_uses_a_model_without_labels(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.experiments.unlabelled._save_figures", lambda *_: None)
+    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
     folder = str(tmp_path / "run")
     assert cli.main(["train", "unsupervised", "--preset", "smoke", "--dataset", "digits", "--out-dir", folder]) == 0
     capsys.readouterr()

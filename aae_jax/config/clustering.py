@@ -1,0 +1,177 @@
+"""The configurations of the models in which the label code finds clusters, or heads that styles lie around."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aae_jax.config.label_code import (
+    LabelCodeWeights,
+    PropagationWeights,
+    validate_label_code,
+    validate_propagation,
+)
+from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
+from aae_jax.config.run import (
+    LabelledConfig,
+    RunConfig,
+    ScheduledOptimizers,
+    validate_labels,
+    validate_optimizers,
+    validate_run,
+)
+from aae_jax.config.semi_supervised import OptimizersConfig
+from aae_jax.config.unsupervised import PriorConfig, validate_prior
+from aae_jax.errors import InputError
+
+__all__ = [
+    "ClusteringConfig",
+    "ClusteringOptimizers",
+    "ClusteringWeights",
+    "DimReductionConfig",
+    "DimReductionOptimizers",
+    "DimReductionWeights",
+    "validate_clustering",
+    "validate_dim_reduction",
+]
+
+MOST_CLUSTERS = 10**4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringOptimizers(ScheduledOptimizers):
+    """The optimizers by phase; both discriminators have the same settings, but each its own moments."""
+
+    reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+    generator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
+    cyclic: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(learning_rate=1e-5))
+    mode: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(learning_rate=8e-4))
+    mode_separation: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(learning_rate=5e-6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringWeights(LabelCodeWeights):
+    """Factors of the terms of the losses; the phases cyclic, mode and mode_separation run where theirs is above 0."""
+
+    balance: float = 0.0
+    """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
+    mean label: an adversary that sees one label at a time lets clusters die."""
+    cyclic: float = 0.0
+    """Of a phase in which the codes of a reconstruction shall be those it was made from (shaharazulay's mutual
+    information)."""
+    cyclic_style: float = 0.1
+    """Of the style's part in that phase, beside the label's."""
+    mode: float = 0.0
+    """Of a phase in which a second decoder rebuilds images from the label alone: it learns each cluster's mode."""
+    mode_separation: float = 0.0
+    """Of a phase that moves the decoder's images of any two clusters, with a style of zeros, apart."""
+    style_penalty: float = 0.0
+    """Of a penalty on large styles, in the generator phase."""
+    style_penalty_kind: Literal["mean_square", "frobenius"] = "mean_square"
+    """mean_square: the sum of squares, batch mean. frobenius: the root of the batch's whole sum (shaharazulay)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringConfig(RunConfig):
+    """Clusters without labels (Makhzani et al. 2016, section 6 and figure 9)."""
+
+    num_clusters: int = 30
+    """Classes of the label code."""
+    inverse_frequency: bool = False
+    """Draw the labels of the adversary's real batch from the classes that are rare in the other one, as shaharazulay
+    does, instead of all alike."""
+    prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
+    """Of the style."""
+    optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)
+    weights: ClusteringWeights = field(default_factory=ClusteringWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionOptimizers(OptimizersConfig):
+    """The optimizers by phase."""
+
+    head_distance: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionWeights(PropagationWeights):
+    """Factors of the terms of the losses."""
+
+    head_distance: float = 1.0
+    """Of the cost of heads that are too near each other, a phase of its own. 0: off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionConfig(LabelledConfig):
+    """Images at their cluster's head plus a style, in few dimensions (section 7 and figure 10)."""
+
+    num_clusters: int | None = None
+    """Clusters to be found without labels. None: the classes, from labels."""
+    least_distance: float = 2.0
+    """Of two heads; those that are nearer cost what is missing."""
+    prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
+    """Of the style."""
+    optimizers: DimReductionOptimizers = field(default_factory=DimReductionOptimizers)
+    weights: DimReductionWeights = field(default_factory=DimReductionWeights)
+
+    @property
+    def drawn_labels(self) -> int | Literal["all"] | None:
+        """How many labelled images there are; None where clusters are found without."""
+        return None if self.num_clusters is not None else self.labels
+
+
+def validate_clustering(config: ClusteringConfig) -> None:
+    """Refuse values that clusters cannot be found with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    weights = config.weights
+    names = ("balance", "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
+    check_bounds(
+        ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
+    )
+    validate_label_code(weights)
+    validate_optimizers(config.optimizers)
+    validate_reconstruction(weights, config.network)
+    validate_prior(config.prior, config.network)
+    _refuse_odd_noise(config)
+    if weights.mode_separation and config.network.output != "sigmoid":
+        raise InputError(
+            f"weights.mode_separation is {weights.mode_separation:g}, but network.output is {config.network.output}; "
+            "give --network.output sigmoid, whose pixels are probabilities."
+        )
+
+
+def validate_dim_reduction(config: DimReductionConfig) -> None:
+    """Refuse values that heads and styles cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    validate_labels(config)
+    check_bounds(
+        ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        ("least_distance", config.least_distance, 0, 10**6),
+        ("weights.head_distance", config.weights.head_distance, 0, 10**6),
+    )
+    validate_propagation(config.weights)
+    validate_optimizers(config.optimizers)
+    validate_reconstruction(config.weights, config.network)
+    validate_prior(config.prior, config.network)
+    _refuse_odd_noise(config)
+    if config.num_clusters is not None and config.weights.propagation:
+        raise InputError(
+            f"weights.propagation is {config.weights.propagation:g}, but with num_clusters {config.num_clusters} "
+            "there are no labels to propagate; give one of the two."
+        )
+
+
+def _refuse_odd_noise(config: ClusteringConfig | DimReductionConfig) -> None:
+    if config.views.noise_in != "all" and config.update_order == "simultaneous":
+        raise InputError(
+            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversaries read one view here; "
+            "give all, or update_order sequential."
+        )

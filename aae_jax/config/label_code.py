@@ -1,0 +1,71 @@
+"""What models with a label code y are given: factors of its adversary, of consistency, of propagated labels."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aae_jax.config.parts import ReconstructionWeights, check_bounds
+
+__all__ = ["LabelCodeWeights", "PropagationWeights", "validate_label_code", "validate_propagation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCodeWeights(ReconstructionWeights):
+    """Factors of the terms of the losses, of every model whose encoder gives a label beside the style."""
+
+    generator_z: float = 1.0
+    generator_y: float = 1.0
+    consistency: float = 0.0
+    """Cross-entropy between two predictions for an image, in the generator phase. 0: off."""
+    consistency_target: Literal["view", "clean"] = "view"
+    """What a view's prediction shall agree with: that for another view, or what evaluation would say of the clean
+    image; the latter takes the adversaries' view, and so costs one forward pass (without an adversarial norm)."""
+    consistency_warmup: float = 0.0
+    """Share of the run over which the consistency weight rises from 0 to its value."""
+    sharpness: float = 1.0
+    """Factor on the logits of the consistency term's target."""
+    confidence: float = 0.0
+    """Images whose target (before sharpening) gives no class this probability count as 0 in the consistency term."""
+    adversarial_norm: float = 0.0
+    """Move a second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most (one
+    gradient step, as in virtual adversarial training), and make that one agree with the target. 0: off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropagationWeights(LabelCodeWeights):
+    """The same, with labels that are spread over the pool."""
+
+    propagation: float = 0.0
+    """Cross-entropy of pool images, in the generator phase, with labels that are spread from the labelled ones over a
+    graph of nearest neighbours before training (`aae_jax.propagation`). 0: off."""
+    propagation_fade: float = 0.5
+    """Share of the run over which that weight falls to 0. 0: it does not fall."""
+
+
+FACTORS = ("generator_z", "generator_y", "consistency", "sharpness")
+
+
+def validate_label_code(weights: LabelCodeWeights) -> None:
+    """Refuse factors that cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    check_bounds(
+        ("weights.consistency_warmup", weights.consistency_warmup, 0, 1),
+        ("weights.confidence", weights.confidence, 0, 1),
+        ("weights.adversarial_norm", weights.adversarial_norm, 0, 10**4),
+        *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in FACTORS),
+    )
+
+
+def validate_propagation(weights: PropagationWeights) -> None:
+    """Refuse what `validate_label_code` does, and factors of propagated labels.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_label_code(weights)
+    check_bounds(
+        ("weights.propagation", weights.propagation, 0, 10**6),
+        ("weights.propagation_fade", weights.propagation_fade, 0, 1),
+    )

@@ -1,0 +1,151 @@
+"""The figures of models that find clusters, and of those with heads around which styles lie (figures 9 and 11)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from aae_jax import figures
+from aae_jax.bundle import Model
+from aae_jax.experiments.code_pictures import GRID, draw_health
+from aae_jax.experiments.pictures import (
+    column,
+    draw_styles_by_class,
+    first_layer,
+    interpolate,
+    is_drawable,
+    losses_of,
+    unit_images,
+)
+from aae_jax.experiments.problem import Shown
+from aae_jax.models.dim_reduction import circle_projection
+from aae_jax.types import Array, PRNGKey
+
+__all__ = ["draw_cluster_figures", "draw_head_figures", "draw_modes"]
+
+CODES, IMAGES, MEMBERS, MOST_CLUSTERS = 5000, 20, 10, 40
+
+
+def draw_cluster_figures(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey
+) -> dict[str, Figure]:
+    """Return the figures of a model that finds clusters, by file name.
+
+    Args:
+        rows: The run's metrics.
+        model: The first seed's.
+        shown: Images to put into clusters and rebuild, and their classes.
+        key: Draws styles.
+    """
+    return _draw_label_code(rows, model, shown, key)
+
+
+def draw_head_figures(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey
+) -> dict[str, Figure]:
+    """Return the figures of a model with heads, by file name: those of clusters, and where images are embedded."""
+    drawn = _draw_label_code(rows, model, shown, key)
+    some = np.random.default_rng(0).permutation(len(shown.images))[:CODES]  # data may come by class
+    codes = model.encode_stored(jnp.asarray(shown.images[some]))
+    places = model.represent(codes.mean, jax.nn.softmax(codes.logits))
+    heads = _heads(model)
+    labels, names = shown.labels[some], shown.class_names
+    if places.shape[1] >= 2:
+        drawn["embedding"] = figures.code_scatter(
+            places, labels, label_names=names, marks=heads, title="Images around their heads"
+        )
+    if places.shape[1] == 2 and is_drawable(model.image_shape):
+        drawn["manifold"] = _draw_plane(model, np.asarray(places))
+    if len(heads) <= places.shape[1] and places.shape[1] > 2:
+        matrix = circle_projection(heads)
+        drawn["circle_projection"] = figures.code_scatter(
+            places @ matrix, labels, label_names=names, marks=heads @ matrix, title="Brought to a circle"
+        )
+    return drawn
+
+
+def _heads(model: Model) -> Array:
+    classes = model.num_classes
+    return model.represent(jnp.zeros((classes, model.network.latent_dim)), jnp.eye(classes))
+
+
+def _draw_plane(model: Model, places: np.ndarray) -> Figure:
+    """Draw what the decoder makes of a grid over the embedding: styles far from any head, of no label."""
+    low, high = np.quantile(places, [0.005, 0.995], axis=0)
+    first, second = np.meshgrid(*(np.linspace(low[i], high[i], GRID) for i in range(2)))
+    z = np.stack([first.ravel(), second[::-1].ravel()], axis=1)
+    made = np.asarray(model.decode(z, np.zeros((len(z), model.num_classes))))
+    title = f"Decoded grid, from {low[0]:.1f} to {high[0]:.1f} and from {low[1]:.1f} to {high[1]:.1f}"
+    return figures.image_grid(made.reshape(GRID, GRID, *model.image_shape), title=title)
+
+
+def _draw_label_code(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey
+) -> dict[str, Figure]:
+    updates = np.asarray([row["update"] for row in rows])
+    outputs = model.encode_stored(jnp.asarray(shown.images))
+    score = "validation_cluster_error" if "validation_cluster_error" in rows[0] else "validation_error"
+    drawn = {
+        "learning_curves": figures.learning_curves(updates, losses_of(rows)),
+        "health": draw_health(updates, rows),
+        "validation_error": figures.validation_error(
+            updates, column(rows, score), baseline_error=np.nan, test_error=[]
+        ),
+    }
+    if model.prior is not None and model.prior.kind == "gaussian":
+        drawn["code_histograms"] = figures.code_histograms(
+            np.asarray(outputs.mean[:CODES]),
+            prior_std=model.prior.std,
+            class_probabilities=np.asarray(jax.nn.softmax(outputs.logits[:CODES])),
+        )
+    if is_drawable(model.image_shape):
+        drawn |= _draw_pictures(model, shown, np.asarray(outputs.logits), key)
+    return drawn
+
+
+def _draw_pictures(model: Model, shown: Shown, logits: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
+    first = min(len(shown.images), IMAGES)
+    images = unit_images(shown.images)
+    drawn = {
+        "reconstructions": figures.reconstructions(
+            images[:first], np.asarray(model.reconstruct(shown.images[:first]))
+        ),
+        "first_layer_features": first_layer(model),
+        "style_class_grid": draw_styles_by_class(model, key),
+        "cluster_heads": draw_heads_and_members(model, images, logits),
+    }
+    if first > 1:
+        drawn["latent_interpolation"] = figures.latent_interpolation(*interpolate(model, shown.images, images))
+    if model.mode_decoder:
+        drawn["learned_modes"] = draw_modes(model)
+    return drawn
+
+
+def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray) -> Figure:
+    """Draw each cluster's head, decoded with a style of zeros, and images that are put to it (figure 9)."""
+    shown = min(model.num_classes, MOST_CLUSTERS)
+    z = jnp.zeros((shown, model.network.latent_dim))
+    heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes)))
+    clusters = logits.argmax(axis=1)
+    blank = np.ones(model.image_shape)
+    tiles = []
+    for cluster in range(shown):
+        members = images[clusters == cluster][:MEMBERS]
+        empty = [blank] * (MEMBERS - len(members))
+        tiles.append(np.stack([heads[cluster], blank, *members, *empty]))
+    names = model.class_names[:shown]
+    title = "Heads, and images put to them"
+    return figures.image_grid(np.stack(tiles), title=title, row_names=names, down="cluster")
+
+
+def draw_modes(model: Model) -> Figure:
+    """Draw what the mode decoder makes of each label alone."""
+    labels = model.num_classes
+    made = np.asarray(model.decode_mode(jnp.eye(labels)))
+    columns = min(labels, MEMBERS)
+    blank = np.ones((-labels % columns, *model.image_shape))
+    tiles = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)
+    return figures.image_grid(tiles, title="Learned modes, from the label alone")

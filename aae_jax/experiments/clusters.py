@@ -1,0 +1,81 @@
+"""What is said of clusters found without labels: named by validation images, judged on test images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.bundle import Model
+from aae_jax.evaluation import report_clusters
+from aae_jax.experiments import measured
+from aae_jax.experiments.console import percent
+from aae_jax.experiments.problem import Problem
+from aae_jax.types import Array
+
+__all__ = ["measure_clusters", "say_clusters", "within_majority"]
+
+ERRORS = {
+    "majority_error": "by majority vote",
+    "most_certain_error": "by the paper's rule, the most certain image's class",
+    "hungarian_error": "by the best one-to-one map",
+}
+
+
+def within_majority(logits: Array, labels: Array, num_classes: int) -> Array:
+    """Return the share of images that are not of their cluster's most frequent class, counted among themselves."""
+    clusters = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1])
+    counts = clusters.T @ jax.nn.one_hot(labels, num_classes)
+    return 1.0 - jnp.sum(jnp.max(counts, axis=1)) / labels.shape[0]
+
+
+def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+    """Return every measure of the clusters by seed, and for the first model what each cluster is.
+
+    Names are given by the validation images and judged on the test images; where these are not to be looked at, by
+    and on halves of the validation images.
+    """
+    dataset, tested = problem.dataset, problem.config.test
+    images, labels = np.asarray(problem.validation_images), np.asarray(problem.validation_labels)
+    named, judged = (images, labels), (dataset.test_images, dataset.test_labels)
+    if not tested:
+        half = np.random.default_rng(0).permutation(len(labels))  # data may come by class
+        named, judged = ((images[part], labels[part]) for part in np.array_split(half, 2))
+    clusters = []
+
+    def measure(model: Model, index: int) -> dict[str, float]:
+        logits = [np.asarray(model.encode_stored(jnp.asarray(each)).logits) for each, _ in (named, judged)]
+        found = report_clusters((logits[0], named[1]), (logits[1], judged[1]), dataset.num_classes)
+        clusters.append((found.majority, found.agreement))
+        return {name: float(value) for name, value in found._asdict().items() if np.ndim(value) == 0}
+
+    found = measured.by_seed(problem, models, measure)
+    majority, agreement = clusters[0]
+    names = [None if label < 0 else dataset.class_names[label] for label in majority]
+    shares = [None if np.isnan(share) else round(float(share), 4) for share in agreement]
+    return {
+        "clusters": {
+            "measured_on": "test" if tested else "validation",
+            **found,
+            "best_matching_label": names,
+            "agreement": shares,
+        }
+    }
+
+
+def say_clusters(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each cluster of the first seed, and the errors of all seeds."""
+    found = summary["clusters"]
+    lines = [
+        f"Label {i}: {'empty' if share is None else f'{100 * share:.1f} %'}, best matching label {name}"
+        for i, (name, share) in enumerate(zip(found["best_matching_label"], found["agreement"], strict=True))
+    ]
+
+    def of(name: str) -> np.ndarray:
+        return np.asarray([np.nan if each is None else each for each in found[name]["per_seed"]])
+
+    lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in ERRORS.items()]
+    information, index = (measured.spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))
+    used, clusters = np.nanmean(of("used")), len(found["agreement"])
+    return [*lines, f"  NMI {information}, ARI {index}, {used:g} of {clusters} clusters used"]

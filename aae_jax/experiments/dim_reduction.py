@@ -1,0 +1,95 @@
+"""Images around the heads of their classes, in few dimensions (Makhzani et al. 2016, §7, figures 10 and 11)."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aae_jax.bundle import Model
+from aae_jax.config import DimReductionConfig, validate_dim_reduction
+from aae_jax.data import Dataset
+from aae_jax.evaluation import error_rate
+from aae_jax.experiments import measured
+from aae_jax.experiments.clusters import measure_clusters, say_clusters, within_majority
+from aae_jax.experiments.console import percent
+from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
+from aae_jax.experiments.launch import launch
+from aae_jax.experiments.problem import Problem, Shown
+from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.models import dim_reduction as model
+from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.phases import Phase
+from aae_jax.presets import DIM_REDUCTION_PRESETS
+from aae_jax.types import Array, Metrics, Params, PRNGKey
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "main"]
+
+
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command `dim_reduction` and return its exit status (see `launch`)."""
+    return launch(EXPERIMENT, argv, launcher=launcher)
+
+
+def _build_networks(config: DimReductionConfig, dataset: Dataset) -> Networks:
+    return model.build_dim_reduction_networks(config, dataset.image_shape, dataset.num_classes)
+
+
+def _build_phases(networks: Networks, config: DimReductionConfig, dataset: Dataset) -> dict[str, Phase]:
+    return model.build_phases(networks, config, num_classes=dataset.num_classes)
+
+
+def _build_measure(problem: Problem) -> MeasureFn:
+    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
+        if problem.config.num_clusters is None:
+            return {"error": error_rate(outputs.logits, labels)}
+        return {"error": within_majority(outputs.logits, labels, problem.dataset.num_classes)}
+
+    return measured.build_code_measure(problem, problem.config.prior, own=own)
+
+
+def _saved_codes(config: DimReductionConfig, dataset: Dataset) -> SavedCodes:
+    classes = config.num_clusters or dataset.num_classes
+    names = dataset.class_names if config.num_clusters is None else ()
+    return SavedCodes(config.prior, classes, classes, names, heads=True)
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+    from aae_jax.experiments.cluster_pictures import draw_head_figures  # matplotlib takes a second
+
+    return draw_head_figures(rows, model, shown, key)
+
+
+def _further(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+    return {} if problem.config.num_clusters is None else measure_clusters(problem, models)
+
+
+def _say(summary: Mapping[str, Any]) -> list[str]:
+    if "clusters" in summary:
+        return say_clusters(summary)
+    kind = "test" if summary["tested"] else "validation"
+    errors = np.asarray([np.nan if each is None else each for each in summary[kind]["error"]["per_seed"]])
+    return [f"{kind} error {percent(errors)} ({summary['splits']['labelled']} labels)"]
+
+
+EXPERIMENT = Experiment(
+    name="dim_reduction",
+    description=__doc__ or "",
+    presets=DIM_REDUCTION_PRESETS,
+    validate=validate_dim_reduction,
+    build_networks=_build_networks,
+    build_phases=_build_phases,
+    build_hyper=model.build_hyper,
+    build_schedule=model.build_schedule,
+    build_measure=_build_measure,
+    score="error",
+    shares=("error",),
+    show_score=lambda errors: f"validation error {percent(errors)}",
+    saved_codes=_saved_codes,
+    draw=_draw,
+    report=functools.partial(measured.report, further=_further, say=_say),
+    find_targets=propagated_labels,
+)

@@ -1,0 +1,113 @@
+"""The supervised adversarial autoencoder: its decoder gets the label (Makhzani et al. 2016, §4, figures 6 and 7)."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from aae_jax.bundle import Model
+from aae_jax.config import SupervisedConfig, validate_supervised
+from aae_jax.data import Dataset
+from aae_jax.evaluation import measure_leakage
+from aae_jax.experiments import measured
+from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
+from aae_jax.experiments.launch import launch
+from aae_jax.experiments.problem import Problem, Shown
+from aae_jax.models import supervised as model
+from aae_jax.models.parts import build_prior
+from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.phases import Phase
+from aae_jax.presets import SUPERVISED_PRESETS
+from aae_jax.types import Array, Metrics, Params, PRNGKey
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "main"]
+
+FITTED = 10_000
+"""Training images at most by whose codes labels are looked for."""
+
+
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command `supervised` and return its exit status (see `launch`)."""
+    return launch(EXPERIMENT, argv, launcher=launcher)
+
+
+def _build_networks(config: SupervisedConfig, dataset: Dataset) -> Networks:
+    return model.build_supervised_networks(config, dataset.image_shape, dataset.num_classes)
+
+
+def _build_phases(networks: Networks, config: SupervisedConfig, dataset: Dataset) -> dict[str, Phase]:
+    return model.build_phases(networks, config, num_classes=dataset.num_classes)
+
+
+def _build_measure(problem: Problem) -> MeasureFn:
+    config, classes = problem.config, problem.dataset.num_classes
+    if not config.conditional:
+        return measured.build_code_measure(problem, config.prior, given_labels=classes)
+    prior = build_prior(config.prior, config.network.latent_dim)
+    judge = measured.judge_beside_labels(problem, lambda key, labels: prior(key, labels.shape[0]), classes)
+
+    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
+        return {"discriminator_z_accuracy": judge(params, outputs, labels, key)}
+
+    return measured.build_code_measure(problem, config.prior, own=own, judge_codes=False, given_labels=classes)
+
+
+def _saved_codes(config: SupervisedConfig, dataset: Dataset) -> SavedCodes:
+    return SavedCodes(config.prior, 0, dataset.num_classes, dataset.class_names)
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+    from aae_jax.experiments.class_pictures import draw_supervised_figures  # matplotlib takes a second
+
+    return draw_supervised_figures(rows, model, shown, key)
+
+
+def _leakage(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+    """Return what is left of the label in the codes of images on which nothing was trained, by classifiers."""
+    dataset, tested = problem.dataset, problem.config.test
+    images = dataset.test_images if tested else problem.validation_images
+    truth = dataset.test_labels if tested else np.asarray(problem.validation_labels)
+
+    def measure(model: Model, index: int) -> dict[str, float]:
+        some = np.random.default_rng(0).permutation(problem.data.labels.shape[1])[:FITTED]
+        fitted = problem.data.labelled_images[index][some], np.asarray(problem.data.labels[index])[some]
+        codes, own = (np.asarray(model.encode_stored(jax.numpy.asarray(each)).mean) for each in (images, fitted[0]))
+        return measure_leakage((own, fitted[1]), (codes, truth))._asdict()
+
+    found = measured.by_seed(problem, models, measure)
+    return {"label_leakage": {"measured_on": "test" if tested else "validation", **found}}
+
+
+def _say(summary: Mapping[str, Any]) -> list[str]:
+    found = summary["label_leakage"]
+    regression, perceptron, chance = (
+        f"{100 * found[name]['mean']:.1f} %" for name in ("logistic_regression", "perceptron", "chance")
+    )
+    return [
+        f"the class is found from the code by logistic regression for {regression} of {found['measured_on']} images, "
+        f"by a perceptron for {perceptron} (chance {chance})"
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="supervised",
+    description=__doc__ or "",
+    presets=SUPERVISED_PRESETS,
+    validate=validate_supervised,
+    build_networks=_build_networks,
+    build_phases=_build_phases,
+    build_hyper=model.build_hyper,
+    build_schedule=model.build_schedule,
+    build_measure=_build_measure,
+    score=measured.SCORE,
+    shares=(),
+    show_score=measured.show_score,
+    saved_codes=_saved_codes,
+    draw=_draw,
+    report=functools.partial(measured.report, further=_leakage, say=_say),
+)

@@ -1,0 +1,156 @@
+"""Dimensionality reduction (Makhzani et al. 2016, §7, figure 10): images lie around the head of their class.
+
+The encoder gives a label y and a style z of a few dimensions, and the decoder gets W_C y + z alone. Another cost
+keeps the heads, the columns of W_C, from coming too near each other. Classes are taught by labels, or found as
+clusters.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from aae_jax import losses, priors
+from aae_jax.config import DimReductionConfig, require_resolved, validate_dim_reduction
+from aae_jax.errors import InputError
+from aae_jax.hyper import Hyper
+from aae_jax.models.adversaries import build_style_discriminator, own_prior, scaled_prior
+from aae_jax.models.label_code import (
+    LabelCode,
+    build_classification,
+    build_label_discriminator,
+    build_label_generator,
+    build_label_reconstruction,
+    label_code_numbers,
+    labels_of,
+    propagation_term,
+)
+from aae_jax.models.parts import Auxiliary, schedule_of, traced_hyper
+from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.optimizers import build_optimizer
+from aae_jax.phases import Phase
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+
+__all__ = [
+    "build_dim_reduction_networks",
+    "build_hyper",
+    "build_phases",
+    "build_schedule",
+    "circle_projection",
+    "head_distance_loss",
+]
+
+
+def build_dim_reduction_networks(
+    config: DimReductionConfig, image_shape: tuple[int, ...], num_classes: int
+) -> Networks:
+    """Return encoder, heads, a decoder of W_C y + z, and both adversaries."""
+    classes = config.num_clusters or num_classes
+    judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": classes}
+    return build_networks(config.network, image_shape, Codes(classes, classes, judged, heads=True))
+
+
+def build_phases(
+    networks: Networks, config: DimReductionConfig, *, num_classes: int, prior: Prior | None = None
+) -> dict[str, Phase]:
+    """Return the table of phases: reconstruction, head_distance, discriminators, generator, and classification.
+
+    The latter where there are labels, head_distance where it has a weight.
+
+    Args:
+        networks: Of `build_dim_reduction_networks`.
+        config: Decides optimizers, views, weights, priors.
+        num_classes: Of the labels, where they are used.
+        prior: Any sampler of styles, `(key, n) -> [n, latent]`, instead of the configured one; `hyper.prior_std`
+            does not scale it.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
+    """
+    validate_dim_reduction(config)
+    require_resolved(config)
+    optimizers, weights = config.optimizers, config.weights
+    model = LabelCode(networks, config, labels_of(priors.build_categorical(config.num_clusters or num_classes)))
+    draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    discriminate = build_optimizer(optimizers.discriminator)
+    phases = {
+        "reconstruction": Phase(
+            ("encoder", "decoder", "heads"),
+            build_label_reconstruction(model),
+            build_optimizer(optimizers.reconstruction),
+            updates_stats=True,
+        ),
+        "head_distance": Phase(("heads",), head_distance_loss, build_optimizer(optimizers.head_distance)),
+        "discriminator_z": Phase(
+            ("discriminator_z",), build_style_discriminator(networks, config, draw_style), discriminate
+        ),
+        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
+        "generator": Phase(
+            ("encoder",),
+            build_label_generator(model, [propagation_term] if weights.propagation > 0 else []),
+            build_optimizer(optimizers.generator),
+        ),
+        "classification": Phase(
+            ("encoder",), build_classification(model), build_optimizer(optimizers.classification)
+        ),
+    }
+    return {name: phase for name, phase in phases.items() if _runs(config, name)}
+
+
+def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
+    optimizers, weights = config.optimizers, config.weights
+    rates = {
+        "reconstruction": optimizers.reconstruction.learning_rate,
+        "head_distance": optimizers.head_distance.learning_rate,
+        "discriminator_z": optimizers.discriminator.learning_rate,
+        "discriminator_y": optimizers.discriminator.learning_rate,
+        "generator": optimizers.generator.learning_rate,
+        "classification": optimizers.classification.learning_rate,
+    }
+    return traced_hyper(
+        {name: rate for name, rate in rates.items() if _runs(config, name)},
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=config.prior.traced_std,
+        weight_head_distance=weights.head_distance,
+        least_distance=config.least_distance,
+        weight_propagation=weights.propagation,
+        propagation_fade=weights.propagation_fade * num_steps,
+        average_decay=config.averaging.decay,
+        **label_code_numbers(weights, num_steps),
+    )
+
+
+def build_schedule(config: DimReductionConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)
+
+
+def _runs(config: DimReductionConfig, phase: str) -> bool:
+    if phase == "head_distance":
+        return config.weights.head_distance > 0
+    return phase != "classification" or config.num_clusters is None
+
+
+def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    """Return the cost of heads that are nearer to each other than `hyper.least_distance`."""
+    cost = losses.head_distance_cost(params["heads"]["kernel"], jnp.asarray(hyper.least_distance))
+    return hyper.weight_head_distance * cost, (stats, {"cost": cost})
+
+
+def circle_projection(heads: Float[Array, "classes latent"]) -> Float[Array, "latent 2"]:
+    """Return the matrix by which heads come to lie on the unit circle, in order, at equal distances (figure 11d).
+
+    It is that of least norm, by which they do so exactly.
+
+    Raises:
+        InputError: Fewer dimensions than heads: no matrix does.
+    """
+    classes, latent = heads.shape
+    if classes > latent:
+        raise InputError(
+            f"{classes} heads of {latent} dimensions cannot all be brought to a circle; take as many dimensions."
+        )
+    angles = 2 * jnp.pi * jnp.arange(classes) / classes
+    circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    return jnp.linalg.pinv(heads) @ circle

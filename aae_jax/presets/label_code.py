@@ -1,0 +1,189 @@
+"""Named configurations of clustering and of dimensionality reduction."""
+
+import dataclasses
+
+from aae_jax.config import (
+    ClusteringConfig,
+    ClusteringOptimizers,
+    ClusteringWeights,
+    DimReductionConfig,
+    DimReductionOptimizers,
+    DimReductionWeights,
+    NetworkConfig,
+    OptimizerConfig,
+    ViewConfig,
+)
+
+__all__ = ["CLUSTERING_PRESETS", "DIM_REDUCTION_PRESETS"]
+
+NOISY = ViewConfig(noise_std=0.3, max_shift=0)
+
+
+def _adam(rate: float, beta1: float = 0.9) -> OptimizerConfig:
+    return OptimizerConfig(learning_rate=rate, momentum=beta1)
+
+
+def _sgd(rate: float, momentum: float) -> OptimizerConfig:
+    return OptimizerConfig(kind="sgd", learning_rate=rate, momentum=momentum)
+
+
+CLUSTERS = ClusteringConfig(
+    network=NetworkConfig(
+        latent_dim=5, batch_norm=True, batch_norm_heads=True, discriminator_hidden=(500, 500), precision="auto"
+    ),
+    views=NOISY,
+    optimizers=ClusteringOptimizers(reconstruction=_adam(1e-4)),
+    weights=ClusteringWeights(consistency=3.0, adversarial_norm=1.5),
+)
+PAPER = ClusteringConfig(
+    epochs=1500,
+    network=NetworkConfig(
+        hidden=(3000, 3000), latent_dim=5, batch_norm=True, batch_norm_heads=True, weight_init="paper"
+    ),
+    views=NOISY,
+    optimizers=ClusteringOptimizers(
+        reconstruction=_sgd(0.01, 0.9),
+        discriminator=_sgd(0.1, 0.1),
+        generator=_sgd(0.1, 0.1),
+        schedule="steps",
+        drops=(50 / 1500,),
+    ),
+)
+"""Makhzani et al. 2016, appendix A.3, as later implementations have it: two layers of 3,000, batch norm in the
+encoder with its heads, a style of five dimensions, rates divided by ten after 50 of 1,500 epochs. The paper drops a
+fifth of the input's pixels; here is noise of std 0.3 instead."""
+SHAHARAZULAY = ClusteringConfig(
+    epochs=35,
+    num_clusters=30,
+    network=NetworkConfig(
+        hidden=(3000, 3000),
+        discriminator_hidden=(3000, 3000),
+        latent_dim=5,
+        batch_norm=True,
+        batch_norm_heads=True,
+        dropout=0.2,
+    ),
+    views=ViewConfig(noise_std=0.3, max_shift=0, noise_in="reconstruction"),
+    optimizers=ClusteringOptimizers(
+        reconstruction=_adam(8e-4),
+        discriminator=_adam(2e-4),
+        generator=_adam(2e-3),
+        schedule="constant",
+    ),
+    weights=ClusteringWeights(
+        reconstruction_loss="bernoulli", style_penalty=0.15, style_penalty_kind="frobenius", mode_separation=1.0
+    ),
+)
+"""shaharazulay/adversarial-autoencoder-classifier, unsupervised, by its shipped YAML file: the penalty on styles and
+the parting of modes are on, mutual information and mode decoder off. Its loss is the mean over pixels, ours their
+sum, which Adam does not see. Its dropout is in the encoder's first layer alone, ours in every hidden layer of encoder
+and decoder."""
+
+
+def _with_clusters(count: int) -> ClusteringConfig:
+    return dataclasses.replace(CLUSTERS, num_clusters=count)
+
+
+CLUSTERING_PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
+    "default": (CLUSTERS, "30 clusters, consistent under noise and adversarial directions"),
+    "twenty": (_with_clusters(20), "the same with 20 clusters"),
+    "sixteen": (_with_clusters(16), "the same with 16 clusters"),
+    "ten": (_with_clusters(10), "the same with 10 clusters"),
+    "plain": (
+        dataclasses.replace(CLUSTERS, weights=ClusteringWeights()),
+        "the default without consistency: the paper's losses alone",
+    ),
+    "shifts": (
+        dataclasses.replace(CLUSTERS, views=dataclasses.replace(NOISY, max_shift=None)),
+        "the default with random shifts",
+    ),
+    "modes": (
+        dataclasses.replace(
+            CLUSTERS, weights=dataclasses.replace(CLUSTERS.weights, cyclic=1.0, mode=1.0, mode_separation=1.0)
+        ),
+        "the default with all of shaharazulay's further phases",
+    ),
+    "paper": (PAPER, "the paper's settings as far as they are known"),
+    "shaharazulay": (SHAHARAZULAY, "shaharazulay's settings by its YAML file"),
+    "shaharazulay_all": (
+        dataclasses.replace(
+            SHAHARAZULAY,
+            inverse_frequency=True,
+            weights=dataclasses.replace(SHAHARAZULAY.weights, cyclic=1.0, mode=1.0),
+        ),
+        "the same with mutual information, mode decoder and sampling by inverse frequency",
+    ),
+    "smoke": (
+        dataclasses.replace(
+            CLUSTERS,
+            epochs=2,
+            batch_size=50,
+            evaluate_every=1,
+            num_clusters=12,
+            network=dataclasses.replace(CLUSTERS.network, latent_dim=2, hidden=(32, 32), discriminator_hidden=(16,)),
+            weights=dataclasses.replace(
+                CLUSTERS.weights, cyclic=1.0, mode=1.0, mode_separation=1.0, style_penalty=0.1
+            ),
+        ),
+        "tiny networks and every phase for a few seconds: does everything run?",
+    ),
+}
+
+HEADS = DimReductionConfig(
+    labels=1000,
+    network=NetworkConfig(latent_dim=2, batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
+    views=NOISY,
+    optimizers=DimReductionOptimizers(reconstruction=_adam(1e-4)),
+    weights=DimReductionWeights(consistency=3.0, consistency_target="clean", confidence=0.9, propagation=3.0),
+)
+MUSYOKU = DimReductionConfig(
+    labels=100,
+    epochs=500,
+    least_distance=1.0,
+    network=NetworkConfig(latent_dim=2, weight_init="paper"),
+    views=ViewConfig(noise_std=0.0, max_shift=0),
+    optimizers=DimReductionOptimizers(
+        reconstruction=_sgd(0.01, 0.9),
+        discriminator=_sgd(0.1, 0.1),
+        generator=_sgd(0.1, 0.1),
+        classification=_sgd(0.1, 0.9),
+        head_distance=_sgd(0.01, 0.9),
+        schedule="steps",
+        drops=(0.1,),
+    ),
+    weights=DimReductionWeights(),
+)
+"""musyoku/adversarial-autoencoder, semi-supervised dimensionality reduction. Its rates' drops, which a wrong
+indentation left out, are in; its noise on the discriminators' input and its clipped gradients are not."""
+
+DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
+    "default": (HEADS, "two dimensions, 1,000 labels, as in figure 11a of the paper"),
+    "labels_100": (dataclasses.replace(HEADS, labels=100), "the same with 100 labels, as in figure 11b"),
+    "clusters": (
+        dataclasses.replace(
+            HEADS,
+            num_clusters=20,
+            weights=DimReductionWeights(consistency=3.0, adversarial_norm=1.5),
+        ),
+        "two dimensions, 20 clusters, no labels, as in figure 11c",
+    ),
+    "ten_dimensions": (
+        dataclasses.replace(HEADS, labels=100, network=dataclasses.replace(HEADS.network, latent_dim=10)),
+        "ten dimensions, 100 labels, brought to a circle, as in figure 11d",
+    ),
+    "plain": (
+        dataclasses.replace(HEADS, weights=DimReductionWeights()),
+        "the default by the paper's losses alone",
+    ),
+    "musyoku": (MUSYOKU, "musyoku's settings with 100 labels"),
+    "smoke": (
+        dataclasses.replace(
+            HEADS,
+            epochs=2,
+            batch_size=50,
+            evaluate_every=1,
+            network=dataclasses.replace(HEADS.network, hidden=(32, 32), discriminator_hidden=(16,)),
+        ),
+        "tiny networks for a few seconds: does everything run?",
+    ),
+}

@@ -1,0 +1,11 @@
+"""Figure 9 of the paper: clusters without labels. `python experiments/clustering.py --preset sixteen`."""
+
+import sys
+
+from aae_jax.experiments.startup import quick_start
+
+if __name__ == "__main__":
+    with quick_start():
+        from aae_jax.experiments.clustering import main
+
+        sys.exit(main())

@@ -1,0 +1,11 @@
+"""Figures 3 and 4 of the paper: a part of the prior for each class. `python experiments/label_regularized.py`."""
+
+import sys
+
+from aae_jax.experiments.startup import quick_start
+
+if __name__ == "__main__":
+    with quick_start():
+        from aae_jax.experiments.label_regularized import main
+
+        sys.exit(main())

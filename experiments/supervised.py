@@ -1,0 +1,11 @@
+"""Figures 6 and 7 of the paper: the style of images beside their label. `python experiments/supervised.py`."""
+
+import sys
+
+from aae_jax.experiments.startup import quick_start
+
+if __name__ == "__main__":
+    with quick_start():
+        from aae_jax.experiments.supervised import main
+
+        sys.exit(main())

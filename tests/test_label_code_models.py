@@ -1,0 +1,305 @@
+"""Clusters and heads: which phases there are, what each moves and costs, and that clusters are found."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax import losses, priors
+from aae_jax.config import (
+    ClusteringConfig,
+    ClusteringWeights,
+    DimReductionConfig,
+    DimReductionWeights,
+    NetworkConfig,
+    ViewConfig,
+    validate_clustering,
+    validate_dim_reduction,
+)
+from aae_jax.data import load_digits
+from aae_jax.errors import InputError
+from aae_jax.evaluation import build_encode, report_clusters
+from aae_jax.experiments.clusters import within_majority
+from aae_jax.models import clustering, dim_reduction
+from aae_jax.phases import phase_step
+from aae_jax.state import evaluation_variables, init_state
+from aae_jax.training import TrainData, build_train_epoch, fit
+from aae_jax.types import Batch
+from tests.conftest import changed
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+NETWORK = NetworkConfig(hidden=(16,), discriminator_hidden=(16,), latent_dim=2)
+CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
+CLUSTERS, CLASSES = 6, 4
+PLAIN = ClusteringConfig(network=NETWORK, views=CLEAN, num_clusters=CLUSTERS)
+EVERYTHING = dataclasses.replace(
+    PLAIN,
+    weights=ClusteringWeights(cyclic=1.0, mode=1.0, mode_separation=1.0, style_penalty=0.5, consistency=1.0),
+)
+HEADS = DimReductionConfig(network=NETWORK, views=CLEAN)
+UNTAUGHT = dataclasses.replace(HEADS, num_clusters=CLUSTERS)
+KEY = jax.random.key(5)
+POOL = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+BATCH = Batch(POOL, POOL[:8], jnp.arange(8, dtype=jnp.int32) % CLASSES)
+
+
+def build(config):
+    if isinstance(config, ClusteringConfig):
+        networks = clustering.build_clustering_networks(config, (8, 8))
+        phases, hyper = clustering.build_phases(networks, config), clustering.build_hyper(config, 10)
+    else:
+        networks = dim_reduction.build_dim_reduction_networks(config, (8, 8), CLASSES)
+        phases = dim_reduction.build_phases(networks, config, num_classes=CLASSES)
+        hyper = dim_reduction.build_hyper(config, 10)
+    return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
+
+
+def value_of(phases, name, state, hyper, batch=BATCH):
+    value, (_, metrics) = jax.jit(phases[name].loss)(state.params, state.batch_stats, batch, hyper, KEY)
+    return float(value), {metric: float(number) for metric, number in metrics.items()}
+
+
+MOVED = {
+    "reconstruction": {"encoder", "decoder"},
+    "cyclic": {"encoder", "decoder"},
+    "mode": {"encoder", "mode_decoder"},
+    "mode_separation": {"decoder"},
+    "head_distance": {"heads"},
+    "discriminator_z": {"discriminator_z"},
+    "discriminator_y": {"discriminator_y"},
+    "generator": {"encoder"},
+    "classification": {"encoder"},
+}
+ADVERSARIAL = ["discriminator_z", "discriminator_y", "generator"]
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        (PLAIN, ["reconstruction", *ADVERSARIAL]),
+        (EVERYTHING, ["reconstruction", "cyclic", "mode", "mode_separation", *ADVERSARIAL]),
+        (HEADS, ["reconstruction", "head_distance", *ADVERSARIAL, "classification"]),
+        (UNTAUGHT, ["reconstruction", "head_distance", *ADVERSARIAL]),
+        (
+            dataclasses.replace(UNTAUGHT, weights=DimReductionWeights(head_distance=0.0)),
+            ["reconstruction", *ADVERSARIAL],
+        ),
+    ],
+)
+def test_each_phase_moves_its_networks_and_no_others(config, names):
+    _, phases, hyper, state = build(config)
+    assert list(phases) == names
+    assert set(hyper.learning_rates) == set(names)
+    for name, phase in phases.items():
+        step = jax.jit(functools.partial(phase_step, name, phase))
+        after, metrics = step(state, BATCH, hyper, KEY, jnp.asarray(0.1))
+        expected = MOVED[name] | ({"heads"} if name == "reconstruction" and "heads" in state.params else set())
+        assert changed(state.params, after.params) == expected
+        assert np.isfinite(float(metrics[f"{name}/loss"]))
+    assert [phase.updates_stats for phase in phases.values()].count(True) == 1
+
+
+def encoded(networks, state, images=POOL):
+    output, _ = networks.encode(state.params, state.batch_stats, images, None)
+    return output.mean, jax.nn.softmax(output.logits), output.logits
+
+
+def test_the_cyclic_phase_compares_codes_of_reconstructions_with_those_they_are_of():
+    networks, phases, hyper, state = build(EVERYTHING)
+    hyper = hyper._replace(weight_cyclic=jnp.asarray(2.0), weight_cyclic_style=jnp.asarray(0.1))
+    value, found = value_of(phases, "cyclic", state, hyper)
+    style, label, _ = encoded(networks, state)
+    image = jax.nn.sigmoid(networks.decode(state.params, style, label, None))
+    style_again, _, logits_again = encoded(networks, state, image)
+    of_label = float(losses.cyclic_label_loss(logits_again, label))
+    of_style = float(np.mean((np.asarray(style_again) - np.asarray(style)) ** 2))
+    assert found["label"] == pytest.approx(of_label, rel=1e-4)
+    assert found["style"] == pytest.approx(of_style, rel=1e-4)
+    assert value == pytest.approx(2.0 * (of_label + 0.1 * of_style), rel=1e-4)
+
+
+def test_the_mode_phase_rebuilds_images_from_the_label_alone():
+    networks, phases, hyper, state = build(EVERYTHING)
+    _, found = value_of(phases, "mode", state, hyper)
+    _, label, _ = encoded(networks, state)
+    made = 1 / (1 + np.exp(-np.asarray(networks.decode_mode(state.params, label, None), np.float64)))
+    by_hand = 0.5 * ((made - np.asarray(POOL)) ** 2).sum(axis=(1, 2)).mean()
+    assert found["error"] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_modes_are_parted_at_styles_of_zeros():
+    networks, phases, hyper, state = build(EVERYTHING)
+    value, _ = value_of(phases, "mode_separation", state, hyper)
+    modes = networks.decode(state.params, jnp.zeros((CLUSTERS, 2)), jnp.eye(CLUSTERS), None)
+    assert value == pytest.approx(float(losses.pairwise_mode_loss(modes)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "measure"),
+    [("mean_square", losses.mean_square_penalty), ("frobenius", losses.frobenius_penalty)],
+)
+def test_the_penalty_is_a_term_of_the_generators_loss(kind, measure):
+    weights = ClusteringWeights(style_penalty=0.5, style_penalty_kind=kind)
+    networks, phases, hyper, state = build(dataclasses.replace(PLAIN, weights=weights))
+    value, found = value_of(phases, "generator", state, hyper)
+    assert found["style_penalty"] == pytest.approx(float(measure(encoded(networks, state)[0])), rel=1e-5)
+    assert value == pytest.approx(found["z"] + found["y"] + 0.5 * found["style_penalty"], rel=1e-5)
+
+
+def test_rare_classes_are_drawn_by_the_exponential_of_what_they_lack():
+    counts = np.asarray([0, 1, 3])
+    labels = jnp.asarray(np.repeat(np.eye(3), counts, axis=0) * 0.8 + 0.05, jnp.float32)
+    drawn = jax.vmap(lambda key: priors.rare_categorical(key, labels))(jax.random.split(KEY, 5000))
+    assert drawn.shape == (5000, 4, 3)
+    np.testing.assert_array_equal(drawn.sum(axis=2), 1.0)
+    expected = np.exp(4 / 3 - counts) / np.exp(4 / 3 - counts).sum()
+    np.testing.assert_allclose(drawn.mean(axis=(0, 1)), expected, atol=0.01)
+
+
+def test_inverse_frequency_changes_what_the_adversary_of_y_is_shown():
+    shown = {}
+    for rare in (False, True):
+        config = dataclasses.replace(PLAIN, inverse_frequency=rare)
+        networks, _, hyper, state = build(config)
+
+        def judge(params, labels, key, rare=rare):
+            shown[rare] = np.asarray(labels)
+            return jnp.zeros(len(labels))
+
+        phases = clustering.build_phases(networks._replace(discriminate_y=judge), config)
+        phases["discriminator_y"].loss(state.params, state.batch_stats, BATCH, hyper, KEY)
+    fake = shown[True][20:]
+    np.testing.assert_array_equal(shown[False][20:], fake)
+    counts = np.bincount(fake.argmax(axis=1), minlength=CLUSTERS)
+    used = np.flatnonzero(shown[True][:20].sum(axis=0))
+    assert counts[used].max() < counts.max()
+    assert (shown[False][:20] != shown[True][:20]).any()
+
+
+# Heads
+
+
+def test_the_decoder_gets_the_style_from_its_head_on():
+    networks, _, _, state = build(HEADS)
+    heads = np.asarray(state.params["heads"]["kernel"])
+    assert heads.shape == (CLASSES, 2)
+    z, y = jax.random.normal(KEY, (5, 2)), jax.nn.softmax(jax.random.normal(jax.random.key(3), (5, CLASSES)))
+    places = networks.represent(state.params, z, y, None)
+    np.testing.assert_allclose(places, np.asarray(z) + np.asarray(y) @ heads, rtol=1e-5)
+    nowhere = jnp.zeros((5, CLASSES))
+    np.testing.assert_allclose(
+        networks.decode(state.params, z, y, None), networks.decode(state.params, places, nowhere, None), rtol=1e-4
+    )
+
+
+def test_heads_part_until_they_are_far_enough():
+    _, phases, hyper, state = build(HEADS)
+    hyper = hyper._replace(least_distance=jnp.asarray(3.0))
+    step = jax.jit(functools.partial(phase_step, "head_distance", phases["head_distance"]))
+
+    def nearest(state):
+        heads = np.asarray(state.params["heads"]["kernel"])
+        return min(np.linalg.norm(a - b) for i, a in enumerate(heads) for b in heads[:i])
+
+    assert nearest(state) < 2.0
+    before = float(losses.head_distance_cost(state.params["heads"]["kernel"], 3.0))
+    for _ in range(300):
+        state, metrics = step(state, BATCH, hyper, KEY, jnp.asarray(0.02))
+    assert nearest(state) > 2.5
+    assert float(metrics["head_distance/cost"]) < 0.1 * before
+
+
+def test_heads_come_to_the_circle():
+    heads = jax.random.normal(KEY, (10, 12))
+    found = np.asarray(heads @ dim_reduction.circle_projection(heads))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, rtol=1e-4)
+    np.testing.assert_allclose(found[0], [1.0, 0.0], atol=1e-4)
+    np.testing.assert_allclose(found[5], [-1.0, 0.0], atol=1e-4)
+    with pytest.raises(InputError, match="10 heads of 3 dimensions"):
+        dim_reduction.circle_projection(heads[:, :3])
+
+
+def test_averages_are_kept_of_all_that_is_used_after_training():
+    networks, phases, _, _ = build(dataclasses.replace(EVERYTHING))
+    state = init_state(networks, phases, KEY, averaging=True)
+    assert set(state.averaged_params) == {"encoder", "decoder", "mode_decoder"}
+
+
+# Learning
+
+
+def test_clusters_of_digits_are_digits():
+    digits = load_digits()
+    config = ClusteringConfig(
+        num_clusters=20,
+        network=NetworkConfig(
+            hidden=(128,), discriminator_hidden=(64,), latent_dim=3, batch_norm=True, batch_norm_heads=True
+        ),
+        views=ViewConfig(noise_std=0.2, max_shift=0),
+    )
+    networks, phases, _, state = build(config)
+    images = jnp.asarray(digits.train_images)
+    epochs = 40
+    data = TrainData(images, images[:1], jnp.zeros(1, jnp.int32))
+    hyper = clustering.build_hyper(config, epochs * (len(images) // 50))
+    epoch = build_train_epoch(
+        phases, batch_size=50, labelled_batch_size=1, output="sigmoid", schedule=clustering.build_schedule(config)
+    )
+    state, _ = fit(state, data, train_epoch=epoch, hyper=hyper, key=KEY, epochs=epochs)
+    variables, encode = evaluation_variables(state), build_encode(networks, "sigmoid")
+    named, judged = (
+        np.asarray(encode(*variables, jnp.asarray(each)).logits) for each in (digits.train_images, digits.test_images)
+    )
+    found = report_clusters((named, digits.train_labels), (judged, digits.test_labels), 10)
+    assert found.majority_error < 0.45
+    assert found.used >= 10
+    chex.assert_tree_all_finite(state.params)
+
+
+def test_the_error_by_majority_among_themselves():
+    clusters = np.asarray([0, 0, 0, 1, 1, 2])
+    labels = jnp.asarray([5, 5, 1, 2, 2, 7])
+    logits = 10 * jnp.eye(4)[clusters]
+    assert float(within_majority(logits, labels, 8)) == pytest.approx(1 / 6)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_clusters": 1}, "num_clusters is 1"),
+        ({"weights": ClusteringWeights(mode=-1.0)}, r"weights\.mode is -1"),
+        ({"weights": ClusteringWeights(confidence=2.0)}, r"weights\.confidence is 2"),
+        (
+            {
+                "weights": ClusteringWeights(mode_separation=1.0),
+                "network": dataclasses.replace(NETWORK, output="tanh"),
+            },
+            "whose pixels are probabilities",
+        ),
+    ],
+)
+def test_bad_settings_of_clustering_are_refused(changes, words):
+    with pytest.raises(InputError, match=words):
+        validate_clustering(dataclasses.replace(PLAIN, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_clusters": 1}, "num_clusters is 1"),
+        ({"least_distance": -1.0}, "least_distance is -1"),
+        ({"num_clusters": 20, "weights": DimReductionWeights(propagation=1.0)}, "no labels to propagate"),
+        ({"weights": DimReductionWeights(propagation_fade=2.0)}, r"weights\.propagation_fade is 2"),
+    ],
+)
+def test_bad_settings_of_heads_are_refused(changes, words):
+    with pytest.raises(InputError, match=words):
+        validate_dim_reduction(dataclasses.replace(HEADS, **changes))
