@@ -25,6 +25,8 @@ class Hyper(NamedTuple):
         weight_z: Factor of the generator's loss against the discriminator of z.
         weight_y: The same for y.
         weight_kl: Factor of a variational autoencoder's divergence from its prior.
+        label_warmup: Updates over which the weight of y's adversary rises from 0 to its value; 0: none.
+        weight_certainty: Factor of the entropy of each image's label.
         weight_balance: Factor of the term that keeps clusters equally frequent.
         weight_cyclic: Factor of the phase in which codes of reconstructions shall be those they were made from.
         weight_cyclic_style: Factor of the style's part in it.
@@ -52,6 +54,8 @@ class Hyper(NamedTuple):
     weight_z: Scalar = 1.0
     weight_y: Scalar = 1.0
     weight_kl: Scalar = 0.0
+    label_warmup: Scalar = 0.0
+    weight_certainty: Scalar = 0.0
     weight_balance: Scalar = 0.0
     weight_cyclic: Scalar = 0.0
     weight_cyclic_style: Scalar = 0.0
@@ -72,12 +76,18 @@ class Hyper(NamedTuple):
     def at(self, step: Int[Array, ""]) -> "Hyper":
         """Return the numbers in force at an update.
 
-        The consistency weight rises linearly over its warm-up, that of propagated labels falls over its fade.
+        The weights of consistency and of y's adversary rise linearly over their warm-ups, that of propagated labels
+        falls over its fade.
         """
-        share = jnp.minimum(1.0, step / jnp.maximum(self.consistency_warmup, 1.0))
-        warm = jnp.where(jnp.asarray(self.consistency_warmup) > 0, share, 1.0)
+
+        def warmed(updates: Scalar) -> Array:
+            share = jnp.minimum(1.0, step / jnp.maximum(updates, 1.0))
+            return jnp.where(jnp.asarray(updates) > 0, share, 1.0)
+
         left = jnp.maximum(0.0, 1.0 - step / jnp.maximum(self.propagation_fade, 1.0))
         left = jnp.where(jnp.asarray(self.propagation_fade) > 0, left, 1.0)
         return self._replace(
-            weight_consistency=warm * self.weight_consistency, weight_propagation=left * self.weight_propagation
+            weight_y=warmed(self.label_warmup) * self.weight_y,
+            weight_consistency=warmed(self.consistency_warmup) * self.weight_consistency,
+            weight_propagation=left * self.weight_propagation,
         )

@@ -16,6 +16,7 @@ __all__ = [
     "GENERATOR_EQUILIBRIUM",
     "balance_loss",
     "bernoulli_cross_entropy",
+    "certainty_loss",
     "classification_loss",
     "consistency_loss",
     "cyclic_label_loss",
@@ -144,6 +145,12 @@ def kl_by_samples(
     within = (z - mean) * jnp.exp(-log_std)
     own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(2 * jnp.pi), axis=1)
     return jnp.mean(own - prior_log_density)
+
+
+def certainty_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
+    """Return the entropy of softmax(logits), batch mean, in nats: 0 where each image has one class for sure."""
+    log_probabilities = jax.nn.log_softmax(logits)
+    return -jnp.mean(jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=1))
 
 
 def balance_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:

@@ -208,6 +208,20 @@ def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matri
     Raises:
         InputError: Plain vectors shall be moved.
     """
+    return similarity_graph(neighbours_of(images, NEIGHBOURS, max_shift))
+
+
+def neighbours_of(images: NDArray[Any], k: int, max_shift: int = 0) -> Neighbours:
+    """Return the k nearest others of each image, fewer where there are fewer, by their principal components.
+
+    Args:
+        images: `[points, *image]`.
+        k: How many.
+        max_shift: As of `graph_of`.
+
+    Raises:
+        InputError: Plain vectors shall be moved, or there is but one image.
+    """
     if max_shift and images.ndim < 3:
         raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be moved; give 0.")
     shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
@@ -215,7 +229,8 @@ def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matri
     sample = jnp.concatenate([_moved(images[i % every :: every], *by) for i, by in enumerate(shifts)])
     axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
     places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
-    return similarity_graph(nearest_neighbours(places[len(shifts) // 2], min(NEIGHBOURS, len(images) - 1), places))
+    found: Neighbours = nearest_neighbours(places[len(shifts) // 2], min(k, len(images) - 1), places)
+    return found
 
 
 def graph_shift(max_shift: int) -> int:

@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+NEIGHBOURS = 2**20
+"""By which a step's key is folded to draw neighbours: phases fold it by small numbers."""
+
+
 class TrainData(NamedTuple):
     """All that training sees, resident on the device; the pool has no labels.
 
@@ -39,6 +43,8 @@ class TrainData(NamedTuple):
         labels: `[labelled]` classes of the labelled images.
         num_labelled: How many of them, from the first on, are there, the others being padding; None: all.
         targets: `[pool, classes]`, propagated labels (`propagation.propagated_targets`); None: there are none.
+        neighbours: `[pool, k]`, where in the pool the images are that are nearest to each
+            (`propagation.neighbours_of`), one of which is drawn at every update; None: none is.
     """
 
     pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
@@ -46,6 +52,7 @@ class TrainData(NamedTuple):
     labels: Int[Array, " labelled"]
     num_labelled: Int[Array, ""] | None = None
     targets: Float[Array, "pool classes"] | None = None
+    neighbours: Int[Array, "pool k"] | None = None
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:
@@ -118,6 +125,7 @@ def build_train_epoch(
                 scale_pixels(data.labelled_images[labelled_rows], output),
                 data.labels[labelled_rows],
                 None if data.targets is None else data.targets[pool_rows],
+                None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
             )
             return train_step(state, batch, key_step)
 
@@ -129,6 +137,13 @@ def build_train_epoch(
         return jax.lax.scan(update, state, chosen)
 
     return train_epoch
+
+
+def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
+    """Return one of the neighbours of each of the pool's `rows`, scaled."""
+    assert data.neighbours is not None, "as the caller asked"
+    column = jax.random.randint(jax.random.fold_in(key, NEIGHBOURS), rows.shape, 0, data.neighbours.shape[1])
+    return scale_pixels(data.pool[data.neighbours[rows, column]], output)
 
 
 def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
@@ -153,9 +168,10 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
             state, own, numbers, key = seed
             numbers = hyper if numbers is None else numbers
-            return train_epoch(state, own._replace(pool=data.pool), numbers, key, epoch)
+            shared = own._replace(pool=data.pool, neighbours=data.neighbours)
+            return train_epoch(state, shared, numbers, key, epoch)
 
-        own: Any = data._replace(pool=None)  # type: ignore[arg-type]
+        own: Any = data._replace(pool=None, neighbours=None)  # type: ignore[arg-type]
         seeds = state, own, hyper if own_hyper else None, keys
         together = at_once and len(data.labels) > 1
         result: tuple[AAEState, Metrics] = jax.vmap(one)(seeds) if together else jax.lax.map(one, seeds)

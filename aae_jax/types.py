@@ -54,9 +54,11 @@ class Batch(NamedTuple):
         labelled_images: `[labelled, *image]`, scaled alike, clean.
         labels: `[labelled]` integer classes of `labelled_images`.
         targets: `[batch, classes]` propagated labels of `images`, times how certain they are (`propagation.py`).
+        neighbours: `[batch, *image]`, for each of `images` another of the pool that is like it.
     """
 
     images: Float[Array, "batch *image"]
     labelled_images: Float[Array, "labelled *image"]
     labels: Int[Array, " labelled"]
     targets: Float[Array, "batch classes"] | None = None
+    neighbours: Float[Array, "batch *image"] | None = None

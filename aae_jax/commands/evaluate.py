@@ -15,7 +15,7 @@ from aae_jax.bundle import Model, load
 from aae_jax.commands.result import ModelPath, parse, write
 from aae_jax.config import RunConfig
 from aae_jax.config_text import from_mapping, read_yaml
-from aae_jax.data import Dataset, load_dataset
+from aae_jax.data import Dataset, load_dataset, split_indices
 from aae_jax.data.known import KNOWN
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
@@ -26,22 +26,30 @@ from aae_jax.evaluation import (
     describe_calibration,
     evaluate,
 )
+from aae_jax.experiments.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.run_folder import CONFIG_FILE
+from aae_jax.models.parts import prior_part
 
-__all__ = ["run_evaluate"]
+__all__ = ["DataFlags", "dataset_of", "has_clusters", "refuse_other_data", "run_evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Evaluate:
+class DataFlags:
+    """A saved model, and the data that are shown to it."""
+
     model: ModelPath
     """Folder of a run, or of a saved model."""
     dataset: str | None = None
-    """Data whose test images are classified, as training takes it. Default: those that the model was trained on."""
+    """Data whose images are shown to the model, as training takes it. Default: those that it was trained on."""
     data_dir: str | None = None
     """Folder for data. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
     """Draws the test set of data that come without one; a run's own is taken where it is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluate(DataFlags):
     out: str | None = None
     """JSON file for the numbers; they are printed in any case."""
 
@@ -49,11 +57,36 @@ class _Evaluate:
 def run_evaluate(argv: Sequence[str]) -> int:
     """Classify test images: error, cross-entropy, calibration, and which class is taken for which.
 
-    Without labels: how well they are rebuilt, and how their codes lie beside the prior.
+    Of clusters: what they are by name, and every measure of how well they are classes. Without a label code: how well
+    images are rebuilt, and how their codes lie beside the prior.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     model = load(flags.model)
-    dataset = _dataset_of(model, flags)
+    dataset = dataset_of(model, flags)
+    refuse_other_data(model, dataset)
+    measure = _classify if model.num_classes else _measure_codes
+    if has_clusters(model, dataset):
+        measure = _measure_clusters
+    result, say = measure(model, dataset)
+    if flags.out is not None:
+        write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
+    say()
+    return 0
+
+
+def has_clusters(model: Model, dataset: Dataset) -> bool:
+    """Return whether a model's classes are clusters, which have no names."""
+    numbered = model.class_names == tuple(str(i) for i in range(model.num_classes))
+    untaught = model.experiment == "dim_reduction" and numbered and model.class_names != dataset.class_names
+    return model.experiment == "clustering" or untaught
+
+
+def refuse_other_data(model: Model, dataset: Dataset) -> None:
+    """Refuse images that a model cannot take.
+
+    Raises:
+        InputError: Their shape is another, or their rows were scaled by others.
+    """
     if dataset.image_shape != model.image_shape:
         raise InputError(
             f"{dataset.name} has images of shape {dataset.image_shape}, the model takes {model.image_shape}; "
@@ -64,27 +97,52 @@ def run_evaluate(argv: Sequence[str]) -> int:
             f"The rows of {dataset.name} were scaled by other training rows than the model's; "
             "give the --dataset that it was trained on, or use predict."
         )
-    result, say = (_classify if model.num_classes else _measure_codes)(model, dataset)
-    if flags.out is not None:
-        write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
-    say()
-    return 0
+
+
+def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Return what clusters are, named by the validation images and judged on the test images, and what says it."""
+    splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
+    named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
+    found = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
+    numbers = {name: value for name, value in found._asdict().items() if np.ndim(value) == 0}
+    result = {
+        "data": _source(dataset),
+        "images": len(dataset.test_labels),
+        **numbers,
+        **describe_clusters(found, dataset.class_names),
+    }
+
+    def say() -> None:
+        print(f"data    {dataset.name} from {dataset.source}")
+        print("\n".join(cluster_lines(result)))
+        for name, how in CLUSTER_ERRORS.items():
+            print(f"error   {100 * result[name]:.2f} % {how}")
+        information, index = result["normalised_mutual_information"], result["adjusted_rand_index"]
+        print(f"NMI     {information:.3f}, ARI {index:.3f}, {result['used']} of {model.num_classes} clusters used")
+
+    return result, say
 
 
 def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
     """Return what is measured of a model without labels on the test images, and what says it."""
     images, output = jnp.asarray(dataset.test_images), model.network.output
     outputs = model.encode_stored(images)
-    error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs))
+    given = jax.nn.one_hot(dataset.test_labels, model.decoded_label) if model.decoded_label else None
+    error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs, given))
     result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
     if model.prior is not None:
         health = build_health(model.networks, output, model.draw_styles, model.network.posterior)
+        if model.experiment == "label_regularized" and dataset.num_classes == model.prior.parts:
+            own = np.asarray(prior_part(model.prior, outputs.mean)) == dataset.test_labels
+            result["component_error"] = float(np.mean(~own))
         found = health(model.params, model.stats, images, outputs, jax.random.key(0), jnp.asarray(1.0))
         result |= {name: np.asarray(value).tolist() for name, value in found.items()}
 
     def say() -> None:
         print(f"data                  {dataset.name} from {dataset.source}")
         print(f"reconstruction error  {error:.5f} per pixel of {len(images)} images")
+        if "component_error" in result:
+            print(f"not in their part     {100 * result['component_error']:.2f} % of the prior's parts by class")
         if model.prior is not None:
             print(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f}")
             for i, (gap, ratio) in enumerate(zip(result["code_mean_gap"], result["code_std_ratio"], strict=True)):
@@ -150,7 +208,7 @@ def _say_calibration(found: Mapping[str, Any]) -> None:
     print(text)
 
 
-def _dataset_of(model: Model, flags: _Evaluate) -> Dataset:
+def dataset_of(model: Model, flags: DataFlags) -> Dataset:
     """Return the data to evaluate on: those named, those of the run's configuration, or those of the same name."""
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed

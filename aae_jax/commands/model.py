@@ -16,18 +16,26 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model, load
-from aae_jax.commands.evaluate import run_evaluate
 from aae_jax.commands.result import ModelPath, parse, write
 from aae_jax.data.pictures import Pictures, read_pictures
 from aae_jax.errors import InputError
 
-__all__ = ["COMMANDS"]
+__all__ = [
+    "ImageFlags",
+    "read_model_pictures",
+    "run_generate",
+    "run_predict",
+    "run_reconstruct",
+    "save_result",
+]
 
 SAMPLES_PER_ROW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Images:
+class ImageFlags:
+    """A saved model, and images for it."""
+
     model: ModelPath
     """Folder of a run, or of a saved model."""
     images: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
@@ -42,7 +50,7 @@ class _Images:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Predict(_Images):
+class _Predict(ImageFlags):
     calibrated: bool = False
     """Probabilities that are about as often right as they say: logits divided by the temperature that the run fitted
     on its validation images."""
@@ -66,7 +74,7 @@ def run_predict(argv: Sequence[str]) -> int:
     """Classify images: a line of CSV for each, with the probability of every class."""
     flags = parse(_Predict, argv, "predict", run_predict.__doc__)
     model = load(flags.model)
-    pictures = _read_pictures(model, flags)
+    pictures = read_model_pictures(model, flags)
     chances = np.asarray(model.predict_proba(pictures.images, calibrated=flags.calibrated))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -81,7 +89,7 @@ def run_predict(argv: Sequence[str]) -> int:
     return 0
 
 
-def _read_pictures(model: Model, flags: _Images) -> Pictures:
+def read_model_pictures(model: Model, flags: ImageFlags) -> Pictures:
     """Return the images that the flags name, as the model takes them."""
     pictures = read_pictures(flags.images, model.image_shape, resize=flags.resize, invert=flags.invert)
     if model.pixels == "unit" and model.scaling is None and pictures.images.dtype == np.uint8:
@@ -91,9 +99,9 @@ def _read_pictures(model: Model, flags: _Images) -> Pictures:
 
 def run_reconstruct(argv: Sequence[str]) -> int:
     """Draw images, the first 20 of them, above what the autoencoder makes of them; an .npz file gets all."""
-    flags = parse(_Images, argv, "reconstruct", run_reconstruct.__doc__)
+    flags = parse(ImageFlags, argv, "reconstruct", run_reconstruct.__doc__)
     model = load(flags.model)
-    pictures = _read_pictures(model, flags)
+    pictures = read_model_pictures(model, flags)
     made = np.asarray(model.reconstruct(pictures.images))
 
     def draw() -> Figure:
@@ -101,7 +109,7 @@ def run_reconstruct(argv: Sequence[str]) -> int:
         return figures.reconstructions(pictures.images / scale, made)
 
     arrays = {"images": pictures.images, "reconstructions": made}
-    return _save(flags.out or "reconstructions.png", arrays, draw, model, most=figures.MOST_IMAGES)
+    return save_result(flags.out or "reconstructions.png", arrays, draw, model, most=figures.MOST_IMAGES)
 
 
 def run_generate(argv: Sequence[str]) -> int:
@@ -117,18 +125,18 @@ def run_generate(argv: Sequence[str]) -> int:
         raise InputError(f"There is no class {flags.label!r}; {known}.")
     if not model.decoded_label:
         return _generate_without_labels(model, flags)
-    classes = list(range(model.num_classes)) if flags.label is None else [model.class_names.index(flags.label)]
+    classes = list(range(model.decoded_label)) if flags.label is None else [model.class_names.index(flags.label)]
     styles = model.draw_styles(jax.random.key(flags.seed), flags.count)
     z = jnp.repeat(styles, len(classes), axis=0)
     labels = jnp.tile(jnp.asarray(classes), flags.count)
-    made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.num_classes)))
+    made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label)))
 
     def draw() -> Figure:
         grid = made.reshape(flags.count, len(classes), *model.image_shape)
         return figures.style_class_grid(grid, label_names=[model.class_names[i] for i in classes])
 
     arrays = {"images": made, "styles": np.asarray(z), "labels": np.asarray(labels)}
-    return _save(flags.out, arrays, draw, model)
+    return save_result(flags.out, arrays, draw, model)
 
 
 def _generate_without_labels(model: Model, flags: _Generate) -> int:
@@ -141,10 +149,10 @@ def _generate_without_labels(model: Model, flags: _Generate) -> int:
         grid = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)
         return figures.image_grid(grid, title="Decoded samples of the prior")
 
-    return _save(flags.out, {"images": made, "styles": np.asarray(styles)}, draw, model)
+    return save_result(flags.out, {"images": made, "styles": np.asarray(styles)}, draw, model)
 
 
-def _save(
+def save_result(
     out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], model: Model, most: int | None = None
 ) -> int:
     """Write arrays or a figure, of `most` images where that is bounded, by the ending of the file's name."""
@@ -166,11 +174,3 @@ def _save(
     part = f"the first {most} of " if path.suffix != ".npz" and most is not None and count > most else ""
     print(f"{part}{count} images: {path}")
     return 0
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "evaluate": run_evaluate,
-    "predict": run_predict,
-    "reconstruct": run_reconstruct,
-    "generate": run_generate,
-}

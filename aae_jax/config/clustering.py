@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 MOST_CLUSTERS = 10**4
+MOST_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class ClusteringOptimizers(ScheduledOptimizers):
 class ClusteringWeights(LabelCodeWeights):
     """Factors of the terms of the losses; the phases cyclic, mode and mode_separation run where theirs is above 0."""
 
+    generator_y_warmup: float = 0.0
+    """Share of the run over which the weight of y's adversary rises from 0 to its value: it decides at once which
+    images are together, before the encoder knows what is alike."""
+    certainty: float = 0.0
+    """Of the entropy of each image's label, a term of the generator's phase."""
     balance: float = 0.0
     """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
     mean label: an adversary that sees one label at a time lets clusters die."""
@@ -79,6 +85,9 @@ class ClusteringConfig(RunConfig):
     inverse_frequency: bool = False
     """Draw the labels of the adversary's real batch from the classes that are rare in the other one, as shaharazulay
     does, instead of all alike."""
+    neighbours: int = 0
+    """Take for the second view of the consistency term not the image itself, but one of so many that are nearest to
+    it in the pool, drawn anew every time, so that images that are alike come together. 0: the image itself."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     """Of the style."""
     optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)
@@ -127,9 +136,10 @@ def validate_clustering(config: ClusteringConfig) -> None:
     """
     validate_run(config)
     weights = config.weights
-    names = ("balance", "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
+    names = ("certainty", "balance", "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
     check_bounds(
         ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
     )
     validate_label_code(weights)
@@ -137,6 +147,12 @@ def validate_clustering(config: ClusteringConfig) -> None:
     validate_reconstruction(weights, config.network)
     validate_prior(config.prior, config.network)
     _refuse_odd_noise(config)
+    check_bounds(("neighbours", config.neighbours, 0, MOST_NEIGHBOURS))
+    if config.neighbours and (not weights.consistency or weights.consistency_target == "clean"):
+        raise InputError(
+            f"neighbours is {config.neighbours}, but weights.consistency is {weights.consistency:g} with the target "
+            f"{weights.consistency_target}; give it a weight and the target view."
+        )
     if weights.mode_separation and config.network.output != "sigmoid":
         raise InputError(
             f"weights.mode_separation is {weights.mode_separation:g}, but network.output is {config.network.output}; "

@@ -17,11 +17,13 @@ __all__ = [
     "AutoencoderConfig",
     "AutoencoderOptimizers",
     "AutoencoderWeights",
+    "LikelihoodConfig",
     "PriorConfig",
     "UnsupervisedConfig",
     "UnsupervisedOptimizers",
     "UnsupervisedWeights",
     "validate_autoencoder",
+    "validate_likelihood",
     "validate_prior",
     "validate_unsupervised",
 ]
@@ -111,6 +113,24 @@ class UnsupervisedConfig(RunConfig):
     prior: PriorConfig = field(default_factory=PriorConfig)
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodConfig(UnsupervisedConfig):
+    """The same, and by how many of its samples the likelihood of images is measured (section 3 and table 1)."""
+
+    samples: tuple[int, ...] = (10_000,)
+    """Numbers of samples by which it is measured, e.g. 10000 10000000; ten million take hours on a CPU."""
+
+
+def validate_likelihood(config: LikelihoodConfig) -> None:
+    """Refuse values that an adversarial autoencoder cannot be trained or measured with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_unsupervised(config)
+    check_bounds(*((f"samples[{i}]", count, 1, 10**9) for i, count in enumerate(config.samples)))
 
 
 def validate_autoencoder(config: AutoencoderConfig) -> None:

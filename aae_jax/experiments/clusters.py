@@ -8,15 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.bundle import Model
-from aae_jax.evaluation import report_clusters
+from aae_jax.evaluation import ClusterReport, report_clusters
 from aae_jax.experiments import measured
 from aae_jax.experiments.console import percent
 from aae_jax.experiments.problem import Problem
 from aae_jax.types import Array
 
-__all__ = ["measure_clusters", "say_clusters", "within_majority"]
+__all__ = [
+    "CLUSTER_ERRORS",
+    "cluster_lines",
+    "clusters_of",
+    "describe_clusters",
+    "measure_clusters",
+    "say_clusters",
+    "within_majority",
+]
 
-ERRORS = {
+CLUSTER_ERRORS = {
     "majority_error": "by majority vote",
     "most_certain_error": "by the paper's rule, the most certain image's class",
     "hungarian_error": "by the best one-to-one map",
@@ -42,40 +50,62 @@ def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any
     if not tested:
         half = np.random.default_rng(0).permutation(len(labels))  # data may come by class
         named, judged = ((images[part], labels[part]) for part in np.array_split(half, 2))
-    clusters = []
+    reports = []
 
     def measure(model: Model, index: int) -> dict[str, float]:
-        logits = [np.asarray(model.encode_stored(jnp.asarray(each)).logits) for each, _ in (named, judged)]
-        found = report_clusters((logits[0], named[1]), (logits[1], judged[1]), dataset.num_classes)
-        clusters.append((found.majority, found.agreement))
+        found = clusters_of(model, named, judged, dataset.num_classes)
+        reports.append(found)
         return {name: float(value) for name, value in found._asdict().items() if np.ndim(value) == 0}
 
     found = measured.by_seed(problem, models, measure)
-    majority, agreement = clusters[0]
-    names = [None if label < 0 else dataset.class_names[label] for label in majority]
-    shares = [None if np.isnan(share) else round(float(share), 4) for share in agreement]
-    return {
-        "clusters": {
-            "measured_on": "test" if tested else "validation",
-            **found,
-            "best_matching_label": names,
-            "agreement": shares,
-        }
-    }
+    kind = "test" if tested else "validation"
+    return {"clusters": {"measured_on": kind, **found, **describe_clusters(reports[0], dataset.class_names)}}
+
+
+Labelled = tuple[np.ndarray, np.ndarray]
+
+
+def clusters_of(model: Model, named: Labelled, judged: Labelled, num_classes: int) -> ClusterReport:
+    """Return every measure of a model's clusters.
+
+    Args:
+        model: With a label code.
+        named: Images, as the data hold them, and classes by which clusters are named.
+        judged: Those on which names are judged.
+        num_classes: How many classes there are.
+    """
+    logits = [np.asarray(model.encode_stored(jnp.asarray(images)).logits) for images, _ in (named, judged)]
+    return report_clusters((logits[0], named[1]), (logits[1], judged[1]), num_classes)
+
+
+def describe_clusters(found: ClusterReport, class_names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return each cluster's class by majority, None of one without images, and how many of its images are of it."""
+    names = [None if label < 0 else class_names[label] for label in found.majority]
+    shares = [None if np.isnan(share) else round(float(share), 4) for share in found.agreement]
+    return {"best_matching_label": names, "agreement": shares}
+
+
+def cluster_lines(described: Mapping[str, Any]) -> list[str]:
+    """Return a line for each cluster that `describe_clusters` describes."""
+
+    def line(name: str | None, share: float | None) -> str:
+        if name is None:
+            return "no image was there to name it"
+        return f"best matching label {name}" if share is None else f"{100 * share:.1f} %, best matching label {name}"
+
+    pairs = zip(described["best_matching_label"], described["agreement"], strict=True)
+    return [f"Label {i}: {line(name, share)}" for i, (name, share) in enumerate(pairs)]
 
 
 def say_clusters(summary: Mapping[str, Any]) -> list[str]:
     """Return a line for each cluster of the first seed, and the errors of all seeds."""
     found = summary["clusters"]
-    lines = [
-        f"Label {i}: {'empty' if share is None else f'{100 * share:.1f} %'}, best matching label {name}"
-        for i, (name, share) in enumerate(zip(found["best_matching_label"], found["agreement"], strict=True))
-    ]
+    lines = cluster_lines(found)
 
     def of(name: str) -> np.ndarray:
         return np.asarray([np.nan if each is None else each for each in found[name]["per_seed"]])
 
-    lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in ERRORS.items()]
+    lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in CLUSTER_ERRORS.items()]
     information, index = (measured.spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))
     used, clusters = np.nanmean(of("used")), len(found["agreement"])
     return [*lines, f"  NMI {information}, ARI {index}, {used:g} of {clusters} clusters used"]

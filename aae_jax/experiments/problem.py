@@ -145,7 +145,12 @@ def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Pr
     targets = None
     if experiment.find_targets is not None:
         targets = experiment.find_targets(dataset, [(config, seed) for seed in seeds], config.views.max_shift or 0)
-    return assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
+    problem = assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
+    if experiment.find_neighbours is None:
+        return problem
+    found = experiment.find_neighbours(config, arrays[0].pool)
+    neighbours = None if found is None else jnp.asarray(found)
+    return problem._replace(data=problem.data._replace(neighbours=neighbours))
 
 
 def settle(experiment: Experiment, config: Any, dataset: Dataset, pool: np.ndarray) -> Any:

@@ -1,6 +1,7 @@
 """Figures of runs and models: arrays in, a `matplotlib.figure.Figure` out, without pyplot or global state."""
 
 from aae_jax.figures.classification import confusion_matrix, predicted_classes, reliability_diagram
+from aae_jax.figures.clusters import code_map, histogram, label_frequencies
 from aae_jax.figures.codes import code_histograms
 from aae_jax.figures.comparison import ablation, error_against_labels, error_curves, sweep_figure
 from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
@@ -20,13 +21,16 @@ __all__ = [
     "MOST_IMAGES",
     "ablation",
     "code_histograms",
+    "code_map",
     "code_scatter",
     "confusion_matrix",
     "error_against_labels",
     "error_curves",
     "first_layer_features",
     "health_curves",
+    "histogram",
     "image_grid",
+    "label_frequencies",
     "latent_interpolation",
     "learning_curves",
     "predicted_classes",

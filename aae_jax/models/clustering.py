@@ -109,6 +109,8 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,
+        label_warmup=weights.generator_y_warmup * num_steps,
+        weight_certainty=weights.certainty,
         weight_balance=weights.balance,
         weight_cyclic=weights.cyclic,
         weight_cyclic_style=weights.cyclic_style,
@@ -174,8 +176,16 @@ def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> Loss
 
 def _terms(config: ClusteringConfig) -> list[Term]:
     weights = config.weights
-    terms: list[Term] = [_balance] if weights.balance > 0 else []
-    return [*terms, _build_style_penalty(config)] if weights.style_penalty > 0 else terms
+    known = (
+        (weights.certainty, _certainty),
+        (weights.balance, _balance),
+        (weights.style_penalty, _build_style_penalty(config)),
+    )
+    return [term for weight, term in known if weight > 0]
+
+
+def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
+    return "certainty", jnp.asarray(hyper.weight_certainty), losses.certainty_loss(output.logits)
 
 
 def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:

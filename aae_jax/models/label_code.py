@@ -163,6 +163,8 @@ def _consistency(
     The target is the prediction for the adversaries' view, `first`, and the other that for a second view; or
     the target is what evaluation would say of the clean image, and `first` the other, at no second view's cost.
 
+    Where the batch has neighbours, the second view is of each image's neighbour.
+
     With an adversarial norm each image of the second view is first moved along the gradient of that very
     cross-entropy (virtual adversarial training, Miyato et al. 2016, with two views instead of a random
     start). Under batch norm the gradient of an image is also that of the others through the moments.
@@ -173,7 +175,8 @@ def _consistency(
         target = clean.logits
         if not weights.adversarial_norm:
             return losses.consistency_loss(target, first.logits, hyper.sharpness, hyper.confidence)
-    view, key_encode = draw_seen(model.config, batch.images, hyper, key)
+    others = batch.images if batch.neighbours is None else batch.neighbours
+    view, key_encode = draw_seen(model.config, others, hyper, key)
 
     def cross_entropy(params: Params, seen: Array) -> Array:
         output, _ = model.networks.encode(params, stats, seen, key_encode)

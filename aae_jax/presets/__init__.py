@@ -7,13 +7,14 @@ from aae_jax.errors import InputError, did_you_mean
 from aae_jax.presets.label_code import CLUSTERING_PRESETS, DIM_REDUCTION_PRESETS
 from aae_jax.presets.labelled_style import LABEL_REGULARIZED_PRESETS, SUPERVISED_PRESETS
 from aae_jax.presets.semi_supervised import PRESETS
-from aae_jax.presets.unlabelled import AUTOENCODER_PRESETS, UNSUPERVISED_PRESETS
+from aae_jax.presets.unlabelled import AUTOENCODER_PRESETS, LIKELIHOOD_PRESETS, UNSUPERVISED_PRESETS
 
 __all__ = [
     "AUTOENCODER_PRESETS",
     "CLUSTERING_PRESETS",
     "DIM_REDUCTION_PRESETS",
     "LABEL_REGULARIZED_PRESETS",
+    "LIKELIHOOD_PRESETS",
     "PRESETS",
     "SUPERVISED_PRESETS",
     "UNSUPERVISED_PRESETS",
@@ -28,6 +29,7 @@ BY_EXPERIMENT: Mapping[str, Mapping[str, tuple[Any, str]]] = {
     "supervised": SUPERVISED_PRESETS,
     "label_regularized": LABEL_REGULARIZED_PRESETS,
     "clustering": CLUSTERING_PRESETS,
+    "likelihood": LIKELIHOOD_PRESETS,
     "dim_reduction": DIM_REDUCTION_PRESETS,
 }
 

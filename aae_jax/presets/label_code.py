@@ -33,7 +33,9 @@ CLUSTERS = ClusteringConfig(
     ),
     views=NOISY,
     optimizers=ClusteringOptimizers(reconstruction=_adam(1e-4)),
-    weights=ClusteringWeights(consistency=3.0, adversarial_norm=1.5),
+    weights=ClusteringWeights(
+        consistency=3.0, adversarial_norm=1.5, certainty=0.3, balance=10.0, generator_y_warmup=1.0
+    ),
 )
 PAPER = ClusteringConfig(
     epochs=1500,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from aae_jax.config import (
     AutoencoderConfig,
+    LikelihoodConfig,
     NetworkConfig,
     PriorConfig,
     UnsupervisedConfig,
@@ -14,7 +15,7 @@ from aae_jax.config import (
 )
 from aae_jax.config.parts import OptimizerConfig
 
-__all__ = ["AUTOENCODER_PRESETS", "UNSUPERVISED_PRESETS"]
+__all__ = ["AUTOENCODER_PRESETS", "LIKELIHOOD_PRESETS", "UNSUPERVISED_PRESETS"]
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
 
@@ -72,6 +73,27 @@ UNSUPERVISED_PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "hrenski": (HRENSKI, "one step for reconstruction and a tenth of the generator's loss, prior std 1"),
     "smoke": (
         dataclasses.replace(GAUSSIAN, epochs=2, batch_size=50, evaluate_every=1, network=_small(NETWORK)),
+        "tiny networks for a few seconds: does everything run?",
+    ),
+}
+
+LIKELIHOOD = LikelihoodConfig(network=dataclasses.replace(NETWORK, latent_dim=8), views=CLEAN)
+
+LIKELIHOOD_PRESETS: dict[str, tuple[LikelihoodConfig, str]] = {
+    "default": (LIKELIHOOD, "a code of 8 dimensions with prior std 5, as in table 1 of the paper; 10,000 samples"),
+    "ten_million": (
+        dataclasses.replace(LIKELIHOOD, samples=(10_000, 10_000_000)),
+        "the same, and by ten million samples, for an accelerator",
+    ),
+    "smoke": (
+        dataclasses.replace(
+            LIKELIHOOD,
+            epochs=2,
+            batch_size=50,
+            evaluate_every=1,
+            samples=(500, 1000),
+            network=_small(LIKELIHOOD.network),
+        ),
         "tiny networks for a few seconds: does everything run?",
     ),
 }

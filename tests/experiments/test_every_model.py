@@ -16,6 +16,7 @@ from aae_jax.experiments import (
     clustering,
     dim_reduction,
     label_regularized,
+    likelihood,
     semi_supervised,
     supervised,
     sweep,
@@ -42,6 +43,7 @@ MODULES = {
         label_regularized,
         clustering,
         dim_reduction,
+        likelihood,
     )
 }
 LABELLED = {"semi_supervised": 1000, "label_regularized": 1000, "dim_reduction": 1000, "supervised": 1212}
@@ -57,6 +59,7 @@ FIGURES = {
     "label_regularized": PICTURES | {"code_scatter", "health", "manifold", "walks"},
     "clustering": CLUSTERED | {"learned_modes"},
     "dim_reduction": CLUSTERED | {"embedding", "manifold"},
+    "likelihood": PICTURES | {"code_scatter", "health", "samples_beside_nearest", "code_histograms"},
 }
 
 
@@ -112,6 +115,7 @@ def test_adversaries_are_watched_at_every_validation(whole):
         "label_regularized": of_codes | judged,
         "clustering": of_codes | judged | of_labels,
         "dim_reduction": of_codes | judged | of_labels,
+        "likelihood": of_codes | judged,
     }
     assert measured >= expected[name]
     assert not (of_codes | judged | of_labels) - expected[name] & measured

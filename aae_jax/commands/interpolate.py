@@ -1,0 +1,103 @@
+"""`aae-jax interpolate`: images between two images, through the code."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from aae_jax import figures
+from aae_jax.bundle import Model, load
+from aae_jax.commands.model import ImageFlags, read_model_pictures, save_result
+from aae_jax.commands.result import parse, write
+from aae_jax.errors import InputError
+from aae_jax.experiments.pictures import is_drawable, unit_images
+from aae_jax.types import Array
+
+__all__ = ["run_interpolate"]
+
+MOST_STEPS, MOST_PAIRS, SCALE = 1000, 100, 3
+MILLISECONDS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Interpolate(ImageFlags):
+    steps: int = 9
+    """Images from one end to the other, the rebuilt ends among them."""
+    nearest: bool = False
+    """From each image to that of the others whose code is nearest to its own, instead of in pairs in their order."""
+    smooth: bool = False
+    """Set off slowly and arrive slowly: shares of a squared cosine instead of equal steps."""
+
+
+def run_interpolate(argv: Sequence[str]) -> int:
+    """Draw what the decoder makes of the codes on straight lines between images.
+
+    --out takes .png, .svg, .npz, or .gif, which goes there and back.
+    """
+    flags = parse(_Interpolate, argv, "interpolate", run_interpolate.__doc__)
+    model = load(flags.model)
+    if not 2 <= flags.steps <= MOST_STEPS:
+        raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MOST_STEPS}.")
+    if model.decoded_label != model.num_classes:
+        raise InputError("The decoder gets the class of each image, which is not known here; use generate.")
+    pictures = read_model_pictures(model, flags)
+    if len(pictures.images) < 2:
+        raise InputError(f"{flags.images} has one image; give at least two.")
+    codes = model.encode_stored(jnp.asarray(pictures.images))
+    z, y = codes.mean, model.label_codes(codes)
+    first, second = _ends(np.asarray(z), nearest=flags.nearest)
+    share = np.linspace(0.0, 1.0, flags.steps)
+    if flags.smooth:
+        share = 1.0 - np.cos(0.5 * np.pi * share) ** 2
+    between = [_between(part, first, second, share) for part in (z, y)]
+    made = np.asarray(model.decode(*between)).reshape(len(first), flags.steps, *model.image_shape)
+    out = flags.out or "interpolation.png"
+    if out.endswith(".gif"):
+        return _write_gif(out, made, model)
+    ends = unit_images(np.stack([pictures.images[first], pictures.images[second]], axis=1))
+
+    def draw() -> Figure:
+        return figures.latent_interpolation(made, ends)
+
+    return save_result(out, {"images": made, "first": first, "second": second}, draw, model)
+
+
+def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images at which each line begins and ends."""
+    if not nearest:
+        pairs = min(len(z) // 2, MOST_PAIRS)
+        return np.arange(0, 2 * pairs, 2), np.arange(1, 2 * pairs, 2)
+    from sklearn.neighbors import NearestNeighbors  # slow to import
+
+    first = np.arange(min(len(z), MOST_PAIRS))
+    found = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
+    return first, np.where(found[:, 0] == first, found[:, 1], found[:, 0])
+
+
+def _between(values: Array, first: np.ndarray, second: np.ndarray, share: np.ndarray) -> Array:
+    weights = jnp.asarray(share)[None, :, None]
+    found = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
+    return found.reshape(len(first) * len(share), values.shape[1])
+
+
+def _write_gif(out: str, made: np.ndarray, model: Model) -> int:
+    from PIL import Image
+
+    if not is_drawable(model.image_shape):
+        raise InputError(f"Images of shape {list(model.image_shape)} cannot be drawn; give --out a .npz file.")
+    there = np.concatenate(list(np.moveaxis(made, 1, 0)[None]), axis=0)
+    frames = [np.concatenate(list(frame), axis=1) for frame in (*there, *there[-2:0:-1])]
+    pictures = [
+        Image.fromarray(np.round(255 * frame).astype(np.uint8)).resize(
+            (SCALE * frame.shape[1], SCALE * frame.shape[0]), Image.Resampling.NEAREST
+        )
+        for frame in frames
+    ]
+    packed = io.BytesIO()
+    pictures[0].save(packed, format="GIF", save_all=True, append_images=pictures[1:], duration=MILLISECONDS, loop=0)
+    write(out, packed.getvalue())
+    print(f"{len(made)} pairs in {len(frames)} frames: {out}")
+    return 0

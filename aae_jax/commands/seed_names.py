@@ -1,0 +1,86 @@
+"""The commands of shaharazulay's classifier by their own names and options, said in ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aae_jax.commands.result import parse
+from aae_jax.errors import InputError
+
+__all__ = ["SEED_COMMANDS", "translate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Train:
+    dir_path: str | None = None
+    """Folder of MNIST's files."""
+    output_dir_path: str | None = None
+    """Folder for the results."""
+    config_path: str | None = None
+    """Its YAML file, or one of ours."""
+    batch_size: int = 100
+    """Images per update."""
+    n_epochs: int = 10
+    """Passes over the unlabelled images; there, over the labelled ones, where there are any."""
+    n_classes: int = 10
+    """Clusters; with labels, the number of classes."""
+    z_size: int = 5
+    """Dimensions of the style."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visualization:
+    model_dir_path: str
+    """Folder of a run, or of a saved model."""
+    dir_path: str | None = None
+    """Folder of MNIST's files."""
+    mode: Literal["semi_supervised", "unsupervised"] = "semi_supervised"
+    """Of no account: the saved model knows."""
+    batch_size: int = 100
+    """Of no account."""
+    n_classes: int = 10
+    """Of no account: the saved model knows."""
+    z_size: int = 5
+    """Of no account: the saved model knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InitDatasets:
+    dir_path: str
+    """Folder for the files."""
+
+
+SEED_COMMANDS = ("train_semi_supervised", "train_unsupervised", "generate_model_visualization", "init_datasets")
+
+
+def translate(name: str, argv: Sequence[str]) -> list[str]:
+    """Return a command of shaharazulay's classifier as one of ours, e.g. `["train", "clustering", …]`.
+
+    Raises:
+        InputError: Its options cannot be read, or there is no such number of classes.
+    """
+    if name == "init_datasets":
+        given = parse(_InitDatasets, argv, name, "aae-jax init-datasets, by the name and options of another project.")
+        return ["init-datasets", "--dir-path", given.dir_path, "--dataset", "mnist"]
+    if name == "generate_model_visualization":
+        drawn = parse(_Visualization, argv, name, "aae-jax visualize, by the name and options of another project.")
+        return ["visualize", drawn.model_dir_path, *_option("--data-dir", drawn.dir_path)]
+    said = f"aae-jax train, by the name and options of another project: {name}."
+    flags = parse(_Train, argv, name, said)
+    labelled = name == "train_semi_supervised"
+    if labelled and flags.n_classes != 10:
+        raise InputError(f"--n-classes is {flags.n_classes}, but MNIST has 10 classes; leave it out.")
+    words = ["train", "semi-supervised" if labelled else "clustering"]
+    if flags.config_path is None:
+        words += ["--preset", "shaharazulay"]
+    else:
+        words += ["--config-path", flags.config_path]
+    words += ["--dataset", "mnist", "--batch-size", str(flags.batch_size), "--epochs", str(flags.n_epochs)]
+    words += ["--network.latent-dim", str(flags.z_size)]
+    if not labelled:
+        words += ["--num-clusters", str(flags.n_classes)]
+    return [*words, *_option("--data-dir", flags.dir_path), *_option("--out-dir", flags.output_dir_path)]
+
+
+def _option(name: str, value: str | None) -> list[str]:
+    return [] if value is None else [name, value]

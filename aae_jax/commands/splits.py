@@ -1,0 +1,78 @@
+"""`aae-jax init-datasets`: writes which images are labelled, unlabelled, for validation and for the test."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from aae_jax.commands.result import parse
+from aae_jax.data import Dataset, load_dataset, split_indices
+from aae_jax.errors import InputError
+from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.files import write_whole
+
+__all__ = ["run_init_datasets"]
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InitDatasets:
+    dir_path: str = "splits"
+    """Folder for the files; it is made. Files of the same names are written over."""
+    dataset: str = "auto"
+    """As training takes it."""
+    data_dir: str | None = None
+    """Folder for data. Also from $AAE_DATA_DIR."""
+    labels: int | Literal["all"] = 3000
+    """Number of labelled training images, balanced over the classes, or all."""
+    label_seed: int = 0
+    """Draws the labelled images, as a run of this seed does."""
+    split_seed: int = 0
+    """Draws the test set of data that come without one."""
+
+
+def run_init_datasets(argv: Sequence[str]) -> int:
+    """Write the images that a run of these settings trains, is validated and tested on, each with its label.
+
+    train_labeled.npz, train_unlabeled.npz (labels of -1), validation.npz and test.npz hold x and y; the first three
+    also where in the training set their images are. Runs do not need these files: they draw the same by themselves.
+    """
+    flags = parse(_InitDatasets, argv, "init-datasets", run_init_datasets.__doc__)
+    reporter = DataReporter(Console())
+    dataset = load_dataset(flags.dataset, data_dir=flags.data_dir, split_seed=flags.split_seed, reporter=reporter)
+    folder = Path(flags.dir_path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, arrays in _files(dataset, flags.labels, flags.label_seed).items():
+            packed = io.BytesIO()
+            np.savez_compressed(packed, allow_pickle=False, **arrays)
+            write_whole(folder / f"{name}.npz", packed.getvalue())
+            print(f"{folder / name}.npz: {len(arrays['y'])} images")
+    except OSError as error:
+        raise InputError(
+            f"--dir-path {folder} cannot be written ({error.strerror or error}); give another."
+        ) from error
+    return 0
+
+
+def _files(dataset: Dataset, labels: int | Literal["all"], label_seed: int) -> dict[str, dict[str, np.ndarray]]:
+    splits = split_indices(
+        dataset.train_labels, num_classes=dataset.num_classes, num_labels=labels, label_seed=label_seed
+    )
+    unlabelled = np.setdiff1d(splits.unlabelled, splits.labelled)
+    none = np.full(len(unlabelled), NO_LABEL, np.int32)
+    images, classes = dataset.train_images, dataset.train_labels
+
+    def of(places: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
+        return {"x": images[places], "y": known, "index": places}
+
+    return {
+        "train_labeled": of(splits.labelled, classes[splits.labelled]),
+        "train_unlabeled": of(unlabelled, none),
+        "validation": of(splits.validation, classes[splits.validation]),
+        "test": {"x": dataset.test_images, "y": dataset.test_labels},
+    }

@@ -1,0 +1,129 @@
+"""`aae-jax visualize`: the figures of shaharazulay's classifier, under their file names, from a saved model alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from aae_jax import figures
+from aae_jax.bundle import Model, load
+from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
+from aae_jax.commands.result import parse
+from aae_jax.data import split_indices
+from aae_jax.errors import InputError
+from aae_jax.experiments.cluster_pictures import draw_modes
+from aae_jax.experiments.pictures import is_drawable, unit_images
+
+__all__ = ["draw_model", "run_visualize"]
+
+IMAGES, MOST_IMAGES = 1000, 5000
+STYLES, MEMBERS, MOST_LABELS = 10, 8, 40
+ALIASES = {"latent_features_tsne": "latent_features_tnse"}
+"""Its own name for the first, of which scripts may know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visualize(DataFlags):
+    out_dir: str = "visualization"
+    """Folder for the figures; those of the same names are written over."""
+    images: int = IMAGES
+    """Validation images to encode; t-SNE takes at most 5,000."""
+
+
+def run_visualize(argv: Sequence[str]) -> int:
+    """Draw what a model makes of validation images: its codes by t-SNE, labels, styles, modes, a reconstruction."""
+    flags = parse(_Visualize, argv, "visualize", run_visualize.__doc__)
+    model = load(flags.model)
+    if not 20 <= flags.images <= MOST_IMAGES:
+        raise InputError(f"--images is {flags.images}; give a number from 20 to {MOST_IMAGES}.")
+    dataset = dataset_of(model, flags)
+    refuse_other_data(model, dataset)
+    splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
+    chosen = np.random.default_rng(0).permutation(splits.validation)[: flags.images]  # data may come by class
+    images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+    folder = Path(flags.out_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out-dir {folder} cannot be made ({error.strerror}); give another.") from error
+    for name, draw in draw_model(model, images, labels, dataset.class_names).items():
+        figure = draw()
+        for stem in (name, *([ALIASES[name]] if name in ALIASES else [])):
+            figure.savefig(folder / f"{stem}.png", dpi=150)
+        print(f"{name}: {folder / name}.png")
+    return 0
+
+
+def draw_model(
+    model: Model, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each figure that the model has, by file name.
+
+    Args:
+        model: Any saved model.
+        images: To encode, as the data hold them.
+        labels: Their classes.
+        class_names: The classes' names.
+    """
+    outputs = model.encode_stored(jnp.asarray(images))
+    z, y = np.asarray(outputs.mean), np.asarray(jax.nn.softmax(outputs.logits)) if model.num_classes else None
+    codes = z if y is None else np.concatenate([y, z], axis=1)
+    drawn: dict[str, Callable[[], Figure]] = {
+        "latent_features_tsne": lambda: figures.code_map(codes, labels, label_names=class_names),
+        "z_distribution": lambda: figures.histogram(z[:, 0], title="First dimension of the style", xlabel="$z_1$"),
+    }
+    if y is not None:
+        predicted = y.argmax(axis=1)
+        counts = np.bincount(predicted, minlength=model.num_classes)
+        drawn["predicted_label_distribution"] = lambda: figures.label_frequencies(
+            counts, label_names=model.class_names
+        )
+        drawn["y_distribution"] = lambda: figures.histogram(
+            y.max(axis=1), title="How sure labels are", xlabel="largest probability"
+        )
+    if not is_drawable(model.image_shape):
+        return drawn
+    drawn["reconstruction_example"] = lambda: _draw_example(model, images, labels, y)
+    if model.decoded_label:
+        drawn["learned_latent_features"] = lambda: _draw_first_style(model)
+    if y is not None:
+        drawn["modes_and_samples_from_each_label"] = lambda: _draw_members(model, unit_images(images), y)
+    if model.mode_decoder:
+        drawn["learned_modes"] = lambda: draw_modes(model)
+    return drawn
+
+
+def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.ndarray | None) -> Figure:
+    given = labels[:1] if model.decoded_label and not model.num_classes else None
+    outputs = model.encode_stored(jnp.asarray(images[:1]))
+    made = model.decode(outputs.mean, model.label_codes(outputs, given))
+    said = "reconstructed" if y is None else f"predicted: {model.class_names[int(y[0].argmax())]}"
+    return figures.reconstructions(unit_images(images[:1]), np.asarray(made), names=("original", said))
+
+
+def _draw_first_style(model: Model) -> Figure:
+    """Draw each label at ten values of the first dimension of the style, the others being 0."""
+    shown, length = min(model.decoded_label or 0, MOST_LABELS), model.decoded_label or 0
+    z = np.zeros((shown, STYLES, model.network.latent_dim))
+    z[:, :, 0] = np.linspace(-1, 1, STYLES)
+    y = np.repeat(np.eye(shown, length), STYLES, axis=0)
+    made = np.asarray(model.decode(z.reshape(shown * STYLES, -1), y))
+    tiles = made.reshape(shown, STYLES, *model.image_shape)
+    names = model.class_names[:shown]
+    return figures.image_grid(tiles, title="Each label", across="$z_1$ from -1 to 1", row_names=names)
+
+
+def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> Figure:
+    """Draw each label's mode, the decoder's image of it with a style of zeros, and images of that label."""
+    shown = min(model.num_classes, MOST_LABELS)
+    modes = np.asarray(model.decode(np.zeros((shown, model.network.latent_dim)), np.eye(shown, model.num_classes)))
+    blank, tiles = np.ones(model.image_shape), []
+    for label in range(shown):
+        members = images[y.argmax(axis=1) == label][:MEMBERS]
+        tiles.append(np.stack([modes[label], *members, *[blank] * (MEMBERS - len(members))]))
+    names = model.class_names[:shown]
+    return figures.image_grid(np.stack(tiles), title="Mode, and images of each label", row_names=names)

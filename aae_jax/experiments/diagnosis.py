@@ -1,0 +1,157 @@
+"""What a run's metrics say of its adversaries, in words: what each trouble looks like, and what helps against it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aae_jax.experiments.measures import VALIDATION
+
+__all__ = ["Finding", "diagnose"]
+
+COLLAPSED, NARROW, WIDE = 0.1, 0.7, 1.4
+"""Standard deviations of codes in those of the prior, the median over dimensions."""
+OFF_CENTRE = 0.3
+OTHER_SHAPE = 0.02
+"""Squared discrepancy of codes whose moments fit."""
+TOLD_APART, LOST = 0.9, 2.0
+"""Share that an adversary tells apart in training, and the generator's loss against it, where it is too strong."""
+UNDECIDED, UNUSED = 0.5, 0.8
+"""Entropy of a label in that of a uniform one; share of the classes that are used."""
+NO_PROGRESS, UNFINISHED = 0.97, 0.05
+
+
+class Finding(NamedTuple):
+    """What a run looks like.
+
+    Attributes:
+        name: Of the trouble, e.g. "collapsed codes".
+        seen: By which numbers.
+        advice: What to try.
+    """
+
+    name: str
+    seen: str
+    advice: str
+
+
+def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int = 0) -> list[Finding]:
+    """Return what is wrong with one seed of a run by its rows of metrics; nothing where it looks healthy.
+
+    Args:
+        rows: The run's metrics, one an evaluation; the last quarter of them counts.
+        seed: Place of the seed in each row's lists.
+        classes: Of the label code, 0 where there is none.
+    """
+    if rows[-1]["reconstruction/loss"][seed] is None:
+        return [_failed(rows, seed)]
+    late = rows[-max(1, len(rows) // 4) :]
+    seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
+    found = [*_of_adversaries(seen), *_of_codes(seen)]
+    return [*found, *_of_labels(seen, classes), *_of_reconstruction(rows, seed)]
+
+
+def _median(rows: Sequence[Mapping[str, Any]], name: str, seed: int) -> float:
+    values = [row[name][seed] for row in rows if name in row]
+    return float(np.median([math.nan if value is None else value for value in values]))
+
+
+def _failed(rows: Sequence[Mapping[str, Any]], seed: int) -> Finding:
+    finite = [row["update"] for row in rows if row["reconstruction/loss"][seed] is not None]
+    since = f"after update {finite[-1]}" if finite else "before the first evaluation"
+    return Finding(
+        "not finite",
+        f"its losses turned non-finite {since}",
+        "Lower the rates, first those of generator and discriminator; or take the last checkpoint before that.",
+    )
+
+
+def _of_adversaries(seen: Mapping[str, float]) -> Iterator[Finding]:
+    for code in "zy":
+        share = seen.get(f"discriminator_{code}/accuracy", math.nan)
+        lost = seen.get(f"generator/{code}", seen.get(f"reconstruction/generator_{code}", math.nan))
+        if share > TOLD_APART and lost > LOST:
+            yield Finding(
+                f"a discriminator of {code} that is too strong",
+                f"it tells {100 * share:.0f} % apart, and the encoder's loss against it is {lost:.1f} (0.7 where it "
+                "is fooled)",
+                "Lower --optimizers.discriminator.learning-rate or raise the generator's, take smaller "
+                "--network.discriminator-hidden, or noise on the images (--views.noise-std).",
+            )
+
+
+def _of_codes(seen: Mapping[str, float]) -> Iterator[Finding]:
+    ratios = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_std_ratio/")]
+    gaps = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_mean_gap/")]
+    if not ratios:
+        return
+    ratio, gap = float(np.median(ratios)), float(np.max(np.abs(gaps)))
+    spread = f"their standard deviation is {ratio:.2f} of the prior's"
+    if ratio < COLLAPSED:
+        yield Finding(
+            "collapsed codes or a prior that is far too wide",
+            spread,
+            "Codes are nearly a point to the adversary: take a smaller --prior.std (--weights.prior-std), or raise "
+            "the generator's rate; without reconstruction (--weights.reconstruction 0) codes collapse too.",
+        )
+    elif ratio < NARROW:
+        yield Finding(
+            "a prior that is too wide",
+            spread,
+            "The encoder does not reach it: take a smaller --prior.std (--weights.prior-std), more updates, or a "
+            "higher rate of the generator.",
+        )
+    elif ratio > WIDE:
+        yield Finding(
+            "codes wider than the prior",
+            spread,
+            "Reconstruction outweighs the adversary: raise the generator's rate, or lower the reconstruction's.",
+        )
+    elif gap > OFF_CENTRE:
+        yield Finding(
+            "codes off the prior's centre",
+            f"a dimension's mean is {gap:.2f} of the prior's standard deviation away",
+            "The adversary swings: lower --optimizers.generator.learning-rate and the discriminator's momentum.",
+        )
+    elif seen.get(f"{VALIDATION}code_mmd", 0.0) > OTHER_SHAPE:
+        yield Finding(
+            "codes of another shape than the prior",
+            f"mean and spread fit, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}",
+            "Train longer, or give the discriminator wider layers (--network.discriminator-hidden).",
+        )
+
+
+def _of_labels(seen: Mapping[str, float], classes: int) -> Iterator[Finding]:
+    used, each = seen.get(f"{VALIDATION}labels_used", math.nan), seen.get(f"{VALIDATION}label_entropy", math.nan)
+    if classes and used < UNUSED * classes:
+        yield Finding(
+            "classes that have died",
+            f"{used:.0f} of {classes} are the most probable one of any image",
+            "Give --weights.generator-y more weight or --weights.consistency less; --weights.balance keeps clusters "
+            "in use.",
+        )
+    if classes > 1 and each > UNDECIDED * math.log(classes):
+        yield Finding(
+            "labels that are undecided",
+            f"their entropy is {each:.2f} nats, of {math.log(classes):.2f} where nothing is known",
+            "Train longer, or raise the generator's rate, by which the adversary of y makes labels one-hot.",
+        )
+
+
+def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator[Finding]:
+    losses = np.asarray([math.nan if row["reconstruction/loss"][seed] is None else 1.0 for row in rows])
+    errors = losses * [row.get("reconstruction/error", row["reconstruction/loss"])[seed] or math.nan for row in rows]
+    if len(errors) > 1 and errors[-1] > NO_PROGRESS * errors[0]:
+        yield Finding(
+            "a reconstruction that does not get better",
+            f"its error is {errors[-1]:.3g} after {errors[0]:.3g} at the first evaluation",
+            "Raise --optimizers.reconstruction.learning-rate, or give the code more dimensions.",
+        )
+    elif len(errors) > 7 and errors[-1] < (1 - UNFINISHED) * errors[-1 - len(errors) // 4]:
+        yield Finding(
+            "a run that is not at its end",
+            f"its reconstruction error fell from {errors[-1 - len(errors) // 4]:.3g} to {errors[-1]:.3g} in the last "
+            "quarter",
+            "Train longer (--epochs).",
+        )

@@ -1,0 +1,117 @@
+"""The log-likelihood of test images by samples of the AAE and Parzen windows (Makhzani et al. 2016, §3, table 1)."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.bundle import Model
+from aae_jax.config import LikelihoodConfig, validate_likelihood
+from aae_jax.data import Dataset
+from aae_jax.evaluation import measure_likelihood
+from aae_jax.experiments import measured
+from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
+from aae_jax.experiments.launch import launch
+from aae_jax.experiments.problem import Problem
+from aae_jax.models import unsupervised as model
+from aae_jax.models.parts import activate
+from aae_jax.networks import Networks
+from aae_jax.phases import Phase
+from aae_jax.presets import LIKELIHOOD_PRESETS
+from aae_jax.types import Array, PRNGKey
+from aae_jax.views import scale_pixels, unscale_pixels
+
+__all__ = ["EXPERIMENT", "main"]
+
+
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command `likelihood` and return its exit status (see `launch`)."""
+    return launch(EXPERIMENT, argv, launcher=launcher)
+
+
+def _build_networks(config: LikelihoodConfig, dataset: Dataset) -> Networks:
+    return model.build_style_networks(config, dataset.image_shape)
+
+
+def _build_phases(networks: Networks, config: LikelihoodConfig, dataset: Dataset) -> dict[str, Phase]:
+    return model.build_phases(networks, config)
+
+
+def _build_measure(problem: Problem) -> MeasureFn:
+    return measured.build_code_measure(problem, problem.config.prior)
+
+
+def _saved_codes(config: LikelihoodConfig, dataset: Dataset) -> SavedCodes:
+    return SavedCodes(config.prior, num_classes=0, decoded_label=0)
+
+
+def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+    """Return the likelihood by number of samples; of the test images, or of half of the validation images.
+
+    The width is chosen on the validation images; where the test images are not to be looked at, on their other half.
+    """
+    config, dataset = problem.config, problem.dataset
+    validation = np.asarray(problem.validation_images)
+    chosen_on, judged = validation, dataset.test_images
+    if not config.test:
+        order = np.random.default_rng(0).permutation(len(validation))  # data may come by class
+        chosen_on, judged = (validation[part] for part in np.array_split(order, 2))
+    chosen_on, judged = (
+        np.asarray(scale_pixels(jnp.asarray(each), "sigmoid")).reshape(len(each), -1) for each in (chosen_on, judged)
+    )
+    found: dict[str, Any] = {}
+    for count in config.samples:
+
+        def measure(model: Model, index: int, count: int = count) -> dict[str, float]:
+            def sample(key: PRNGKey, n: int) -> Array:
+                z, output = model.draw_styles(key, n), model.network.output
+                decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0)), None)
+                return unscale_pixels(activate(decoded, output), output).reshape(n, -1)
+
+            report = measure_likelihood(
+                sample, jax.random.key(problem.seeds[index]), chosen_on, judged, num_samples=count
+            )
+            return {
+                "log_likelihood": report.log_likelihood,
+                "standard_error": report.standard_error,
+                "width": report.width,
+                "at_the_edge": float(report.at_the_edge),
+            }
+
+        found[str(count)] = measured.by_seed(problem, models, measure)
+    return {"likelihood": {"measured_on": "test" if config.test else "validation", "samples": found}}
+
+
+def _say(summary: Mapping[str, Any]) -> list[str]:
+    found, lines = summary["likelihood"], []
+    for count, by_seed in found["samples"].items():
+        value, error, width = (by_seed[name]["mean"] for name in ("log_likelihood", "standard_error", "width"))
+        spread = by_seed["log_likelihood"]["std"]
+        seeds = "" if spread is None else f", standard deviation over seeds {spread:.1f}"
+        lines.append(
+            f"log-likelihood {value:.1f} ± {error:.1f} nats (standard error over {found['measured_on']} images"
+            f"{seeds}) by {int(count):,} samples, width {width:.3f}"
+        )
+    return lines
+
+
+EXPERIMENT = Experiment(
+    name="likelihood",
+    description=__doc__ or "",
+    presets=LIKELIHOOD_PRESETS,
+    validate=validate_likelihood,
+    build_networks=_build_networks,
+    build_phases=_build_phases,
+    build_hyper=model.build_hyper,
+    build_schedule=model.build_schedule,
+    build_measure=_build_measure,
+    score=measured.SCORE,
+    shares=(),
+    show_score=measured.show_score,
+    saved_codes=_saved_codes,
+    draw=measured.draw,
+    report=functools.partial(measured.report, further=_measure, say=_say),
+)

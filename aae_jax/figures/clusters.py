@@ -1,0 +1,75 @@
+"""Figures of labels alone: where codes lie in a map of two dimensions, how often each label is given, how surely."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from aae_jax.figures.scatter import code_scatter
+from aae_jax.figures.style import COLOURS, new_figure, tidy
+
+__all__ = ["code_map", "histogram", "label_frequencies"]
+
+
+def code_map(codes: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
+    """Draw codes of any dimension in the plane by t-SNE (van der Maaten and Hinton 2008), coloured by class.
+
+    Args:
+        codes: [n, d]; t-SNE's work grows faster than n, so give a thousand or two.
+        labels: Classes, [n].
+        label_names: Names of the classes; their numbers if not given.
+
+    Raises:
+        ValueError: A shape is not as above, there are fewer than 4 codes, or some are not finite.
+    """
+    points = np.asarray(codes, dtype=np.float64)
+    if points.ndim != 2 or len(points) < 4 or not np.isfinite(points).all():
+        raise ValueError(f"Expected finite codes [4 or more, d]; got {points.shape}.")
+    from sklearn.manifold import TSNE  # slow to import
+
+    perplexity = min(30.0, (len(points) - 1) / 3)
+    placed = TSNE(2, random_state=0, init="pca" if points.shape[1] > 1 else "random", perplexity=perplexity)
+    return code_scatter(placed.fit_transform(points), labels, label_names=label_names, title="Codes by t-SNE")
+
+
+def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
+    """Draw how many images are given each label, and by a line how many where all are equally frequent.
+
+    Args:
+        counts: [labels].
+        label_names: Their names; their numbers if not given.
+
+    Raises:
+        ValueError: There are none, or not one name for each.
+    """
+    numbers = np.asarray(counts)
+    names = [str(i) for i in range(len(numbers))] if label_names is None else list(label_names)
+    if numbers.ndim != 1 or not len(numbers) or len(names) != len(numbers):
+        raise ValueError(f"Expected counts [labels] and a name for each; got {numbers.shape} and {len(names)}.")
+    figure = new_figure(height=3.2)
+    axes = figure.subplots()
+    axes.bar(np.arange(len(numbers)), numbers, color=COLOURS["blue"])
+    axes.axhline(numbers.mean(), color=COLOURS["black"], linestyle="--", linewidth=1.0)
+    axes.set_xticks(np.arange(len(numbers)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set(xlabel="label", ylabel="images")
+    tidy(axes, title="Images by their most probable label")
+    return figure
+
+
+def histogram(values: ArrayLike, *, title: str, xlabel: str, bins: int = 15) -> Figure:
+    """Draw a histogram; values that are not finite are left out.
+
+    Raises:
+        ValueError: No value is finite.
+    """
+    numbers = np.asarray(values, dtype=np.float64).ravel()
+    numbers = numbers[np.isfinite(numbers)]
+    if not numbers.size:
+        raise ValueError("Expected finite values; got none.")
+    figure = new_figure(width=4.9, height=3.2)
+    axes = figure.subplots()
+    axes.hist(numbers, bins=bins, color=COLOURS["blue"])
+    axes.set(xlabel=xlabel, ylabel="images")
+    tidy(axes, title=title)
+    return figure

@@ -1,0 +1,100 @@
+"""What the doctor says of metrics: each trouble by its numbers, and nothing of a healthy run."""
+
+import json
+import math
+
+import pytest
+
+from aae_jax import cli
+from aae_jax.experiments.diagnosis import diagnose
+
+HEALTHY = {
+    "reconstruction/loss": 20.0,
+    "reconstruction/error": 20.0,
+    "discriminator_z/accuracy": 0.55,
+    "discriminator_y/accuracy": 0.6,
+    "generator/z": 0.72,
+    "generator/y": 1.1,
+    "validation_code_mmd": 0.001,
+    "validation_code_mean_gap/z1": 0.05,
+    "validation_code_mean_gap/z2": -0.1,
+    "validation_code_std_ratio/z1": 0.95,
+    "validation_code_std_ratio/z2": 1.05,
+    "validation_labels_used": 10.0,
+    "validation_label_entropy": 0.1,
+}
+
+
+def rows(count=12, **late):
+    """Return a run whose reconstruction settles; `late` holds from the second half on."""
+    made = []
+    for i in range(count):
+        row = {**HEALTHY, **(late if i >= count // 2 else {})}
+        if "reconstruction/error" not in late:
+            row["reconstruction/error"] = 20.0 + 30.0 * math.exp(-i)
+        made.append({"epoch": i, "update": 100 * (i + 1), **{name: [value] for name, value in row.items()}})
+    return made
+
+
+def named(**late):
+    return [finding.name for finding in diagnose(rows(**late), classes=10)]
+
+
+def test_a_healthy_run_has_nothing():
+    assert named() == []
+    assert diagnose(rows()) == []
+
+
+def std(ratio):
+    return {f"validation_code_std_ratio/z{i}": ratio for i in (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("late", "name"),
+    [
+        ({"discriminator_z/accuracy": 0.97, "generator/z": 4.0}, "a discriminator of z that is too strong"),
+        ({"discriminator_y/accuracy": 0.97, "generator/y": 4.0}, "a discriminator of y that is too strong"),
+        (std(0.02), "collapsed codes or a prior that is far too wide"),
+        (std(0.4), "a prior that is too wide"),
+        (std(2.0), "codes wider than the prior"),
+        ({"validation_code_mean_gap/z2": -0.5}, "codes off the prior's centre"),
+        ({"validation_code_mmd": 0.1}, "codes of another shape than the prior"),
+        ({"validation_labels_used": 5.0}, "classes that have died"),
+        ({"validation_label_entropy": 2.0}, "labels that are undecided"),
+        ({"reconstruction/error": 25.0}, "a reconstruction that does not get better"),
+    ],
+)
+def test_each_trouble_is_named(late, name):
+    assert named(**late) == [name]
+
+
+def test_a_strong_adversary_that_the_encoder_withstands_is_none():
+    assert named(**{"discriminator_z/accuracy": 0.97, "generator/z": 0.8}) == []
+
+
+def test_a_run_that_is_cut_short_is_told_to_go_on():
+    made = rows()
+    for i, row in enumerate(made):
+        row["reconstruction/error"] = [50.0 * 0.9**i]
+    assert [finding.name for finding in diagnose(made)] == ["a run that is not at its end"]
+
+
+def test_a_failed_seed_is_told_by_its_last_finite_update():
+    made = rows()
+    for row in made[7:]:
+        row["reconstruction/loss"] = [None]
+    (finding,) = diagnose(made)
+    assert finding.name == "not finite"
+    assert "after update 700" in finding.seen
+
+
+def test_the_command_reads_a_runs_folder(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("num_clusters: 30\n")
+    text = "".join(json.dumps(row) + "\n" for row in rows())
+    (tmp_path / "metrics.jsonl").write_text(text)
+    assert cli.main(["doctor", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "classes that have died: 10 of 30" in said
+    (tmp_path / "config.yaml").write_text("labels: 100\n")
+    assert cli.main(["doctor", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("healthy: ")

@@ -1,0 +1,213 @@
+"""The commands beside training and prediction: figures of a saved model, lines between images, splits, old names."""
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from aae_jax import cli, load, save_model
+from aae_jax.commands.seed_names import translate
+from aae_jax.data import load_digits, split_indices
+from aae_jax.errors import InputError
+from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.experiments.watch import model_of
+from aae_jax.state import evaluation_variables, used_networks
+from tests.experiments.test_every_model import Quiet
+
+MODULES = {
+    module.EXPERIMENT.name: module
+    for module in (clustering, dim_reduction, label_regularized, supervised, unsupervised)
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return the folder of an untrained model of an experiment, saved once."""
+    made = {}
+
+    def folder_of(name):
+        if name not in made:
+            experiment = MODULES[name].EXPERIMENT
+            problem = build_problem(
+                experiment, parse(experiment, ["--preset", "smoke", "--dataset", "digits"]).config, Quiet()
+            )
+            params, stats = evaluation_variables(main_task(problem).build_state())
+            made[name] = tmp_path_factory.mktemp(name) / "saved"
+            save_model(model_of(problem, used_networks(params), stats, 0), made[name])
+        return str(made[name])
+
+    return folder_of
+
+
+OF_CODES = {"latent_features_tsne", "latent_features_tnse", "z_distribution", "reconstruction_example"}
+OF_LABELS = {"predicted_label_distribution", "y_distribution", "modes_and_samples_from_each_label"}
+OF_STYLES = {"learned_latent_features"}
+DRAWN = {
+    "clustering": OF_CODES | OF_LABELS | OF_STYLES | {"learned_modes"},
+    "dim_reduction": OF_CODES | OF_LABELS | OF_STYLES,
+    "supervised": OF_CODES | OF_STYLES,
+    "unsupervised": OF_CODES,
+    "label_regularized": OF_CODES,
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_visualize_draws_all_that_a_saved_model_has(name, saved, tmp_path):
+    argv = [saved(name), "--dataset", "digits", "--images", "60", "--out-dir", str(tmp_path / "drawn")]
+    assert cli.main(["visualize", *argv]) == 0
+    assert {path.stem for path in (tmp_path / "drawn").iterdir()} == DRAWN[name]
+    assert all(path.stat().st_size > 1000 for path in (tmp_path / "drawn").iterdir())
+
+
+@pytest.mark.parametrize("name", ["clustering", "supervised", "label_regularized"])
+def test_evaluate_measures_what_the_model_is_about(name, saved, tmp_path, capsys):
+    out = tmp_path / "found.json"
+    assert cli.main(["evaluate", saved(name), "--dataset", "digits", "--out", str(out)]) == 0
+    said, found = capsys.readouterr().out, out.read_text()
+    if name == "clustering":
+        assert said.count("\nLabel ") == 12
+        assert "by the paper's rule" in said
+        assert "majority_error" in found
+    else:
+        assert "reconstruction error" in said
+        assert ("component_error" in found) == (name == "label_regularized")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    np.save(tmp_path / "some.npy", load_digits().test_images[:6])
+    return str(tmp_path / "some.npy")
+
+
+def test_interpolation_goes_from_one_reconstruction_to_the_other(saved, pictures, tmp_path):
+    folder, out = saved("clustering"), tmp_path / "between.npz"
+    assert cli.main(["interpolate", folder, pictures, "--steps", "5", "--out", str(out)]) == 0
+    rebuilt = np.asarray(load(folder).reconstruct(np.load(pictures)))
+    with np.load(out) as found:
+        np.testing.assert_array_equal([found["first"], found["second"]], [[0, 2, 4], [1, 3, 5]])
+        np.testing.assert_allclose(found["images"][:, 0], rebuilt[::2], atol=1e-5)
+        np.testing.assert_allclose(found["images"][:, -1], rebuilt[1::2], atol=1e-5)
+        assert found["images"].shape == (3, 5, 8, 8)
+
+
+def test_the_nearest_is_another_image_and_the_way_may_be_smooth(saved, pictures, tmp_path):
+    folder, out = saved("unsupervised"), tmp_path / "between.npz"
+    argv = ["interpolate", folder, pictures, "--nearest", "--smooth", "--steps", "3", "--out", str(out)]
+    assert cli.main(argv) == 0
+    model = load(folder)
+    codes = np.asarray(model.encode(np.load(pictures)).mean)
+    apart = np.linalg.norm(codes[:, None] - codes, axis=2) + np.diag(np.full(6, np.inf))
+    with np.load(out) as found:
+        np.testing.assert_array_equal(found["second"], apart.argmin(axis=1))
+        middle = 0.5 * (codes[found["first"]] + codes[found["second"]])
+        np.testing.assert_allclose(found["images"][:, 1], model.decode(middle), atol=1e-5)
+
+
+def test_an_animation_goes_there_and_back(saved, pictures, tmp_path):
+    out = tmp_path / "there.gif"
+    assert cli.main(["interpolate", saved("clustering"), pictures, "--steps", "4", "--out", str(out)]) == 0
+    with Image.open(out) as animation:
+        assert (animation.n_frames, animation.size) == (6, (3 * 3 * 8, 3 * 8))
+
+
+def test_a_class_is_generated_by_a_decoder_that_gets_labels(saved, tmp_path):
+    out = tmp_path / "made.npz"
+    assert cli.main(["generate", saved("supervised"), "--count", "2", "--label", "7", "--out", str(out)]) == 0
+    model = load(saved("supervised"))
+    with np.load(out) as made:
+        np.testing.assert_array_equal(made["labels"], [7, 7])
+        expected = model.decode(made["styles"], jax.nn.one_hot(made["labels"], 10))
+        np.testing.assert_allclose(made["images"], expected, atol=1e-6)
+
+
+def test_split_files_hold_what_a_run_trains_on(tmp_path):
+    folder = tmp_path / "splits"
+    argv = ["--dir-path", str(folder), "--dataset", "digits", "--labels", "50", "--label-seed", "3"]
+    assert cli.main(["init-datasets", *argv]) == 0
+    digits = load_digits()
+    splits = split_indices(digits.train_labels, num_classes=10, num_labels=50, label_seed=3)
+    found = {path.stem: dict(np.load(path)) for path in folder.iterdir()}
+    assert set(found) == {"train_labeled", "train_unlabeled", "validation", "test"}
+    np.testing.assert_array_equal(found["train_labeled"]["index"], splits.labelled)
+    np.testing.assert_array_equal(found["train_labeled"]["x"], digits.train_images[splits.labelled])
+    np.testing.assert_array_equal(found["validation"]["y"], digits.train_labels[splits.validation])
+    assert set(found["train_unlabeled"]["y"]) == {-1}
+    places = [found[name]["index"] for name in ("train_labeled", "train_unlabeled", "validation")]
+    np.testing.assert_array_equal(np.sort(np.concatenate(places)), np.arange(len(digits.train_labels)))
+
+
+@pytest.mark.parametrize(
+    ("name", "argv", "ours"),
+    [
+        (
+            "train_semi_supervised",
+            ["--dir-path", "d", "--n-epochs", "35", "--z-size", "2", "--n-classes", "10", "--output-dir-path", "o"],
+            "train semi-supervised --preset shaharazulay --dataset mnist --batch-size 100 --epochs 35 "
+            "--network.latent-dim 2 --data-dir d --out-dir o",
+        ),
+        (
+            "train_unsupervised",
+            ["--n-classes", "16", "--batch-size", "50"],
+            "train clustering --preset shaharazulay --dataset mnist --batch-size 50 --epochs 10 "
+            "--network.latent-dim 5 --num-clusters 16",
+        ),
+        (
+            "train_unsupervised",
+            ["--config-path", "theirs.yml"],
+            "train clustering --config-path theirs.yml --dataset mnist --batch-size 100 --epochs 10 "
+            "--network.latent-dim 5 --num-clusters 10",
+        ),
+        (
+            "generate_model_visualization",
+            ["--dir-path", "d", "--model-dir-path", "m", "--mode", "unsupervised"],
+            "visualize m --data-dir d",
+        ),
+        ("init_datasets", ["--dir-path", "d"], "init-datasets --dir-path d --dataset mnist"),
+    ],
+)
+def test_old_names_are_said_in_ours(name, argv, ours):
+    assert translate(name, argv) == ours.split()
+
+
+def test_what_an_old_name_says_can_be_parsed():
+    words = translate("train_unsupervised", ["--n-classes", "16"])
+    config = parse(clustering.EXPERIMENT, words[2:]).config
+    assert (config.num_clusters, config.network.hidden, config.epochs) == (16, (3000, 3000), 10)
+
+
+def test_an_old_name_does_what_ours_does(saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("aae_jax.commands.visualize.run_visualize", lambda argv: print(*argv) or 0)
+    assert cli.main(["generate_model_visualization", "--model-dir-path", "m"]) == 0
+    assert capsys.readouterr().out == "m\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["interpolate", "{supervised}", "{some}"], "which is not known here"),
+        (["interpolate", "{clustering}", "{some}", "--steps", "1"], "--steps is 1"),
+        (["interpolate", "{clustering}", "{one}"], "has one image; give at least two"),
+        (["visualize", "{clustering}", "--dataset", "digits", "--images", "3"], "--images is 3"),
+        (["init-datasets", "--dataset", "digits", "--labels", "99999", "--dir-path", "{here}"], "99999"),
+        (["doctor", "{here}"], "is not the folder of a run"),
+        (["train_semi_supervised", "--n-classes", "12"], "MNIST has 10 classes"),
+        (["train_everything"], "There is no command 'train_everything'"),
+    ],
+)
+def test_bad_input_is_one_sentence(argv, words, saved, pictures, tmp_path, capsys):
+    np.save(tmp_path / "one.npy", load_digits().test_images[:1])
+    names = {"some": pictures, "one": str(tmp_path / "one.npy"), "here": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
+    filled = [word.format(**names, **{n: saved(n) for n in ("supervised", "clustering")}) for word in argv]
+    assert cli.main(filled) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert words in said
+
+
+def test_a_yaml_of_another_project_trains_clusters(tmp_path):
+    (tmp_path / "theirs.yml").write_text("semi_supervised:\n  learning_rates: {auto_encoder_lr: 0.1}\n")
+    with pytest.raises(InputError, match="give it to semi_supervised"):
+        parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
