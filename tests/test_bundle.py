@@ -375,7 +375,7 @@ def test_a_model_without_labels_there_and_back(tmp_path, images):
 def test_what_a_model_without_labels_cannot_do_is_said(images):
     model = without_labels(None)
     for ask in (model.predict, model.predict_proba):
-        with pytest.raises(InputError, match="has no classes: it was trained without labels"):
+        with pytest.raises(InputError, match="has no classes: its encoder gives no label"):
             ask(images)
     with pytest.raises(InputError, match="has no prior to draw from"):
         model.draw_styles(jax.random.key(0), 3)
@@ -470,3 +470,89 @@ def test_both_files_can_be_read_by_others(folder):
     modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
     (folder / "plain").write_text("")
     assert modes == {(folder / "plain").stat().st_mode & 0o777}
+
+
+# Models with other codes
+
+
+def with_codes(**fields):
+    """Return a model whose codes are not those of the semi-supervised one."""
+    network = NetworkConfig(**SIZES)
+    empty = Model(
+        network=network,
+        image_shape=SHAPE,
+        prior=PriorConfig(std=1.0),
+        params={},
+        stats={},
+        data={"name": "made up", "sha256": "0"},
+        **fields,
+    )
+    params, stats = empty.networks.init(jax.random.key(4))
+    return dataclasses.replace(empty, params=params, stats=stats)
+
+
+CODES = {
+    "supervised": {"num_classes": 0, "decoded_label": 5, "class_names": tuple("abcde")},
+    "heads": {"num_classes": CLASSES, "heads": True, "experiment": "dim_reduction"},
+    "modes": {"num_classes": CLASSES, "mode_decoder": True, "experiment": "clustering"},
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_other_codes_there_and_back(name, tmp_path):
+    model = with_codes(**CODES[name])
+    aae_jax.save_model(model, tmp_path / "saved")
+    again = aae_jax.load(tmp_path / "saved")
+    fields = ("num_classes", "decoded_label", "class_names", "heads", "mode_decoder", "experiment")
+    assert [getattr(again, f) for f in fields] == [getattr(model, f) for f in fields]
+    jax.tree.map(np.testing.assert_array_equal, again.params, model.params)
+    z, y = jnp.ones((2, LATENT)), jnp.eye(again.decoded_label)[:2]
+    np.testing.assert_array_equal(again.decode(z, y), model.decode(z, y))
+
+
+def test_classes_are_given_where_the_decoder_alone_has_labels():
+    model, images = with_codes(**CODES["supervised"]), np.zeros((3, *SHAPE), np.uint8)
+    made = model.reconstruct(images, [0, 4, 2])
+    z = model.encode(images).mean
+    np.testing.assert_array_equal(made, model.decode(z, jnp.eye(5)[jnp.asarray([0, 4, 2])]))
+    for labels in ([0, 1], [0, 1, 5], [0, 1, -1], [0.0, 1.0, 2.0]):
+        with pytest.raises(InputError, match="one class from 0 to 4 for each of 3 images"):
+            model.reconstruct(images, labels)
+    with pytest.raises(InputError, match="give labels"):
+        model.reconstruct(images)
+    with pytest.raises(InputError, match="has no classes"):
+        model.predict(images)
+    with pytest.raises(InputError, match="takes no labels"):
+        with_codes(num_classes=0).reconstruct(images, [0, 1, 2])
+
+
+def test_heads_and_modes_are_where_they_were_trained(model):
+    heads, modes = with_codes(**CODES["heads"]), with_codes(**CODES["modes"])
+    kernel = np.asarray(heads.params["heads"]["kernel"])
+    np.testing.assert_allclose(heads.represent(jnp.zeros((CLASSES, LATENT)), jnp.eye(CLASSES)), kernel, rtol=1e-6)
+    assert modes.decode_mode(jnp.eye(CLASSES)).shape == (CLASSES, *SHAPE)
+    with pytest.raises(InputError, match="no mode decoder"):
+        model.decode_mode(jnp.eye(CLASSES))
+    with pytest.raises(InputError, match=r"labels \[n, 4\], not \[2, 3\]"):
+        modes.decode_mode(jnp.zeros((2, 3)))
+    with pytest.raises(InputError, match="no heads"):
+        model.represent(jnp.zeros((1, LATENT)), jnp.zeros((1, CLASSES)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"decoded_label": 3}, "beside 4 classes"),
+        ({"heads": "yes"}, "heads and mode_decoder are"),
+        ({"num_classes": 0, "decoded_label": 0, "class_names": [], "mode_decoder": True}, "beside 0 classes"),
+        ({"heads": True}, "does not fit its config.json"),
+        ({"mode_decoder": True}, "does not fit its config.json"),
+        ({"experiment": 7}, "experiment is 7"),
+    ],
+)
+def test_codes_that_do_not_fit_are_refused(model, changes, words, tmp_path):
+    aae_jax.save_model(model, tmp_path / "saved")
+    path = tmp_path / "saved" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(InputError, match=words):
+        aae_jax.load(tmp_path / "saved")

@@ -1,13 +1,15 @@
 """Pages speak of flags and presets that exist."""
 
 import dataclasses
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
-from aae_jax.config import AutoencoderConfig, SemiSupervisedConfig, UnsupervisedConfig
-from aae_jax.presets import AUTOENCODER_PRESETS, PRESETS, UNSUPERVISED_PRESETS
+from aae_jax import cli
+from aae_jax.experiments.command import parse
+from aae_jax.presets import BY_EXPERIMENT, PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "coming-from.md"
@@ -38,7 +40,12 @@ def rows():
     return [row for row in cells if len(row) == 2 and row != ["there", "here"] and not row[0].startswith("---")]
 
 
-CONFIGURATIONS = {"unsupervised": UnsupervisedConfig(), "autoencoder": AutoencoderConfig()}
+CONFIGURATIONS = {name: presets["default"][0] for name, presets in BY_EXPERIMENT.items()}
+OF_COMMANDS = {
+    "init-datasets": {"--dir-path"},
+    "visualize": {"--out-dir"},
+    "interpolate": {"--nearest", "--smooth", "--steps", "--out"},
+}
 
 
 def test_every_flag_of_ours_exists():
@@ -46,7 +53,9 @@ def test_every_flag_of_ours_exists():
     count = 0
     for _, here in rows():
         command = re.search(r"experiments/(\w+)\.py", here)
-        known = flags_of(CONFIGURATIONS.get(command[1] if command else "", SemiSupervisedConfig())) | OTHERS
+        ours = re.search(r"aae-jax ([a-z-]+)", here)
+        known = flags_of(CONFIGURATIONS[command[1] if command else "semi_supervised"]) | OTHERS
+        known |= OF_COMMANDS.get(ours[1] if ours else "", set())
         for flag in re.findall(r"--[a-z][\w.<>-]*", here):
             count += 1
             for phase in phases:
@@ -62,12 +71,38 @@ def test_every_implementation_has_its_preset(name):
 
 
 def test_readme_names_every_preset():
+    labelled, others = (ROOT / "README.md").read_text().split("## The paper's other models")
+    assert [name for name in PRESETS if name != "smoke" and f"`{name}`" not in labelled] == []
+    for experiment, presets in BY_EXPERIMENT.items():
+        if experiment != "semi_supervised":
+            (row,) = (line for line in others.splitlines() if line.startswith(f"| `{experiment}` |"))
+            named = {"default", "smoke", *re.findall(r"`(\w+)`", row.split("|")[2])}
+            assert named == set(presets)
+
+
+def test_readme_names_every_script():
     readme = (ROOT / "README.md").read_text()
-    labelled, unlabelled = readme.split("## Without labels")
-    unsupervised, autoencoder = unlabelled.split("of `autoencoder`:")
-    for presets, text in (
-        (PRESETS, labelled),
-        (UNSUPERVISED_PRESETS, unsupervised),
-        (AUTOENCODER_PRESETS, autoencoder),
-    ):
-        assert [name for name in presets if name != "smoke" and f"`{name}`" not in text] == []
+    scripts = [path.name for path in (ROOT / "experiments").glob("*.py")]
+    assert [name for name in scripts if f"experiments/{name}" not in readme] == []
+
+
+CURVES = (ROOT / "docs" / "reading-the-curves.md").read_text()
+SHOWN = re.findall(r"```sh\npython experiments/(\w+)\.py (.*)\n```\n\n> ([^:]+):", CURVES)
+
+
+def test_curves_are_shown_with_their_commands():
+    assert len(SHOWN) == CURVES.count("![") == 5
+    for experiment, argv, _ in SHOWN:
+        parse(importlib.import_module(f"aae_jax.experiments.{experiment}").EXPERIMENT, argv.split())
+    for image in re.findall(r"\((images/[^)]*)\)", CURVES):
+        assert (ROOT / "docs" / image).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("experiment", "argv", "name"), SHOWN, ids=[name for _, _, name in SHOWN])
+def test_the_doctor_says_what_the_page_says(experiment, argv, name, tmp_path, capsys):
+    module = importlib.import_module(f"aae_jax.experiments.{experiment}")
+    assert module.main([*argv.split(), "--out-dir", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    assert cli.main(["doctor", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}:")

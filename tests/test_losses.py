@@ -128,6 +128,24 @@ MEAN, LOG_STD = np.array([[0.5, -1.0], [2.0, 0.0]]), np.array([[0.1, -0.5], [-1.
 
 class OtherModelsTest(chex.TestCase):
     @chex.variants(with_jit=True, without_jit=True)
+    def test_certainty_is_the_mean_entropy_of_labels(self):
+        p = softmax(LOGITS)
+        expected = -(p * np.log(p)).sum(axis=1).mean()
+        np.testing.assert_allclose(self.variant(losses.certainty_loss)(jnp.array(LOGITS)), expected, rtol=1e-6)
+        sure = self.variant(losses.certainty_loss)(jnp.array([[200.0, 0.0, -200.0]]))
+        np.testing.assert_allclose(sure, 0.0, atol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_balance_is_what_the_mean_labels_entropy_lacks(self):
+        mean = softmax(LOGITS).mean(axis=0)
+        expected = np.log(3) + (mean * np.log(mean)).sum()
+        np.testing.assert_allclose(self.variant(losses.balance_loss)(jnp.array(LOGITS)), expected, rtol=1e-5)
+        balanced = self.variant(losses.balance_loss)(200.0 * jnp.eye(3))
+        np.testing.assert_allclose(balanced, 0.0, atol=1e-6)
+        one_class = self.variant(losses.balance_loss)(jnp.array([[200.0, 0.0, -200.0]] * 4))
+        np.testing.assert_allclose(one_class, np.log(3), rtol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
     def test_kl_to_a_gaussian_of_any_std(self):
         std = np.exp(LOG_STD)
         for prior in (1.0, 5.0):

@@ -26,6 +26,7 @@ from aae_jax.propagation import (
     graph_of,
     graph_shift,
     nearest_neighbours,
+    neighbours_of,
     principal_axes,
     principal_components,
     propagate_labels,
@@ -301,3 +302,13 @@ def test_a_batch_has_its_own_images_targets():
     _, metrics = jax.jit(epoch)(state, given, Hyper({"phase": 0.1}, 4.0), jax.random.key(0), jnp.asarray(0))
     np.testing.assert_allclose(metrics["phase/wrong"], 0.0, atol=1e-4)
     assert float(metrics["phase/mass"].sum()) == pytest.approx(float(jnp.sum(numbers + 1)))
+
+
+def test_neighbours_of_images_are_those_by_all_pixels():
+    digits = data.load_digits().train_images[:300]
+    found = neighbours_of(digits, 4)
+    rows = digits.reshape(300, -1).astype(np.float64)
+    distances, _ = cKDTree(rows).query(rows, 5)
+    apart = np.linalg.norm(rows[:, None] - rows[np.asarray(found.indices)], axis=2)
+    np.testing.assert_allclose(apart, distances[:, 1:], rtol=1e-3)
+    assert neighbours_of(digits[:3], 10).indices.shape == (3, 2)

@@ -10,8 +10,8 @@ import pytest
 
 from aae_jax import training
 from aae_jax.data import TrainingArrays
-from aae_jax.optimizers import cosine_schedule
-from aae_jax.phases import build_train_step, constant_schedule
+from aae_jax.optimizers import cosine_schedule, sgd
+from aae_jax.phases import Phase, build_train_step, constant_schedule
 from aae_jax.state import init_state
 from aae_jax.training import build_train_epoch, compile_epoch, cycled_order, fit, over_seeds
 from aae_jax.types import Batch
@@ -281,3 +281,32 @@ def test_training_goes_down_its_loss():
     hyper = toy_hyper(learning_rates={"rebuild": 0.02, "pull": 0.0})
     _, history = run(hyper=hyper, epochs=20)
     assert history[-1]["rebuild/loss"] < 0.7 * history[0]["rebuild/loss"]
+
+
+def test_a_neighbour_of_each_image_is_drawn_anew_at_every_update():
+    """The first bytes of the pool's images are their numbers: here the neighbours of i are i + 1 and i + 2."""
+    neighbours = (jnp.arange(50)[:, None] + jnp.arange(1, 3)) % 50
+    data = DATA._replace(neighbours=neighbours)
+
+    def see(params, stats, batch, hyper, key):
+        del hyper, key
+        seen = jnp.stack([batch.images[:, 0, 0], batch.neighbours[:, 0, 0]])
+        return jnp.sum(params["encoder"]["kernel"] ** 2), (stats, {"seen": seen})
+
+    phases = {"see": Phase(("encoder",), see, sgd(), updates_stats=True)}
+    epoch = build_train_epoch(phases, **SIZES)
+    _, metrics = jax.jit(epoch)(start(phases=phases), data, toy_hyper(learning_rates={"see": 0.1}), KEY, 0)
+    images, others = np.round(255 * np.moveaxis(np.asarray(metrics["see/seen"]), 1, 0)).astype(int)
+    steps = (others - images) % 50
+    assert set(steps.ravel()) == {1, 2}
+    assert len({tuple(row) for row in steps}) == STEPS
+
+
+def test_seeds_share_the_neighbours():
+    neighbours = (jnp.arange(50)[:, None] + jnp.arange(1, 3)) % 50
+    two = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), DATA._replace(pool=None))
+    data = two._replace(pool=DATA.pool, neighbours=neighbours)
+    states = jax.vmap(lambda key: init_state(toy_networks(), toy_phases(), key))(jax.random.split(KEY, 2))
+    epoch = over_seeds(plain_epoch())
+    after, _ = jax.jit(epoch)(states, data, HYPER, jax.random.split(KEY, 2), 0)
+    chex.assert_tree_all_finite(after)

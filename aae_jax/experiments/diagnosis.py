@@ -15,11 +15,29 @@ COLLAPSED, NARROW, WIDE = 0.1, 0.7, 1.4
 OFF_CENTRE = 0.3
 OTHER_SHAPE = 0.02
 """Squared discrepancy of codes whose moments fit."""
-TOLD_APART, LOST = 0.9, 2.0
-"""Share that an adversary tells apart in training, and the generator's loss against it, where it is too strong."""
+TOLD_APART, LOST = 0.75, 1.2
+"""Share that the adversary of z tells apart in training, and the generator's loss against it, where it is too strong.
+That of y tells labels that are not one-hot apart in healthy runs too."""
 UNDECIDED, UNUSED = 0.5, 0.8
 """Entropy of a label in that of a uniform one; share of the classes that are used."""
 NO_PROGRESS, UNFINISHED = 0.97, 0.05
+STUCK = "a reconstruction that does not get better"
+
+COLLAPSE = (
+    "All images have nearly one code. Lower --optimizers.generator.learning-rate; see that reconstruction counts."
+)
+TOO_WIDE = (
+    "The encoder spends its updates on reaching it. Take a smaller --prior.std (--weights.prior-std), or many more "
+    "updates."
+)
+TOO_STRONG = (
+    "The encoder does not follow. Raise --optimizers.generator.learning-rate or lower the discriminator's, take "
+    "smaller --network.discriminator-hidden, or noise on the images (--views.noise-std)."
+)
+TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; of a VAE, lower --weights.kl."
+OUTWEIGHED = "Reconstruction outweighs the adversary. Raise the generator's rate, or lower the reconstruction's."
+SWINGS = "The adversary swings. Lower the rates of generator and discriminator, or their momentum."
+UNLIKE = "Train longer, or give the discriminator wider layers (--network.discriminator-hidden)."
 
 
 class Finding(NamedTuple):
@@ -48,8 +66,8 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
         return [_failed(rows, seed)]
     late = rows[-max(1, len(rows) // 4) :]
     seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
-    found = [*_of_adversaries(seen), *_of_codes(seen)]
-    return [*found, *_of_labels(seen, classes), *_of_reconstruction(rows, seed)]
+    stuck = [*_of_reconstruction(rows, seed)]
+    return [*_of_codes(seen, stuck=any(found.name == STUCK for found in stuck)), *_of_labels(seen, classes), *stuck]
 
 
 def _median(rows: Sequence[Mapping[str, Any]], name: str, seed: int) -> float:
@@ -67,59 +85,35 @@ def _failed(rows: Sequence[Mapping[str, Any]], seed: int) -> Finding:
     )
 
 
-def _of_adversaries(seen: Mapping[str, float]) -> Iterator[Finding]:
-    for code in "zy":
-        share = seen.get(f"discriminator_{code}/accuracy", math.nan)
-        lost = seen.get(f"generator/{code}", seen.get(f"reconstruction/generator_{code}", math.nan))
-        if share > TOLD_APART and lost > LOST:
-            yield Finding(
-                f"a discriminator of {code} that is too strong",
-                f"it tells {100 * share:.0f} % apart, and the encoder's loss against it is {lost:.1f} (0.7 where it "
-                "is fooled)",
-                "Lower --optimizers.discriminator.learning-rate or raise the generator's, take smaller "
-                "--network.discriminator-hidden, or noise on the images (--views.noise-std).",
-            )
-
-
-def _of_codes(seen: Mapping[str, float]) -> Iterator[Finding]:
+def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
+    """Find what is wrong with codes beside the prior; `stuck`: images are not rebuilt any better than at first."""
     ratios = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_std_ratio/")]
     gaps = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_mean_gap/")]
     if not ratios:
         return
     ratio, gap = float(np.median(ratios)), float(np.max(np.abs(gaps)))
-    spread = f"their standard deviation is {ratio:.2f} of the prior's"
+    share = seen.get("discriminator_z/accuracy", math.nan)
+    lost = seen.get("generator/z", seen.get("reconstruction/generator_z", math.nan))
+    spread = f"codes have {ratio:.2f} of the prior's standard deviation"
+    judged = (
+        f"the adversary tells {100 * share:.0f} % apart, and the encoder's loss against it is {lost:.1f} (0.7 where"
+    )
+    judged += " it is fooled)"
     if ratio < COLLAPSED:
-        yield Finding(
-            "collapsed codes or a prior that is far too wide",
-            spread,
-            "Codes are nearly a point to the adversary: take a smaller --prior.std (--weights.prior-std), or raise "
-            "the generator's rate; without reconstruction (--weights.reconstruction 0) codes collapse too.",
-        )
+        yield Finding("collapsed codes", spread, COLLAPSE)
+    elif ratio < NARROW and stuck:
+        yield Finding("a prior that is too wide", spread, TOO_WIDE)
+    elif share > TOLD_APART and lost > LOST:
+        yield Finding("a discriminator that is too strong", f"{judged}; {spread}", TOO_STRONG)
     elif ratio < NARROW:
-        yield Finding(
-            "a prior that is too wide",
-            spread,
-            "The encoder does not reach it: take a smaller --prior.std (--weights.prior-std), more updates, or a "
-            "higher rate of the generator.",
-        )
+        yield Finding("codes narrower than the prior", spread, TOO_NARROW)
     elif ratio > WIDE:
-        yield Finding(
-            "codes wider than the prior",
-            spread,
-            "Reconstruction outweighs the adversary: raise the generator's rate, or lower the reconstruction's.",
-        )
+        yield Finding("codes wider than the prior", spread, OUTWEIGHED)
     elif gap > OFF_CENTRE:
-        yield Finding(
-            "codes off the prior's centre",
-            f"a dimension's mean is {gap:.2f} of the prior's standard deviation away",
-            "The adversary swings: lower --optimizers.generator.learning-rate and the discriminator's momentum.",
-        )
+        yield Finding("codes off the prior's centre", f"by {gap:.2f} of its standard deviation", SWINGS)
     elif seen.get(f"{VALIDATION}code_mmd", 0.0) > OTHER_SHAPE:
-        yield Finding(
-            "codes of another shape than the prior",
-            f"mean and spread fit, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}",
-            "Train longer, or give the discriminator wider layers (--network.discriminator-hidden).",
-        )
+        discrepancy = f"mean and spread fit, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}"
+        yield Finding("codes of another shape than the prior", discrepancy, UNLIKE)
 
 
 def _of_labels(seen: Mapping[str, float], classes: int) -> Iterator[Finding]:
@@ -144,7 +138,7 @@ def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator
     errors = losses * [row.get("reconstruction/error", row["reconstruction/loss"])[seed] or math.nan for row in rows]
     if len(errors) > 1 and errors[-1] > NO_PROGRESS * errors[0]:
         yield Finding(
-            "a reconstruction that does not get better",
+            STUCK,
             f"its error is {errors[-1]:.3g} after {errors[0]:.3g} at the first evaluation",
             "Raise --optimizers.reconstruction.learning-rate, or give the code more dimensions.",
         )
