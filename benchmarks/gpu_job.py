@@ -112,6 +112,24 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     return summary
 
 
+def experiment(args: argparse.Namespace) -> dict[str, Any]:
+    """Train a preset of any experiment for a number of updates, by several seeds at once; digits at toy size."""
+    import importlib
+
+    module = importlib.import_module(f"aae_jax.experiments.{args.experiment}")
+    run = Path(args.out).with_suffix(".run")
+    preset = "smoke" if TOY else args.preset
+    data = ["--dataset", "digits"] if TOY else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
+    length = ["--epochs", "1" if TOY else str(args.epochs), "--num-seeds", "2" if TOY else str(args.seeds)]
+    argv = ["--preset", preset, *data, *length, "--out-dir", str(run)]
+    if (run / "config.yaml").exists():
+        argv = ["--resume", str(run)]
+    if module.main(argv) != 0:
+        raise SystemExit("the run did not finish")
+    summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
 def reproduce(args: argparse.Namespace) -> dict[str, Any]:
     """Train a row of the table of few labels, ten subsets of it; at toy size a few updates of small networks."""
     from aae_jax.experiments import reproduce as command
@@ -140,7 +158,14 @@ def show(path: Path) -> None:
         print(f"   {name}: {str(value)[:150]}")
 
 
-JOBS = {"device": device, "step": step, "torch": torch, "train": train, "reproduce": reproduce}
+JOBS = {
+    "device": device,
+    "step": step,
+    "torch": torch,
+    "train": train,
+    "experiment": experiment,
+    "reproduce": reproduce,
+}
 
 
 def main() -> int:
@@ -156,6 +181,8 @@ def main() -> int:
     parser.add_argument("--variant", default="eager")
     parser.add_argument("--labels", type=int, default=1000)
     parser.add_argument("--row")
+    parser.add_argument("--experiment", default="unsupervised")
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--minutes", type=float)
     args = parser.parse_args()
     if args.job == "show":
