@@ -54,7 +54,8 @@ class Model:
         decoded_label: Length of the label that the decoder gets beside the style; None: `num_classes`.
         heads: Whether the decoder gets W_C y + z instead of both (`represent`).
         mode_decoder: Whether there is a second decoder, of labels alone (`decode_mode`).
-        experiment: By which the model was trained, e.g. "clustering", whose classes are clusters; None: not known.
+        clusters: Whether its classes are clusters, which nobody taught it.
+        experiment: By which the model was trained, e.g. "clustering"; None: not known.
         pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
         scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
         temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
@@ -73,6 +74,7 @@ class Model:
     decoded_label: int | None = None
     heads: bool = False
     mode_decoder: bool = False
+    clusters: bool = False
     experiment: str | None = None
     pixels: PixelKind = "bytes"
     scaling: Scaling | None = None
@@ -275,6 +277,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "decoded_label": model.decoded_label,
         "heads": model.heads,
         "mode_decoder": model.mode_decoder,
+        "clusters": model.clusters,
         "experiment": model.experiment,
         "temperature": model.temperature,
         "data": dict(model.data),

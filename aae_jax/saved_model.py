@@ -46,6 +46,7 @@ class Description:
     decoded_label: int
     heads: bool
     mode_decoder: bool
+    clusters: bool
     experiment: str | None
     data: dict[str, str]
     seed: int | None
@@ -124,9 +125,9 @@ def _describe(config: Mapping[str, Any]) -> Description:
         raise ValueError(f"class_names has {len(names)} names for {num_classes or decoded_label} classes")
     if decoded_label != num_classes and num_classes:
         raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
-    extra = {name: config.get(name, False) for name in ("heads", "mode_decoder")}
+    extra = {name: config.get(name, False) for name in ("heads", "mode_decoder", "clusters")}
     if not all(isinstance(value, bool) and value <= bool(num_classes) for value in extra.values()):
-        raise ValueError(f"heads and mode_decoder are {extra} beside {num_classes} classes")
+        raise ValueError(f"heads, mode_decoder and clusters are {extra} beside {num_classes} classes")
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
         raise ValueError(f"experiment is {experiment!r}")

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from aae_jax.config import OptimizersConfig, SemiSupervisedConfig
+from aae_jax.config import ClusteringConfig, OptimizerConfig, OptimizersConfig, SemiSupervisedConfig
 from aae_jax.config_text import coerce
 from aae_jax.errors import InputError, did_you_mean
 
-__all__ = ["from_seed_yaml", "is_seed_yaml"]
+__all__ = ["clusters_from_seed_yaml", "from_seed_yaml", "is_seed_yaml"]
 
 BLOCKS = {"unsupervised", "semi_supervised"}
 RATES = {
@@ -17,7 +17,24 @@ RATES = {
     "discriminator_lr": "discriminator",
     "classifier_lr": "classification",
 }
+CLUSTER_RATES = {
+    "auto_encoder_lr": "reconstruction",
+    "generator_lr": "generator",
+    "discriminator_lr": "discriminator",
+    "info_lr": "cyclic",
+    "mode_lr": "mode",
+    "disentanglement_lr": "mode_separation",
+}
 MODEL = ("hidden_size", "encoder_dropout")
+SWITCHES = {"use_mutual_info": "cyclic", "use_mode_decoder": "mode", "use_disentanglement": "mode_separation"}
+TRAINING = (
+    *SWITCHES,
+    "use_adam_optimization",
+    "use_adversarial_categorial_weights",
+    "lambda_z_l2_regularization",
+)
+SGD = {"reconstruction": (0.01, 0.9), "generator": (0.1, 0.1), "discriminator": (0.1, 0.1)}
+"""Its rates and momenta where Adam is off, whatever the file's rates are."""
 
 
 def is_seed_yaml(values: Mapping[Any, Any]) -> bool:
@@ -53,6 +70,69 @@ def from_seed_yaml(values: Mapping[Any, Any], base: SemiSupervisedConfig) -> tup
     if "unsupervised" in values:
         notes.append("The block unsupervised belongs to clustering and is left out.")
     return dataclasses.replace(base, optimizers=optimizers, network=network), notes
+
+
+def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -> tuple[ClusteringConfig, list[str]]:
+    """Return `base` with the file's `unsupervised` block in it, and what has to be said of the rest.
+
+    Raises:
+        InputError: An unknown key, or a value of the wrong kind.
+    """
+    if "unsupervised" not in values:
+        raise InputError(
+            "The file has no block unsupervised, and its block semi_supervised belongs to semi_supervised."
+        )
+    where = "unsupervised"
+    block = _block(values[where], where, ("learning_rates", "model", "training"))
+    rates = _block(block.get("learning_rates", {}), f"{where}.learning_rates", CLUSTER_RATES)
+    model = _block(block.get("model", {}), f"{where}.model", MODEL)
+    training = _block(block.get("training", {}), f"{where}.training", TRAINING)
+    changes = {
+        CLUSTER_RATES[key]: dataclasses.replace(
+            getattr(base.optimizers, CLUSTER_RATES[key]),
+            learning_rate=coerce(rate, float, f"{where}.learning_rates.{key}"),
+        )
+        for key, rate in rates.items()
+    }
+    if not coerce(training.get("use_adam_optimization", True), bool, f"{where}.training.use_adam_optimization"):
+        changes |= {
+            name: OptimizerConfig(kind="sgd", learning_rate=rate, momentum=momentum)
+            for name, (rate, momentum) in SGD.items()
+        }
+    network = base.network
+    if "hidden_size" in model:
+        size = coerce(model["hidden_size"], int, f"{where}.model.hidden_size")
+        network = dataclasses.replace(network, hidden=(size, size), discriminator_hidden=(size, size))
+    if "encoder_dropout" in model:
+        dropout = coerce(model["encoder_dropout"], float, f"{where}.model.encoder_dropout")
+        network = dataclasses.replace(network, dropout=dropout)
+    found = dataclasses.replace(
+        base,
+        optimizers=dataclasses.replace(base.optimizers, **changes),
+        network=network,
+        weights=dataclasses.replace(base.weights, **_weights(training, where)),
+        inverse_frequency=coerce(
+            training.get("use_adversarial_categorial_weights", base.inverse_frequency),
+            bool,
+            f"{where}.training.use_adversarial_categorial_weights",
+        ),
+    )
+    notes = (
+        [] if "semi_supervised" not in values else ["The block semi_supervised is of another model, and left out."]
+    )
+    return found, notes
+
+
+def _weights(training: Mapping[str, Any], where: str) -> dict[str, Any]:
+    weights: dict[str, Any] = {
+        SWITCHES[key]: float(coerce(training[key], bool, f"{where}.training.{key}"))
+        for key in SWITCHES
+        if key in training
+    }
+    if "lambda_z_l2_regularization" in training:
+        name = f"{where}.training.lambda_z_l2_regularization"
+        weights["style_penalty"] = coerce(training["lambda_z_l2_regularization"], float, name)
+    return weights
 
 
 def _block(values: Any, where: str, known: Any) -> Mapping[str, Any]:

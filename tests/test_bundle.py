@@ -494,7 +494,7 @@ def with_codes(**fields):
 CODES = {
     "supervised": {"num_classes": 0, "decoded_label": 5, "class_names": tuple("abcde")},
     "heads": {"num_classes": CLASSES, "heads": True, "experiment": "dim_reduction"},
-    "modes": {"num_classes": CLASSES, "mode_decoder": True, "experiment": "clustering"},
+    "modes": {"num_classes": CLASSES, "mode_decoder": True, "clusters": True, "experiment": "clustering"},
 }
 
 
@@ -503,7 +503,7 @@ def test_other_codes_there_and_back(name, tmp_path):
     model = with_codes(**CODES[name])
     aae_jax.save_model(model, tmp_path / "saved")
     again = aae_jax.load(tmp_path / "saved")
-    fields = ("num_classes", "decoded_label", "class_names", "heads", "mode_decoder", "experiment")
+    fields = ("num_classes", "decoded_label", "class_names", "heads", "mode_decoder", "clusters", "experiment")
     assert [getattr(again, f) for f in fields] == [getattr(model, f) for f in fields]
     jax.tree.map(np.testing.assert_array_equal, again.params, model.params)
     z, y = jnp.ones((2, LATENT)), jnp.eye(again.decoded_label)[:2]
@@ -543,7 +543,7 @@ def test_heads_and_modes_are_where_they_were_trained(model):
     ("changes", "words"),
     [
         ({"decoded_label": 3}, "beside 4 classes"),
-        ({"heads": "yes"}, "heads and mode_decoder are"),
+        ({"heads": "yes"}, "heads, mode_decoder and clusters are"),
         ({"num_classes": 0, "decoded_label": 0, "class_names": [], "mode_decoder": True}, "beside 0 classes"),
         ({"heads": True}, "does not fit its config.json"),
         ({"mode_decoder": True}, "does not fit its config.json"),

@@ -276,6 +276,15 @@ def test_bad_settings_are_refused():
                 update_order="simultaneous",
             )
         )
-    networks = label_regularized.build_label_regularized_networks(REGULARIZED, (8, 8), 7)
+    with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
+        label_regularized.build_label_regularized_networks(REGULARIZED, (8, 8), 7)
+    networks = label_regularized.build_label_regularized_networks(REGULARIZED, (8, 8), CLASSES)
     with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
         label_regularized.build_phases(networks, REGULARIZED, num_classes=7)
+
+
+@pytest.mark.parametrize("count", [10, 40])
+def test_leakage_of_few_codes_can_be_measured(count):
+    codes, labels = np.random.default_rng(0).normal(size=(count, 2)), np.arange(count) % 10
+    found = measure_leakage((codes, labels), (codes, labels))
+    assert 0.1 <= found.logistic_regression <= 1.0

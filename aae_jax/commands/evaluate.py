@@ -31,7 +31,7 @@ from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.run_folder import CONFIG_FILE
 from aae_jax.models.parts import prior_part
 
-__all__ = ["DataFlags", "dataset_of", "has_clusters", "refuse_other_data", "run_evaluate"]
+__all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +65,13 @@ def run_evaluate(argv: Sequence[str]) -> int:
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
     measure = _classify if model.num_classes else _measure_codes
-    if has_clusters(model, dataset):
+    if model.clusters:
         measure = _measure_clusters
     result, say = measure(model, dataset)
     if flags.out is not None:
         write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
     say()
     return 0
-
-
-def has_clusters(model: Model, dataset: Dataset) -> bool:
-    """Return whether a model's classes are clusters, which have no names."""
-    numbered = model.class_names == tuple(str(i) for i in range(model.num_classes))
-    untaught = model.experiment == "dim_reduction" and numbered and model.class_names != dataset.class_names
-    return model.experiment == "clustering" or untaught
 
 
 def refuse_other_data(model: Model, dataset: Dataset) -> None:

@@ -13,7 +13,7 @@ from aae_jax.bundle import Model, load
 from aae_jax.commands.model import ImageFlags, read_model_pictures, save_result
 from aae_jax.commands.result import parse, write
 from aae_jax.errors import InputError
-from aae_jax.experiments.pictures import is_drawable, unit_images
+from aae_jax.experiments.pictures import is_drawable
 from aae_jax.types import Array
 
 __all__ = ["run_interpolate"]
@@ -46,7 +46,7 @@ def run_interpolate(argv: Sequence[str]) -> int:
     pictures = read_model_pictures(model, flags)
     if len(pictures.images) < 2:
         raise InputError(f"{flags.images} has one image; give at least two.")
-    codes = model.encode_stored(jnp.asarray(pictures.images))
+    codes = model.encode(pictures.images)
     z, y = codes.mean, model.label_codes(codes)
     first, second = _ends(np.asarray(z), nearest=flags.nearest)
     share = np.linspace(0.0, 1.0, flags.steps)
@@ -57,9 +57,10 @@ def run_interpolate(argv: Sequence[str]) -> int:
     out = flags.out or "interpolation.png"
     if out.endswith(".gif"):
         return _write_gif(out, made, model)
-    ends = unit_images(np.stack([pictures.images[first], pictures.images[second]], axis=1))
 
     def draw() -> Figure:
+        scale = 255.0 if pictures.images.dtype.kind in "iu" and model.pixels == "bytes" else 1.0
+        ends = np.stack([pictures.images[first], pictures.images[second]], axis=1) / scale
         return figures.latent_interpolation(made, ends)
 
     return save_result(out, {"images": made, "first": first, "second": second}, draw, model)

@@ -77,7 +77,9 @@ def translate(name: str, argv: Sequence[str]) -> list[str]:
         words += ["--config-path", flags.config_path]
     words += ["--dataset", "mnist", "--batch-size", str(flags.batch_size), "--epochs", str(flags.n_epochs)]
     words += ["--network.latent-dim", str(flags.z_size)]
-    if not labelled:
+    if labelled:
+        words += ["--labelled-batch-size", str(flags.batch_size)]
+    else:
         words += ["--num-clusters", str(flags.n_classes)]
     return [*words, *_option("--data-dir", flags.dir_path), *_option("--out-dir", flags.output_dir_path)]
 

@@ -21,7 +21,7 @@ from aae_jax.experiments.pictures import is_drawable, unit_images
 __all__ = ["draw_model", "run_visualize"]
 
 IMAGES, MOST_IMAGES = 1000, 5000
-STYLES, MEMBERS, MOST_LABELS = 10, 8, 40
+STYLES, MEMBERS, MOST_LABELS, FEWEST_CODES = 10, 8, 40, 4
 ALIASES = {"latent_features_tsne": "latent_features_tnse"}
 """Its own name for the first, of which scripts may know."""
 
@@ -72,8 +72,10 @@ def draw_model(
     outputs = model.encode_stored(jnp.asarray(images))
     z, y = np.asarray(outputs.mean), np.asarray(jax.nn.softmax(outputs.logits)) if model.num_classes else None
     codes = z if y is None else np.concatenate([y, z], axis=1)
-    drawn: dict[str, Callable[[], Figure]] = {
-        "latent_features_tsne": lambda: figures.code_map(codes, labels, label_names=class_names),
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if len(codes) >= FEWEST_CODES and codes.std() > 0:  # t-SNE crashes on codes that have collapsed
+        drawn["latent_features_tsne"] = lambda: figures.code_map(codes, labels, label_names=class_names)
+    drawn |= {
         "z_distribution": lambda: figures.histogram(z[:, 0], title="First dimension of the style", xlabel="$z_1$"),
     }
     if y is not None:

@@ -38,7 +38,8 @@ class SupervisedConfig(LabelledConfig):
     """The AAE whose decoder gets the label beside the code, which is left with the style (section 4, figure 6)."""
 
     labels: int | Literal["all"] = "all"
-    """Number of labelled training images, balanced over the classes, or all; the model sees no others."""
+    """Number of labelled training images, balanced over the classes, or all; the model sees no others. Its
+    batches are of labelled_batch_size; batch_size and the pool say alone how many updates an epoch has."""
     conditional: bool = False
     """The adversary sees the label too: the codes of each class shall follow the prior, not only all together."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))

@@ -1,5 +1,6 @@
 """What of the label is left in a style: how often classifiers find it, fitted on the codes of other images."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ __all__ = ["Leakage", "measure_leakage"]
 
 HIDDEN = (100, 100)
 MOST_ROUNDS = 200
+ENOUGH = 500
+"""Fitted codes of which a tenth is held back to stop the perceptron early."""
 
 
 class Leakage(NamedTuple):
@@ -29,7 +32,8 @@ def measure_leakage(
 ) -> Leakage:
     """Return how much of the label classifiers find in codes.
 
-    Codes are standardised by the fitted ones. The perceptron stops early by a tenth of the fitted codes.
+    Codes are standardised by the fitted ones. The perceptron stops early by a tenth of the fitted codes, where there
+    are 500 at least.
 
     Args:
         fitted: Codes and classes on which the classifiers are fitted.
@@ -38,7 +42,8 @@ def measure_leakage(
     Raises:
         InputError: There are no codes, some are not finite, or those fitted have one class alone.
     """
-    from sklearn.linear_model import LogisticRegression  # slow to import
+    from sklearn.exceptions import ConvergenceWarning  # slow to import
+    from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -50,12 +55,14 @@ def measure_leakage(
         raise InputError("Labels cannot be looked for: the fitted codes have one class alone; give codes of more.")
     classifiers = (
         LogisticRegression(max_iter=1000),
-        MLPClassifier(HIDDEN, early_stopping=True, max_iter=MOST_ROUNDS, random_state=0),
+        MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MOST_ROUNDS, random_state=0),
     )
     found: list[float] = []
     for classifier in classifiers:
         pipeline = make_pipeline(StandardScaler(), classifier)
-        pipeline.fit(fitted[0], fitted[1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of few codes: then it is what it is
+            pipeline.fit(fitted[0], fitted[1])
         found.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
     chance = float(np.bincount(scored[1]).max() / len(scored[1]))
     return Leakage(logistic_regression=found[0], perceptron=found[1], chance=chance)

@@ -9,15 +9,16 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
-from aae_jax.experiments.code_pictures import draw_health
 from aae_jax.experiments.pictures import (
     CLASSES,
+    draw_health,
     draw_styles_by_class,
     first_layer,
     interpolate,
     is_drawable,
     losses_of,
     short_names,
+    some_of,
     unit_images,
 )
 from aae_jax.experiments.problem import Shown
@@ -40,7 +41,7 @@ def draw_supervised_figures(
         key: Draws from the prior.
     """
     updates = np.asarray([row["update"] for row in rows])
-    some = np.random.default_rng(0).permutation(len(shown.images))[:CODES]  # data may come by class
+    some = some_of(len(shown.images), CODES)
     codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[some])).mean)
     drawn = {
         "learning_curves": figures.learning_curves(updates, losses_of(rows)),

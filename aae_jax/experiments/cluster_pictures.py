@@ -10,14 +10,16 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
-from aae_jax.experiments.code_pictures import GRID, draw_health
+from aae_jax.experiments.code_pictures import GRID
 from aae_jax.experiments.pictures import (
     column,
+    draw_health,
     draw_styles_by_class,
     first_layer,
     interpolate,
     is_drawable,
     losses_of,
+    some_of,
     unit_images,
 )
 from aae_jax.experiments.problem import Shown
@@ -48,7 +50,7 @@ def draw_head_figures(
 ) -> dict[str, Figure]:
     """Return the figures of a model with heads, by file name: those of clusters, and where images are embedded."""
     drawn = _draw_label_code(rows, model, shown, key)
-    some = np.random.default_rng(0).permutation(len(shown.images))[:CODES]  # data may come by class
+    some = some_of(len(shown.images), CODES)
     codes = model.encode_stored(jnp.asarray(shown.images[some]))
     places = model.represent(codes.mean, jax.nn.softmax(codes.logits))
     heads = _heads(model)
@@ -87,6 +89,7 @@ def _draw_label_code(
 ) -> dict[str, Figure]:
     updates = np.asarray([row["update"] for row in rows])
     outputs = model.encode_stored(jnp.asarray(shown.images))
+    some = some_of(len(shown.images), CODES)
     score = "validation_cluster_error" if "validation_cluster_error" in rows[0] else "validation_error"
     drawn = {
         "learning_curves": figures.learning_curves(updates, losses_of(rows)),
@@ -97,9 +100,9 @@ def _draw_label_code(
     }
     if model.prior is not None and model.prior.kind == "gaussian":
         drawn["code_histograms"] = figures.code_histograms(
-            np.asarray(outputs.mean[:CODES]),
+            np.asarray(outputs.mean)[some],
             prior_std=model.prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(outputs.logits[:CODES])),
+            class_probabilities=np.asarray(jax.nn.softmax(outputs.logits))[some],
         )
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, np.asarray(outputs.logits), key)

@@ -60,7 +60,7 @@ def _find_neighbours(config: ClusteringConfig, pool: np.ndarray) -> np.ndarray |
 
 def _saved_codes(config: ClusteringConfig, dataset: Dataset) -> SavedCodes:
     clusters = config.num_clusters
-    return SavedCodes(config.prior, clusters, clusters, mode_decoder=config.weights.mode > 0)
+    return SavedCodes(config.prior, clusters, clusters, mode_decoder=config.weights.mode > 0, clusters=True)
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":

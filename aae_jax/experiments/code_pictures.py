@@ -12,12 +12,20 @@ from aae_jax import figures, priors
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig
 from aae_jax.evaluation import nearest_rows
-from aae_jax.experiments.pictures import column, first_layer, interpolate, is_drawable, losses_of, unit_images
+from aae_jax.experiments.pictures import (
+    draw_health,
+    first_layer,
+    interpolate,
+    is_drawable,
+    losses_of,
+    some_of,
+    unit_images,
+)
 from aae_jax.experiments.problem import Shown
 from aae_jax.models.parts import configured_mixture, configured_roll
 from aae_jax.types import Array, PRNGKey
 
-__all__ = ["GRID", "draw_code_figures", "draw_health"]
+__all__ = ["GRID", "draw_code_figures"]
 
 CODES, IMAGES, SAMPLES = 5000, 20, 10
 GRID, WALK, MOST_WALKS = 20, 15, 20
@@ -37,7 +45,7 @@ def draw_code_figures(
         key: Draws from the prior.
     """
     updates = np.asarray([row["update"] for row in rows])
-    some = np.random.default_rng(0).permutation(len(shown.images))[:CODES]  # data may come by class
+    some = some_of(len(shown.images), CODES)
     codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[some])).mean)
     drawn = {"learning_curves": figures.learning_curves(updates, losses_of(rows))}
     samples = None if model.prior is None else np.asarray(model.draw_styles(key, len(codes)))
@@ -52,24 +60,6 @@ def draw_code_figures(
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, codes, samples)
     return drawn
-
-
-def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
-    names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
-    ratios = np.stack([column(rows, name) for name in names], axis=2)
-    alive = int(np.argmax(np.isfinite(ratios[-1]).all(axis=1)))
-    accuracies = {name: f"validation_{name}_accuracy" for name in ("discriminator_z", "discriminator_y")}
-    return figures.health_curves(
-        updates,
-        discrepancy=column(rows, "validation_code_mmd"),
-        std_ratios=ratios[:, alive],
-        accuracies={
-            name.replace("_", " of "): column(rows, measure)
-            for name, measure in accuracies.items()
-            if measure in rows[0]
-        },
-    )
 
 
 def _draw_pictures(model: Model, shown: Shown, codes: np.ndarray, samples: np.ndarray | None) -> dict[str, Figure]:

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Generic, NamedTuple, NoReturn, TypeVar
 import tyro
 from jax.errors import JaxRuntimeError
 
-from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config import ClusteringConfig, SemiSupervisedConfig
 from aae_jax.config_text import differences, from_mapping, read_yaml
 from aae_jax.errors import InputError, StorageError
 from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
 from aae_jax.presets import choose_preset
-from aae_jax.seed_yaml import from_seed_yaml, is_seed_yaml
+from aae_jax.seed_yaml import clusters_from_seed_yaml, from_seed_yaml, is_seed_yaml
 
 __all__ = ["Request", "RunFlags", "parse", "run_guarded"]
 
@@ -140,13 +140,14 @@ def _read_config(
     """Return the configuration of a YAML file, and notes on what of it is not used."""
     kind = experiment.config_class
     if is_seed_yaml(values):
-        if kind is not SemiSupervisedConfig:
+        if kind not in (SemiSupervisedConfig, ClusteringConfig):
             raise InputError(
                 "The file is of adversarial-autoencoder-classifier, and its settings are of other models; give it to "
-                "semi_supervised."
+                "semi_supervised or clustering."
             )
         known = base if preset_name is not None else choose_preset(experiment.presets, "shaharazulay")
-        return from_seed_yaml(values, known)
+        read = from_seed_yaml if kind is SemiSupervisedConfig else clusters_from_seed_yaml
+        return read(values, known)
     if preset_name is None and set(values) >= SECTIONS:
         base = kind()  # options it lacks are younger than it, and were off
     return from_mapping(kind, values, base=base), []

@@ -53,8 +53,9 @@ def _build_measure(problem: Problem) -> MeasureFn:
 
 def _saved_codes(config: DimReductionConfig, dataset: Dataset) -> SavedCodes:
     classes = config.num_clusters or dataset.num_classes
-    names = dataset.class_names if config.num_clusters is None else ()
-    return SavedCodes(config.prior, classes, classes, names, heads=True)
+    untaught = config.num_clusters is not None
+    names = () if untaught else dataset.class_names
+    return SavedCodes(config.prior, classes, classes, names, heads=True, clusters=untaught)
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":

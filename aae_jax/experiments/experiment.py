@@ -37,6 +37,7 @@ class SavedCodes(NamedTuple):
     class_names: tuple[str, ...] = ()
     heads: bool = False
     mode_decoder: bool = False
+    clusters: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

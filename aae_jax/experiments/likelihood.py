@@ -4,7 +4,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -71,9 +70,7 @@ def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
                 decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0)), None)
                 return unscale_pixels(activate(decoded, output), output).reshape(n, -1)
 
-            report = measure_likelihood(
-                sample, jax.random.key(problem.seeds[index]), chosen_on, judged, num_samples=count
-            )
+            report = measure_likelihood(sample, problem.keys.samples[index], chosen_on, judged, num_samples=count)
             return {
                 "log_likelihood": report.log_likelihood,
                 "standard_error": report.standard_error,
@@ -89,10 +86,11 @@ def _say(summary: Mapping[str, Any]) -> list[str]:
     found, lines = summary["likelihood"], []
     for count, by_seed in found["samples"].items():
         value, error, width = (by_seed[name]["mean"] for name in ("log_likelihood", "standard_error", "width"))
+        deviation = "" if error is None else f" ± {error:.1f}"
         spread = by_seed["log_likelihood"]["std"]
         seeds = "" if spread is None else f", standard deviation over seeds {spread:.1f}"
         lines.append(
-            f"log-likelihood {value:.1f} ± {error:.1f} nats (standard error over {found['measured_on']} images"
+            f"log-likelihood {value:.1f}{deviation} nats (standard error over {found['measured_on']} images"
             f"{seeds}) by {int(count):,} samples, width {width:.3f}"
         )
     return lines

@@ -18,12 +18,14 @@ __all__ = [
     "CLASSES",
     "column",
     "draw_figures",
+    "draw_health",
     "draw_styles_by_class",
     "first_layer",
     "interpolate",
     "is_drawable",
     "losses_of",
     "short_names",
+    "some_of",
     "unit_images",
 ]
 
@@ -55,6 +57,7 @@ def draw_figures(
     codes = model.encode_stored(jnp.asarray(shown.images))
     predicted = np.argmax(np.asarray(codes.logits), axis=1)
     validation = column(rows, "validation_error")
+    some = some_of(len(shown.images), CODES)
     drawn = {
         "learning_curves": figures.learning_curves(updates, losses_of(rows)),
         "validation_error": figures.validation_error(
@@ -67,18 +70,25 @@ def draw_figures(
             updates, column(rows, "classification/error"), validation
         ),
         "code_histograms": figures.code_histograms(
-            np.asarray(codes.mean[:CODES]),
+            np.asarray(codes.mean)[some],
             prior_std=1.0 if model.prior is None else model.prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes.logits[:CODES])),
+            class_probabilities=np.asarray(jax.nn.softmax(codes.logits))[some],
         ),
         "confusion_matrix": figures.confusion_matrix(
             confusion_counts(shown.labels, predicted, model.num_classes), label_names=short_names(model)
         ),
         "reliability_diagram": _draw_reliability(model, np.asarray(codes.logits), shown.labels),
     }
+    if "validation_code_mmd" in rows[0]:  # a run begun by an earlier version has none
+        drawn["health"] = draw_health(updates, rows)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
+
+
+def some_of(count: int, most: int) -> np.ndarray:
+    """Return the places of `most` images, always the same, in no order: data may come by class."""
+    return np.random.default_rng(0).permutation(count)[:most]
 
 
 def is_drawable(image_shape: Sequence[int]) -> bool:
@@ -95,6 +105,24 @@ def first_layer(model: Model) -> Figure:
     """Return what the encoder's first units look at."""
     kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
     return figures.first_layer_features(np.asarray(kernel), model.image_shape)
+
+
+def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
+    names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
+    ratios = np.stack([column(rows, name) for name in names], axis=2)
+    alive = int(np.argmax(np.isfinite(ratios[-1]).all(axis=1)))
+    accuracies = {name: f"validation_{name}_accuracy" for name in ("discriminator_z", "discriminator_y")}
+    return figures.health_curves(
+        updates,
+        discrepancy=column(rows, "validation_code_mmd"),
+        std_ratios=ratios[:, alive],
+        accuracies={
+            name.replace("_", " of "): column(rows, measure)
+            for name, measure in accuracies.items()
+            if measure in rows[0]
+        },
+    )
 
 
 def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> Figure:

@@ -193,20 +193,24 @@ class Trainer:
             self.console.notice("No checkpoint was saved yet: the run begins anew.")
             self.folder.cut_metrics(-1)
             return (*self._start(), 0)
-        targets = self.problem.data.targets
+        found = self._found_before()
         like = jax.eval_shape(lambda: self._start())
-        restored = checkpoint.restore_latest(
-            self.folder.last, like if targets is None else (*like, targets), self.console.notice
-        )
+        restored = checkpoint.restore_latest(self.folder.last, (*like, *found.values()), self.console.notice)
         state, best = restored.tree[:2]
-        if targets is not None:  # as they were: their last bits depend on the number of threads
-            self.problem = self.problem._replace(data=self.problem.data._replace(targets=restored.tree[2]))
+        as_they_were = dict(zip(found, restored.tree[2:], strict=True))
+        self.problem = self.problem._replace(data=self.problem.data._replace(**as_they_were))
         notes = restored.notes
         self._check_data(notes.get("data_sha256"))
         self.failed = {int(seed): failure for seed, failure in notes["failed"].items()}
         self.seconds_before = notes["seconds"]
         self.folder.cut_metrics(notes["epoch"])
         return state, best, notes["epoch"] + 1
+
+    def _found_before(self) -> dict[str, Array]:
+        """Return what was found in the data before training, whose last bits depend on the number of threads."""
+        data = self.problem.data
+        found = {"targets": data.targets, "neighbours": data.neighbours}
+        return {name: value for name, value in found.items() if value is not None}
 
     def _check_data(self, began_with: str | None) -> None:
         found = self.problem.dataset.sha256
@@ -243,7 +247,16 @@ class Trainer:
                     f"{self.problem.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
                 )
         if len(self.failed) == len(self.problem.seeds):
+            self._append_failure(epoch, metrics)
             raise AllSeedsFailed
+
+    def _append_failure(self, epoch: int, metrics: Metrics) -> None:
+        """Leave a row of metrics without a number in it: nothing is measured of weights that are not finite."""
+        nothing = np.full(len(self.problem.seeds), np.nan)
+        update = (epoch + 1) * self.problem.steps_per_epoch
+        row = {"epoch": epoch, "update": update, **dict.fromkeys(sorted(metrics), nothing)}
+        self.folder.append_metrics({**row, "seconds": round(self.seconds, 3)})
+        self.folder.write_csv(self.problem.seeds)
 
     def _evaluate(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
         params, stats = self._kept(state)
@@ -279,7 +292,5 @@ class Trainer:
             "data_sha256": self.problem.dataset.sha256,
         }
         checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
-        targets = self.problem.data.targets
-        tree = (state, self.best) if targets is None else (state, self.best, targets)
-        checkpoint.save(self.folder.last, epoch, tree, notes)
+        checkpoint.save(self.folder.last, epoch, (state, self.best, *self._found_before().values()), notes)
         self.saved = time.perf_counter()

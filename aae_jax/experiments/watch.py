@@ -106,7 +106,8 @@ class Watch:
         if len(model.image_shape) > 1 and model.image_shape[2:] in ((), (3,)):
             images = shown.images[:TILES]
             unit = images / 255.0 if images.dtype == np.uint8 else images
-            events.reconstructions(update, unit, np.asarray(model.reconstruct(images)))
+            given = shown.labels[:TILES] if model.decoded_label != model.num_classes else None
+            events.reconstructions(update, unit, np.asarray(model.reconstruct(images, given)))
 
     def close(self) -> None:
         """Bring the events to the disk."""

@@ -21,11 +21,11 @@ def code_map(codes: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] 
         label_names: Names of the classes; their numbers if not given.
 
     Raises:
-        ValueError: A shape is not as above, there are fewer than 4 codes, or some are not finite.
+        ValueError: A shape is not as above, there are fewer than 4 codes, all are the same, or some are not finite.
     """
     points = np.asarray(codes, dtype=np.float64)
-    if points.ndim != 2 or len(points) < 4 or not np.isfinite(points).all():
-        raise ValueError(f"Expected finite codes [4 or more, d]; got {points.shape}.")
+    if points.ndim != 2 or len(points) < 4 or not np.isfinite(points).all() or not points.std():
+        raise ValueError(f"Expected finite codes [4 or more, d] that are not all the same; got {points.shape}.")
     from sklearn.manifold import TSNE  # slow to import
 
     perplexity = min(30.0, (len(points) - 1) / 3)

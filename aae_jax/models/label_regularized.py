@@ -1,8 +1,9 @@
 """The adversarial autoencoder whose adversary sees labels (Makhzani et al. 2016, §2.3, figure 3).
 
 The prior has a part for each class. Beside a code the adversary sees its image's label, and beside a sample the
-label of the part it is from; images without a label have an extra class, and samples of the whole prior beside them.
-So each class comes to its own part, and images without labels to the one they are like.
+label of the part it is from; images of the pool, among which the labelled ones come again, have an extra class, and
+samples of the whole prior beside them. So each class comes to its own part, and images without labels to the one they
+are like.
 """
 
 import jax
@@ -38,7 +39,12 @@ __all__ = ["build_hyper", "build_label_regularized_networks", "build_phases", "b
 def build_label_regularized_networks(
     config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int
 ) -> Networks:
-    """Return encoder, decoder, and an adversary of the style beside a label of `num_classes` and one more."""
+    """Return encoder, decoder, and an adversary of the style beside a label of `num_classes` and one more.
+
+    Raises:
+        InputError: The prior has not as many parts.
+    """
+    _require_parts(config, num_classes)
     judged = config.network.latent_dim + num_classes + 1
     return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": judged}))
 
@@ -58,11 +64,7 @@ def build_phases(networks: Networks, config: LabelRegularizedConfig, *, num_clas
     """
     validate_label_regularized(config)
     require_resolved(config)
-    if config.prior.parts != num_classes:
-        raise InputError(
-            f"prior.parts is {config.prior.parts}, but the labels have {num_classes} classes, and each has a part of "
-            f"its own; give --prior.parts {num_classes}."
-        )
+    _require_parts(config, num_classes)
     draw_part = build_labelled_prior(config.prior, config.network.latent_dim)
     codes = LabelledCodes(
         choose=_labelled_alone if config.labels == "all" else _labelled_and_pool,
@@ -96,6 +98,14 @@ def build_hyper(config: LabelRegularizedConfig, num_steps: int) -> Hyper:
 def build_schedule(config: LabelRegularizedConfig) -> Schedule:
     """Return the factor on all learning rates over the planned updates."""
     return schedule_of(config.optimizers)
+
+
+def _require_parts(config: LabelRegularizedConfig, num_classes: int) -> None:
+    if config.prior.parts != num_classes:
+        raise InputError(
+            f"prior.parts is {config.prior.parts}, but the labels have {num_classes} classes, and each has a part of "
+            f"its own; give --prior.parts {num_classes}."
+        )
 
 
 def _labelled_alone(batch: Batch) -> tuple[Array, Array]:

@@ -79,7 +79,8 @@ SHAHARAZULAY = ClusteringConfig(
 """shaharazulay/adversarial-autoencoder-classifier, unsupervised, by its shipped YAML file: the penalty on styles and
 the parting of modes are on, mutual information and mode decoder off. Its loss is the mean over pixels, ours their
 sum, which Adam does not see. Its dropout is in the encoder's first layer alone, ours in every hidden layer of encoder
-and decoder."""
+and decoder. Its generator moves before its discriminators, which see codes by running moments; ours as in the paper,
+and by the batch's."""
 
 
 def _with_clusters(count: int) -> ClusteringConfig:
@@ -122,6 +123,7 @@ CLUSTERING_PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
             batch_size=50,
             evaluate_every=1,
             num_clusters=12,
+            neighbours=2,
             network=dataclasses.replace(CLUSTERS.network, latent_dim=2, hidden=(32, 32), discriminator_hidden=(16,)),
             weights=dataclasses.replace(
                 CLUSTERS.weights, cyclic=1.0, mode=1.0, mode_separation=1.0, style_penalty=0.1

@@ -33,8 +33,9 @@ HRENSKI = LabelRegularizedConfig(
     ),
     weights=UnsupervisedWeights(reconstruction_loss="mean_squared_error"),
 )
-"""hrenski/Adversarial-Autoencoder-Experimients, its notebook with labels: a fifth of each batch labelled, here of a
-fixed fifth of the images; there they were drawn anew for every batch, so that in the end all labels were used. Its
+"""hrenski/Adversarial-Autoencoder-Experimients, its notebook with labels: a fifth of each batch labelled, here 26
+labelled images of a fixed fifth of all beside 128 of the pool; there they were drawn anew for every batch, so that in
+the end all labels were used. Its
 joint step, with a tenth of the generator's loss, is a phase of the generator's own at a tenth of the rate."""
 
 LABEL_REGULARIZED_PRESETS: dict[str, tuple[LabelRegularizedConfig, str]] = {

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from aae_jax import cli
+from aae_jax.experiments import unsupervised
 from aae_jax.experiments.diagnosis import STUCK, diagnose
 
 HEALTHY = {
@@ -99,3 +100,27 @@ def test_the_command_reads_a_runs_folder(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("labels: 100\n")
     assert cli.main(["doctor", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith("healthy: ")
+
+
+def test_a_run_that_is_not_evaluated_yet_is_waited_for(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("labels: 100\n")
+    assert cli.main(["doctor", str(tmp_path)]) == 2
+    assert "wait for its first line of metrics" in capsys.readouterr().err
+
+
+def test_a_run_that_diverged_leaves_what_the_doctor_sees(tmp_path, capsys):
+    rate = ("--optimizers.reconstruction.kind", "sgd", "--optimizers.reconstruction.learning-rate", "1e30")
+    argv = ["--preset", "smoke", "--dataset", "digits", *rate, "--out-dir", str(tmp_path / "run")]
+    assert unsupervised.main(argv) == 1
+    capsys.readouterr()
+    assert cli.main(["doctor", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out.startswith("not finite: ")
+
+
+def test_seeds_are_called_by_their_numbers(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("seed: 5\n")
+    two = [{name: value * 2 if isinstance(value, list) else value for name, value in row.items()} for row in rows()]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in two))
+    assert cli.main(["doctor", str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said[:2]] == ["seed 5", "seed 6"]

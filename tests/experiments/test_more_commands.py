@@ -1,5 +1,7 @@
 """The commands beside training and prediction: figures of a saved model, lines between images, splits, old names."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -145,7 +147,7 @@ def test_split_files_hold_what_a_run_trains_on(tmp_path):
             "train_semi_supervised",
             ["--dir-path", "d", "--n-epochs", "35", "--z-size", "2", "--n-classes", "10", "--output-dir-path", "o"],
             "train semi-supervised --preset shaharazulay --dataset mnist --batch-size 100 --epochs 35 "
-            "--network.latent-dim 2 --data-dir d --out-dir o",
+            "--network.latent-dim 2 --labelled-batch-size 100 --data-dir d --out-dir o",
         ),
         (
             "train_unsupervised",
@@ -207,7 +209,96 @@ def test_bad_input_is_one_sentence(argv, words, saved, pictures, tmp_path, capsy
     assert words in said
 
 
+THEIRS = """
+unsupervised:
+  learning_rates: {auto_encoder_lr: 0.1, generator_lr: 0.2, info_lr: 0.3, mode_lr: 0.4, disentanglement_lr: 0.5}
+  model: {hidden_size: 300, encoder_dropout: 0.1}
+  training:
+    use_mutual_info: True
+    use_mode_decoder: False
+    use_disentanglement: True
+    use_adam_optimization: True
+    use_adversarial_categorial_weights: True
+    lambda_z_l2_regularization: 0.25
+semi_supervised:
+  learning_rates: {auto_encoder_lr: 0.1}
+"""
+
+
 def test_a_yaml_of_another_project_trains_clusters(tmp_path):
-    (tmp_path / "theirs.yml").write_text("semi_supervised:\n  learning_rates: {auto_encoder_lr: 0.1}\n")
-    with pytest.raises(InputError, match="give it to semi_supervised"):
+    (tmp_path / "theirs.yml").write_text(THEIRS)
+    request = parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+    config, rates = request.config, {}
+    for name in ("reconstruction", "generator", "discriminator", "cyclic", "mode", "mode_separation"):
+        rates[name] = getattr(config.optimizers, name).learning_rate
+    assert list(rates.values()) == [0.1, 0.2, 2e-4, 0.3, 0.4, 0.5]
+    assert (config.network.hidden, config.network.dropout) == ((300, 300), 0.1)
+    weights = config.weights
+    assert (weights.cyclic, weights.mode, weights.mode_separation) == (1.0, 0.0, 1.0)
+    assert (weights.style_penalty, weights.style_penalty_kind) == (0.25, "frobenius")
+    assert config.inverse_frequency
+    assert any("left out" in note for note in request.notes)
+
+
+def test_without_adam_their_rates_are_the_papers(tmp_path):
+    (tmp_path / "theirs.yml").write_text("unsupervised:\n  training: {use_adam_optimization: False}\n")
+    optimizers = parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")]).config.optimizers
+    found = [optimizers.reconstruction, optimizers.generator, optimizers.discriminator]
+    assert [(o.kind, o.learning_rate, o.momentum) for o in found] == [
+        ("sgd", 0.01, 0.9),
+        ("sgd", 0.1, 0.1),
+        ("sgd", 0.1, 0.1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("semi_supervised:\n  learning_rates: {}\n", "no block unsupervised"),
+        ("unsupervised:\n  training: {use_magic: True}\n", "unsupervised.training.use_magic"),
+        ("unsupervised:\n  model: {hidden_size: wide}\n", "unsupervised.model.hidden_size"),
+    ],
+)
+def test_a_yaml_that_does_not_fit_is_refused(text, words, tmp_path):
+    (tmp_path / "theirs.yml").write_text(text)
+    with pytest.raises(InputError, match=words):
         parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+
+
+def test_plain_vectors_are_interpolated_in_their_own_units(tmp_path):
+    """As the model takes them, not scaled: the ends are the reconstructions."""
+    rows = np.random.default_rng(0).normal(100.0, 20.0, (60, 5))
+    labels = np.arange(60) % 3
+    np.savez(tmp_path / "rows.npz", x_train=rows, y_train=labels, x_test=rows[:12], y_test=labels[:12])
+    experiment = MODULES["unsupervised"].EXPERIMENT
+    argv = ["--preset", "smoke", "--batch-size", "10", "--dataset", f"npz:{tmp_path / 'rows.npz'}"]
+    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_task(problem).build_state())
+    save_model(model_of(problem, used_networks(params), stats, 0), tmp_path / "saved")
+    np.save(tmp_path / "some.npy", rows[:4])
+    out = tmp_path / "between.npz"
+    words = ["interpolate", str(tmp_path / "saved"), str(tmp_path / "some.npy"), "--steps", "3", "--out", str(out)]
+    assert cli.main(words) == 0
+    rebuilt = np.asarray(load(tmp_path / "saved").reconstruct(rows[:4]))
+    with np.load(out) as found:
+        np.testing.assert_allclose(found["images"][:, 0], rebuilt[::2], rtol=1e-4)
+
+
+def test_codes_that_have_collapsed_have_no_map(saved, tmp_path):
+    model = load(saved("unsupervised"))
+    dead = jax.tree.map(np.zeros_like, model.params["encoder"])
+    save_model(dataclasses.replace(model, params={**model.params, "encoder": dead}), tmp_path / "dead")
+    argv = [str(tmp_path / "dead"), "--dataset", "digits", "--images", "40", "--out-dir", str(tmp_path / "drawn")]
+    assert cli.main(["visualize", *argv]) == 0
+    assert {path.stem for path in (tmp_path / "drawn").iterdir()} == {"z_distribution", "reconstruction_example"}
+
+
+def test_clusters_with_the_classes_names_are_clusters(tmp_path, capsys):
+    """Ten clusters are called 0 to 9, as digits are."""
+    experiment = MODULES["dim_reduction"].EXPERIMENT
+    argv = ["--preset", "smoke", "--dataset", "digits", "--num-clusters", "10", "--weights.propagation", "0"]
+    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_task(problem).build_state())
+    save_model(model_of(problem, used_networks(params), stats, 0), tmp_path / "saved")
+    assert cli.main(["evaluate", str(tmp_path / "saved"), "--dataset", "digits"]) == 0
+    assert "by majority vote" in capsys.readouterr().out
