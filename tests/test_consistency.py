@@ -10,7 +10,7 @@ import pytest
 
 from aae_jax import config, losses, views
 from aae_jax.hyper import Hyper
-from aae_jax.models import semi_supervised
+from aae_jax.models import label_code, parts, semi_supervised
 from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.phases import LossFn
 from aae_jax.presets import preset
@@ -54,7 +54,7 @@ def test_the_clean_target_is_what_evaluation_says_of_the_image_and_takes_no_grad
     phase = generator(**CLEAN, sharpness=2.0)
     target = phase.networks.encode(phase.params, phase.stats, phase.batch.images, None)[0].logits
     still = phase.hyper._replace(noise_std=jnp.zeros(()))
-    key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, semi_supervised.DRAW_ADVERSARIES))
+    key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, parts.DRAW_ADVERSARIES))
     view = views.draw_view(key_view, phase.batch.images, noise_std=0.0, max_shift=0, output="sigmoid")
 
     def expected(params: Any) -> Any:
@@ -119,5 +119,5 @@ def test_the_adversarial_step_raises_the_cross_entropy(target):
 @pytest.mark.parametrize("size", [1.0, 1e-19, 1e-25, 1e-30])
 def test_adversarial_directions_have_norm_one_however_small_the_gradient(size):
     directions = size * jax.random.normal(jax.random.key(3), (5, 8, 8))
-    unit = jax.jit(semi_supervised._unit)(directions.at[0].set(0.0))
+    unit = jax.jit(label_code._unit)(directions.at[0].set(0.0))
     np.testing.assert_allclose(jnp.sqrt(jnp.sum(unit**2, axis=(1, 2))), [0, 1, 1, 1, 1], rtol=1e-5)

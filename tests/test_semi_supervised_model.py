@@ -181,6 +181,21 @@ FELT_BY = {
 }
 
 
+OF_OTHER_MODELS = (
+    "weight_kl",
+    "weight_head_distance",
+    "least_distance",
+    "label_warmup",
+    "weight_certainty",
+    "weight_balance",
+    "weight_cyclic",
+    "weight_cyclic_style",
+    "weight_mode",
+    "weight_mode_separation",
+    "weight_style_penalty",
+)
+
+
 @pytest.mark.parametrize("field", FELT_BY)
 def test_a_new_number_is_felt_where_it_should_be_and_does_not_retrace(field, tiny):
     before, _ = tiny.step(tiny.hyper)
@@ -203,8 +218,7 @@ def test_each_phase_has_its_own_rate(phase, tiny):
 
 
 def test_all_numbers_are_covered_above(tiny):
-    of_other_models = {"weight_kl"}
-    assert {*FELT_BY, "learning_rates", *of_other_models} == set(tiny.hyper._fields)
+    assert {*FELT_BY, "learning_rates", *OF_OTHER_MODELS} == set(tiny.hyper._fields)
 
 
 def test_a_view_moved_against_its_prediction_is_less_consistent(tiny):
@@ -251,7 +265,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
         "prior_std": 12.0,
         "weight_reconstruction": 6.0,
         "weight_z": 7.0,
-        "weight_kl": 0.0,
+        **dict.fromkeys(OF_OTHER_MODELS, 0.0),
         "weight_y": 8.0,
         "weight_consistency": 9.0,
         "consistency_warmup": 25.0,

@@ -80,7 +80,15 @@ def run(name, out_dir, *extra):
     return MODULES[name].main([*small, "--out-dir", str(out_dir), *extra])
 
 
-@pytest.fixture(scope="module", params=MODULES)
+QUICK = ("semi_supervised", "unsupervised", "supervised", "clustering")
+"""Those that .ci/run trains: between them they have every kind of code; .ci/full trains all."""
+
+
+def marked(names):
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+
+
+@pytest.fixture(scope="module", params=marked(MODULES))
 def whole(request, tmp_path_factory, quick_compiles):
     """The name of an experiment, and the folder of a run of two seeds that nothing disturbed."""
     folder = tmp_path_factory.mktemp(request.param) / "run"
@@ -153,7 +161,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, ca
         assert again.read_bytes() == before.read_bytes()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", marked(MODULES))
 def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
     experiment = MODULES[name].EXPERIMENT
     request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "3"])
@@ -231,7 +239,7 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     assert expected in drawn
 
 
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", marked(MEASURED))
 def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
     """The test images are nothing that could be looked at: whoever does, fails."""
     digits = data.load_digits()
@@ -275,6 +283,7 @@ def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_members_of_a_sweep_are_measured_beside_their_own_priors(tmp_path):
     argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--vary", "weights.prior_std=1,1.000001,50"]
     assert sweep.main([*argv, "--optimizers.generator.learning-rate", "0", "--out-dir", str(tmp_path / "run")]) == 0

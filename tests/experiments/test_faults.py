@@ -109,6 +109,7 @@ def save_npz(path, seed):
     np.savez(path, x=images, y=labels)
 
 
+@pytest.mark.slow
 def test_data_that_change_between_start_and_resume(tmp_path, capsys):
     folder, data = tmp_path / "run", tmp_path / "my data.npz"
     save_npz(data, seed=0)

@@ -158,7 +158,7 @@ BAD = [
     (["data", "fetch", "mnist"], "AAE_OFFLINE is set"),
     (["data", "check", "npz:{here}/wrong.npy"], "no whole npz file"),
     (["trian"], "did you mean 'train'"),
-    (["train", "semi"], "choose one of autoencoder, semi-supervised, sweep, unsupervised"),
+    (["train", "semi"], "choose one of autoencoder, clustering, dim-reduction"),
 ]
 
 

@@ -27,7 +27,13 @@ def save(path, shape, *, seed=0, count=400):
 
 
 @pytest.fixture(
-    scope="module", params=[(6, 5, 3), (7,), (6, 5), (3, 3, 4)], ids=["colour", "vectors", "grey", "channels"]
+    scope="module",
+    params=[
+        pytest.param((6, 5, 3), id="colour"),
+        pytest.param((7,), id="vectors"),
+        pytest.param((6, 5), id="grey", marks=pytest.mark.slow),
+        pytest.param((3, 3, 4), id="channels", marks=pytest.mark.slow),
+    ],
 )
 def run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
@@ -119,6 +125,7 @@ def test_rows_scaled_otherwise_are_not_evaluated(tmp_path, capsys):
     assert "were scaled by other training rows" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pictures_for_a_model_of_floats(tmp_path, capsys):
     x, labels = save(tmp_path / "bytes.npz", (6, 5))
     np.savez(tmp_path / "mine.npz", x=x / 255, y=NAMES[labels])

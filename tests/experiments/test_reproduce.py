@@ -84,6 +84,7 @@ def test_a_record_says_what_is_taken_for_what_and_how_sure(tested):
     assert answers["confusion"][0] != answers["confusion"][1]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
     where = ("--rows", "toy-100", "--out-dir", tmp_path / "runs", "--results-dir", "results/toy")
     kept = Path("results/toy/toy-100.json")
@@ -164,6 +165,7 @@ def test_a_row_whose_seeds_all_fail_does_not_stop_the_others(monkeypatch):
     assert trained == ["toy-100"]
 
 
+@pytest.mark.slow
 def test_a_row_may_have_its_own_data_which_may_be_missing(monkeypatch, tmp_path):
     own = (Row("none", "best", 100, False, "smoke", 1, dataset=f"npz:{tmp_path}/none.npz"), replace(TOY[0], epochs=1))
     monkeypatch.setitem(TABLES, "toy", (*own, replace(own[1], name="digits", dataset="digits")))

@@ -50,6 +50,7 @@ def test_without_a_quick_start_nothing_is_frozen():
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.slow
 def test_the_collector_works_while_a_run_trains(tmp_path):
     """The script turns it off, and the trainer on again before the first epoch."""
     script = (

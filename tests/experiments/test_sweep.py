@@ -79,6 +79,7 @@ def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
     assert swept(*SMALL, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
 
 
+@pytest.mark.slow
 def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 3)
     assert swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out") == 0
@@ -98,6 +99,7 @@ def test_the_memory_bound_decides_how_many_go_together(tmp_path):
     assert members.chunk_size(config, digits, {}, None) >= some
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_goes_on_where_it_was(finished_sweep, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 4)
     calls = []
@@ -192,6 +194,7 @@ def test_the_command_is_known_to_aae_jax(capsys):
     assert "Nothing varies" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path, without_figures):
     """Ten labels are a batch of ten: beside more of them they would be one of a hundred, each ten times."""
     assert swept(*SMALL, "--vary", "labels=20,100", "--seed", "3", "--out-dir", tmp_path / "out") == 0
@@ -204,6 +207,7 @@ def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path, wit
         np.testing.assert_allclose([row[name] for row in together], alone, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_chunk_that_was_killed_before_its_first_checkpoint_begins_anew(finished_sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 8)
     with monkeypatch.context() as patch:
