@@ -1,7 +1,7 @@
 """What holds for the command of every model: its run, from the first update to its figures, also after a stop."""
 
+import copy
 import csv
-import dataclasses
 import json
 import signal
 
@@ -243,7 +243,8 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
 def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
     """The test images are nothing that could be looked at: whoever does, fails."""
     digits = data.load_digits()
-    poisoned = dataclasses.replace(digits, test_images=None)
+    poisoned = copy.copy(digits)
+    object.__setattr__(poisoned, "test_images", None)
     monkeypatch.setattr("aae_jax.experiments.problem.load_dataset", lambda *_, **__: poisoned)
     if name != "supervised":  # drawing takes longer than training
         monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)

@@ -76,6 +76,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
     np.testing.assert_array_equal(in_a_sweep.data.targets, targets[1])
 
 
+@pytest.mark.slow
 def test_a_member_of_a_sweep_trains_as_alone(propagated, tmp_path, without_figures, monkeypatch):
     monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
     space = ("--vary", "weights.propagation=1,3", "labels=100,150", "--num-seeds", "1")

@@ -93,7 +93,7 @@ def test_its_losses_are_null_and_the_figures_are_drawn(one_failed):
     last = rows(one_failed[0])[-1]
     for name in ("discriminator_z/loss", "validation_error"):
         assert [value is None for value in last[name]] == [False, True, False]
-    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 11
+    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 12
 
 
 def test_each_survivor_has_its_own_temperature(one_failed):

@@ -53,6 +53,7 @@ def test_the_table_has_every_setting_the_best_first(finished_sweep):
     assert (finished_sweep / "figures" / "sweep.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path, without_figures):
     argv = ("--labels", 150, "--views.noise_std", 0.5, "--seed", 4, "--no-test", "--out-dir", tmp_path / "alone")
     assert status(*SMALL, *argv) == 0
@@ -124,6 +125,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(finished_sweep, tmp_path, monkeypa
     assert "is finished" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_members_that_fail_are_marked_and_come_last(tmp_path, capsys):
     rate = "optimizers.generator.learning_rate=0.001,1e38"
     assert swept(*SMALL, "--vary", rate, "--out-dir", tmp_path / "out") == 0

@@ -39,6 +39,7 @@ def sealed_test_set(monkeypatch):
     monkeypatch.setattr(problem, "load_dataset", load_sealed)
 
 
+@pytest.mark.slow
 def test_the_seal_breaks_under_an_ordinary_run(sealed_test_set, tmp_path):
     with pytest.raises(AssertionError, match="looked at"):
         train(tmp_path / "run")
