@@ -37,7 +37,7 @@ points = {
     "before the rename": (pathlib.Path, "rename", "before"),
     "after the rename": (pathlib.Path, "rename", "after"),
     "baseline": (semi_supervised, "_train_baseline", "before"),
-    "models": (semi_supervised, "_save_models", "after"),
+    "models": (semi_supervised, "save_models", "after"),
 }
 if moment in points:
     at(*points[moment])
