@@ -1,5 +1,6 @@
 """The log-likelihood of test images by samples of the AAE and Parzen windows (Makhzani et al. 2016, §3, table 1)."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,17 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.bundle import Model
-from aae_jax.config import LikelihoodConfig, validate_likelihood
-from aae_jax.data import Dataset
+from aae_jax.config import validate_likelihood
 from aae_jax.evaluation import measure_likelihood
-from aae_jax.experiments import measured
-from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
+from aae_jax.experiments import measured, unsupervised
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem
-from aae_jax.models import unsupervised as model
 from aae_jax.models.parts import activate
-from aae_jax.networks import Networks
-from aae_jax.phases import Phase
 from aae_jax.presets import LIKELIHOOD_PRESETS
 from aae_jax.types import Array, PRNGKey
 from aae_jax.views import scale_pixels, unscale_pixels
@@ -29,22 +25,6 @@ __all__ = ["EXPERIMENT", "main"]
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
     """Run the command `likelihood` and return its exit status (see `launch`)."""
     return launch(EXPERIMENT, argv, launcher=launcher)
-
-
-def _build_networks(config: LikelihoodConfig, dataset: Dataset) -> Networks:
-    return model.build_style_networks(config, dataset.image_shape)
-
-
-def _build_phases(networks: Networks, config: LikelihoodConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config)
-
-
-def _build_measure(problem: Problem) -> MeasureFn:
-    return measured.build_code_measure(problem, problem.config.prior)
-
-
-def _saved_codes(config: LikelihoodConfig, dataset: Dataset) -> SavedCodes:
-    return SavedCodes(config.prior, num_classes=0, decoded_label=0)
 
 
 def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
@@ -96,20 +76,11 @@ def _say(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = dataclasses.replace(
+    unsupervised.EXPERIMENT,
     name="likelihood",
     description=__doc__ or "",
     presets=LIKELIHOOD_PRESETS,
     validate=validate_likelihood,
-    build_networks=_build_networks,
-    build_phases=_build_phases,
-    build_hyper=model.build_hyper,
-    build_schedule=model.build_schedule,
-    build_measure=_build_measure,
-    score=measured.SCORE,
-    shares=(),
-    show_score=measured.show_score,
-    saved_codes=_saved_codes,
-    draw=measured.draw,
     report=functools.partial(measured.report, further=_measure, say=_say),
 )

@@ -28,6 +28,7 @@ from aae_jax.models.parts import (
     adversary_loss,
     build_prior,
     encode_view,
+    rates_of,
     traced_hyper,
 )
 from aae_jax.networks import Networks
@@ -162,16 +163,9 @@ def style_hyper(
 ) -> Hyper:
     """Return the traced numbers of a model of style alone; a joint step has no phase of the generator's."""
     require_resolved(config)
-    optimizers = config.optimizers
-    rates = {
-        "reconstruction": optimizers.reconstruction.learning_rate,
-        "discriminator_z": optimizers.discriminator.learning_rate,
-        "generator": optimizers.generator.learning_rate,
-    }
-    if joint:
-        del rates["generator"]
+    phases = ["reconstruction", "discriminator_z", *(() if joint else ("generator",))]
     return traced_hyper(
-        rates,
+        rates_of(config.optimizers, phases),
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,

@@ -16,6 +16,7 @@ from aae_jax.models.parts import (
     configured_mixture,
     encode_view,
     no_label,
+    rates_of,
     rebuild,
     schedule_of,
     traced_hyper,
@@ -54,7 +55,7 @@ def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
     return traced_hyper(
-        {"reconstruction": config.optimizers.reconstruction.learning_rate},
+        rates_of(config.optimizers, ["reconstruction"]),
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,

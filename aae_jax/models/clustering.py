@@ -27,6 +27,7 @@ from aae_jax.models.parts import (
     Auxiliary,
     activate,
     encode_view,
+    rates_of,
     reconstruction_error,
     schedule_of,
     traced_hyper,
@@ -39,6 +40,7 @@ from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 __all__ = ["build_clustering_networks", "build_hyper", "build_phases", "build_schedule"]
 
 EXTRAS = ("cyclic", "mode", "mode_separation")
+PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "generator")
 
 
 def build_clustering_networks(config: ClusteringConfig, image_shape: tuple[int, ...]) -> Networks:
@@ -96,16 +98,9 @@ def build_phases(networks: Networks, config: ClusteringConfig, *, prior: Prior |
 def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
-    optimizers, weights = config.optimizers, config.weights
-    rates = {
-        "reconstruction": optimizers.reconstruction.learning_rate,
-        "discriminator_z": optimizers.discriminator.learning_rate,
-        "discriminator_y": optimizers.discriminator.learning_rate,
-        "generator": optimizers.generator.learning_rate,
-        **{name: getattr(optimizers, name).learning_rate for name in EXTRAS},
-    }
+    weights = config.weights
     return traced_hyper(
-        {name: rate for name, rate in rates.items() if _runs(config, name)},
+        rates_of(config.optimizers, (name for name in PHASES if _runs(config, name))),
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,

@@ -23,7 +23,7 @@ from aae_jax.models.label_code import (
     labels_of,
     propagation_term,
 )
-from aae_jax.models.parts import Auxiliary, schedule_of, traced_hyper
+from aae_jax.models.parts import Auxiliary, rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Codes, Networks, build_networks
 from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import Phase
@@ -37,6 +37,8 @@ __all__ = [
     "circle_projection",
     "head_distance_loss",
 ]
+
+PHASES = ("reconstruction", "head_distance", "discriminator_z", "discriminator_y", "generator", "classification")
 
 
 def build_dim_reduction_networks(
@@ -98,17 +100,9 @@ def build_phases(
 def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
-    optimizers, weights = config.optimizers, config.weights
-    rates = {
-        "reconstruction": optimizers.reconstruction.learning_rate,
-        "head_distance": optimizers.head_distance.learning_rate,
-        "discriminator_z": optimizers.discriminator.learning_rate,
-        "discriminator_y": optimizers.discriminator.learning_rate,
-        "generator": optimizers.generator.learning_rate,
-        "classification": optimizers.classification.learning_rate,
-    }
+    weights = config.weights
     return traced_hyper(
-        {name: rate for name, rate in rates.items() if _runs(config, name)},
+        rates_of(config.optimizers, (name for name in PHASES if _runs(config, name))),
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,

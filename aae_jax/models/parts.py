@@ -1,6 +1,6 @@
 """What phases of all models do alike: draw a view and encode it, rebuild it, draw from a prior, judge a code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -30,6 +30,7 @@ __all__ = [
     "encode_view",
     "no_label",
     "prior_part",
+    "rates_of",
     "rebuild",
     "reconstruction_error",
     "schedule_of",
@@ -67,6 +68,12 @@ def schedule_of(optimizers: ScheduledOptimizers) -> Schedule:
     if optimizers.schedule == "steps":
         return build_step_schedule(optimizers.drops)
     return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
+
+
+def rates_of(optimizers: ScheduledOptimizers, phases: Iterable[str]) -> dict[str, float]:
+    """Return the peak learning rate of each phase; both discriminators have that of `discriminator`."""
+    fields = {name: "discriminator" if name.startswith("discriminator_") else name for name in phases}
+    return {name: getattr(optimizers, field).learning_rate for name, field in fields.items()}
 
 
 def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -> Hyper:

@@ -18,7 +18,7 @@ from aae_jax.models.label_code import (
     labels_of,
     propagation_term,
 )
-from aae_jax.models.parts import schedule_of, traced_hyper
+from aae_jax.models.parts import rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Networks
 from aae_jax.optimizers import build_optimizer
 from aae_jax.phases import Phase
@@ -94,17 +94,9 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
 def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
     """Return the traced numbers of a configuration for `num_steps` planned updates."""
     require_resolved(config)
-    optimizers, weights = config.optimizers, config.weights
-
-    rates = {
-        "reconstruction": optimizers.reconstruction.learning_rate,
-        "discriminator_z": optimizers.discriminator.learning_rate,
-        "discriminator_y": optimizers.discriminator.learning_rate,
-        "generator": optimizers.generator.learning_rate,
-        "classification": optimizers.classification.learning_rate,
-    }
+    weights = config.weights
     return traced_hyper(
-        rates,
+        rates_of(config.optimizers, PHASES),
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=weights.prior_std,
