@@ -14,6 +14,7 @@ from aae_jax.config.run import (
     LabelledConfig,
     RunConfig,
     ScheduledOptimizers,
+    refuse_noise_in_one_view,
     validate_labels,
     validate_optimizers,
     validate_run,
@@ -146,7 +147,7 @@ def validate_clustering(config: ClusteringConfig) -> None:
     validate_optimizers(config.optimizers)
     validate_reconstruction(weights, config.network)
     validate_prior(config.prior, config.network)
-    _refuse_odd_noise(config)
+    refuse_noise_in_one_view(config)
     check_bounds(("neighbours", config.neighbours, 0, MOST_NEIGHBOURS))
     if config.neighbours and (not weights.consistency or weights.consistency_target == "clean"):
         raise InputError(
@@ -177,17 +178,9 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_prior(config.prior, config.network)
-    _refuse_odd_noise(config)
+    refuse_noise_in_one_view(config)
     if config.num_clusters is not None and config.weights.propagation:
         raise InputError(
             f"weights.propagation is {config.weights.propagation:g}, but with num_clusters {config.num_clusters} "
             "there are no labels to propagate; give one of the two."
-        )
-
-
-def _refuse_odd_noise(config: ClusteringConfig | DimReductionConfig) -> None:
-    if config.views.noise_in != "all" and config.update_order == "simultaneous":
-        raise InputError(
-            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversaries read one view here; "
-            "give all, or update_order sequential."
         )

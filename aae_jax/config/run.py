@@ -22,6 +22,7 @@ __all__ = [
     "LabelledConfig",
     "RunConfig",
     "ScheduledOptimizers",
+    "refuse_noise_in_one_view",
     "require_resolved",
     "resolve",
     "validate_labels",
@@ -170,6 +171,23 @@ def validate_run(config: RunConfig) -> None:
         ("views.max_shift", views.max_shift, 0, 1000),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )
+
+
+def refuse_noise_in_one_view(config: RunConfig, *, joint: bool = False) -> None:
+    """Refuse noise for some phases alone where all phases read one view of an image.
+
+    Args:
+        config: Of a model whose reconstruction and adversaries share a view under simultaneous updates.
+        joint: Whether one step holds reconstruction and generator.
+
+    Raises:
+        InputError: Says what to give instead.
+    """
+    if config.views.noise_in != "all" and (joint or config.update_order == "simultaneous"):
+        raise InputError(
+            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversaries read one view here; "
+            f"give all, or {'no joint step' if joint else 'update_order sequential'}."
+        )
 
 
 def validate_labels(config: LabelledConfig) -> None:

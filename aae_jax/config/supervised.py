@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aae_jax.config.parts import check_bounds, validate_reconstruction
-from aae_jax.config.run import LabelledConfig, validate_labels, validate_optimizers, validate_run
+from aae_jax.config.run import (
+    LabelledConfig,
+    refuse_noise_in_one_view,
+    validate_labels,
+    validate_optimizers,
+    validate_run,
+)
 from aae_jax.config.unsupervised import (
     PriorConfig,
     UnsupervisedOptimizers,
@@ -23,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRegularizedConfig(LabelledConfig):
-    """The AAE whose adversary sees the label beside the code (Makhzani et al. 2016, section 2.3 and figure 3)."""
+    """The AAE whose adversary sees the label beside the code (Makhzani et al. 2016, section 2.3 and figure 3).
+
+    Under simultaneous updates too the reconstruction reads a view of its own: the adversary's images are others.
+    """
 
     labels: int | Literal["all"] = 10_000
     """Number of labelled training images, balanced over the classes, or all: then the adversary sees no others."""
@@ -54,11 +63,7 @@ def validate_supervised(config: SupervisedConfig) -> None:
         InputError: Names the first such value.
     """
     _validate(config)
-    if config.views.noise_in != "all" and config.update_order == "simultaneous":
-        raise InputError(
-            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversary read one view here; "
-            "give all, or update_order sequential."
-        )
+    refuse_noise_in_one_view(config)
 
 
 def validate_label_regularized(config: LabelRegularizedConfig) -> None:

@@ -10,7 +10,13 @@ from aae_jax.config.parts import (
     check_bounds,
     validate_reconstruction,
 )
-from aae_jax.config.run import RunConfig, ScheduledOptimizers, validate_optimizers, validate_run
+from aae_jax.config.run import (
+    RunConfig,
+    ScheduledOptimizers,
+    refuse_noise_in_one_view,
+    validate_optimizers,
+    validate_run,
+)
 from aae_jax.errors import InputError
 
 __all__ = [
@@ -173,11 +179,7 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_prior(config.prior, config.network)
-    if config.views.noise_in != "all" and (config.joint or config.update_order == "simultaneous"):
-        raise InputError(
-            f"views.noise_in is {config.views.noise_in}, but reconstruction and adversary read one view here; "
-            "give all, or neither joint nor simultaneous."
-        )
+    refuse_noise_in_one_view(config, joint=config.joint)
 
 
 def validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:

@@ -12,6 +12,7 @@ from aae_jax.evaluation import ClusterReport, report_clusters
 from aae_jax.experiments import measured
 from aae_jax.experiments.console import percent
 from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.summary import per_seed
 from aae_jax.types import Array
 
 __all__ = [
@@ -103,7 +104,7 @@ def say_clusters(summary: Mapping[str, Any]) -> list[str]:
     lines = cluster_lines(found)
 
     def of(name: str) -> np.ndarray:
-        return np.asarray([np.nan if each is None else each for each in found[name]["per_seed"]])
+        return per_seed(found[name])
 
     lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in CLUSTER_ERRORS.items()]
     information, index = (measured.spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))

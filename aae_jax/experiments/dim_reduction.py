@@ -4,8 +4,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aae_jax.bundle import Model
 from aae_jax.config import DimReductionConfig, validate_dim_reduction
 from aae_jax.data import Dataset
@@ -17,6 +15,7 @@ from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
 from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.summary import per_seed
 from aae_jax.models import dim_reduction as model
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
@@ -72,7 +71,7 @@ def _say(summary: Mapping[str, Any]) -> list[str]:
     if "clusters" in summary:
         return say_clusters(summary)
     kind = "test" if summary["tested"] else "validation"
-    errors = np.asarray([np.nan if each is None else each for each in summary[kind]["error"]["per_seed"]])
+    errors = per_seed(summary[kind]["error"])
     return [f"{kind} error {percent(errors)} ({summary['splits']['labelled']} labels)"]
 
 

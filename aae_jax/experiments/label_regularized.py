@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from aae_jax.config import LabelRegularizedConfig, validate_label_regularized
 from aae_jax.data import Dataset
@@ -14,6 +13,7 @@ from aae_jax.experiments.console import percent
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.summary import per_seed
 from aae_jax.models import label_regularized as model
 from aae_jax.models.parts import build_labelled_prior, prior_part
 from aae_jax.networks import EncoderOutput, Networks
@@ -59,7 +59,7 @@ def _saved_codes(config: LabelRegularizedConfig, dataset: Dataset) -> SavedCodes
 
 def _say(summary: Mapping[str, Any]) -> list[str]:
     kind = "test" if summary["tested"] else "validation"
-    errors = np.asarray([np.nan if each is None else each for each in summary[kind][SCORE]["per_seed"]])
+    errors = per_seed(summary[kind][SCORE])
     return [f"{percent(errors)} of {kind} codes are not in the part of the prior that belongs to their class"]
 
 

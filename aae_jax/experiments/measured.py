@@ -20,7 +20,7 @@ from aae_jax.experiments.experiment import MeasureFn
 from aae_jax.experiments.measures import build_seed_measure, flat, health_of
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.experiments.summary import best_epochs, last_measures, over_seeds, summarise
+from aae_jax.experiments.summary import best_epochs, last_measures, over_seeds, per_seed, summarise
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.experiments.watch import save_models
 from aae_jax.models.adversaries import beside_labels
@@ -167,7 +167,7 @@ def _say_results(console: Console, problem: Problem, summary: Mapping[str, Any],
     measured = summary[kind]
 
     def of(name: str) -> np.ndarray:
-        return np.asarray([np.nan if each is None else each for each in measured[name]["per_seed"]])
+        return per_seed(measured[name])
 
     images = f"{summary['splits'][kind]} {summary['data']['name']} {kind} images"
     console.say(f"reconstruction error {spoken(of(SCORE))} per pixel on {images} ({summary['updates']} updates)")

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
 from aae_jax.data import Dataset
@@ -22,6 +20,7 @@ from aae_jax.experiments.summary import (
     errors_on_test_images,
     last_measures,
     over_seeds,
+    per_seed,
     seed_errors,
     summarise,
 )
@@ -151,7 +150,7 @@ def _save_figures(
 
 def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -> None:
     def of(result: dict[str, Any]) -> str:
-        return percent(np.asarray([np.nan if e is None else e for e in result["per_seed"]]))
+        return percent(per_seed(result))
 
     splits, data = summary["splits"], summary["data"]["name"]
     validation, baseline = of(summary["validation_error"]), summary["baseline"]

@@ -111,6 +111,11 @@ def over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) 
     }
 
 
+def per_seed(result: Mapping[str, Any]) -> np.ndarray:
+    """Return each seed's value of what `over_seeds` gave, NaN for a seed that has none."""
+    return np.asarray([np.nan if value is None else value for value in result["per_seed"]])
+
+
 def last_measures(rows: Sequence[Mapping[str, Any]], survivors: Sequence[bool]) -> dict[str, dict[str, Any]]:
     """Return what was measured on the validation images at the end, `{per_seed, mean, std}` by the measure's name."""
     found = {name.removeprefix(VALIDATION): value for name, value in rows[-1].items() if name.startswith(VALIDATION)}

@@ -11,13 +11,11 @@ import jax.numpy as jnp
 from aae_jax import losses, priors
 from aae_jax.config import ClusteringConfig, require_resolved, validate_clustering
 from aae_jax.hyper import Hyper
-from aae_jax.models.adversaries import build_style_discriminator, own_prior, scaled_prior
+from aae_jax.models.adversaries import own_prior, scaled_prior
 from aae_jax.models.label_code import (
     LabelCode,
     Term,
-    build_label_discriminator,
-    build_label_generator,
-    build_label_reconstruction,
+    build_common_phases,
     label_code_numbers,
     labels_of,
 )
@@ -69,30 +67,15 @@ def build_phases(networks: Networks, config: ClusteringConfig, *, prior: Prior |
     draw_labels = labels_of(priors.build_categorical(config.num_clusters))
     model = LabelCode(networks, config, priors.rare_categorical if config.inverse_frequency else draw_labels)
     draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
-    discriminate = build_optimizer(optimizers.discriminator)
     phases = {
-        "reconstruction": Phase(
-            ("encoder", "decoder"),
-            build_label_reconstruction(model),
-            build_optimizer(optimizers.reconstruction),
-            updates_stats=True,
-        ),
+        **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder"), terms=_terms(config)),
         "cyclic": Phase(("encoder", "decoder"), _build_cyclic(model), build_optimizer(optimizers.cyclic)),
         "mode": Phase(("encoder", "mode_decoder"), _build_mode(model), build_optimizer(optimizers.mode)),
         "mode_separation": Phase(
             ("decoder",), _build_mode_separation(networks, config), build_optimizer(optimizers.mode_separation)
         ),
-        "discriminator_z": Phase(
-            ("discriminator_z",), build_style_discriminator(networks, config, draw_style), discriminate
-        ),
-        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
-        "generator": Phase(
-            ("encoder",),
-            build_label_generator(model, _terms(config)),
-            build_optimizer(optimizers.generator),
-        ),
     }
-    return {name: phase for name, phase in phases.items() if _runs(config, name)}
+    return {name: phases[name] for name in PHASES if _runs(config, name)}
 
 
 def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:

@@ -12,13 +12,11 @@ from aae_jax import losses, priors
 from aae_jax.config import DimReductionConfig, require_resolved, validate_dim_reduction
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
-from aae_jax.models.adversaries import build_style_discriminator, own_prior, scaled_prior
+from aae_jax.models.adversaries import own_prior, scaled_prior
 from aae_jax.models.label_code import (
     LabelCode,
     build_classification,
-    build_label_discriminator,
-    build_label_generator,
-    build_label_reconstruction,
+    build_common_phases,
     label_code_numbers,
     labels_of,
     propagation_term,
@@ -72,29 +70,15 @@ def build_phases(
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(config.num_clusters or num_classes)))
     draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
-    discriminate = build_optimizer(optimizers.discriminator)
+    terms = [propagation_term] if weights.propagation > 0 else []
     phases = {
-        "reconstruction": Phase(
-            ("encoder", "decoder", "heads"),
-            build_label_reconstruction(model),
-            build_optimizer(optimizers.reconstruction),
-            updates_stats=True,
-        ),
+        **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder", "heads"), terms=terms),
         "head_distance": Phase(("heads",), head_distance_loss, build_optimizer(optimizers.head_distance)),
-        "discriminator_z": Phase(
-            ("discriminator_z",), build_style_discriminator(networks, config, draw_style), discriminate
-        ),
-        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
-        "generator": Phase(
-            ("encoder",),
-            build_label_generator(model, [propagation_term] if weights.propagation > 0 else []),
-            build_optimizer(optimizers.generator),
-        ),
         "classification": Phase(
             ("encoder",), build_classification(model), build_optimizer(optimizers.classification)
         ),
     }
-    return {name: phase for name, phase in phases.items() if _runs(config, name)}
+    return {name: phases[name] for name in PHASES if _runs(config, name)}
 
 
 def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:

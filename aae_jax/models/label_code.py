@@ -14,6 +14,7 @@ from aae_jax import losses
 from aae_jax.config import ClusteringConfig, DimReductionConfig, LabelCodeWeights, SemiSupervisedConfig
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
+from aae_jax.models.adversaries import DrawPrior, build_style_discriminator
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
     DRAW_LABELLED,
@@ -27,7 +28,8 @@ from aae_jax.models.parts import (
     rebuild,
 )
 from aae_jax.networks import EncoderOutput, Networks
-from aae_jax.phases import LossFn
+from aae_jax.optimizers import build_optimizer
+from aae_jax.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Stats
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "LabelCode",
     "Term",
     "build_classification",
+    "build_common_phases",
     "build_label_discriminator",
     "build_label_generator",
     "build_label_reconstruction",
@@ -60,6 +63,33 @@ class LabelCode(NamedTuple):
 def labels_of(prior: Prior) -> DrawLabels:
     """Return the sampler of labels that go by a prior alone."""
     return lambda key, fake: prior(key, fake.shape[0])
+
+
+def build_common_phases(
+    model: LabelCode, draw_style: DrawPrior, *, rebuilt_by: tuple[str, ...], terms: Sequence[Term] = ()
+) -> dict[str, Phase]:
+    """Return the phases that all these models have: reconstruction, both discriminators, generator.
+
+    Args:
+        model: Networks, configuration, and what the adversary of y is shown.
+        draw_style: What the styles shall be like.
+        rebuilt_by: The networks that the reconstruction trains; its batch statistics are those that are kept.
+        terms: Further terms of the generator's loss.
+    """
+    optimizers = model.config.optimizers
+    judge_style = build_style_discriminator(model.networks, model.config, draw_style)
+    discriminate = build_optimizer(optimizers.discriminator)
+    return {
+        "reconstruction": Phase(
+            rebuilt_by,
+            build_label_reconstruction(model),
+            build_optimizer(optimizers.reconstruction),
+            updates_stats=True,
+        ),
+        "discriminator_z": Phase(("discriminator_z",), judge_style, discriminate),
+        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
+        "generator": Phase(("encoder",), build_label_generator(model, terms), build_optimizer(optimizers.generator)),
+    }
 
 
 def build_label_reconstruction(model: LabelCode) -> LossFn:

@@ -7,13 +7,10 @@ the decoder rebuilds the image from both; and on the few labelled images y is tr
 from aae_jax import priors
 from aae_jax.config import SemiSupervisedConfig, require_resolved
 from aae_jax.hyper import Hyper
-from aae_jax.models.adversaries import build_style_discriminator
 from aae_jax.models.label_code import (
     LabelCode,
     build_classification,
-    build_label_discriminator,
-    build_label_generator,
-    build_label_reconstruction,
+    build_common_phases,
     label_code_numbers,
     labels_of,
     propagation_term,
@@ -58,21 +55,14 @@ def build_phases(
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(num_classes)))
     unit = prior_z or priors.build_gaussian(config.network.latent_dim)
-    judge_style = build_style_discriminator(
-        networks, config, lambda key, count, hyper: hyper.prior_std * unit(key, count)
+    common = build_common_phases(
+        model,
+        lambda key, count, hyper: hyper.prior_std * unit(key, count),
+        rebuilt_by=("encoder", "decoder"),
+        terms=[propagation_term] if weights.propagation > 0 else [],
     )
-    discriminate = build_optimizer(optimizers.discriminator)
-    terms = [propagation_term] if weights.propagation > 0 else []
     return {
-        "reconstruction": Phase(
-            ("encoder", "decoder"),
-            build_label_reconstruction(model),
-            build_optimizer(optimizers.reconstruction),
-            updates_stats=True,
-        ),
-        "discriminator_z": Phase(("discriminator_z",), judge_style, discriminate),
-        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
-        "generator": Phase(("encoder",), build_label_generator(model, terms), build_optimizer(optimizers.generator)),
+        **common,
         "classification": Phase(
             ("encoder",),
             build_classification(model, softmax_twice=weights.softmax_twice),
