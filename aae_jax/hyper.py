@@ -28,6 +28,7 @@ class Hyper(NamedTuple):
         label_warmup: Updates over which the weight of y's adversary rises from 0 to its value; 0: none.
         weight_certainty: Factor of the entropy of each image's label.
         weight_balance: Factor of the term that keeps clusters equally frequent.
+        balance_slack: What that term leaves free, in nats.
         weight_cyclic: Factor of the phase in which codes of reconstructions shall be those they were made from.
         weight_cyclic_style: Factor of the style's part in it.
         weight_mode: Factor of the phase in which images are rebuilt from labels alone.
@@ -57,6 +58,7 @@ class Hyper(NamedTuple):
     label_warmup: Scalar = 0.0
     weight_certainty: Scalar = 0.0
     weight_balance: Scalar = 0.0
+    balance_slack: Scalar = 0.0
     weight_cyclic: Scalar = 0.0
     weight_cyclic_style: Scalar = 0.0
     weight_mode: Scalar = 0.0

@@ -153,13 +153,19 @@ def certainty_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
     return -jnp.mean(jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=1))
 
 
-def balance_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
+def balance_loss(logits: Float[Array, "batch classes"], slack: Float[Array, ""] | float = 0.0) -> Float[Array, ""]:
     """Return log(classes) − H(mean over the batch of softmax(logits)), in nats: 0 where classes are equally frequent.
 
     The part of the mutual information of image and label that keeps every class in use (Hu et al. 2017, §3.1).
+
+    Args:
+        logits: Of a batch's labels.
+        slack: How far, in nats, frequencies may be from equal without cost. A batch of n sure labels is about
+            (classes − 1) / 2n from it by chance alone.
     """
     mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0])
-    return jnp.log(logits.shape[1]) + jnp.sum(jnp.exp(mean) * mean)
+    lacking = jnp.log(logits.shape[1]) + jnp.sum(jnp.exp(mean) * mean)
+    return jnp.where(slack > 0, jax.nn.relu(lacking - slack), lacking)
 
 
 def cyclic_label_loss(

@@ -146,6 +146,14 @@ class OtherModelsTest(chex.TestCase):
         np.testing.assert_allclose(one_class, np.log(3), rtol=1e-5)
 
     @chex.variants(with_jit=True, without_jit=True)
+    def test_balance_counts_beyond_its_slack_alone(self):
+        lacking = float(losses.balance_loss(jnp.array(LOGITS)))
+        beyond = self.variant(losses.balance_loss)(jnp.array(LOGITS), lacking / 4)
+        np.testing.assert_allclose(beyond, 0.75 * lacking, rtol=1e-5)
+        free = jax.grad(losses.balance_loss)(jnp.array(LOGITS), 2 * lacking)
+        np.testing.assert_array_equal(free, np.zeros_like(LOGITS))
+
+    @chex.variants(with_jit=True, without_jit=True)
     def test_kl_to_a_gaussian_of_any_std(self):
         std = np.exp(LOG_STD)
         for prior in (1.0, 5.0):

@@ -188,6 +188,7 @@ OF_OTHER_MODELS = (
     "label_warmup",
     "weight_certainty",
     "weight_balance",
+    "balance_slack",
     "weight_cyclic",
     "weight_cyclic_style",
     "weight_mode",

@@ -62,6 +62,9 @@ class ClusteringWeights(LabelCodeWeights):
     balance: float = 0.0
     """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
     mean label: an adversary that sees one label at a time lets clusters die."""
+    balance_slack: float = 0.0
+    """How far from equal, in nats, it lets their frequencies be: classes that differ in size, or more clusters than
+    classes but fewer than twice as many, cannot be equal clusters."""
     cyclic: float = 0.0
     """Of a phase in which the codes of a reconstruction shall be those it was made from (shaharazulay's mutual
     information)."""
@@ -137,7 +140,8 @@ def validate_clustering(config: ClusteringConfig) -> None:
     """
     validate_run(config)
     weights = config.weights
-    names = ("certainty", "balance", "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
+    of_labels = ("certainty", "balance", "balance_slack")
+    names = (*of_labels, "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
     check_bounds(
         ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
         ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),

@@ -90,6 +90,7 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         label_warmup=weights.generator_y_warmup * num_steps,
         weight_certainty=weights.certainty,
         weight_balance=weights.balance,
+        balance_slack=weights.balance_slack,
         weight_cyclic=weights.cyclic,
         weight_cyclic_style=weights.cyclic_style,
         weight_mode=weights.mode,
@@ -167,7 +168,8 @@ def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) 
 
 
 def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    return "balance", jnp.asarray(hyper.weight_balance), losses.balance_loss(output.logits)
+    value = losses.balance_loss(output.logits, hyper.balance_slack)
+    return "balance", jnp.asarray(hyper.weight_balance), value
 
 
 def _build_style_penalty(config: ClusteringConfig) -> Term:
