@@ -10,7 +10,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 import answers_tables
 import few_labels_tables
+import model_tables
 import results_figures
+
+from aae_jax.experiments.model_rows import MODELS
 
 
 def write_row(folder: Path, name: str, **changed: object) -> None:
@@ -214,3 +217,83 @@ def test_bins_of_certainty_are_those_of_all_seeds(folder: Path) -> None:
     assert figure is not None
     named = {str(line.get_label()).split(":")[0] for line in figure.axes[0].get_lines()}
     assert {"as trained", "calibrated"} <= named
+
+
+def seeds(*values: float | None) -> dict[str, object]:
+    known = [value for value in values if value is not None]
+    return {"per_seed": list(values), "mean": sum(known) / len(known), "std": None}
+
+
+def write_model(folder: Path, name: str, **changed: object) -> None:
+    codes = {"code_std_ratio/z1": seeds(0.9, 1.02), "code_mmd": seeds(0.001, 0.003)}
+    row = {
+        "data": {"name": "mnist"},
+        "tested": True,
+        "seeds": [0, 1],
+        "failed_seeds": {},
+        "updates": 5000,
+        "epochs": 10,
+        "train_seconds": 240,
+        "cpu_cores": 1,
+        "test": codes | {"discriminator_z_accuracy": seeds(0.5, 0.6)},
+        **changed,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(model_tables, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_model_has_its_numbers_beside_its_goal_and_its_codes_beside_the_prior(models: Path) -> None:
+    found = {
+        "majority_error": seeds(0.09, 0.1),
+        "most_certain_error": seeds(0.1, 0.1),
+        "hungarian_error": seeds(0.6, 0.6),
+        "normalised_mutual_information": seeds(0.7, 0.72),
+    }
+    write_model(models, "clustering-30", clusters=found)
+    titles, _, line = model_tables.models_table().splitlines()
+    row = dict(zip(cells(titles), cells(line), strict=True))
+    assert row["row"] == "[clustering-30](#clustering-30)"
+    assert row["seeds, updates, core-minutes a seed"] == "2, 5,000, 2"
+    assert row["on the test images"].startswith("error **9.50 ± 0.71 %** by majority, 10.00 ± 0.00 %")
+    assert row["on the test images"].endswith("NMI 0.710")
+    assert (row["goal"], row["paper†"]) == ("≤ 10 %", "4.10 ± 1.13 %")
+    assert (row["codes' std by the prior's"], row["MMD²"], row["adversary right"]) == (
+        "0.90 to 1.02",
+        "0.0020",
+        "55.0%",
+    )
+
+
+def test_each_model_says_what_it_is_measured_by(models: Path) -> None:
+    codes = {"component_error": seeds(0.1, None)}
+    write_model(models, "label-regularized", test=codes, failed_seeds={"1": 3})
+    write_model(models, "dim-reduction-100", test={"error": seeds(0.05, 0.06)})
+    nats = {"log_likelihood": seeds(320.4, 322.4), "standard_error": seeds(2.0, 2.0)}
+    write_model(models, "likelihood", likelihood={"samples": {"10000": nats}})
+    write_model(
+        models,
+        "supervised-10",
+        label_leakage={"logistic_regression": seeds(0.4, 0.5), "perceptron": seeds(0.7, 0.8)},
+    )
+    said = {cells(line)[0].split("]")[0][1:]: cells(line) for line in model_tables.models_table().splitlines()[2:]}
+    assert list(said) == ["label-regularized", "supervised-10", "dim-reduction-100", "likelihood"]
+    assert said["label-regularized"][1:3] == ["2 (1 failed), 5,000, 2", "**90.00 %** of codes in their class's part"]
+    assert said["dim-reduction-100"][2] == "error **5.50 ± 0.71 %**"
+    assert said["likelihood"][2] == "**321 ± 2.0** nats by 10,000 samples (seeds 320 to 322)"
+    assert "**45.00 ± 7.07 %** by logistic regression" in said["supervised-10"][2]
+
+
+def test_every_figure_of_the_gallery_has_a_caption_and_its_command(models: Path) -> None:
+    assert {name for row in MODELS for name in row.figures} == set(model_tables.CAPTIONS)
+    write_model(models, "vae")
+    text = model_tables.gallery()
+    assert "python experiments/autoencoder.py --preset vae --epochs 10 --num-seeds 2 --dataset mnist" in text
+    assert "](../results/models/vae/code_scatter.png)" in text
+    write_model(models, "vae", tested=False)
+    with pytest.raises(SystemExit, match="is not of MNIST's test images"):
+        model_tables.gallery()

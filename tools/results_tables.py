@@ -18,11 +18,12 @@ from few_labels_tables import (
     other_data_table,
     subset_table,
 )
+from model_tables import gallery, models_table
 from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-DOCS = tuple(ROOT / "docs" / name for name in ("performance.md", "results.md", "few-labels.md"))
+DOCS = tuple(ROOT / "docs" / name for name in ("performance.md", "results.md", "few-labels.md", "gallery.md"))
 PAGES = (ROOT / "README.md", RESULTS / "README.md", *DOCS)
 
 
@@ -139,6 +140,8 @@ TABLES = {
     "other": other_table,
     "growth": growth_table,
     "start": start_table,
+    "models": models_table,
+    "gallery": gallery,
 }
 
 

@@ -3,6 +3,7 @@
 Finished rows are not trained again, stopped ones go on; the same command does both.
 """
 
+import importlib
 import json
 import math
 import sys
@@ -14,19 +15,20 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 
-from aae_jax.config import SemiSupervisedConfig
+from aae_jax.config import RunConfig
 from aae_jax.config_text import differences, from_mapping, read_yaml
 from aae_jax.errors import InputError
-from aae_jax.experiments import semi_supervised
 from aae_jax.experiments.command import parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
-from aae_jax.experiments.launch import FAILED
+from aae_jax.experiments.launch import FAILED, launch
+from aae_jax.experiments.model_record import record_model
 from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
 from aae_jax.experiments.run_folder import CONFIG_FILE, write_text
-from aae_jax.experiments.table_rows import Row, choose_rows
+from aae_jax.experiments.table_rows import AnyRow, Row, choose_rows
 from aae_jax.training import compile_epoch
 
 __all__ = ["Flags", "epochs_within", "main", "record"]
@@ -40,15 +42,17 @@ class Flags:
     """What is trained, for how long, and where its numbers go."""
 
     table: str = "few-labels"
-    """The table: few-labels, ablation, paper-settings, label-counts, subsets or other-data."""
+    """The table: few-labels, ablation, paper-settings, label-counts, subsets, other-data, or models, whose figures
+    are the gallery."""
     recipe: Literal["faithful", "best"] | None = None
     """Its rows of one recipe only: the paper's settings, or ours."""
     rows: tuple[str, ...] = ()
     """Its rows of these names only."""
     budget_minutes: float | None = None
     """Minutes of training for a row: as many passes as they hold for all seeds. Default: the row's own number."""
-    num_seeds: int = 3
-    """Subsets of labelled images, each with its own weights: seeds 0, 1, …"""
+    num_seeds: int | None = None
+    """Subsets of labelled images, each with its own weights: seeds 0, 1, … Default: 3; in the table models the row's
+    own number."""
     dataset: str = "mnist"
     """The data, as training takes them; rows of the table other-data have their own."""
     data_dir: str | None = None
@@ -80,7 +84,7 @@ def run(flags: Flags) -> int:
     rows = choose_rows(flags.table, flags.recipe, flags.rows)
     if flags.budget_minutes is not None and not 0 < flags.budget_minutes < math.inf:
         raise InputError(f"--budget-minutes is {flags.budget_minutes}; give a number above 0.")
-    if not 1 <= flags.num_seeds <= 1000:
+    if flags.num_seeds is not None and not 1 <= flags.num_seeds <= 1000:
         raise InputError(f"--num-seeds is {flags.num_seeds}; give a number from 1 to 1000.")
     runs = Path(flags.out_dir or f"runs/{flags.table}")
     published = flags.dataset == "mnist" and flags.test
@@ -96,16 +100,22 @@ def run(flags: Flags) -> int:
             continue
         if status != 0:
             return status
-        path = record(row, runs / row.name, results, console)
+        path = _record(row, runs / row.name, results, console)
         console.say(f"recorded in {path}\n")
     return worst
 
 
-def _can_be_had(row: Row, flags: Flags, console: Console) -> bool:
+def _record(row: AnyRow, folder: Path, results: Path, console: Console) -> Path:
+    if isinstance(row, Row):
+        return record(row, folder, results, console)
+    return record_model(row, folder, results)
+
+
+def _can_be_had(row: AnyRow, flags: Flags, console: Console) -> bool:
     """Return whether a row's own data can be loaded, and say why not; the data of the flags are an error later on."""
     if row.dataset is None:
         return True
-    config = parse(semi_supervised.EXPERIMENT, _arguments(row, flags, row.epochs)).config
+    config = parse(_experiment(row), _arguments(row, flags, row.epochs)).config
     try:
         load_data(config, DataReporter(console))
     except InputError as error:
@@ -114,28 +124,38 @@ def _can_be_had(row: Row, flags: Flags, console: Console) -> bool:
     return True
 
 
-def _arguments(row: Row, flags: Flags, epochs: int) -> list[str]:
+def _experiment(row: AnyRow) -> Experiment:
+    found = importlib.import_module(f"aae_jax.experiments.{row.experiment}").EXPERIMENT
+    assert isinstance(found, Experiment), row.experiment
+    return found
+
+
+def _seeds(row: AnyRow, flags: Flags) -> int:
+    return row.seeds if flags.num_seeds is None else flags.num_seeds
+
+
+def _arguments(row: AnyRow, flags: Flags, epochs: int) -> list[str]:
     where = ["--dataset", row.dataset or flags.dataset, *(["--data-dir", flags.data_dir] if flags.data_dir else [])]
-    seeds = ["--num-seeds", str(flags.num_seeds), *([] if flags.test else ["--no-test"])]
+    seeds = ["--num-seeds", str(_seeds(row, flags)), *([] if flags.test else ["--no-test"])]
     return [*row.arguments(epochs), *where, *seeds]
 
 
-def _train(row: Row, flags: Flags, folder: Path, console: Console) -> int:
+def _train(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
     """Train a row into `folder`, or go on with what was stopped there."""
     epochs = _planned_epochs(row, flags, folder, console)
     argv = _arguments(row, flags, epochs)
     if (folder / "run" / CONFIG_FILE).exists():
-        _refuse_other_run(argv, folder / "run")
+        _refuse_other_run(_experiment(row), argv, folder / "run")
         argv = ["--resume", str(folder / "run")]
     else:
         argv = [*argv, "--out-dir", str(folder / "run")]
-    return semi_supervised.main(argv, launcher="python experiments/semi_supervised.py")
+    return launch(_experiment(row), argv, launcher=f"python experiments/{row.experiment}.py")
 
 
-def _refuse_other_run(argv: Sequence[str], folder: Path) -> None:
+def _refuse_other_run(experiment: Experiment, argv: Sequence[str], folder: Path) -> None:
     """Refuse to go on with a run of other settings than those asked for."""
-    wanted = parse(semi_supervised.EXPERIMENT, argv).config
-    found = from_mapping(SemiSupervisedConfig, read_yaml(folder / CONFIG_FILE))
+    wanted = parse(experiment, argv).config
+    found = from_mapping(type(wanted), read_yaml(folder / CONFIG_FILE))
     changed = [name for name in differences(wanted, found) if _chosen(wanted, name)]
     if changed:
         raise InputError(
@@ -143,7 +163,7 @@ def _refuse_other_run(argv: Sequence[str], folder: Path) -> None:
         )
 
 
-def _chosen(config: SemiSupervisedConfig, name: str) -> bool:
+def _chosen(config: RunConfig, name: str) -> bool:
     """Return whether a setting was given, not left to the data or the device."""
     value: Any = config
     for part in name.split("."):
@@ -151,9 +171,9 @@ def _chosen(config: SemiSupervisedConfig, name: str) -> bool:
     return value not in (None, "auto")
 
 
-def _planned_epochs(row: Row, flags: Flags, folder: Path, console: Console) -> int:
+def _planned_epochs(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
     """Return how many passes the row makes, as planned when its run began; the plan is kept in its folder."""
-    path, asked = folder / PLAN_FILE, {"budget_minutes": flags.budget_minutes, "num_seeds": flags.num_seeds}
+    path, asked = folder / PLAN_FILE, {"budget_minutes": flags.budget_minutes, "num_seeds": _seeds(row, flags)}
     if path.exists() and (folder / "run" / CONFIG_FILE).exists():
         try:
             plan = json.loads(path.read_text(encoding="utf-8"))
@@ -168,7 +188,7 @@ def _planned_epochs(row: Row, flags: Flags, folder: Path, console: Console) -> i
         return epochs
     plan = {"epochs": row.epochs, **asked}
     if flags.budget_minutes is not None:
-        seconds = time_pass(_arguments(row, flags, row.epochs), console)
+        seconds = time_pass(_experiment(row), _arguments(row, flags, row.epochs), console)
         plan |= {"epochs": epochs_within(60 * flags.budget_minutes, seconds, row.epochs), "seconds_a_pass": seconds}
         console.say(f"budget   {plan['epochs']} of {row.epochs} epochs in {flags.budget_minutes:g} min")
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,11 +206,9 @@ def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
     return max(1, min(most, int(budget / seconds_a_pass)))
 
 
-def time_pass(argv: Sequence[str], console: Console) -> float:
+def time_pass(experiment: Experiment, argv: Sequence[str], console: Console) -> float:
     """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
-    problem = build_problem(
-        semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, DataReporter(console)
-    )
+    problem = build_problem(experiment, parse(experiment, argv).config, DataReporter(console))
     task = main_task(problem)
     steps = min(TIMED_UPDATES, problem.steps_per_epoch)
     data = problem.data._replace(pool=problem.data.pool[: steps * problem.config.batch_size])

@@ -20,7 +20,7 @@ from aae_jax.experiments.problem import indices_for_seed, load_data, split_for_s
 from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
 from aae_jax.experiments.table_rows import Row
 
-__all__ = ["PLAN_FILE", "record"]
+__all__ = ["PLAN_FILE", "compact", "record"]
 
 PLAN_FILE = "plan.json"
 SAME = 0.002
@@ -60,7 +60,7 @@ def record(row: Row, folder: Path, results: Path, console: Console) -> Path:
     }
     path = results / f"{row.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, _compact(found))
+    write_text(path, compact(found))
     return path
 
 
@@ -106,7 +106,7 @@ def _answers_of(model: Model, images: NDArray[Any], labels: NDArray[Any]) -> dic
     }
 
 
-def _compact(found: dict[str, Any]) -> str:
+def compact(found: dict[str, Any]) -> str:
     """Return JSON with a line for each entry, and for each entry of an entry."""
     lines = []
     for name, value in found.items():

@@ -1,15 +1,16 @@
 """The rows of the tables that `experiments/reproduce.py` trains: what each is called, and its flags.
 
-A row is a run of the semi-supervised experiment.
+A row is a run of the semi-supervised experiment, or in the table of all models of any.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from aae_jax.errors import InputError, did_you_mean
+from aae_jax.experiments.model_rows import MODELS, ModelRow
 
-__all__ = ["RECIPES", "TABLES", "Row", "choose_rows"]
+__all__ = ["RECIPES", "TABLES", "AnyRow", "Row", "choose_rows"]
 
 Recipe = Literal["faithful", "best"]
 Labels = int | Literal["all"]
@@ -42,6 +43,8 @@ class Row:
     """False: the test images are never looked at, as settings are compared by it."""
     dataset: str | None = None
     """Its own data, whatever the command's flags say."""
+    experiment: ClassVar[str] = "semi_supervised"
+    seeds: ClassVar[int] = 3
     half_width: bool = False
     """Hidden layers of half the preset's width, adversaries of 250, and the precision that is fast on the device."""
 
@@ -170,18 +173,21 @@ OTHER_DATA = (
 )
 """A check that nothing was chosen for MNIST alone; short runs at half width but for the small digits."""
 
-TABLES: dict[str, tuple[Row, ...]] = {
+AnyRow = Row | ModelRow
+
+TABLES: dict[str, tuple[AnyRow, ...]] = {
     "few-labels": FEW_LABELS,
     "ablation": ABLATION,
     "paper-settings": PAPER_SETTINGS,
     "label-counts": LABEL_COUNTS,
     "subsets": SUBSETS,
     "other-data": OTHER_DATA,
+    "models": MODELS,
 }
 """Rows by table, in the order in which they are shown and trained."""
 
 
-def choose_rows(table: str, recipe: str | None, names: Sequence[str]) -> tuple[Row, ...]:
+def choose_rows(table: str, recipe: str | None, names: Sequence[str]) -> tuple[AnyRow, ...]:
     """Return the rows of a table that a user asks for: all, those of a recipe, or those named.
 
     Raises:

@@ -26,6 +26,7 @@ from aae_jax.experiments import (
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import DataReporter
 from aae_jax.experiments.measures import build_seed_measure
+from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.problem import build_problem, images_of, main_task
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.watch import model_of
@@ -100,7 +101,9 @@ def test_a_run_leaves_what_every_run_leaves(whole):
     name, folder = whole
     left = {path.name for path in folder.iterdir()}
     assert left >= {"config.yaml", "metrics.jsonl", "metrics.csv", "summary.json", "figures", "model", "model-s1"}
-    assert {path.stem for path in (folder / "figures").glob("*.png")} >= FIGURES[name]
+    drawn = {path.stem for path in (folder / "figures").glob("*.png")}
+    assert drawn >= FIGURES[name]
+    assert drawn <= {figure for row in MODELS for figure in row.figures}, "the gallery shows every figure"
     found = summary(folder)
     assert (found["experiment"], found["updates"], found["seeds"]) == (name, 72, [0, 1])
     assert ("labels" in found) == (name in LABELLED)

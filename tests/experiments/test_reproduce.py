@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -15,6 +16,8 @@ from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments import reproduce, row_record
 from aae_jax.experiments.command import parse
+from aae_jax.experiments.model_record import record_model
+from aae_jax.experiments.model_rows import MODELS, ModelRow
 from aae_jax.experiments.reproduce import epochs_within
 from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
@@ -136,7 +139,7 @@ def test_a_pass_is_timed_by_some_of_its_updates(monkeypatch):
     monkeypatch.setattr(reproduce, "compile_epoch", compiled)
     monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now[0])
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "100", "--num-seeds", "2"]
-    seconds = reproduce.time_pass(argv, reproduce.Console())
+    seconds = reproduce.time_pass(EXPERIMENT, argv, reproduce.Console())
     steps = (len(data.load_digits().train_labels) - 135) // 50
     assert calls == [reproduce.TIMED_UPDATES] * 2
     assert calls[0] < steps
@@ -291,3 +294,42 @@ def test_rows_are_chosen_by_recipe_and_name():
     ]
     with pytest.raises(InputError, match="There is no row 'best-100'"):
         choose_rows("few-labels", "faithful", ["best-100"])
+
+
+MODEL = ModelRow("toy-codes", "unsupervised", "smoke", 2, "Codes of the digits", ("code_scatter",), seeds=2)
+
+
+@pytest.fixture
+def toy_models(monkeypatch):
+    """Have a row of a model whose one figure is a small picture."""
+
+    def draw(problem, rows, model, folder):
+        folder.figures.mkdir()
+        plt.imsave(folder.figures / "code_scatter.png", np.arange(12.0).reshape(3, 4))
+
+    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", draw)
+    monkeypatch.setitem(TABLES, "toy", (MODEL,))
+
+
+def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models):
+    argv = ["--table", "toy", "--dataset", "digits"]
+    assert reproduce.main(argv) == 0
+    found, run = recorded("toy-codes"), summary(Path("runs/toy/toy-codes/run"))
+    assert (found["seeds"], found["updates"]) == ([0, 1], found["full_updates"])
+    assert found["test"] == run["test"]
+    assert found["config"]["network"]["latent_dim"] == 2
+    image = plt.imread("runs/toy/results/toy-codes/code_scatter.png")
+    assert image.shape[:2] == (3, 4)
+    Path("runs/toy/toy-codes/run/figures/code_scatter.png").unlink()
+    with pytest.raises(InputError, match="has no code_scatter"):
+        record_model(MODEL, Path("runs/toy/toy-codes"), Path("other"))
+    assert not Path("other").exists()
+
+
+@pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
+def test_a_row_of_the_gallery_can_be_trained(row):
+    experiment = reproduce._experiment(row)
+    config = parse(experiment, row.arguments(row.epochs)).config
+    experiment.validate(config)
+    assert (config.epochs, config.test) == (row.epochs, True)
+    assert len(set(row.figures)) == len(row.figures) > 0

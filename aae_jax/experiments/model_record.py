@@ -1,0 +1,56 @@
+"""What is published of a finished row of the table of all models: its numbers, and the gallery's figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aae_jax.config_text import read_yaml
+from aae_jax.errors import InputError
+from aae_jax.experiments.model_rows import ModelRow
+from aae_jax.experiments.row_record import PLAN_FILE, compact
+from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+
+__all__ = ["record_model"]
+
+COLOURS = 128
+"""Of a published figure's palette: a third of its size, and no difference to the eye."""
+
+
+def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
+    """Write a finished row's summary and configuration as JSON into `results`, its figures beside; return the file.
+
+    Args:
+        row: Says which figures.
+        folder: Of the row's plan and run.
+        results: Gets `<row>.json` and `<row>/<figure>.png`.
+
+    Raises:
+        InputError: The run has not drawn a figure that the gallery shows.
+    """
+    run = RunFolder(folder / "run")
+    missing = [name for name in row.figures if not (run.figures / f"{name}.png").is_file()]
+    if missing:
+        raise InputError(f"{run.figures} has no {', '.join(missing)}; remove {folder} and train the row anew.")
+    for name in row.figures:
+        _publish(run.figures / f"{name}.png", results / row.name / f"{name}.png")
+    found: dict[str, Any] = {
+        "row": row.name,
+        "preset": row.preset,
+        "full_updates": 0,
+        "budget_minutes": json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))["budget_minutes"],
+        **json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8")),
+        "config": read_yaml(run.path / CONFIG_FILE),
+    }
+    found["full_updates"] = row.epochs * found["updates"] // found["epochs"]
+    path = results / f"{row.name}.json"
+    write_text(path, compact(found))
+    return path
+
+
+def _publish(source: Path, target: Path) -> None:
+    from PIL import Image  # matplotlib's own reader of images
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(source) as image:
+        few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)

@@ -1,0 +1,168 @@
+"""The table of all models and the gallery, from the files that `experiments/reproduce.py --table models` wrote."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from few_labels_tables import spread
+
+from aae_jax.experiments.model_rows import MODELS, ModelRow
+
+FOLDER = Path(__file__).resolve().parent.parent / "results" / "models"
+Found = dict[str, Any]
+
+
+def _percent(result: Found) -> str:
+    return f"{spread(result)} %"
+
+
+def _of_parts(found: Found) -> str:
+    own = {"per_seed": [None if e is None else 1 - e for e in found["test"]["component_error"]["per_seed"]]}
+    return f"**{_percent(own)}** of codes in their class's part"
+
+
+def _of_clusters(found: Found) -> str:
+    clusters = found["clusters"]
+    information = clusters["normalised_mutual_information"]["mean"]
+    return (
+        f"error **{_percent(clusters['majority_error'])}** by majority, "
+        f"{_percent(clusters['most_certain_error'])} by the paper's rule, "
+        f"{_percent(clusters['hungarian_error'])} one to one; NMI {information:.3f}"
+    )
+
+
+def _of_labels(found: Found) -> str:
+    if "clusters" in found:
+        return _of_clusters(found)
+    error = found["test_error"] if "test_error" in found else found["test"]["error"]
+    return f"error **{_percent(error)}**"
+
+
+def _of_likelihood(found: Found) -> str:
+    parts = []
+    for count, measured in found["likelihood"]["samples"].items():
+        nats = [value for value in measured["log_likelihood"]["per_seed"] if value is not None]
+        between = f" (seeds {min(nats):.0f} to {max(nats):.0f})" if len(nats) > 1 else ""
+        mean, error = measured["log_likelihood"]["mean"], measured["standard_error"]["mean"]
+        parts.append(f"**{mean:.0f} ± {error:.1f}** nats by {int(count):,} samples{between}")
+    return ", ".join(parts)
+
+
+def _of_leakage(found: Found) -> str:
+    by_line, by_network = (found["label_leakage"][name] for name in ("logistic_regression", "perceptron"))
+    return (
+        f"the label is found from the code in **{_percent(by_line)}** by logistic regression, "
+        f"{_percent(by_network)} by a perceptron"
+    )
+
+
+MEASURED: dict[str, Callable[[Found], str]] = {
+    "label_regularized": _of_parts,
+    "clustering": _of_clusters,
+    "dim_reduction": _of_labels,
+    "semi_supervised": _of_labels,
+    "likelihood": _of_likelihood,
+    "supervised": _of_leakage,
+}
+GOALS = {
+    "clustering-30": ("≤ 10 %", "4.10 ± 1.13 %"),
+    "clustering-16": ("≤ 15 %", "9.55 ± 2.05 %"),
+    "label-regularized": ("≥ 90 %", "–"),
+    "dim-reduction-1000": ("≤ 6 %", "4.20 %"),
+    "dim-reduction-100": ("≤ 10 %", "6.08 %"),
+    "dim-reduction-clusters": ("–", "13.95 %"),
+    "likelihood": ("≥ 320", "340 ± 2"),
+    "supervised-10-conditional": ("≤ 20 %", "–"),
+}
+"""By row: the goal on two cores in twenty minutes, and the paper's figure as recalled."""
+CAPTIONS = {
+    "circle_projection": "Codes of test images projected to the plane in which the heads lie on a circle",
+    "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
+    "code_histograms": "The code's dimensions beside the prior's density",
+    "code_scatter": "Codes of test images, coloured by class, beside samples of the prior",
+    "confusion_matrix": "Which classes are taken for which",
+    "embedding": "Test images in the plane, coloured by their true class",
+    "first_layer_features": "What the encoder's first units look for",
+    "health": "What the adversaries tell apart, and how far codes are from the prior",
+    "latent_interpolation": "On the line between the codes of two images",
+    "learned_modes": "The image that each cluster stands for, by the mode decoder",
+    "learning_curves": "The losses of all phases",
+    "manifold": "Images of a regular grid of codes",
+    "manifold_percentiles": "Images of the prior's percentiles",
+    "predicted_classes": "Test images by the class they are taken for, mistakes framed",
+    "reconstructions": "Test images and what the decoder makes of their codes",
+    "reliability_diagram": "How often it is right by how sure it is",
+    "samples_beside_nearest": "Random samples, each beside its nearest training image",
+    "style_class_grid": "Each style in all classes",
+    "style_transfer": "The style of an image, on the left, in all classes",
+    "train_and_validation_error": "Errors on labelled and validation images",
+    "validation_error": "The error on validation images",
+    "walks": "Walks through the prior",
+}
+
+
+def recorded() -> list[tuple[ModelRow, Found]]:
+    """Return the rows that are recorded, in the gallery's order; any of other data than MNIST's tests is an error."""
+    found = []
+    for row in MODELS:
+        path = FOLDER / f"{row.name}.json"
+        if path.is_file():
+            one = json.loads(path.read_text(encoding="utf-8"))
+            if one["data"]["name"] != "mnist" or not one["tested"]:
+                raise SystemExit(f"error: {path} is not of MNIST's test images; remove it.")
+            found.append((row, one))
+    return found
+
+
+def models_table() -> str:
+    """Return what each row measured on the test images, with its goal, and how near codes came to the prior."""
+    lines = [
+        "| row | seeds, updates, core-minutes a seed | on the test images | goal | paper† | codes' std by the "
+        "prior's | MMD² | adversary right |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row, found in recorded():
+        measured = MEASURED[row.experiment](found) if row.experiment in MEASURED else ""
+        goal, paper = GOALS.get(row.name, ("", ""))
+        cost = found["train_seconds"] * found["cpu_cores"] / 60 / len(found["seeds"])
+        length = f"{_seeds(found)}, {found['updates']:,}, {cost:.0f}"
+        lines.append(f"| [{row.name}](#{row.name}) | {length} | {measured} | {goal} | {paper} | {_prior(found)} |")
+    return "\n".join(lines)
+
+
+def _seeds(found: Found) -> str:
+    failed = len(found["failed_seeds"])
+    return f"{len(found['seeds'])}" + (f" ({failed} failed)" if failed else "")
+
+
+def _prior(found: Found) -> str:
+    """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, MMD², the adversary's."""
+    measured = found.get("test") or found.get("health", {})
+    ratios = [
+        value
+        for name, result in measured.items()
+        if name.startswith("code_std_ratio/")
+        for value in result["per_seed"]
+        if value is not None
+    ]
+    spanned = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
+    cells = [spanned]
+    for name, shown in (("code_mmd", "{:.4f}"), ("discriminator_z_accuracy", "{:.1%}")):
+        cells.append(shown.format(measured[name]["mean"]) if name in measured else "")
+    return " | ".join(cells)
+
+
+def gallery() -> str:
+    """Return a section for each row: its command, what it cost, and its figures."""
+    sections = []
+    for row, found in recorded():
+        command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(found['epochs']))}"
+        several = f" --num-seeds {len(found['seeds'])}" if len(found["seeds"]) > 1 else ""
+        images = [
+            f"**{CAPTIONS[name]}** (`{name}.png`)\n\n![{CAPTIONS[name]}](../results/models/{row.name}/{name}.png)"
+            for name in row.figures
+        ]
+        head = f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```'
+        sections.append("\n\n".join([head, *images]))
+    return "\n\n".join(sections)
