@@ -19,6 +19,10 @@ OutputKind = Literal["sigmoid", "linear", "tanh"]
 """The decoder's last non-linearity: pixels are scaled to [0, 1] for sigmoid and linear, [−1, 1] for tanh."""
 
 
+CHOICE = 2
+"""Fixes the draw of the images that are changed; 0 and 1 are those of shift and noise."""
+
+
 class View(NamedTuple):
     """An image as the encoder sees it, and what the decoder should make of it; both `[batch, *image]`."""
 
@@ -73,10 +77,12 @@ def draw_view(
     noise_std: Float[Array, ""] | float,
     max_shift: int | None,
     output: OutputKind,
+    probability: float = 1.0,
 ) -> View:
     """Shift clean images at random, and add N(0, noise_std²) to what the encoder sees, not to the target.
 
-    The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on [0, 1]).
+    The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on [0, 1]). An image is
+    neither moved nor noisy but with `probability`.
     """
     if max_shift is None:
         raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
@@ -84,4 +90,9 @@ def draw_view(
     target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
     # Drawn as rows: the same numbers as in the images' shape, in half the time on a CPU.
     noise = jax.random.normal(key_noise, (target.shape[0], math.prod(target.shape[1:]))).reshape(target.shape)
-    return View(target + noise_std * noise, target)
+    seen = target + noise_std * noise
+    if probability == 1.0:
+        return View(seen, target)
+    chosen = jax.random.bernoulli(jax.random.fold_in(key, CHOICE), probability, images.shape[:1])
+    chosen = chosen.reshape(-1, *(1 for _ in images.shape[1:]))
+    return View(jnp.where(chosen, seen, images), jnp.where(chosen, target, images))

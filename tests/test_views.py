@@ -98,3 +98,16 @@ def test_the_key_alone_decides():
     )
     np.testing.assert_array_equal(first.seen, again.seen)
     assert not np.array_equal(first.seen, other.seen)
+
+
+def test_an_image_is_changed_with_its_probability_and_wholly():
+    images = jnp.broadcast_to(DISTINCT, (1000, SIZE, SIZE))
+    settings = {"noise_std": 0.3, "max_shift": 1, "output": "sigmoid"}
+    always = draw_view(jax.random.key(0), images, **settings)
+    view = draw_view(jax.random.key(0), images, probability=0.25, **settings)
+    changed = np.any(np.asarray(view.seen != images), axis=(1, 2))
+    assert pytest.approx(changed.mean(), abs=5 * (0.25 * 0.75 / 1000) ** 0.5) == 0.25
+    for part in ("seen", "target"):
+        found = np.asarray(getattr(view, part))
+        np.testing.assert_array_equal(found[~changed], np.asarray(images)[~changed])
+        np.testing.assert_array_equal(found[changed], np.asarray(getattr(always, part))[changed])

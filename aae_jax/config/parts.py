@@ -79,6 +79,8 @@ class ViewConfig:
     """The phases that see the noise."""
     max_shift: int | None = 0
     """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels), 0 for vectors."""
+    probability: float = 1.0
+    """Of an image's being shifted and noisy at all, drawn anew for each view."""
 
 
 @dataclass(frozen=True, kw_only=True)

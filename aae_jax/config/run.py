@@ -59,6 +59,8 @@ class RunConfig:
     """Folder for data: IDX files or TFDS copies are read there, downloads go there. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
     """Draws the test set of data that come without one (digits)."""
+    pool_size: int | None = None
+    """Train on a random subset of so many images, labelled ones among them. None: all but those of validation."""
     seed: int = 0
     """Fixes weights and order."""
     num_seeds: int = 1
@@ -169,6 +171,8 @@ def validate_run(config: RunConfig) -> None:
         ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
+        ("views.probability", views.probability, 0, 1),
+        ("pool_size", config.pool_size, 2, 10**9),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )
 

@@ -57,6 +57,7 @@ def split_indices(
     num_labels: int | Literal["all"] | None,
     label_seed: int,
     validation_size: int | None = None,
+    pool_size: int | None = None,
 ) -> Splits:
     """Draw the validation images and the images that keep their label.
 
@@ -71,13 +72,15 @@ def split_indices(
         label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
         validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
             tenth of fewer.
+        pool_size: How many of the others to train on, a random subset that is the same for all seeds, those of a
+            smaller one among those of a larger one; None for all.
 
     Raises:
         InputError: A size or the seed is out of range, or a class has too few images for its share.
     """
     order = np.random.default_rng(VALIDATION_SEED).permutation(len(labels)).astype(np.int32)
     held_out = _validation_size(len(labels), validation_size)
-    rest = np.sort(order[held_out:])
+    rest = np.sort(order[held_out:][: _pool_size(len(labels) - held_out, pool_size)])
     generator = seeded_generator(label_seed, "label_seed")
     if num_labels is None:
         labelled = rest[:0]
@@ -111,6 +114,17 @@ def _validation_size(num_train: int, wanted: int | None) -> int:
     return wanted
 
 
+def _pool_size(available: int, wanted: int | None) -> int:
+    if wanted is None:
+        return available
+    if not 0 < wanted <= available:
+        raise InputError(
+            f"pool_size is {wanted}, but there are {available} images outside validation; "
+            f"give a number from 1 to {available}."
+        )
+    return wanted
+
+
 def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> None:
     if isinstance(num_labels, str):
         raise InputError(f"The number of labels is {num_labels!r}; give a whole number or 'all'.")
@@ -122,7 +136,7 @@ def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> N
         )
     if num_labels > available:
         raise InputError(
-            f"The number of labels is {num_labels}, more than the {available} images outside validation; "
+            f"The number of labels is {num_labels}, more than the {available} images to train on; "
             f"give at most {available}, or 'all'."
         )
 

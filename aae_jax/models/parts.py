@@ -157,6 +157,7 @@ def draw_seen(
         images,
         noise_std=hyper.noise_std if noisy else 0.0,
         max_shift=config.views.max_shift,
+        probability=config.views.probability,
         output=config.network.output,
     )
     return view, key_encode

@@ -84,12 +84,24 @@ def test_validation_size(num_train, validation_size, expected):
         ({"label_seed": -1}, "label_seed is -1"),
         ({"validation_size": 2000}, "validation_size is 2000"),
         ({"validation_size": -1}, "validation_size is -1"),
+        ({"pool_size": 1801}, "pool_size is 1801, but there are 1800 images"),
+        ({"pool_size": 0}, "pool_size is 0"),
+        ({"pool_size": 50, "num_labels": 100}, "more than the 50 images"),
         ({"labels": np.where(LABELS == 4, 5, LABELS).astype(np.int32)}, "Class 4 has 0 images"),
     ],
 )
 def test_impossible_splits_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         split(**options)
+
+
+def test_a_smaller_pool_is_a_random_part_of_a_larger_one_and_has_the_labelled_images():
+    whole, large, small = (split(num_labels=100, pool_size=size) for size in (None, 900, 300))
+    assert (len(large.unlabelled), len(small.unlabelled)) == (900, 300)
+    assert set(small.unlabelled) < set(large.unlabelled) < set(whole.unlabelled)
+    assert set(small.labelled) <= set(small.unlabelled)
+    np.testing.assert_array_equal(small.validation, whole.validation)
+    np.testing.assert_allclose(small.unlabelled.mean(), 1000, atol=5 * 2000 / (12 * 300) ** 0.5)
 
 
 def test_training_arrays_are_the_indexed_ones():
