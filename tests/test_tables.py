@@ -294,6 +294,12 @@ def test_every_figure_of_the_gallery_has_a_caption_and_its_command(models: Path)
     text = model_tables.gallery()
     assert "python experiments/autoencoder.py --preset vae --epochs 10 --num-seeds 2 --dataset mnist" in text
     assert "](../results/models/vae/code_scatter.png)" in text
+    assert not model_tables.figure_two()
+    for name in model_tables.FIGURE_TWO:
+        write_model(models, name)
+    lines = [cells(line) for line in model_tables.figure_two().splitlines()]
+    for line, kind in zip(lines[2:], ("", "-mixture"), strict=True):
+        assert [cell.split("/")[-2] for cell in line[1:]] == [f"unsupervised{kind}", f"vae{kind}"]
     write_model(models, "vae", tested=False)
     with pytest.raises(SystemExit, match="is not of MNIST's test images"):
         model_tables.gallery()

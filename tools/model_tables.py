@@ -76,6 +76,7 @@ GOALS = {
     "supervised-10-conditional": ("≤ 20 %", "–"),
 }
 """By row: the goal on two cores in twenty minutes, and the paper's figure as recalled."""
+FIGURE_TWO = ("unsupervised", "vae", "unsupervised-mixture", "vae-mixture")
 CAPTIONS = {
     "circle_projection": "Codes of test images projected to the plane in which the heads lie on a circle",
     "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
@@ -153,8 +154,22 @@ def _prior(found: Found) -> str:
     return " | ".join(cells)
 
 
+def figure_two() -> str:
+    """Return the paper's figure 2: codes of the adversarial and the variational autoencoder under two priors."""
+    if not set(FIGURE_TWO) <= {row.name for row, _ in recorded()}:
+        return ""
+    a, c, b, d = (f"![Codes of {name}](../results/models/{name}/code_scatter.png)" for name in FIGURE_TWO)
+    lines = (
+        "| | adversarial | variational |",
+        "|---|---|---|",
+        f"| Gaussian | {a} | {c} |",
+        f"| mixture | {b} | {d} |",
+    )
+    return "\n".join(lines)
+
+
 def gallery() -> str:
-    """Return a section for each row: its command, what it cost, and its figures."""
+    """Return a section for each row: its command and its figures."""
     sections = []
     for row, found in recorded():
         command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(found['epochs']))}"

@@ -18,7 +18,7 @@ from few_labels_tables import (
     other_data_table,
     subset_table,
 )
-from model_tables import gallery, models_table
+from model_tables import figure_two, gallery, models_table
 from speed_tables import floor_table, growth_table, other_table, start_table, steps_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,6 +142,7 @@ TABLES = {
     "start": start_table,
     "models": models_table,
     "gallery": gallery,
+    "figure-two": figure_two,
 }
 
 

@@ -89,11 +89,15 @@ class Shown(NamedTuple):
 
 
 def images_of(problem: Problem, *, test: bool) -> Shown:
-    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation."""
+    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation.
+
+    They come in a random order that is always the same: figures show the first, and data may be stored by class.
+    """
     dataset = problem.dataset
     validation = problem.validation_images, problem.validation_labels
     images, labels = (dataset.test_images, dataset.test_labels) if test else validation
-    return Shown(np.asarray(images), np.asarray(labels), dataset.class_names, problem.data.pool)
+    order = np.random.default_rng(0).permutation(len(labels))
+    return Shown(np.asarray(images)[order], np.asarray(labels)[order], dataset.class_names, problem.data.pool)
 
 
 class Task(NamedTuple):
