@@ -46,11 +46,7 @@ def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any
     and on halves of the validation images.
     """
     dataset, tested = problem.dataset, problem.config.test
-    images, labels = np.asarray(problem.validation_images), np.asarray(problem.validation_labels)
-    named, judged = (images, labels), (dataset.test_images, dataset.test_labels)
-    if not tested:
-        half = np.random.default_rng(0).permutation(len(labels))  # data may come by class
-        named, judged = ((images[part], labels[part]) for part in np.array_split(half, 2))
+    named, judged = measured.chosen_and_judged(problem)
     reports = []
 
     def measure(model: Model, index: int) -> dict[str, float]:
@@ -63,10 +59,7 @@ def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any
     return {"clusters": {"measured_on": kind, **found, **describe_clusters(reports[0], dataset.class_names)}}
 
 
-Labelled = tuple[np.ndarray, np.ndarray]
-
-
-def clusters_of(model: Model, named: Labelled, judged: Labelled, num_classes: int) -> ClusterReport:
+def clusters_of(model: Model, named: measured.Labelled, judged: measured.Labelled, num_classes: int) -> ClusterReport:
     """Return every measure of a model's clusters.
 
     Args:

@@ -32,14 +32,10 @@ def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
 
     The width is chosen on the validation images; where the test images are not to be looked at, on their other half.
     """
-    config, dataset = problem.config, problem.dataset
-    validation = np.asarray(problem.validation_images)
-    chosen_on, judged = validation, dataset.test_images
-    if not config.test:
-        order = np.random.default_rng(0).permutation(len(validation))  # data may come by class
-        chosen_on, judged = (validation[part] for part in np.array_split(order, 2))
+    config = problem.config
     chosen_on, judged = (
-        np.asarray(scale_pixels(jnp.asarray(each), "sigmoid")).reshape(len(each), -1) for each in (chosen_on, judged)
+        np.asarray(scale_pixels(jnp.asarray(images), "sigmoid")).reshape(len(images), -1)
+        for images, _ in measured.chosen_and_judged(problem)
     )
     found: dict[str, Any] = {}
     for count in config.samples:

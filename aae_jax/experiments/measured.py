@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCORE",
+    "Labelled",
     "OwnMeasure",
     "build_code_measure",
     "by_seed",
+    "chosen_and_judged",
     "draw",
     "judge_beside_labels",
     "report",
@@ -45,6 +47,8 @@ __all__ = [
 
 SCORE = "reconstruction_error"
 
+Labelled = tuple[np.ndarray, np.ndarray]
+"""Images as they are stored, and their classes."""
 OwnMeasure = Callable[[Params, EncoderOutput, Array, PRNGKey], Metrics]
 """`(params, encoder's outputs, labels, key) -> measures` that one experiment alone has."""
 Further = Callable[[Problem, Sequence[Model]], dict[str, Any]]
@@ -183,6 +187,19 @@ def _say_results(console: Console, problem: Problem, summary: Mapping[str, Any],
     if not summary["tested"]:
         console.say("  the test images were not looked at")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+
+
+def chosen_and_judged(problem: Problem) -> tuple[Labelled, Labelled]:
+    """Return images by which something is chosen, with their labels, and others on which it is judged.
+
+    Validation and test images; where these are not to be looked at, halves of the validation images.
+    """
+    dataset = problem.dataset
+    images, labels = np.asarray(problem.validation_images), np.asarray(problem.validation_labels)
+    if problem.config.test:
+        return (images, labels), (dataset.test_images, dataset.test_labels)
+    first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)  # data may come by class
+    return (images[first], labels[first]), (images[second], labels[second])
 
 
 def by_seed(
