@@ -140,6 +140,19 @@ def test_modes_are_parted_at_styles_of_zeros():
 
 
 @pytest.mark.parametrize(
+    ("name", "other"), [("weight_certainty", 2.0), ("weight_balance", 2.0), ("balance_slack", 0.5)]
+)
+def test_what_keeps_clusters_apart_is_felt_by_the_generator(name, other):
+    _, phases, hyper, state = build(
+        dataclasses.replace(PLAIN, weights=ClusteringWeights(certainty=1.0, balance=1.0, balance_slack=0.01))
+    )
+    first, metrics = value_of(phases, "generator", state, hyper)
+    second, _ = value_of(phases, "generator", state, hyper._replace(**{name: jnp.asarray(other)}))
+    assert {"certainty", "balance"} <= set(metrics)
+    assert second != pytest.approx(first, rel=1e-4)
+
+
+@pytest.mark.parametrize(
     ("kind", "measure"),
     [("mean_square", losses.mean_square_penalty), ("frobenius", losses.frobenius_penalty)],
 )
@@ -277,6 +290,15 @@ def test_the_error_by_majority_among_themselves():
         ({"num_clusters": 1}, "num_clusters is 1"),
         ({"weights": ClusteringWeights(mode=-1.0)}, r"weights\.mode is -1"),
         ({"weights": ClusteringWeights(confidence=2.0)}, r"weights\.confidence is 2"),
+        ({"weights": ClusteringWeights(balance_slack=0.1)}, "balance_slack is 0.1 with weights.balance 0 "),
+        ({"weights": ClusteringWeights(balance=1.0, balance_slack=5.0)}, "less slack than"),
+        (
+            {
+                "weights": ClusteringWeights(consistency=1.0, adversarial_norm=1.0),
+                "views": ViewConfig(noise_std=0.3, max_shift=0, probability=0.5),
+            },
+            "probability is 0.5 beside an adversarial_norm of 1",
+        ),
         (
             {
                 "weights": ClusteringWeights(mode_separation=1.0),

@@ -221,7 +221,7 @@ def test_bins_of_certainty_are_those_of_all_seeds(folder: Path) -> None:
 
 def seeds(*values: float | None) -> dict[str, object]:
     known = [value for value in values if value is not None]
-    return {"per_seed": list(values), "mean": sum(known) / len(known), "std": None}
+    return {"per_seed": list(values), "mean": sum(known) / len(known) if known else None, "std": None}
 
 
 def write_model(folder: Path, name: str, **changed: object) -> None:
@@ -235,6 +235,8 @@ def write_model(folder: Path, name: str, **changed: object) -> None:
         "epochs": 10,
         "train_seconds": 240,
         "cpu_cores": 1,
+        "device": "cpu (cpu)",
+        "precision": "bfloat16",
         "test": codes | {"discriminator_z_accuracy": seeds(0.5, 0.6)},
         **changed,
     }
@@ -258,7 +260,8 @@ def test_a_model_has_its_numbers_beside_its_goal_and_its_codes_beside_the_prior(
     titles, _, line = model_tables.models_table().splitlines()
     row = dict(zip(cells(titles), cells(line), strict=True))
     assert row["row"] == "[clustering-30](#clustering-30)"
-    assert row["seeds, updates, core-minutes a seed"] == "2, 5,000, 2"
+    assert row["seeds, updates, minutes × cores a seed"] == "2, 5,000, 2"
+    assert row["where, precision"] == "CPU, bfloat16"
     assert row["on the test images"].startswith("error **9.50 ± 0.71 %** by majority, 10.00 ± 0.00 %")
     assert row["on the test images"].endswith("NMI 0.710")
     assert (row["goal"], row["paper†"]) == ("≤ 10 %", "4.10 ± 1.13 %")
@@ -273,19 +276,19 @@ def test_each_model_says_what_it_is_measured_by(models: Path) -> None:
     codes = {"component_error": seeds(0.1, None)}
     write_model(models, "label-regularized", test=codes, failed_seeds={"1": 3})
     write_model(models, "dim-reduction-100", test={"error": seeds(0.05, 0.06)})
-    nats = {"log_likelihood": seeds(320.4, 322.4), "standard_error": seeds(2.0, 2.0)}
+    nats = {"log_likelihood": seeds(320.4, 322.4), "standard_error": seeds(None, None)}
     write_model(models, "likelihood", likelihood={"samples": {"10000": nats}})
     write_model(
         models,
         "supervised-10",
-        label_leakage={"logistic_regression": seeds(0.4, 0.5), "perceptron": seeds(0.7, 0.8)},
+        label_leakage={"logistic_regression": seeds(0.4, 0.5), "perceptron": seeds(0.7, 0.8), "chance": seeds(0.1)},
     )
     said = {cells(line)[0].split("]")[0][1:]: cells(line) for line in model_tables.models_table().splitlines()[2:]}
     assert list(said) == ["label-regularized", "supervised-10", "dim-reduction-100", "likelihood"]
-    assert said["label-regularized"][1:3] == ["2 (1 failed), 5,000, 2", "**90.00 %** of codes in their class's part"]
-    assert said["dim-reduction-100"][2] == "error **5.50 ± 0.71 %**"
-    assert said["likelihood"][2] == "**321 ± 2.0** nats by 10,000 samples (seeds 320 to 322)"
-    assert "**45.00 ± 7.07 %** by logistic regression" in said["supervised-10"][2]
+    assert said["label-regularized"][2:4] == ["2 (1 failed), 5,000, 2", "**90.00 %** of codes in their class's part"]
+    assert said["dim-reduction-100"][3] == "error **5.50 ± 0.71 %**"
+    assert said["likelihood"][3] == "**321 ± –** nats by 10,000 samples (seeds 320 to 322)"
+    assert "**45.00 ± 7.07 %** by logistic regression" in said["supervised-10"][3]
 
 
 def test_every_figure_of_the_gallery_has_a_caption_and_its_command(models: Path) -> None:
@@ -303,3 +306,14 @@ def test_every_figure_of_the_gallery_has_a_caption_and_its_command(models: Path)
     write_model(models, "vae", tested=False)
     with pytest.raises(SystemExit, match="is not of MNIST's test images"):
         model_tables.gallery()
+
+
+def test_a_model_with_few_labels_has_its_health_and_one_with_clusters_their_error(models: Path) -> None:
+    health = {"code_mmd": seeds(None, None), "discriminator_z_accuracy": seeds(0.5, 0.6)}
+    write_model(models, "semi-supervised", test=None, test_error=seeds(0.02, 0.03), health=health)
+    errors = dict.fromkeys(("majority_error", "most_certain_error", "hungarian_error"), seeds(0.1, 0.1))
+    found = {**errors, "normalised_mutual_information": seeds(None, None)}
+    write_model(models, "dim-reduction-clusters", clusters=found)
+    labels, clusters = (cells(line) for line in model_tables.models_table().splitlines()[2:])
+    assert labels[3:] == ["error **2.50 ± 0.71 %**", "–", "1.90 ± 0.10 %", "–", "–", "55.0%"]
+    assert clusters[3].endswith("10.00 ± 0.00 % one to one; NMI –")

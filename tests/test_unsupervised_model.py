@@ -284,6 +284,14 @@ def test_the_std_of_a_gaussian_prior_is_traced(kind):
     assert float(first) != pytest.approx(float(other), rel=1e-4)
 
 
+def test_a_view_may_be_left_as_it_is():
+    config = dataclasses.replace(AAE, views=dataclasses.replace(NOISY, probability=0.25))
+    images = jnp.zeros((400, 3, 3))
+    view, _ = parts.draw_seen(config, images, unsupervised.build_hyper(config, 10), KEY)
+    untouched = jnp.all(view.seen == 0.0, axis=(1, 2))
+    assert float(jnp.mean(untouched)) == pytest.approx(0.75, abs=0.12)
+
+
 # What is refused
 
 

@@ -17,6 +17,11 @@ def _percent(result: Found) -> str:
     return f"{spread(result)} %"
 
 
+def _number(result: Found, form: str) -> str:
+    """Return the mean over seeds in a form such as `{:.3f}`, or a dash where no seed has one."""
+    return "–" if result["mean"] is None else form.format(result["mean"])
+
+
 def _of_parts(found: Found) -> str:
     own = {"per_seed": [None if e is None else 1 - e for e in found["test"]["component_error"]["per_seed"]]}
     return f"**{_percent(own)}** of codes in their class's part"
@@ -24,11 +29,11 @@ def _of_parts(found: Found) -> str:
 
 def _of_clusters(found: Found) -> str:
     clusters = found["clusters"]
-    information = clusters["normalised_mutual_information"]["mean"]
+    information = _number(clusters["normalised_mutual_information"], "{:.3f}")
     return (
         f"error **{_percent(clusters['majority_error'])}** by majority, "
         f"{_percent(clusters['most_certain_error'])} by the paper's rule, "
-        f"{_percent(clusters['hungarian_error'])} one to one; NMI {information:.3f}"
+        f"{_percent(clusters['hungarian_error'])} one to one; NMI {information}"
     )
 
 
@@ -44,20 +49,28 @@ def _of_likelihood(found: Found) -> str:
     for count, measured in found["likelihood"]["samples"].items():
         nats = [value for value in measured["log_likelihood"]["per_seed"] if value is not None]
         between = f" (seeds {min(nats):.0f} to {max(nats):.0f})" if len(nats) > 1 else ""
-        mean, error = measured["log_likelihood"]["mean"], measured["standard_error"]["mean"]
-        parts.append(f"**{mean:.0f} ± {error:.1f}** nats by {int(count):,} samples{between}")
+        mean = _number(measured["log_likelihood"], "{:.0f}")
+        error = _number(measured["standard_error"], "{:.1f}")
+        parts.append(f"**{mean} ± {error}** nats by {int(count):,} samples{between}")
     return ", ".join(parts)
 
 
 def _of_leakage(found: Found) -> str:
-    by_line, by_network = (found["label_leakage"][name] for name in ("logistic_regression", "perceptron"))
+    leakage = found["label_leakage"]
+    by_line, by_network = (leakage[name] for name in ("logistic_regression", "perceptron"))
     return (
         f"the label is found from the code in **{_percent(by_line)}** by logistic regression, "
-        f"{_percent(by_network)} by a perceptron"
+        f"{_percent(by_network)} by a perceptron (chance {_percent(leakage['chance'])})"
     )
 
 
+def _of_reconstruction(found: Found) -> str:
+    return f"reconstruction error {_number(found['test']['reconstruction_error'], '{:.4f}')} per pixel"
+
+
 MEASURED: dict[str, Callable[[Found], str]] = {
+    "autoencoder": _of_reconstruction,
+    "unsupervised": _of_reconstruction,
     "label_regularized": _of_parts,
     "clustering": _of_clusters,
     "dim_reduction": _of_labels,
@@ -72,6 +85,8 @@ GOALS = {
     "dim-reduction-1000": ("≤ 6 %", "4.20 %"),
     "dim-reduction-100": ("≤ 10 %", "6.08 %"),
     "dim-reduction-clusters": ("–", "13.95 %"),
+    "dim-reduction-10d": ("–", "3.90 %"),
+    "semi-supervised": ("–", "1.90 ± 0.10 %"),
     "likelihood": ("≥ 320", "340 ± 2"),
     "supervised-10-conditional": ("≤ 20 %", "–"),
 }
@@ -81,7 +96,7 @@ CAPTIONS = {
     "circle_projection": "Codes of test images projected to the plane in which the heads lie on a circle",
     "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
     "code_histograms": "The code's dimensions beside the prior's density",
-    "code_scatter": "Codes of test images, coloured by class, beside samples of the prior",
+    "code_scatter": "Codes of test images, coloured by class; where there is a prior, beside its samples",
     "confusion_matrix": "Which classes are taken for which",
     "embedding": "Test images in the plane, coloured by their true class",
     "first_layer_features": "What the encoder's first units look for",
@@ -95,7 +110,7 @@ CAPTIONS = {
     "reconstructions": "Test images and what the decoder makes of their codes",
     "reliability_diagram": "How often it is right by how sure it is",
     "samples_beside_nearest": "Random samples, each beside its nearest training image",
-    "style_class_grid": "Each style in all classes",
+    "style_class_grid": "Each style in all classes, or clusters",
     "style_transfer": "The style of an image, on the left, in all classes",
     "train_and_validation_error": "Errors on labelled and validation images",
     "validation_error": "The error on validation images",
@@ -119,16 +134,25 @@ def recorded() -> list[tuple[ModelRow, Found]]:
 def models_table() -> str:
     """Return what each row measured on the test images, with its goal, and how near codes came to the prior."""
     lines = [
-        "| row | seeds, updates, core-minutes a seed | on the test images | goal | paper† | codes' std by the "
-        "prior's | MMD² | adversary right |",
-        "|---|---|---|---|---|---|---|---|",
+        "| row | where, precision | seeds, updates, minutes × cores a seed | on the test images | goal | paper† "
+        "| codes' std by the prior's | MMD² | adversary right |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row, found in recorded():
-        measured = MEASURED[row.experiment](found) if row.experiment in MEASURED else ""
-        goal, paper = GOALS.get(row.name, ("", ""))
+        goal, paper = GOALS.get(row.name, ("–", "–"))
+        where = "CPU" if "(cpu)" in found["device"] else found["device"].split(" (")[0]
         cost = found["train_seconds"] * found["cpu_cores"] / 60 / len(found["seeds"])
         length = f"{_seeds(found)}, {found['updates']:,}, {cost:.0f}"
-        lines.append(f"| [{row.name}](#{row.name}) | {length} | {measured} | {goal} | {paper} | {_prior(found)} |")
+        cells = (
+            f"[{row.name}](#{row.name})",
+            f"{where}, {found['precision']}",
+            length,
+            MEASURED[row.experiment](found),
+            goal,
+            paper,
+            *_prior(found),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -137,7 +161,7 @@ def _seeds(found: Found) -> str:
     return f"{len(found['seeds'])}" + (f" ({failed} failed)" if failed else "")
 
 
-def _prior(found: Found) -> str:
+def _prior(found: Found) -> list[str]:
     """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, MMD², the adversary's."""
     measured = found.get("test") or found.get("health", {})
     ratios = [
@@ -147,11 +171,10 @@ def _prior(found: Found) -> str:
         for value in result["per_seed"]
         if value is not None
     ]
-    spanned = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
-    cells = [spanned]
+    cells = [f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "–"]
     for name, shown in (("code_mmd", "{:.4f}"), ("discriminator_z_accuracy", "{:.1%}")):
-        cells.append(shown.format(measured[name]["mean"]) if name in measured else "")
-    return " | ".join(cells)
+        cells.append(_number(measured[name], shown) if name in measured else "–")
+    return cells
 
 
 def figure_two() -> str:
@@ -178,6 +201,10 @@ def gallery() -> str:
             f"**{CAPTIONS[name]}** (`{name}.png`)\n\n![{CAPTIONS[name]}](../results/models/{row.name}/{name}.png)"
             for name in row.figures
         ]
-        head = f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```'
+        seeds = "one seed" if not several else f"{len(found['seeds'])} seeds, of which the first is shown"
+        said = f"{found['updates']:,} updates, {seeds}."
+        head = (
+            f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```\n\n{said}'
+        )
         sections.append("\n\n".join([head, *images]))
     return "\n\n".join(sections)

@@ -31,6 +31,8 @@ class _InitDatasets:
     """Number of labelled training images, balanced over the classes, or all."""
     label_seed: int = 0
     """Draws the labelled images, as a run of this seed does."""
+    pool_size: int | None = None
+    """As a run's: a random subset of so many images, labelled ones among them. None: all but those of validation."""
     split_seed: int = 0
     """Draws the test set of data that come without one."""
 
@@ -47,7 +49,7 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     folder = Path(flags.dir_path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, arrays in _files(dataset, flags.labels, flags.label_seed).items():
+        for name, arrays in _files(dataset, flags).items():
             packed = io.BytesIO()
             np.savez_compressed(packed, allow_pickle=False, **arrays)
             write_whole(folder / f"{name}.npz", packed.getvalue())
@@ -59,9 +61,13 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     return 0
 
 
-def _files(dataset: Dataset, labels: int | Literal["all"], label_seed: int) -> dict[str, dict[str, np.ndarray]]:
+def _files(dataset: Dataset, flags: _InitDatasets) -> dict[str, dict[str, np.ndarray]]:
     splits = split_indices(
-        dataset.train_labels, num_classes=dataset.num_classes, num_labels=labels, label_seed=label_seed
+        dataset.train_labels,
+        num_classes=dataset.num_classes,
+        num_labels=flags.labels,
+        label_seed=flags.label_seed,
+        pool_size=flags.pool_size,
     )
     unlabelled = np.setdiff1d(splits.unlabelled, splits.labelled)
     none = np.full(len(unlabelled), NO_LABEL, np.int32)

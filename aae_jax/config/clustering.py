@@ -1,5 +1,6 @@
 """The configurations of the models in which the label code finds clusters, or heads that styles lie around."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -147,7 +148,13 @@ def validate_clustering(config: ClusteringConfig) -> None:
         ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
     )
-    validate_label_code(weights)
+    validate_label_code(weights, config.views)
+    if weights.balance_slack and not (weights.balance and weights.balance_slack < math.log(config.num_clusters)):
+        raise InputError(
+            f"weights.balance_slack is {weights.balance_slack:g} with weights.balance {weights.balance:g} and "
+            f"{config.num_clusters} clusters; give a balance above 0 and less slack than "
+            f"{math.log(config.num_clusters):.2f}, the logarithm of the clusters, or no slack."
+        )
     validate_optimizers(config.optimizers)
     validate_reconstruction(weights, config.network)
     validate_prior(config.prior, config.network)
@@ -178,7 +185,7 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
         ("least_distance", config.least_distance, 0, 10**6),
         ("weights.head_distance", config.weights.head_distance, 0, 10**6),
     )
-    validate_propagation(config.weights)
+    validate_propagation(config.weights, config.views)
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_prior(config.prior, config.network)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from aae_jax.config.parts import ReconstructionWeights, check_bounds
+from aae_jax.config.parts import ReconstructionWeights, ViewConfig, check_bounds
+from aae_jax.errors import InputError
 
 __all__ = ["LabelCodeWeights", "PropagationWeights", "validate_label_code", "validate_propagation"]
 
@@ -44,8 +45,8 @@ class PropagationWeights(LabelCodeWeights):
 FACTORS = ("generator_z", "generator_y", "consistency", "sharpness")
 
 
-def validate_label_code(weights: LabelCodeWeights) -> None:
-    """Refuse factors that cannot be trained with.
+def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:
+    """Refuse factors that cannot be trained with, or not with such views.
 
     Raises:
         InputError: Names the first such value.
@@ -56,15 +57,20 @@ def validate_label_code(weights: LabelCodeWeights) -> None:
         ("weights.adversarial_norm", weights.adversarial_norm, 0, 10**4),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in FACTORS),
     )
+    if weights.adversarial_norm and views.probability < 1:
+        raise InputError(
+            f"views.probability is {views.probability:g} beside an adversarial_norm of {weights.adversarial_norm:g}; "
+            "no direction parts two views that are both unchanged: give probability 1, or no adversarial norm."
+        )
 
 
-def validate_propagation(weights: PropagationWeights) -> None:
+def validate_propagation(weights: PropagationWeights, views: ViewConfig) -> None:
     """Refuse what `validate_label_code` does, and factors of propagated labels.
 
     Raises:
         InputError: Names the first such value.
     """
-    validate_label_code(weights)
+    validate_label_code(weights, views)
     check_bounds(
         ("weights.propagation", weights.propagation, 0, 10**6),
         ("weights.propagation_fade", weights.propagation_fade, 0, 1),

@@ -171,8 +171,8 @@ def validate_run(config: RunConfig) -> None:
         ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
         ("views.noise_std", views.noise_std, 0, 100),
         ("views.max_shift", views.max_shift, 0, 1000),
-        ("views.probability", views.probability, 0, 1),
-        ("pool_size", config.pool_size, 2, 10**9),
+        ("views.probability", views.probability, 1e-3, 1),
+        ("pool_size", config.pool_size, 1, 10**9),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )
 
@@ -190,7 +190,7 @@ def refuse_noise_in_one_view(config: RunConfig, *, joint: bool = False) -> None:
     if config.views.noise_in != "all" and (joint or config.update_order == "simultaneous"):
         raise InputError(
             f"views.noise_in is {config.views.noise_in}, but reconstruction and adversaries read one view here; "
-            f"give all, or {'no joint step' if joint else 'update_order sequential'}."
+            f"give all, or update_order sequential{' and no joint step' if joint else ''}."
         )
 
 

@@ -7,6 +7,7 @@ from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconst
 from aae_jax.config.run import (
     LabelledConfig,
     ScheduledOptimizers,
+    refuse_noise_in_one_view,
     validate_labels,
     validate_optimizers,
     validate_run,
@@ -62,5 +63,6 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("baseline_share", config.baseline_share, 1e-6, 100),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
     )
-    validate_propagation(config.weights)
+    validate_propagation(config.weights, config.views)
+    refuse_noise_in_one_view(config)
     validate_optimizers(config.optimizers)

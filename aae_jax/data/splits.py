@@ -23,8 +23,8 @@ class Splits(NamedTuple):
     Attributes:
         validation: int32 `[num_validation]`, ascending; shared by all label seeds.
         labelled: int32 `[num_labels]`, in random order, disjoint from `validation`.
-        unlabelled: int32 `[num_train - num_validation]`, ascending: every image outside `validation`, the
-            labelled ones among them.
+        unlabelled: int32 `[num_pool]`, ascending: every image outside `validation`, or a random subset of
+            them, the labelled ones among them.
     """
 
     validation: NDArray[np.int32]
@@ -36,7 +36,7 @@ class TrainingArrays(NamedTuple):
     """Hold all that training and model selection see: the pool comes without its labels, so none can leak.
 
     Attributes:
-        pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, every image outside validation.
+        pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, the images to train on.
         labelled_images: As `pool`, `[num_labels, *image]`.
         labelled_labels: int32 `[num_labels]`.
         validation_images: As `pool`, `[num_validation, *image]`.
@@ -68,7 +68,7 @@ def split_indices(
     Args:
         labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`.
         num_classes: The number of classes.
-        num_labels: How many images keep their label, or "all" for every image outside validation, or None for none.
+        num_labels: How many images keep their label, or "all" for every image to train on, or None for none.
         label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
         validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
             tenth of fewer.
@@ -156,8 +156,8 @@ def _draw_balanced(
         members = indices[labels == label]
         if len(members) < share:
             raise InputError(
-                f"Class {label} has {len(members)} images outside validation, too few for its share "
-                f"of {share} of {num_labels} labels; give fewer labels, or 'all'."
+                f"Class {label} has {len(members)} images to train on, too few for its share "
+                f"of {share} of {num_labels} labels; give fewer labels, 'all', or a larger pool."
             )
         chosen.append(generator.permutation(members)[:share])
     return np.concatenate(chosen)

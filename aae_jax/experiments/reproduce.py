@@ -25,6 +25,7 @@ from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.launch import FAILED, launch
 from aae_jax.experiments.model_record import record_model
+from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
 from aae_jax.experiments.run_folder import CONFIG_FILE, write_text
@@ -94,8 +95,8 @@ def run(flags: Flags) -> int:
     for number, row in enumerate(rows, start=1):
         console.say(f"row {number} of {len(rows)}: {row.name}")
         status = _train(row, flags, runs / row.name, console) if _can_be_had(row, flags, console) else BAD_INPUT
-        # Every seed's losses turned non-finite, a disk is full, or a row's own data are missing: others may work.
-        if status == FAILED or (status == BAD_INPUT and row.dataset is not None):
+        # Losses turned non-finite, a disk is full, a row's own data are missing, or too few for it: others may work.
+        if status == FAILED or (status == BAD_INPUT and (row.dataset is not None or isinstance(row, ModelRow))):
             worst = status
             continue
         if status != 0:
@@ -184,6 +185,11 @@ def _planned_epochs(row: AnyRow, flags: Flags, folder: Path, console: Console) -
             raise InputError(
                 f"{folder} was begun with {_said(began)}, not {_said(asked)}; "
                 "give those, or --out-dir another folder."
+            )
+        if flags.budget_minutes is None and epochs != row.epochs:
+            raise InputError(
+                f"{folder} was begun with {epochs} epochs, the row has {row.epochs} now; "
+                "remove it, or give --out-dir another folder."
             )
         return epochs
     plan = {"epochs": row.epochs, **asked}

@@ -198,6 +198,8 @@ def choose_rows(table: str, recipe: str | None, names: Sequence[str]) -> tuple[A
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"There is no recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
     rows = {row.name: row for row in TABLES[table] if recipe in (None, row.recipe)}
+    if not rows:
+        raise InputError(f"The table {table} has no recipe {recipe!r}; leave it out.")
     for name in names:
         if name not in rows:
             raise InputError(f"There is no row {name!r} in that table; {did_you_mean(name, list(rows))}")

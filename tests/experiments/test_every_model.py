@@ -192,6 +192,15 @@ PRESETS = [(name, preset) for name in MEASURED for preset in MODULES[name].EXPER
 SMALL = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--network.precision", "float32")
 
 
+def test_a_run_is_trained_on_a_random_subset():
+    argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--pool-size", "300", "--num-seeds", "2"]
+    problem = build_problem(semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, Quiet())
+    assert problem.data.pool.shape == (300, 8, 8)
+    pool = {image.tobytes() for image in np.asarray(problem.data.pool)}
+    assert {image.tobytes() for image in np.asarray(problem.data.labelled_images).reshape(100, 8, 8)} <= pool
+    assert problem.steps_per_epoch == 300 // problem.config.batch_size
+
+
 def few_labels(name):
     """Return flags without which a preset wants more labels than there are digits."""
     return ("--labels", "100") if name in ("label_regularized", "dim_reduction") else ()

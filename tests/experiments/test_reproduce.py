@@ -11,7 +11,7 @@ import pytest
 
 from aae_jax import data
 from aae_jax.config import SemiSupervisedConfig, resolve, validate
-from aae_jax.config_text import from_mapping
+from aae_jax.config_text import differences, from_mapping
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments import reproduce, row_record
@@ -218,7 +218,10 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
     ("argv", "words"),
     [
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
-        (["--table", "few"], "choose one of ablation, few-labels, label-counts, other-data, paper-settings, subsets"),
+        (
+            ["--table", "few"],
+            "choose one of ablation, few-labels, label-counts, models, other-data, paper-settings, subsets",
+        ),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
         (["--budget-minutes", "nan"], "--budget-minutes is nan"),
@@ -333,3 +336,38 @@ def test_a_row_of_the_gallery_can_be_trained(row):
     experiment.validate(config)
     assert (config.epochs, config.test) == (row.epochs, True)
     assert len(set(row.figures)) == len(row.figures) > 0
+
+
+RECORDED = sorted((Path(__file__).resolve().parents[2] / "results" / "models").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_recorded_row_is_what_its_command_trains(path):
+    found = json.loads(path.read_text(encoding="utf-8"))
+    (row,) = (row for row in MODELS if row.name == path.stem)
+    wanted = parse(reproduce._experiment(row), row.arguments(found["epochs"])).config
+    changed = differences(wanted, from_mapping(type(wanted), found["config"]))
+    assert {name for name in changed if reproduce._chosen(wanted, name)} <= {"dataset", "data_dir", "num_seeds"}
+    assert found["failed_seeds"] == {}
+    assert {p.stem for p in path.with_suffix("").glob("*.png")} == set(row.figures)
+
+
+def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypatch, capsys):
+    argv = ["--table", "toy", "--dataset", "digits"]
+    assert reproduce.main(argv) == 0
+    monkeypatch.setitem(TABLES, "toy", (replace(MODEL, epochs=3),))
+    assert reproduce.main(argv) == 2
+    assert "was begun with 2 epochs, the row has 3 now" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_trained_with_the_data_leaves_the_others_to_be(toy_models, monkeypatch, capsys):
+    too_many = ModelRow("many", "label_regularized", "default", 1, "Many labels", ())
+    monkeypatch.setitem(TABLES, "toy", (too_many, MODEL))
+    assert reproduce.main(["--table", "toy", "--dataset", "digits"]) == 2
+    assert "The number of labels is 10000" in capsys.readouterr().err
+    assert Path("runs/toy/results/toy-codes.json").is_file()
+
+
+def test_models_have_no_recipe():
+    with pytest.raises(InputError, match="The table models has no recipe 'best'"):
+        choose_rows("models", "best", [])
