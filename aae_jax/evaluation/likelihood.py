@@ -57,8 +57,8 @@ class LikelihoodReport(NamedTuple):
         return self.width in (min(self.widths), max(self.widths))
 
 
-def build_widths(least: float = 0.05, largest: float = 0.5, count: int = 20) -> tuple[float, ...]:
-    """Return widths in equal steps of their logarithm."""
+def build_widths(least: float = 0.05, largest: float = 0.5, count: int = 40) -> tuple[float, ...]:
+    """Return widths in equal steps of their logarithm; by default of 6 %, half of which costs 0.7 nats at 28×28."""
     return tuple(float(width) for width in np.geomspace(least, largest, count))
 
 

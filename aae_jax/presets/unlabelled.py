@@ -82,10 +82,11 @@ SLOW_ADVERSARIES = UnsupervisedOptimizers(
     generator=OptimizerConfig(learning_rate=2e-4, momentum=0.5),
 )
 LIKELIHOOD = LikelihoodConfig(
-    network=dataclasses.replace(NETWORK, latent_dim=8), views=CLEAN, optimizers=SLOW_ADVERSARIES
+    network=dataclasses.replace(NETWORK, latent_dim=8, dropout=0.2), views=CLEAN, optimizers=SLOW_ADVERSARIES
 )
 """At the reconstruction's own rate the adversaries cost half of its quality: 218 nats after 2,500 updates, 271 after
-6,000; at a fifth of it 312 after 5,000 (validation images, one seed), and codes follow the prior as well."""
+6,000; at a fifth of it 312 after 5,000, and 321 with dropout, as ten thousand samples cover less of sharper images
+(validation images, one seed each)."""
 
 LIKELIHOOD_PRESETS: dict[str, tuple[LikelihoodConfig, str]] = {
     "default": (LIKELIHOOD, "a code of 8 dimensions with prior std 5, as in table 1 of the paper; 10,000 samples"),
