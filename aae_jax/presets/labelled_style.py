@@ -20,8 +20,8 @@ CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
 ROLL = PriorConfig(kind="swiss_roll")
 
 MIXTURE = LabelRegularizedConfig(network=NETWORK, views=ViewConfig(noise_std=0.3, max_shift=0))
-"""Without noise 11.4 % of validation codes are not in their class's part after 10,000 updates, as ten thousand images are
-learned by heart; with it 6.2 % after 5,000, and no epoch in which a class is lost (validation images)."""
+"""Without noise 11.4 % of validation codes are not in their class's part after 10,000 updates: ten thousand labelled
+images are learned by heart. With it 6.2 % after 5,000, and in no epoch a class is lost (validation images)."""
 HRENSKI = LabelRegularizedConfig(
     labels=10_000,
     epochs=54,
