@@ -69,25 +69,27 @@ LABEL_REGULARIZED_PRESETS: dict[str, tuple[LabelRegularizedConfig, str]] = {
     ),
 }
 
-STYLE_15 = SupervisedConfig(network=dataclasses.replace(NETWORK, latent_dim=15), views=CLEAN)
 
-
-def _of_dimensions(count: int, std: float = 1.0) -> SupervisedConfig:
+def _of_dimensions(count: int, *, conditional: bool = True, std: float = 1.0) -> SupervisedConfig:
     network = dataclasses.replace(NETWORK, latent_dim=count)
-    return dataclasses.replace(STYLE_15, network=network, prior=PriorConfig(std=std))
+    return SupervisedConfig(network=network, views=CLEAN, prior=PriorConfig(std=std), conditional=conditional)
 
 
 SUPERVISED_PRESETS: dict[str, tuple[SupervisedConfig, str]] = {
-    "default": (STYLE_15, "a style of 15 dimensions, as in figure 7 of the paper; all labels"),
-    "ten": (_of_dimensions(10), "a style of 10 dimensions"),
-    "two": (_of_dimensions(2), "a style of 2 dimensions, which can be drawn"),
-    "conditional": (
-        dataclasses.replace(_of_dimensions(10), conditional=True),
-        "10 dimensions, and an adversary that sees the label, so that none of it is left in the style",
+    "default": (
+        _of_dimensions(15),
+        "a style of 15 dimensions, as in figure 7 of the paper; the adversary sees the label, so that none of it is left",
     ),
+    "ten": (_of_dimensions(10), "the same with 10 dimensions"),
+    "two": (_of_dimensions(2), "the same with 2 dimensions, which can be drawn"),
+    "plain": (
+        _of_dimensions(15, conditional=False),
+        "the default with an adversary of the style alone, as in the paper",
+    ),
+    "plain_ten": (_of_dimensions(10, conditional=False), "the same with 10 dimensions"),
     "naresh": (
         dataclasses.replace(
-            _of_dimensions(15, std=5.0),
+            _of_dimensions(15, conditional=False, std=5.0),
             epochs=100,
             network=dataclasses.replace(
                 NETWORK, latent_dim=15, discriminator_hidden=(1000, 1000), weight_init="paper"
