@@ -117,7 +117,7 @@ MODELS = (
         "supervised",
         "default",
         20,
-        "The decoder gets the label: a style of 15 dimensions (figures 6 and 7)",
+        "The decoder gets the label: a style of 15 dimensions (figures 6 and 7); the adversary sees the label too",
         ("style_class_grid", "style_transfer", "code_histograms"),
     ),
     ModelRow(

@@ -78,7 +78,7 @@ def _of_dimensions(count: int, *, conditional: bool = True, std: float = 1.0) ->
 SUPERVISED_PRESETS: dict[str, tuple[SupervisedConfig, str]] = {
     "default": (
         _of_dimensions(15),
-        "a style of 15 dimensions, as in figure 7 of the paper; the adversary sees the label, so that none of it is left",
+        "a style of 15 dimensions, as in figure 7 of the paper; the adversary sees the label too",
     ),
     "ten": (_of_dimensions(10), "the same with 10 dimensions"),
     "two": (_of_dimensions(2), "the same with 2 dimensions, which can be drawn"),
