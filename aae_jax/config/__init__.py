@@ -13,7 +13,7 @@ from aae_jax.config.clustering import (
     validate_clustering,
     validate_dim_reduction,
 )
-from aae_jax.config.label_code import LabelCodeWeights, PropagationWeights
+from aae_jax.config.label_code import FoundClusterWeights, LabelCodeWeights, PropagationWeights
 from aae_jax.config.parts import (
     AveragingConfig,
     NetworkConfig,
@@ -58,6 +58,7 @@ __all__ = [
     "DimReductionConfig",
     "DimReductionOptimizers",
     "DimReductionWeights",
+    "FoundClusterWeights",
     "LabelCodeWeights",
     "LabelRegularizedConfig",
     "LabelledConfig",

@@ -1,12 +1,12 @@
 """The configurations of the models in which the label code finds clusters, or heads that styles lie around."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from aae_jax.config.label_code import (
-    LabelCodeWeights,
+    FoundClusterWeights,
     PropagationWeights,
+    validate_found_clusters,
     validate_label_code,
     validate_propagation,
 )
@@ -52,20 +52,9 @@ class ClusteringOptimizers(ScheduledOptimizers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusteringWeights(LabelCodeWeights):
+class ClusteringWeights(FoundClusterWeights):
     """Factors of the terms of the losses; the phases cyclic, mode and mode_separation run where theirs is above 0."""
 
-    generator_y_warmup: float = 0.0
-    """Share of the run over which the weight of y's adversary rises from 0 to its value: it decides at once which
-    images are together, before the encoder knows what is alike."""
-    certainty: float = 0.0
-    """Of the entropy of each image's label, a term of the generator's phase."""
-    balance: float = 0.0
-    """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
-    mean label: an adversary that sees one label at a time lets clusters die."""
-    balance_slack: float = 0.0
-    """How far from equal, in nats, it lets their frequencies be: classes that differ in size, or more clusters than
-    classes but fewer than twice as many, cannot be equal clusters."""
     cyclic: float = 0.0
     """Of a phase in which the codes of a reconstruction shall be those it was made from (shaharazulay's mutual
     information)."""
@@ -107,7 +96,7 @@ class DimReductionOptimizers(OptimizersConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DimReductionWeights(PropagationWeights):
+class DimReductionWeights(PropagationWeights, FoundClusterWeights):
     """Factors of the terms of the losses."""
 
     head_distance: float = 1.0
@@ -141,20 +130,13 @@ def validate_clustering(config: ClusteringConfig) -> None:
     """
     validate_run(config)
     weights = config.weights
-    of_labels = ("certainty", "balance", "balance_slack")
-    names = (*of_labels, "cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
+    names = ("cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
     check_bounds(
         ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
-        ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
     )
     validate_label_code(weights, config.views)
-    if weights.balance_slack and not (weights.balance and weights.balance_slack < math.log(config.num_clusters)):
-        raise InputError(
-            f"weights.balance_slack is {weights.balance_slack:g} with weights.balance {weights.balance:g} and "
-            f"{config.num_clusters} clusters; give a balance above 0 and less slack than "
-            f"{math.log(config.num_clusters):.2f}, the logarithm of the clusters, or no slack."
-        )
+    validate_found_clusters(weights, config.num_clusters)
     validate_optimizers(config.optimizers)
     validate_reconstruction(weights, config.network)
     validate_prior(config.prior, config.network)
@@ -186,6 +168,7 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
         ("weights.head_distance", config.weights.head_distance, 0, 10**6),
     )
     validate_propagation(config.weights, config.views)
+    validate_found_clusters(config.weights, config.num_clusters)
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_prior(config.prior, config.network)

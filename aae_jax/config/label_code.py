@@ -1,12 +1,20 @@
 """What models with a label code y are given: factors of its adversary, of consistency, of propagated labels."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from aae_jax.config.parts import ReconstructionWeights, ViewConfig, check_bounds
 from aae_jax.errors import InputError
 
-__all__ = ["LabelCodeWeights", "PropagationWeights", "validate_label_code", "validate_propagation"]
+__all__ = [
+    "FoundClusterWeights",
+    "LabelCodeWeights",
+    "PropagationWeights",
+    "validate_found_clusters",
+    "validate_label_code",
+    "validate_propagation",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,23 @@ class PropagationWeights(LabelCodeWeights):
     """Share of the run over which that weight falls to 0. 0: it does not fall."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundClusterWeights(LabelCodeWeights):
+    """The same, with what keeps clusters that no label names apart and in use."""
+
+    generator_y_warmup: float = 0.0
+    """Share of the run over which the weight of y's adversary rises from 0 to its value: it decides at once which
+    images are together, before the encoder knows what is alike."""
+    certainty: float = 0.0
+    """Of the entropy of each image's label, a term of the generator's phase."""
+    balance: float = 0.0
+    """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
+    mean label: an adversary that sees one label at a time lets clusters die."""
+    balance_slack: float = 0.0
+    """How far from equal, in nats, it lets their frequencies be: classes that differ in size, or more clusters than
+    classes but fewer than twice as many, cannot be equal clusters."""
+
+
 FACTORS = ("generator_z", "generator_y", "consistency", "sharpness")
 
 
@@ -61,6 +86,31 @@ def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:
         raise InputError(
             f"views.probability is {views.probability:g} beside an adversarial_norm of {weights.adversarial_norm:g}; "
             "no direction parts two views that are both unchanged: give probability 1, or no adversarial norm."
+        )
+
+
+def validate_found_clusters(weights: FoundClusterWeights, num_clusters: int | None) -> None:
+    """Refuse factors of clusters' terms that cannot be trained with.
+
+    Args:
+        weights: The factors.
+        num_clusters: None where labels name them.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    check_bounds(
+        ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),
+        *(
+            (f"weights.{name}", getattr(weights, name), 0, 10**6)
+            for name in ("certainty", "balance", "balance_slack")
+        ),
+    )
+    slack, most = weights.balance_slack, math.log(num_clusters or 2)
+    if slack and not (weights.balance and slack < most):
+        raise InputError(
+            f"weights.balance_slack is {slack:g} with weights.balance {weights.balance:g} and "
+            f"{num_clusters or 'no'} clusters; give a balance above 0 and less slack than {most:.2f}, or no slack."
         )
 
 

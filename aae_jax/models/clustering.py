@@ -16,6 +16,8 @@ from aae_jax.models.label_code import (
     LabelCode,
     Term,
     build_common_phases,
+    cluster_numbers,
+    cluster_terms,
     label_code_numbers,
     labels_of,
 )
@@ -87,10 +89,6 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=config.prior.traced_std,
-        label_warmup=weights.generator_y_warmup * num_steps,
-        weight_certainty=weights.certainty,
-        weight_balance=weights.balance,
-        balance_slack=weights.balance_slack,
         weight_cyclic=weights.cyclic,
         weight_cyclic_style=weights.cyclic_style,
         weight_mode=weights.mode,
@@ -98,6 +96,7 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         weight_style_penalty=weights.style_penalty,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
+        **cluster_numbers(weights, num_steps),
     )
 
 
@@ -154,22 +153,8 @@ def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> Loss
 
 
 def _terms(config: ClusteringConfig) -> list[Term]:
-    weights = config.weights
-    known = (
-        (weights.certainty, _certainty),
-        (weights.balance, _balance),
-        (weights.style_penalty, _build_style_penalty(config)),
-    )
-    return [term for weight, term in known if weight > 0]
-
-
-def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    return "certainty", jnp.asarray(hyper.weight_certainty), losses.certainty_loss(output.logits)
-
-
-def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    value = losses.balance_loss(output.logits, hyper.balance_slack)
-    return "balance", jnp.asarray(hyper.weight_balance), value
+    penalty = [_build_style_penalty(config)] if config.weights.style_penalty > 0 else []
+    return [*cluster_terms(config.weights), *penalty]
 
 
 def _build_style_penalty(config: ClusteringConfig) -> Term:

@@ -17,6 +17,8 @@ from aae_jax.models.label_code import (
     LabelCode,
     build_classification,
     build_common_phases,
+    cluster_numbers,
+    cluster_terms,
     label_code_numbers,
     labels_of,
     propagation_term,
@@ -70,7 +72,8 @@ def build_phases(
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(config.num_clusters or num_classes)))
     draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
-    terms = [propagation_term] if weights.propagation > 0 else []
+    propagated = [propagation_term] if weights.propagation > 0 else []
+    terms = [*propagated, *cluster_terms(weights)]
     phases = {
         **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder", "heads"), terms=terms),
         "head_distance": Phase(("heads",), head_distance_loss, build_optimizer(optimizers.head_distance)),
@@ -96,6 +99,7 @@ def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
         propagation_fade=weights.propagation_fade * num_steps,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
+        **cluster_numbers(weights, num_steps),
     )
 
 

@@ -11,7 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from aae_jax import losses
-from aae_jax.config import ClusteringConfig, DimReductionConfig, LabelCodeWeights, SemiSupervisedConfig
+from aae_jax.config import (
+    ClusteringConfig,
+    DimReductionConfig,
+    FoundClusterWeights,
+    LabelCodeWeights,
+    SemiSupervisedConfig,
+)
 from aae_jax.errors import InputError
 from aae_jax.hyper import Hyper
 from aae_jax.models.adversaries import DrawPrior, build_style_discriminator
@@ -41,6 +47,8 @@ __all__ = [
     "build_label_discriminator",
     "build_label_generator",
     "build_label_reconstruction",
+    "cluster_numbers",
+    "cluster_terms",
     "label_code_numbers",
     "labels_of",
     "propagation_term",
@@ -157,6 +165,31 @@ def label_code_numbers(weights: LabelCodeWeights, num_steps: int) -> dict[str, f
         "confidence": weights.confidence,
         "adversarial_norm": weights.adversarial_norm,
     }
+
+
+def cluster_terms(weights: FoundClusterWeights) -> list[Term]:
+    """Return the terms of the generator's loss that keep clusters sure and in use, where they have a weight."""
+    known = ((weights.certainty, _certainty), (weights.balance, _balance))
+    return [term for weight, term in known if weight > 0]
+
+
+def cluster_numbers(weights: FoundClusterWeights, num_steps: int) -> dict[str, float]:
+    """Return the fields of `Hyper` that these terms and the warm-up of y's adversary have."""
+    return {
+        "label_warmup": weights.generator_y_warmup * num_steps,
+        "weight_certainty": weights.certainty,
+        "weight_balance": weights.balance,
+        "balance_slack": weights.balance_slack,
+    }
+
+
+def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
+    return "certainty", jnp.asarray(hyper.weight_certainty), losses.certainty_loss(output.logits)
+
+
+def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
+    value = losses.balance_loss(output.logits, hyper.balance_slack)
+    return "balance", jnp.asarray(hyper.weight_balance), value
 
 
 def propagation_term(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:

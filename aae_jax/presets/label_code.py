@@ -173,7 +173,9 @@ DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
         dataclasses.replace(
             HEADS,
             num_clusters=20,
-            weights=DimReductionWeights(consistency=3.0, adversarial_norm=1.5),
+            weights=DimReductionWeights(
+                consistency=3.0, adversarial_norm=1.5, certainty=0.3, balance=10.0, generator_y_warmup=1.0
+            ),
         ),
         "two dimensions, 20 clusters, no labels, as in figure 11c",
     ),
