@@ -180,7 +180,13 @@ DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
         "two dimensions, 20 clusters, no labels, as in figure 11c",
     ),
     "ten_dimensions": (
-        dataclasses.replace(HEADS, labels=100, network=dataclasses.replace(HEADS.network, latent_dim=10)),
+        dataclasses.replace(
+            HEADS,
+            labels=100,
+            least_distance=20.0,  # the circle is small where heads are near: styles would hide it
+            network=dataclasses.replace(HEADS.network, latent_dim=10),
+            optimizers=dataclasses.replace(HEADS.optimizers, head_distance=_adam(3e-2)),
+        ),
         "ten dimensions, 100 labels, brought to a circle, as in figure 11d",
     ),
     "plain": (
