@@ -138,8 +138,8 @@ def test_split_files_hold_what_a_run_trains_on(tmp_path):
     assert set(found["train_unlabeled"]["y"]) == {-1}
     places = [found[name]["index"] for name in ("train_labeled", "train_unlabeled", "validation")]
     np.testing.assert_array_equal(np.sort(np.concatenate(places)), np.arange(len(digits.train_labels)))
-    assert cli.main(["init-datasets", *argv, "--pool-size", "60"]) == 0
-    assert len(np.load(folder / "train_unlabeled.npz")["y"]) == 10
+    assert cli.main(["init-datasets", *argv, "--pool-size", "400"]) == 0
+    assert len(np.load(folder / "train_unlabeled.npz")["y"]) == 350
 
 
 @pytest.mark.parametrize(

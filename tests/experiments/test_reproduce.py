@@ -352,6 +352,7 @@ def test_a_recorded_row_is_what_its_command_trains(path):
     assert {p.stem for p in path.with_suffix("").glob("*.png")} == set(row.figures)
 
 
+@pytest.mark.slow
 def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypatch, capsys):
     argv = ["--table", "toy", "--dataset", "digits"]
     assert reproduce.main(argv) == 0
@@ -360,6 +361,7 @@ def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypa
     assert "was begun with 2 epochs, the row has 3 now" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_trained_with_the_data_leaves_the_others_to_be(toy_models, monkeypatch, capsys):
     too_many = ModelRow("many", "label_regularized", "default", 1, "Many labels", ())
     monkeypatch.setitem(TABLES, "toy", (too_many, MODEL))
