@@ -337,7 +337,7 @@ places = {
     "saving": (checkpoint, "save"),
     "logging": (run_folder.RunFolder, "append_metrics"),
     "events": (event_log.EventLog, "scalars"),
-    "the model": (semi_supervised, "_save_models"),
+    "the model": (semi_supervised, "save_models"),
     "drawing": (semi_supervised, "_save_figures"),
 }
 limit(*places[sys.argv.pop(1)])
