@@ -233,6 +233,14 @@ def test_heads_come_to_the_circle():
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, rtol=1e-4)
     np.testing.assert_allclose(found[0], [1.0, 0.0], atol=1e-4)
     np.testing.assert_allclose(found[5], [-1.0, 0.0], atol=1e-4)
+    flat = heads.at[:, 9:].multiply(0.01)  # a direction in which heads hardly differ
+    circle = np.asarray(flat @ dim_reduction.circle_projection(flat))
+    places = flat[:, None] + 0.3 * jax.random.normal(jax.random.key(9), (10, 500, 12))
+    missed = [
+        float(jnp.mean((places @ dim_reduction.circle_projection(flat, std) - circle[:, None]) ** 2))
+        for std in (0.3, 0.0, 0.1, 0.9)
+    ]
+    assert missed[0] == min(missed) < 0.1 * missed[1]
     with pytest.raises(InputError, match="10 heads of 3 dimensions"):
         dim_reduction.circle_projection(heads[:, :3])
 

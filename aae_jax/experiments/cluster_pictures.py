@@ -62,7 +62,7 @@ def draw_head_figures(
     if places.shape[1] == 2 and is_drawable(model.image_shape):
         drawn["manifold"] = _draw_plane(model, np.asarray(places))
     if len(heads) <= places.shape[1] and places.shape[1] > 2:
-        matrix = circle_projection(heads)
+        matrix = circle_projection(heads, float(jnp.mean(jnp.std(codes.mean, axis=0))))
         drawn["circle_projection"] = figures.code_scatter(
             places @ matrix, labels, label_names=names, marks=heads @ matrix, title="Brought to a circle"
         )

@@ -120,10 +120,14 @@ def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper,
     return hyper.weight_head_distance * cost, (stats, {"cost": cost})
 
 
-def circle_projection(heads: Float[Array, "classes latent"]) -> Float[Array, "latent 2"]:
+def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 0.0) -> Float[Array, "latent 2"]:
     """Return the matrix by which heads come to lie on the unit circle, in order, at equal distances (figure 11d).
 
-    It is that of least norm, by which they do so exactly.
+    Args:
+        heads: One to a row.
+        style_std: Of the styles around them, N(0, style_std²) in every dimension. 0: the heads come exactly to their
+            points, by the matrix of least norm. Above: heads with their styles come nearest to them, in the mean of
+            squares; a direction in which heads hardly differ would else make styles large.
 
     Raises:
         InputError: Fewer dimensions than heads: no matrix does.
@@ -135,4 +139,8 @@ def circle_projection(heads: Float[Array, "classes latent"]) -> Float[Array, "la
         )
     angles = 2 * jnp.pi * jnp.arange(classes) / classes
     circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
-    return jnp.linalg.pinv(heads) @ circle
+    if style_std == 0.0:
+        return jnp.linalg.pinv(heads) @ circle
+    spread = classes * style_std**2 * jnp.eye(latent)
+    found: Array = jnp.linalg.solve(heads.T @ heads + spread, heads.T @ circle)
+    return found
