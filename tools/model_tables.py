@@ -93,7 +93,7 @@ GOALS = {
 """By row: the goal on two cores in twenty minutes, and the paper's figure as recalled."""
 FIGURE_TWO = ("unsupervised", "vae", "unsupervised-mixture", "vae-mixture")
 CAPTIONS = {
-    "circle_projection": "Codes of test images, projected so that each head and its styles come nearest to its point of a circle",
+    "circle_projection": "Codes of test images, projected so that heads and their styles come near to a circle",
     "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
     "code_histograms": "The code's dimensions beside the prior's density",
     "code_scatter": "Codes of test images, coloured by class; where there is a prior, beside its samples",
