@@ -165,7 +165,7 @@ def balance_loss(logits: Float[Array, "batch classes"], slack: Float[Array, ""] 
     """
     mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0])
     lacking = jnp.log(logits.shape[1]) + jnp.sum(jnp.exp(mean) * mean)
-    return jnp.where(slack > 0, jax.nn.relu(lacking - slack), lacking)
+    return jax.nn.relu(lacking - slack)
 
 
 def cyclic_label_loss(

@@ -298,8 +298,8 @@ def test_the_error_by_majority_among_themselves():
         ({"num_clusters": 1}, "num_clusters is 1"),
         ({"weights": ClusteringWeights(mode=-1.0)}, r"weights\.mode is -1"),
         ({"weights": ClusteringWeights(confidence=2.0)}, r"weights\.confidence is 2"),
-        ({"weights": ClusteringWeights(balance_slack=0.1)}, "balance_slack is 0.1 with weights.balance 0 "),
-        ({"weights": ClusteringWeights(balance=1.0, balance_slack=5.0)}, "less slack than"),
+        ({"weights": ClusteringWeights(balance_slack=0.1)}, "balance_slack is 0.1, but weights.balance is 0"),
+        ({"weights": ClusteringWeights(balance=1.0, balance_slack=5.0)}, "give less than their logarithm"),
         (
             {
                 "weights": ClusteringWeights(consistency=1.0, adversarial_norm=1.0),

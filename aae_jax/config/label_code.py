@@ -106,11 +106,14 @@ def validate_found_clusters(weights: FoundClusterWeights, num_clusters: int | No
             for name in ("certainty", "balance", "balance_slack")
         ),
     )
-    slack, most = weights.balance_slack, math.log(num_clusters or 2)
-    if slack and not (weights.balance and slack < most):
+    if weights.balance_slack and not weights.balance:
         raise InputError(
-            f"weights.balance_slack is {slack:g} with weights.balance {weights.balance:g} and "
-            f"{num_clusters or 'no'} clusters; give a balance above 0 and less slack than {most:.2f}, or no slack."
+            f"weights.balance_slack is {weights.balance_slack:g}, but weights.balance is 0; give both, or neither."
+        )
+    if num_clusters is not None and weights.balance_slack >= math.log(num_clusters):
+        raise InputError(
+            f"weights.balance_slack is {weights.balance_slack:g}, which leaves {num_clusters} clusters to be as they "
+            f"like; give less than their logarithm, {math.log(num_clusters):.2f}."
         )
 
 

@@ -1,5 +1,6 @@
 """What is published of a finished row of the table of all models: its numbers, and the gallery's figures."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from aae_jax.errors import InputError
 from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.row_record import PLAN_FILE, compact
 from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+from aae_jax.files import write_whole
 
 __all__ = ["record_model"]
 
@@ -31,26 +33,27 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
     missing = [name for name in row.figures if not (run.figures / f"{name}.png").is_file()]
     if missing:
         raise InputError(f"{run.figures} has no {', '.join(missing)}; remove {folder} and train the row anew.")
+    (results / row.name).mkdir(parents=True, exist_ok=True)
     for name in row.figures:
-        _publish(run.figures / f"{name}.png", results / row.name / f"{name}.png")
+        write_whole(results / row.name / f"{name}.png", _fewer_colours(run.figures / f"{name}.png"))
+    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
     found: dict[str, Any] = {
         "row": row.name,
         "preset": row.preset,
-        "full_updates": 0,
+        "full_updates": row.epochs * summary["updates"] // summary["epochs"],
         "budget_minutes": json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))["budget_minutes"],
-        **json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8")),
+        **summary,
         "config": read_yaml(run.path / CONFIG_FILE),
     }
-    found["full_updates"] = row.epochs * found["updates"] // found["epochs"]
     path = results / f"{row.name}.json"
     write_text(path, compact(found))
     return path
 
 
-def _publish(source: Path, target: Path) -> None:
+def _fewer_colours(picture: Path) -> bytes:
     from PIL import Image  # matplotlib's own reader of images
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(source) as image:
-        few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(target, optimize=True)
+    packed = io.BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    return packed.getvalue()

@@ -21,7 +21,7 @@ class ModelRow:
     """Those of its figures that the gallery shows."""
     seeds: int = 1
     flags: tuple[str, ...] = ()
-    dataset: None = None
+    dataset: ClassVar[None] = None
     recipe: ClassVar[None] = None
 
     def arguments(self, epochs: int) -> list[str]:

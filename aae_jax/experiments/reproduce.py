@@ -91,6 +91,10 @@ def run(flags: Flags) -> int:
     published = flags.dataset == "mnist" and flags.test
     default = Path("results") / flags.table.replace("-", "_") if published else runs / "results"
     results = default if flags.results_dir is None else Path(flags.results_dir)
+    if any(isinstance(row, ModelRow) for row in rows):  # data that are not there at all are said once
+        load_data(
+            parse(_experiment(rows[0]), _arguments(rows[0], flags, rows[0].epochs)).config, DataReporter(console)
+        )
     worst = 0
     for number, row in enumerate(rows, start=1):
         console.say(f"row {number} of {len(rows)}: {row.name}")

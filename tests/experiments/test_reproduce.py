@@ -370,6 +370,13 @@ def test_a_model_that_cannot_be_trained_with_the_data_leaves_the_others_to_be(to
     assert Path("runs/toy/results/toy-codes.json").is_file()
 
 
+def test_data_that_no_model_can_have_are_said_once(toy_models, monkeypatch, capsys):
+    monkeypatch.setitem(TABLES, "toy", (MODEL, replace(MODEL, name="another")))
+    assert reproduce.main(["--table", "toy", "--dataset", "npz:nowhere.npz"]) == 2
+    assert capsys.readouterr().err.count("error: ") == 1
+    assert not Path("runs/toy").exists()
+
+
 def test_models_have_no_recipe():
     with pytest.raises(InputError, match="The table models has no recipe 'best'"):
         choose_rows("models", "best", [])
