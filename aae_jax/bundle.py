@@ -23,7 +23,7 @@ from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, class_probabilities
 from aae_jax.files import write_whole
-from aae_jax.models.parts import activate, build_prior
+from aae_jax.models.parts import activate, build_prior, draw_component
 from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
@@ -148,14 +148,16 @@ class Model:
             )
         return self.encode(images).logits
 
-    def draw_styles(self, key: PRNGKey, count: int) -> Float[Array, "count latent"]:
-        """Return so many samples of the prior.
+    def draw_styles(self, key: PRNGKey, count: int, component: int | None = None) -> Float[Array, "count latent"]:
+        """Return so many samples of the prior, or of one component of a mixture, or tenth of a roll.
 
         Raises:
-            InputError: Nothing pulled the codes to a prior.
+            InputError: Nothing pulled the codes to a prior, or it has no such component.
         """
         if self.prior is None:
             raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
+        if component is not None:
+            return draw_component(self.prior, self.network.latent_dim, key, count, component)
         return build_prior(self.prior, self.network.latent_dim)(key, count)
 
     def decode(self, z: Any, y: Any = None) -> Float[Array, "count *image"]:

@@ -1,17 +1,21 @@
-"""Labels spread over a graph of neighbours: what a few labels say of the other images before anything is learnt.
+"""A graph of neighbours: what it says of images before anything is learnt, with a few labels or with none.
 
-Zhou et al. 2004 ("Learning with local and global consistency"): a point's label is what its neighbours have.
-`propagated_targets` makes of it what the generator phase is trained towards at first.
+With labels, these are spread over it (Zhou et al. 2004, "Learning with local and global consistency"): a point's
+label is what its neighbours have. Without, it falls into clusters with few neighbours in common (Ng, Jordan and Weiss
+2002, "On spectral clustering"). `propagated_targets` makes of either what the generator phase is trained towards at
+first.
 """
 
 import functools
 import itertools
+import warnings
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
+import scipy.sparse.linalg
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
@@ -21,6 +25,8 @@ from aae_jax.types import Array
 __all__ = [
     "Axes",
     "Neighbours",
+    "cluster_targets_of",
+    "graph_clusters",
     "graph_of",
     "graph_shift",
     "nearest_neighbours",
@@ -42,6 +48,10 @@ SAMPLE = 50_000
 MOST_SHIFT = 2
 GROUP = 64
 LEAST_CERTAINTY = 0.1
+DENSE = 2_000
+"""Points up to which a graph's eigenvectors are found as those of a full matrix."""
+SPARE = 10
+"""Eigenvectors that are sought beyond those needed: the last ones converge last."""
 ENTRIES = 50_000_000
 """Distances held at once."""
 
@@ -164,9 +174,7 @@ def propagate_labels(
         labels: Theirs.
         num_classes: How many there are.
     """
-    degree = np.asarray(graph.sum(axis=1)).ravel()
-    scale = scipy.sparse.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1e-300)), 0.0))
-    spread = (scale @ graph @ scale).tocsr()
+    spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
     given[labelled, labels] = 1.0
     found = given.copy()
@@ -176,6 +184,52 @@ def propagate_labels(
     found += 1e-30  # where no label arrives, all classes alike
     probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
+
+
+def graph_clusters(graph: scipy.sparse.csr_matrix, num_clusters: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return each point's cluster, of as many as are asked for: points with few neighbours in other clusters.
+
+    k-means on the directions of the points in the graph's first eigenvectors.
+
+    Args:
+        graph: Symmetric weights, of `similarity_graph`.
+        num_clusters: How many.
+        seed: Decides where k-means begins, and nothing else.
+
+    Raises:
+        InputError: There are too few points.
+    """
+    from sklearn.cluster import KMeans  # takes a second
+
+    count = graph.shape[0]
+    if not 2 <= num_clusters < count - 1:
+        raise InputError(f"num_clusters is {num_clusters} for {count} points; give a number from 2 to {count - 2}.")
+    vectors = _first_eigenvectors(_normalised(graph), num_clusters)
+    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    found: NDArray[np.int64] = KMeans(num_clusters, n_init=10, random_state=seed).fit_predict(directions)
+    return found.astype(np.int64)
+
+
+def _first_eigenvectors(matrix: scipy.sparse.csr_matrix, count: int) -> NDArray[np.float64]:
+    """Return the eigenvectors of the largest eigenvalues, `[points, count]`.
+
+    Of a larger matrix by a method that improves them together: one that begins with a single vector misses all but
+    one of an eigenvalue that comes several times, as 1 does in a graph of several parts.
+    """
+    if matrix.shape[0] <= DENSE:
+        return np.asarray(np.linalg.eigh(matrix.toarray())[1][:, -count:])
+    begin = np.random.default_rng(0).standard_normal((matrix.shape[0], count + SPARE))
+    with warnings.catch_warnings():  # of vectors that may still turn a little: clusters do not ask for more
+        warnings.simplefilter("ignore", UserWarning)
+        values, vectors = scipy.sparse.linalg.lobpcg(matrix, begin, largest=True, maxiter=200, tol=1e-4)
+    return np.asarray(vectors[:, np.argsort(-values)[:count]])
+
+
+def _normalised(graph: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+    """Return the graph with each weight divided by the roots of its two points' sums of weights."""
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    scale = scipy.sparse.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1e-300)), 0.0))
+    return (scale @ graph @ scale).tocsr()
 
 
 def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -256,3 +310,19 @@ def targets_of(
 ) -> NDArray[np.float32]:
     """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
     return propagated_targets(propagate_labels(graph, labelled, labels, num_classes))
+
+
+def cluster_targets_of(graph: scipy.sparse.csr_matrix, num_clusters: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return what `TrainData.targets` holds, from the clusters of a graph: sure where its neighbours are in one.
+
+    Args:
+        graph: Symmetric weights, of `similarity_graph`.
+        num_clusters: How many there are.
+        seed: As of `graph_clusters`.
+
+    Raises:
+        InputError: As `graph_clusters`.
+    """
+    one_hot = np.eye(num_clusters)[graph_clusters(graph, num_clusters, seed)]
+    shares = one_hot + graph @ one_hot / np.maximum(np.asarray(graph.sum(axis=1)), 1e-300)
+    return propagated_targets((shares / shares.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -164,6 +164,24 @@ def test_the_penalty_is_a_term_of_the_generators_loss(kind, measure):
     assert value == pytest.approx(found["z"] + found["y"] + 0.5 * found["style_penalty"], rel=1e-5)
 
 
+def test_the_clusters_of_a_graph_are_a_term_of_the_generators_loss_that_fades():
+    config = dataclasses.replace(PLAIN, weights=ClusteringWeights(propagation=2.0, propagation_fade=1.0))
+    networks, phases, hyper, state = build(config)
+    targets = jax.nn.one_hot(jnp.arange(20) % CLUSTERS, CLUSTERS)
+    batch = BATCH._replace(targets=targets)
+    value, (_, found) = phases["generator"].loss(
+        state.params, state.batch_stats, batch, hyper.at(jnp.asarray(0)), KEY
+    )
+    logits = encoded(networks, state)[1]
+    expected = -np.mean(np.sum(np.asarray(targets * jax.nn.log_softmax(logits)), axis=1))
+    assert found["propagation"] == pytest.approx(float(expected), rel=1e-4)
+    assert float(value) == pytest.approx(float(found["z"] + found["y"] + 2.0 * expected), rel=1e-4)
+    faded, _ = phases["generator"].loss(state.params, state.batch_stats, batch, hyper.at(jnp.asarray(10**6)), KEY)
+    assert float(faded) == pytest.approx(float(found["z"] + found["y"]), rel=1e-4)
+    with pytest.raises(InputError, match="the data have no propagated labels"):
+        phases["generator"].loss(state.params, state.batch_stats, BATCH, hyper, KEY)
+
+
 def test_rare_classes_are_drawn_by_the_exponential_of_what_they_lack():
     counts = np.asarray([0, 1, 3])
     labels = jnp.asarray(np.repeat(np.eye(3), counts, axis=0) * 0.8 + 0.05, jnp.float32)
@@ -298,6 +316,7 @@ def test_the_error_by_majority_among_themselves():
         ({"num_clusters": 1}, "num_clusters is 1"),
         ({"weights": ClusteringWeights(mode=-1.0)}, r"weights\.mode is -1"),
         ({"weights": ClusteringWeights(confidence=2.0)}, r"weights\.confidence is 2"),
+        ({"weights": ClusteringWeights(propagation=-1.0)}, r"weights\.propagation is -1"),
         ({"weights": ClusteringWeights(balance_slack=0.1)}, "balance_slack is 0.1, but weights.balance is 0"),
         ({"weights": ClusteringWeights(balance=1.0, balance_slack=5.0)}, "give less than their logarithm"),
         (
@@ -326,7 +345,6 @@ def test_bad_settings_of_clustering_are_refused(changes, words):
     [
         ({"num_clusters": 1}, "num_clusters is 1"),
         ({"least_distance": -1.0}, "least_distance is -1"),
-        ({"num_clusters": 20, "weights": DimReductionWeights(propagation=1.0)}, "no labels to propagate"),
         ({"weights": DimReductionWeights(propagation_fade=2.0)}, r"weights\.propagation_fade is 2"),
     ],
 )

@@ -23,6 +23,8 @@ from aae_jax.propagation import (
     BANDWIDTH,
     Neighbours,
     certainty,
+    cluster_targets_of,
+    graph_clusters,
     graph_of,
     graph_shift,
     nearest_neighbours,
@@ -312,3 +314,65 @@ def test_neighbours_of_images_are_those_by_all_pixels():
     apart = np.linalg.norm(rows[:, None] - rows[np.asarray(found.indices)], axis=2)
     np.testing.assert_allclose(apart, distances[:, 1:], rtol=1e-3)
     assert neighbours_of(digits[:3], 10).indices.shape == (3, 2)
+
+
+# Clusters
+
+
+def rings(each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of three rings around each other, which no straight line parts, and which ring they are of."""
+    which = np.repeat(np.arange(3), each)
+    angles = np.tile(np.linspace(0, 2 * np.pi, each, endpoint=False), 3)
+    radii = 1.0 + which
+    return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1).astype(np.float32), which
+
+
+def test_clusters_are_what_hangs_together():
+    points, which = rings(200)
+    graph = similarity_graph(nearest_neighbours(jnp.asarray(points), 10))
+    found = graph_clusters(graph, 3)
+    assert found.shape == (600,)
+    counts = np.zeros((3, 3), int)
+    np.add.at(counts, (found, which), 1)
+    assert sorted(counts.max(axis=1)) == sorted(counts.sum(axis=1)) == [200, 200, 200]
+    np.testing.assert_array_equal(found, graph_clusters(graph, 3))
+    assert set(graph_clusters(graph, 7, seed=3)) == set(range(7))
+
+
+@pytest.mark.parametrize("clusters", [0, 1, 59, 100])
+def test_clusters_that_a_graph_cannot_have_are_refused(clusters):
+    graph = similarity_graph(nearest_neighbours(jnp.asarray(rings(20)[0]), 5))
+    with pytest.raises(InputError, match=f"num_clusters is {clusters} for 60 points; give a number from 2 to 58"):
+        graph_clusters(graph, clusters)
+
+
+def test_targets_of_clusters_are_surer_inside_than_between_two():
+    line = np.stack([np.linspace(0, 1, 300), np.zeros(300)], axis=1).astype(np.float32)
+    graph = similarity_graph(nearest_neighbours(jnp.asarray(line), 10))
+    clusters = graph_clusters(graph, 2)
+    targets = cluster_targets_of(graph, 2)
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(targets.argmax(axis=1), clusters)
+    assert (np.count_nonzero(targets, axis=1) <= 1).all()
+    assert targets.sum(axis=1).mean() == pytest.approx(1.0, rel=1e-4)
+    border = int(np.flatnonzero(np.diff(clusters))[0])
+    assert targets[border].sum() < 0.7 * targets[[30, 270]].sum(axis=1).min()
+
+
+def test_clusters_of_digits_are_mostly_of_one_class():
+    digits = data.load_digits()
+    found = graph_clusters(graph_of(digits.train_images), 20)
+    counts = np.zeros((20, 10), int)
+    np.add.at(counts, (found, digits.train_labels), 1)
+    assert counts.max(axis=1).sum() / counts.sum() > 0.9
+
+
+def test_clusters_of_a_large_graph_of_several_parts_are_its_parts():
+    """One eigenvalue, as many eigenvectors as there are parts."""
+    generator = np.random.default_rng(0)
+    which = generator.integers(0, 6, size=2500)
+    points = 30 * generator.normal(size=(6, 8))[which] + generator.normal(size=(2500, 8))
+    found = graph_clusters(similarity_graph(nearest_neighbours(jnp.asarray(points, jnp.float32), 8)), 6)
+    counts = np.zeros((6, 6), int)
+    np.add.at(counts, (found, which), 1)
+    assert (counts.max(axis=1) == counts.sum(axis=1)).all()

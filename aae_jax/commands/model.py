@@ -64,6 +64,9 @@ class _Generate:
     """Styles to draw from the prior; each is shown in every class, where the model has classes."""
     label: str | None = None
     """Make this class alone, by its name."""
+    component: int | None = None
+    """Draw styles from this component of the prior alone, counted from 0: a Gaussian of a mixture, a tenth of a swiss
+    roll; of a model that has labels in its prior (label_regularized), the class of that number."""
     seed: int = 0
     """Draws the styles."""
     out: str = "samples.png"
@@ -126,7 +129,7 @@ def run_generate(argv: Sequence[str]) -> int:
     if not model.decoded_label:
         return _generate_without_labels(model, flags)
     classes = list(range(model.decoded_label)) if flags.label is None else [model.class_names.index(flags.label)]
-    styles = model.draw_styles(jax.random.key(flags.seed), flags.count)
+    styles = model.draw_styles(jax.random.key(flags.seed), flags.count, flags.component)
     z = jnp.repeat(styles, len(classes), axis=0)
     labels = jnp.tile(jnp.asarray(classes), flags.count)
     made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label)))
@@ -140,14 +143,16 @@ def run_generate(argv: Sequence[str]) -> int:
 
 
 def _generate_without_labels(model: Model, flags: _Generate) -> int:
-    styles = model.draw_styles(jax.random.key(flags.seed), flags.count)
+    styles = model.draw_styles(jax.random.key(flags.seed), flags.count, flags.component)
     made = np.asarray(model.decode(styles))
+
+    drawn_from = "the prior" if flags.component is None else f"component {flags.component} of the prior"
 
     def draw() -> Figure:
         columns = min(flags.count, SAMPLES_PER_ROW)
         blank = np.ones((-flags.count % columns, *model.image_shape))
         grid = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)
-        return figures.image_grid(grid, title="Decoded samples of the prior")
+        return figures.image_grid(grid, title=f"Decoded samples of {drawn_from}")
 
     return save_result(flags.out, {"images": made, "styles": np.asarray(styles)}, draw, model)
 

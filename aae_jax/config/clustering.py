@@ -7,7 +7,6 @@ from aae_jax.config.label_code import (
     FoundClusterWeights,
     PropagationWeights,
     validate_found_clusters,
-    validate_label_code,
     validate_propagation,
 )
 from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
@@ -52,7 +51,7 @@ class ClusteringOptimizers(ScheduledOptimizers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusteringWeights(FoundClusterWeights):
+class ClusteringWeights(PropagationWeights, FoundClusterWeights):
     """Factors of the terms of the losses; the phases cyclic, mode and mode_separation run where theirs is above 0."""
 
     cyclic: float = 0.0
@@ -135,7 +134,7 @@ def validate_clustering(config: ClusteringConfig) -> None:
         ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
     )
-    validate_label_code(weights, config.views)
+    validate_propagation(weights, config.views)
     validate_found_clusters(weights, config.num_clusters)
     validate_optimizers(config.optimizers)
     validate_reconstruction(weights, config.network)
@@ -173,8 +172,3 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
     validate_reconstruction(config.weights, config.network)
     validate_prior(config.prior, config.network)
     refuse_noise_in_one_view(config)
-    if config.num_clusters is not None and config.weights.propagation:
-        raise InputError(
-            f"weights.propagation is {config.weights.propagation:g}, but with num_clusters {config.num_clusters} "
-            "there are no labels to propagate; give one of the two."
-        )

@@ -41,11 +41,12 @@ class LabelCodeWeights(ReconstructionWeights):
 
 @dataclass(frozen=True, kw_only=True)
 class PropagationWeights(LabelCodeWeights):
-    """The same, with labels that are spread over the pool."""
+    """The same, with what a graph of the pool's nearest neighbours says before training."""
 
     propagation: float = 0.0
     """Cross-entropy of pool images, in the generator phase, with labels that are spread from the labelled ones over a
-    graph of nearest neighbours before training (`aae_jax.propagation`). 0: off."""
+    graph of nearest neighbours before training, or, where there are no labels, with the clusters of that graph
+    (`aae_jax.propagation`). 0: off."""
     propagation_fade: float = 0.5
     """Share of the run over which that weight falls to 0. 0: it does not fall."""
 

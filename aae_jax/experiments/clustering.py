@@ -15,6 +15,7 @@ from aae_jax.experiments.console import percent
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
+from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.models import clustering as model
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
@@ -84,6 +85,7 @@ EXPERIMENT = Experiment(
     show_score=lambda errors: f"cluster error {percent(errors)}",
     saved_codes=_saved_codes,
     draw=_draw,
+    find_targets=propagated_labels,
     find_neighbours=_find_neighbours,
     report=functools.partial(measured.report, further=measure_clusters, say=say_clusters),
 )

@@ -20,6 +20,7 @@ from aae_jax.models.label_code import (
     cluster_terms,
     label_code_numbers,
     labels_of,
+    propagation_term,
 )
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
@@ -94,6 +95,8 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         weight_mode=weights.mode,
         weight_mode_separation=weights.mode_separation,
         weight_style_penalty=weights.style_penalty,
+        weight_propagation=weights.propagation,
+        propagation_fade=weights.propagation_fade * num_steps,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
         **cluster_numbers(weights, num_steps),
@@ -154,7 +157,8 @@ def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> Loss
 
 def _terms(config: ClusteringConfig) -> list[Term]:
     penalty = [_build_style_penalty(config)] if config.weights.style_penalty > 0 else []
-    return [*cluster_terms(config.weights), *penalty]
+    propagated = [propagation_term] if config.weights.propagation > 0 else []
+    return [*propagated, *cluster_terms(config.weights), *penalty]
 
 
 def _build_style_penalty(config: ClusteringConfig) -> Term:

@@ -26,6 +26,7 @@ __all__ = [
     "build_prior",
     "configured_mixture",
     "configured_roll",
+    "draw_component",
     "draw_seen",
     "encode_view",
     "no_label",
@@ -109,6 +110,21 @@ def build_labelled_prior(config: PriorConfig, latent_dim: int) -> LabelledPrior:
     if config.kind == "swiss_roll":
         return priors.build_labelled_swiss_roll(configured_roll(config))
     return priors.build_labelled_mixture(configured_mixture(config, latent_dim))
+
+
+def draw_component(
+    config: PriorConfig, latent_dim: int, key: PRNGKey, count: int, component: int
+) -> Float[Array, "count latent"]:
+    """Return samples of one part of a configured prior.
+
+    Raises:
+        InputError: It has no parts, or no such one.
+    """
+    if config.kind in ("gaussian", "uniform"):
+        raise InputError(f"component is {component}, but a {config.kind} prior has no parts; leave it out.")
+    if not 0 <= component < config.parts:
+        raise InputError(f"component is {component}; give one of the prior's, from 0 to {config.parts - 1}.")
+    return build_labelled_prior(config, latent_dim)(key, jnp.full(count, component))
 
 
 def configured_roll(config: PriorConfig) -> priors.SwissRoll:

@@ -93,11 +93,22 @@ SIXTEEN = dataclasses.replace(
     weights=dataclasses.replace(CLUSTERS.weights, balance_slack=0.1),
 )
 
+GRAPH = dataclasses.replace(
+    CLUSTERS,
+    views=dataclasses.replace(NOISY, noise_std=0.1),
+    weights=dataclasses.replace(CLUSTERS.weights, balance=0.0, propagation=3.0, propagation_fade=1.0),
+)
+
 CLUSTERING_PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
     "default": (CLUSTERS, "30 clusters, consistent under noise and adversarial directions"),
     "twenty": (_with_clusters(20), "the same with 20 clusters"),
     "sixteen": (SIXTEEN, "16 clusters, which ten classes cannot fill equally, less noise"),
     "ten": (_with_clusters(10), "the same with 10 clusters"),
+    "graph": (GRAPH, "30 clusters, begun with those of a graph of nearest neighbours"),
+    "graph_shifts": (
+        dataclasses.replace(GRAPH, views=dataclasses.replace(GRAPH.views, max_shift=None)),
+        "the same with random shifts, of neighbours too",
+    ),
     "plain": (
         dataclasses.replace(CLUSTERS, weights=ClusteringWeights()),
         "the default without consistency: the paper's losses alone",

@@ -288,7 +288,11 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
         ("clustering", ("--labels", "100"), "--labels"),
         ("clustering", ("--num-clusters", "1"), "num_clusters is 1"),
         ("clustering", ("--weights.mode-separation", "1", "--network.output", "tanh"), "whose pixels are"),
-        ("dim_reduction", ("--num-clusters", "20", "--weights.propagation", "3"), "no labels to propagate"),
+        (
+            "clustering",
+            ("--preset", "smoke", "--dataset", "digits", "--num-clusters", "1300", "--weights.propagation", "3"),
+            "num_clusters is 1300 for 1212 points",
+        ),
     ],
 )
 def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):

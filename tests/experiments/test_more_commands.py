@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +16,7 @@ from aae_jax.experiments import clustering, dim_reduction, label_regularized, su
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.experiments.watch import model_of
+from aae_jax.models.parts import prior_part
 from aae_jax.state import evaluation_variables, used_networks
 from tests.experiments.test_every_model import Quiet
 
@@ -122,6 +124,23 @@ def test_a_class_is_generated_by_a_decoder_that_gets_labels(saved, tmp_path):
         np.testing.assert_array_equal(made["labels"], [7, 7])
         expected = model.decode(made["styles"], jax.nn.one_hot(made["labels"], 10))
         np.testing.assert_allclose(made["images"], expected, atol=1e-6)
+
+
+def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
+    model = load(saved("label_regularized"))
+    out = tmp_path / "third.npz"
+    folder = saved("label_regularized")
+    assert cli.main(["generate", folder, "--component", "3", "--count", "40", "--out", str(out)]) == 0
+    with np.load(out) as made:
+        parts = prior_part(model.prior, jnp.asarray(made["styles"]))
+        assert np.mean(parts == 3) > 0.7  # ends of neighbouring components lie over each other
+        assert made["styles"].shape == (40, 2)
+        np.testing.assert_allclose(made["images"], model.decode(made["styles"]), atol=1e-6)
+    assert cli.main(["generate", folder, "--component", "3", "--out", str(tmp_path / "third.png")]) == 0
+    assert cli.main(["generate", folder, "--component", "10"]) == 2
+    assert "component is 10; give one of the prior's, from 0 to 9" in capsys.readouterr().err
+    assert cli.main(["generate", saved("supervised"), "--component", "0"]) == 2
+    assert "a gaussian prior has no parts" in capsys.readouterr().err
 
 
 def test_split_files_hold_what_a_run_trains_on(tmp_path):
@@ -298,7 +317,7 @@ def test_codes_that_have_collapsed_have_no_map(saved, tmp_path):
 def test_clusters_with_the_classes_names_are_clusters(tmp_path, capsys):
     """Ten clusters are called 0 to 9, as digits are."""
     experiment = MODULES["dim_reduction"].EXPERIMENT
-    argv = ["--preset", "smoke", "--dataset", "digits", "--num-clusters", "10", "--weights.propagation", "0"]
+    argv = ["--preset", "smoke", "--dataset", "digits", "--num-clusters", "10"]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     params, stats = evaluation_variables(main_task(problem).build_state())
     save_model(model_of(problem, used_networks(params), stats, 0), tmp_path / "saved")

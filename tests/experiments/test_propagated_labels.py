@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aae_jax import data, propagation
-from aae_jax.config import SemiSupervisedConfig, ViewConfig, WeightsConfig
+from aae_jax.config import ClusteringConfig, ClusteringWeights, SemiSupervisedConfig, ViewConfig, WeightsConfig
 from aae_jax.data import Quiet, split_indices
 from aae_jax.experiments import problem, semi_supervised, sweep
 from aae_jax.experiments.members import Member, prepare_chunk
@@ -57,6 +57,16 @@ def test_each_seed_and_number_of_labels_spreads_its_own():
     labelled = np.searchsorted(splits.unlabelled, splits.labelled)
     own = found[0][labelled].argmax(axis=1)
     assert np.mean(own == digits.train_labels[splits.labelled]) > 0.98
+
+
+def test_without_labels_there_are_the_clusters_of_the_graph():
+    digits = data.load_digits()
+    config = ClusteringConfig(num_clusters=12, weights=ClusteringWeights(propagation=1.0))
+    found = propagated_labels(digits, [(config, 0), (config, 0), (config, 1)], 0)
+    assert found.shape == (3, len(digits.train_images) - 135, 12)
+    assert ((found > 0).sum(axis=1) > 0).all()
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
 
 
 def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
