@@ -172,7 +172,7 @@ def test_the_clusters_of_a_graph_are_a_term_of_the_generators_loss_that_fades():
     value, (_, found) = phases["generator"].loss(
         state.params, state.batch_stats, batch, hyper.at(jnp.asarray(0)), KEY
     )
-    logits = encoded(networks, state)[1]
+    logits = encoded(networks, state)[2]
     expected = -np.mean(np.sum(np.asarray(targets * jax.nn.log_softmax(logits)), axis=1))
     assert found["propagation"] == pytest.approx(float(expected), rel=1e-4)
     assert float(value) == pytest.approx(float(found["z"] + found["y"] + 2.0 * expected), rel=1e-4)
