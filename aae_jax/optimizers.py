@@ -65,7 +65,10 @@ def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:
 
 def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
     """Return the optimizer that a configuration names; its rate is not in it (see `Hyper.learning_rates`)."""
-    return adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
+    optimizer = adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
+    if config.clip_norm:
+        return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    return optimizer
 
 
 def build_step_schedule(drops: Sequence[float]) -> Schedule:

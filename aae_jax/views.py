@@ -21,6 +21,8 @@ OutputKind = Literal["sigmoid", "linear", "tanh"]
 
 CHOICE = 2
 """Fixes the draw of the images that are changed; 0 and 1 are those of shift and noise."""
+DROPPED = 3
+"""Fixes the draw of the pixels that are dropped."""
 
 
 class View(NamedTuple):
@@ -78,11 +80,13 @@ def draw_view(
     max_shift: int | None,
     output: OutputKind,
     probability: float = 1.0,
+    dropout: float = 0.0,
 ) -> View:
-    """Shift clean images at random, and add N(0, noise_std²) to what the encoder sees, not to the target.
+    """Shift clean images at random; add N(0, noise_std²) to what the encoder sees, and drop pixels of it.
 
-    The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on [0, 1]). An image is
-    neither moved nor noisy but with `probability`.
+    The target has neither. The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on
+    [0, 1]); a share `dropout` of the pixels is 0, the others are divided by 1 − dropout (appendix A.3: 0.2). An image
+    is neither moved nor noisy but with `probability`.
     """
     if max_shift is None:
         raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
@@ -91,6 +95,9 @@ def draw_view(
     # Drawn as rows: the same numbers as in the images' shape, in half the time on a CPU.
     noise = jax.random.normal(key_noise, (target.shape[0], math.prod(target.shape[1:]))).reshape(target.shape)
     seen = target + noise_std * noise
+    if dropout:
+        kept = jax.random.bernoulli(jax.random.fold_in(key, DROPPED), 1.0 - dropout, seen.shape)
+        seen = jnp.where(kept, seen / (1.0 - dropout), 0.0)
     if probability == 1.0:
         return View(seen, target)
     chosen = jax.random.bernoulli(jax.random.fold_in(key, CHOICE), probability, images.shape[:1])

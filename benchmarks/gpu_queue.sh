@@ -67,6 +67,8 @@ done
 job clustering_30 "30 clusters, 100,000 updates, 10 seeds: the paper's 4.10 %" \
     experiment --experiment clustering --preset default --seeds 10
 job clustering_16 "16 clusters: the paper's 9.55 %" experiment --experiment clustering --preset sixteen --seeds 10
+job clustering_graph "30 clusters begun with a graph's" experiment --experiment clustering --preset graph --seeds 5
+job clustering_graph_shifts "the same with shifts" experiment --experiment clustering --preset graph_shifts --seeds 5
 job label_regularized "a digit's codes in its own part" experiment --experiment label_regularized --preset default --seeds 5
 job label_regularized_roll "the same on the roll" experiment --experiment label_regularized --preset swiss_roll --seeds 5
 job dim_reduction_1000 "two dimensions, 1,000 labels: the paper's 4.20 %" \
@@ -76,6 +78,11 @@ job dim_reduction_clusters "the same with 20 clusters: 13.95 %" \
     experiment --experiment dim_reduction --preset clusters --seeds 5
 job likelihood "ten thousand and ten million samples: the paper's 340 and 427 nats" \
     experiment --experiment likelihood --preset ten_million --seeds 3
+job dim_reduction_ten "ten dimensions, 100 labels: 3.90 %" \
+    experiment --experiment dim_reduction --preset ten_dimensions --seeds 3
+job unsupervised_roll "is the roll told from codes still?" \
+    experiment --experiment unsupervised --preset swiss_roll --seeds 3
+job supervised "a style of fifteen dimensions" experiment --experiment supervised --preset default --seeds 3
 job supervised_ten "a style of ten dimensions: what of the label is left" \
     experiment --experiment supervised --preset ten --seeds 3
 [ "$failed" -eq 0 ] || echo "$failed jobs failed; start again to try them once more"

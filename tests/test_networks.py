@@ -142,11 +142,29 @@ def test_dropout_is_random_in_training_and_off_in_evaluation():
         np.testing.assert_allclose(run(plain, KEY), run(plain, OTHER_KEY))
 
 
+KEYS = jax.random.split(jax.random.key(77), 200)
+
+
 def test_discriminators_have_no_dropout():
     networks, params, _ = build(dropout=0.5)
     z, y = style_and_label()
     for discriminate, code in ((networks.discriminate_z, z), (networks.discriminate_y, y)):
         np.testing.assert_array_equal(discriminate(params, code, KEY), discriminate(params, code, OTHER_KEY))
+
+
+def test_noise_on_what_discriminators_are_shown_is_theirs_alone_and_off_in_evaluation():
+    noisy, params, _ = build(discriminator_noise=0.3)
+    plain, *_ = build()
+    z, y = style_and_label()
+    for shown, name in ((z, "discriminate_z"), (y, "discriminate_y")):
+        discriminate, without = getattr(noisy, name), getattr(plain, name)
+        np.testing.assert_array_equal(discriminate(params, shown, None), without(params, shown, None))
+        np.testing.assert_array_equal(discriminate(params, shown, KEY), discriminate(params, shown, KEY))
+        scores = [np.asarray(discriminate(params, shown, key)) for key in jax.random.split(KEY, 200)]
+        spread = np.std(scores, axis=0).mean()
+        moved = [without(params, shown + 0.3 * jax.random.normal(key, shown.shape), None) for key in KEYS]
+        assert spread == pytest.approx(np.std(moved, axis=0).mean(), rel=0.2)
+    np.testing.assert_array_equal(noisy.decode(params, z, y, KEY), plain.decode(params, z, y, KEY))
 
 
 def test_samples_of_a_gaussian_posterior_have_its_mean_and_std():

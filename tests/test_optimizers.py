@@ -46,11 +46,24 @@ def test_sgd_is_that_of_optax(momentum):
     [
         (OptimizerConfig(kind="adam", momentum=0.5), optax.adam(RATE, b1=0.5)),
         (OptimizerConfig(kind="sgd", momentum=0.3), optax.sgd(RATE, momentum=0.3)),
+        (
+            OptimizerConfig(kind="sgd", momentum=0.3, clip_norm=0.05),
+            optax.chain(optax.clip_by_global_norm(0.05), optax.sgd(RATE, momentum=0.3)),
+        ),
     ],
 )
 def test_a_configuration_names_its_optimizer(config, expected):
     ours = descend(optimizers.build_optimizer(config), steps=3, learning_rate=jnp.array(RATE))
     assert_same(ours, descend(expected, steps=3))
+
+
+def test_a_gradient_is_no_longer_than_its_bound():
+    optimizer = optimizers.build_optimizer(OptimizerConfig(kind="sgd", momentum=0.0, clip_norm=0.5))
+    ones = jax.tree.map(jnp.ones_like, START)
+    for length, expected in ((10.0, 0.5), (0.2, 0.2)):
+        gradient = optax.tree.scale(length / optax.tree.norm(ones), ones)
+        updates, _ = optimizer.update(gradient, optimizer.init(START), START, learning_rate=jnp.array(1.0))
+        assert float(optax.tree.norm(updates)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", [optimizers.adam(), optimizers.sgd()], ids=["adam", "sgd"])

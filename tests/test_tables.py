@@ -315,5 +315,5 @@ def test_a_model_with_few_labels_has_its_health_and_one_with_clusters_their_erro
     found = {**errors, "normalised_mutual_information": seeds(None, None)}
     write_model(models, "dim-reduction-clusters", clusters=found)
     labels, clusters = (cells(line) for line in model_tables.models_table().splitlines()[2:])
-    assert labels[3:] == ["error **2.50 ± 0.71 %**", "–", "1.90 ± 0.10 %", "–", "–", "55.0%"]
+    assert labels[3:] == ["error **2.50 ± 0.71 %**", "–", "1.90 ± 0.10 %", "–", "–", "–", "55.0%"]
     assert clusters[3].endswith("10.00 ± 0.00 % one to one; NMI –")

@@ -100,6 +100,16 @@ def test_the_key_alone_decides():
     assert not np.array_equal(first.seen, other.seen)
 
 
+def test_dropped_pixels_are_zero_and_the_others_make_up_for_them():
+    images = jnp.broadcast_to(DISTINCT, (1000, SIZE, SIZE))
+    view = draw_view(jax.random.key(0), images, noise_std=0.0, max_shift=0, output="sigmoid", dropout=0.2)
+    np.testing.assert_array_equal(view.target, images)
+    seen = np.asarray(view.seen)
+    assert pytest.approx((seen == 0.0).mean(axis=0), abs=0.08) == np.full((SIZE, SIZE), 0.2)
+    np.testing.assert_allclose(seen[seen != 0], np.asarray(images)[seen != 0] / 0.8, rtol=1e-6)
+    np.testing.assert_allclose(seen.mean(axis=0), DISTINCT, rtol=0.1)
+
+
 def test_an_image_is_changed_with_its_probability_and_wholly():
     images = jnp.broadcast_to(DISTINCT, (1000, SIZE, SIZE))
     settings = {"noise_std": 0.3, "max_shift": 1, "output": "sigmoid"}

@@ -138,8 +138,8 @@ def models_table() -> str:
     """Return what each row measured on the test images, with its goal, and how near codes came to the prior."""
     lines = [
         "| row | where, precision | seeds, updates, minutes × cores a seed | on the test images | goal | paper† "
-        "| codes' std by the prior's | MMD² | adversary right |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| codes' std by the prior's | mean off by | MMD² | adversary right |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row, found in recorded():
         goal, paper = GOALS.get(row.name, ("–", "–"))
@@ -165,16 +165,21 @@ def _seeds(found: Found) -> str:
 
 
 def _prior(found: Found) -> list[str]:
-    """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, MMD², the adversary's."""
+    """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, the mean that is farthest
+    from the prior's in its stds, MMD², the adversary's."""
     measured = found.get("test") or found.get("health", {})
-    ratios = [
-        value
-        for name, result in measured.items()
-        if name.startswith("code_std_ratio/")
-        for value in result["per_seed"]
-        if value is not None
-    ]
+    ratios, gaps = (
+        [
+            value
+            for name, result in measured.items()
+            if name.startswith(f"{kind}/")
+            for value in result["per_seed"]
+            if value is not None
+        ]
+        for kind in ("code_std_ratio", "code_mean_gap")
+    )
     cells = [f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "–"]
+    cells.append(f"{max(abs(gap) for gap in gaps):.2f}" if gaps else "–")
     for name, shown in (("code_mmd", "{:.4f}"), ("discriminator_z_accuracy", "{:.1%}")):
         cells.append(_number(measured[name], shown) if name in measured else "–")
     return cells

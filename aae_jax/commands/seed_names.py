@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from aae_jax.commands.result import parse
@@ -64,7 +65,8 @@ def translate(name: str, argv: Sequence[str]) -> list[str]:
         return ["init-datasets", "--dir-path", given.dir_path, "--dataset", "mnist"]
     if name == "generate_model_visualization":
         drawn = parse(_Visualization, argv, name, "aae-jax visualize, by the name and options of another project.")
-        return ["visualize", drawn.model_dir_path, *_option("--data-dir", drawn.dir_path)]
+        inside = ["--out-dir", str(Path(drawn.model_dir_path) / "visualization")]
+        return ["visualize", drawn.model_dir_path, *_option("--data-dir", drawn.dir_path), *inside]
     said = f"aae-jax train, by the name and options of another project: {name}."
     flags = parse(_Train, argv, name, said)
     labelled = name == "train_semi_supervised"

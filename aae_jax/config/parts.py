@@ -49,6 +49,8 @@ class NetworkConfig:
     """Probability of dropping a hidden unit of encoder or decoder in training."""
     discriminator_dropout: float = 0.0
     """The same for the discriminators."""
+    discriminator_noise: float = 0.0
+    """Std of noise on what the discriminators are shown in training, codes and samples alike."""
     discriminator_activation: Literal["relu", "leaky_relu"] = "relu"
     """Non-linearity of the discriminators' hidden layers; leaky_relu has slope 0.2 below zero."""
     weight_init: Literal["he", "paper"] = "he"
@@ -67,6 +69,8 @@ class OptimizerConfig:
     """Peak rate; the schedule multiplies it."""
     momentum: float = 0.9
     """Adam's beta1, or SGD's momentum."""
+    clip_norm: float = 0.0
+    """Longest gradient, over all weights that the phase moves; a longer one is shortened to it. 0: none is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +80,13 @@ class ViewConfig:
     noise_std: float = 0.3
     """Std of the noise on the encoder's input, in scaled pixels; the decoder's target stays clean."""
     noise_in: Literal["all", "reconstruction"] = "all"
-    """The phases that see the noise."""
+    """The phases that see the noise, and the dropout."""
+    dropout: float = 0.0
+    """Share of the encoder's input pixels that are set to 0, the others divided by what is left of 1."""
     max_shift: int | None = 0
     """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels), 0 for vectors."""
     probability: float = 1.0
-    """Of an image's being shifted and noisy at all, drawn anew for each view."""
+    """Of an image's being shifted, noisy and dropped from at all, drawn anew for each view."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +130,7 @@ def validate_network(network: NetworkConfig) -> None:
         ("network.noise_dim", network.noise_dim, 1, 10**5),
         ("network.dropout", network.dropout, 0, 0.99),
         ("network.discriminator_dropout", network.discriminator_dropout, 0, 0.99),
+        ("network.discriminator_noise", network.discriminator_noise, 0, 100),
         *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
         *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
     )

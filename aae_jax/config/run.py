@@ -170,6 +170,7 @@ def validate_run(config: RunConfig) -> None:
         ("split_seed", config.split_seed, 0, 2**31 - 1),
         ("checkpoint_seconds", config.checkpoint_seconds, 0, 10**7),
         ("views.noise_std", views.noise_std, 0, 100),
+        ("views.dropout", views.dropout, 0, 0.99),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("views.probability", views.probability, 1e-3, 1),
         ("pool_size", config.pool_size, 1, 10**9),
@@ -215,6 +216,7 @@ def validate_optimizers(optimizers: ScheduledOptimizers) -> None:
     found = {name: value for name, value in vars(optimizers).items() if isinstance(value, OptimizerConfig)}
     check_bounds(
         *((f"optimizers.{name}.learning_rate", one.learning_rate, 0, 1e38) for name, one in found.items()),
+        *((f"optimizers.{name}.clip_norm", one.clip_norm, 0, 1e38) for name, one in found.items()),
         *((f"optimizers.{name}.momentum", one.momentum, 0, 0.999999) for name, one in found.items()),
         *((f"optimizers.drops[{i}]", share, 0, 1) for i, share in enumerate(optimizers.drops)),
     )

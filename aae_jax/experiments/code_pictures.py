@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from aae_jax import figures, priors
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig
-from aae_jax.evaluation import nearest_rows
+from aae_jax.evaluation import build_draw_codes, nearest_rows
 from aae_jax.experiments.pictures import (
     draw_health,
     first_layer,
@@ -46,17 +46,21 @@ def draw_code_figures(
     """
     updates = np.asarray([row["update"] for row in rows])
     some = some_of(len(shown.images), CODES)
-    codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[some])).mean)
+    images = jnp.asarray(shown.images[some])
+    codes = np.asarray(model.encode_stored(images).mean)
+    # Beside the prior stand samples of each image's posterior, as the adversary sees them.
+    draw_codes = build_draw_codes(model.networks, model.network.output)
+    drawn_codes = np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
     drawn = {"learning_curves": figures.learning_curves(updates, losses_of(rows))}
     samples = None if model.prior is None else np.asarray(model.draw_styles(key, len(codes)))
     if codes.shape[1] > 1:
         drawn["code_scatter"] = figures.code_scatter(
-            codes, shown.labels[some], samples=samples, label_names=shown.class_names
+            drawn_codes, shown.labels[some], samples=samples, label_names=shown.class_names
         )
     if model.prior is not None and "validation_code_mmd" in rows[0]:
         drawn["health"] = draw_health(updates, rows)
         if model.prior.kind == "gaussian":
-            drawn["code_histograms"] = figures.code_histograms(codes, prior_std=model.prior.std)
+            drawn["code_histograms"] = figures.code_histograms(drawn_codes, prior_std=model.prior.std)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, codes, samples)
     return drawn

@@ -92,7 +92,7 @@ MODELS = (
         "unsupervised",
         "swiss_roll",
         10,
-        "The adversarial autoencoder, a swiss roll (figure 5)",
+        "The adversarial autoencoder, a swiss roll (the prior of figure 4c, d, without labels)",
         ("code_scatter", "walks", "samples_beside_nearest"),
     ),
     ModelRow(
@@ -239,7 +239,7 @@ MODELS = (
         "likelihood",
         "default",
         24,
-        "The log-likelihood by Parzen windows, 10,000 samples (table 1)",
+        "The log-likelihood by Parzen windows, 10,000 samples (table 1; figure 5: samples beside training images)",
         ("samples_beside_nearest", "reconstructions"),
         seeds=3,
     ),

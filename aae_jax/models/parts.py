@@ -174,6 +174,7 @@ def draw_seen(
         noise_std=hyper.noise_std if noisy else 0.0,
         max_shift=config.views.max_shift,
         probability=config.views.probability,
+        dropout=config.views.dropout if noisy else 0.0,
         output=config.network.output,
     )
     return view, key_encode

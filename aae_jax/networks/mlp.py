@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from aae_jax.networks.precision import product_options
@@ -149,11 +150,19 @@ class ClusterHeads(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Logit of "this code is a sample of the prior": `[batch, dim] -> [batch]`."""
+    """Logit of "this code is a sample of the prior": `[batch, dim] -> [batch]`.
+
+    Attributes:
+        trunk: The hidden layers.
+        noise_std: Of the noise that codes and samples get in training.
+    """
 
     trunk: Trunk
+    noise_std: float = 0.0
 
     @nn.compact
     def __call__(self, code: Array, *, train: bool) -> Array:
-        """Score codes; prior samples are the "real" class."""
+        """Score codes; prior samples are the "real" class. Noise draws from the `"dropout"` stream when `train`."""
+        if self.noise_std and train:
+            code = code + self.noise_std * jax.random.normal(self.make_rng("dropout"), code.shape)
         return jnp.squeeze(head(1, self.trunk)(self.trunk(code, train=train)), axis=1)

@@ -185,7 +185,7 @@ def test_split_files_hold_what_a_run_trains_on(tmp_path):
         (
             "generate_model_visualization",
             ["--dir-path", "d", "--model-dir-path", "m", "--mode", "unsupervised"],
-            "visualize m --data-dir d",
+            "visualize m --data-dir d --out-dir m/visualization",
         ),
         ("init_datasets", ["--dir-path", "d"], "init-datasets --dir-path d --dataset mnist"),
     ],
