@@ -292,7 +292,7 @@ def test_each_model_says_what_it_is_measured_by(models: Path) -> None:
 
 
 def test_every_figure_of_the_gallery_has_a_caption_and_its_command(models: Path) -> None:
-    assert {name for row in MODELS for name in row.figures} == set(model_tables.CAPTIONS)
+    assert {name for row in MODELS for name in (*row.figures, *row.visualized)} == set(model_tables.CAPTIONS)
     write_model(models, "vae")
     text = model_tables.gallery()
     assert "python experiments/autoencoder.py --preset vae --epochs 10 --num-seeds 2 --dataset mnist" in text

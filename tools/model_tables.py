@@ -105,11 +105,16 @@ CAPTIONS = {
     "first_layer_features": "What the encoder's first units look for",
     "health": "What the adversaries tell apart, and how far codes are from the prior",
     "latent_interpolation": "On the line between the codes of two images",
+    "latent_features_tsne": "Codes of validation images, label and style together, by t-SNE",
+    "learned_latent_features": "Each label along the first dimension of the style",
     "learned_modes": "The image that each cluster stands for, by the mode decoder",
     "learning_curves": "The losses of all phases",
     "manifold": "Images of a regular grid of codes",
     "manifold_percentiles": "Images of the prior's percentiles",
+    "modes_and_samples_from_each_label": "Each label's mode, by a style of zeros, and images of that label",
+    "predicted_label_distribution": "How many images each label has",
     "predicted_classes": "Test images by the class they are taken for, mistakes framed",
+    "reconstruction_example": "An image and what the decoder makes of its code",
     "reconstructions": "Test images and what the decoder makes of their codes",
     "reliability_diagram": "How often it is right by how sure it is",
     "samples_beside_nearest": "Random samples, each beside its nearest training image",
@@ -118,6 +123,8 @@ CAPTIONS = {
     "train_and_validation_error": "Errors on labelled and validation images",
     "validation_error": "The error on validation images",
     "walks": "Walks through the prior",
+    "y_distribution": "How sure labels are",
+    "z_distribution": "The first dimension of the style",
 }
 
 
@@ -205,10 +212,10 @@ def gallery() -> str:
     for row, found in recorded():
         command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(found['epochs']))}"
         several = f" --num-seeds {len(found['seeds'])}" if len(found["seeds"]) > 1 else ""
-        images = [
-            f"**{CAPTIONS[name]}** (`{name}.png`)\n\n![{CAPTIONS[name]}](../results/models/{row.name}/{name}.png)"
-            for name in row.figures
-        ]
+        images = [_shown(row, name) for name in row.figures]
+        if row.visualized:
+            images.append("By `aae-jax visualize RUN`, of the run's folder or its saved model alone:")
+            images += [_shown(row, name) for name in row.visualized]
         seeds = "one seed" if not several else f"{len(found['seeds'])} seeds, of which the first is shown"
         said = f"{found['updates']:,} updates, {seeds}."
         head = (
@@ -216,3 +223,7 @@ def gallery() -> str:
         )
         sections.append("\n\n".join([head, *images]))
     return "\n\n".join(sections)
+
+
+def _shown(row: ModelRow, name: str) -> str:
+    return f"**{CAPTIONS[name]}** (`{name}.png`)\n\n![{CAPTIONS[name]}](../results/models/{row.name}/{name}.png)"

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from aae_jax.commands.visualize import run_visualize
 from aae_jax.config_text import read_yaml
 from aae_jax.errors import InputError
 from aae_jax.experiments.model_rows import ModelRow
@@ -34,8 +35,15 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
     if missing:
         raise InputError(f"{run.figures} has no {', '.join(missing)}; remove {folder} and train the row anew.")
     (results / row.name).mkdir(parents=True, exist_ok=True)
-    for name in row.figures:
-        write_whole(results / row.name / f"{name}.png", _fewer_colours(run.figures / f"{name}.png"))
+    pictures = [run.figures / f"{name}.png" for name in row.figures]
+    if row.visualized:
+        drawn = folder / "visualization"
+        data_dir = read_yaml(run.path / CONFIG_FILE)["data_dir"]
+        found_in = [] if data_dir is None else ["--data-dir", data_dir]
+        run_visualize([str(run.path), "--out-dir", str(drawn), *found_in])
+        pictures += [drawn / f"{name}.png" for name in row.visualized]
+    for picture in pictures:
+        write_whole(results / row.name / picture.name, _fewer_colours(picture))
     summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
     found: dict[str, Any] = {
         "row": row.name,

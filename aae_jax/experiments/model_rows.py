@@ -21,6 +21,8 @@ class ModelRow:
     """Those of its figures that the gallery shows."""
     seeds: int = 1
     flags: tuple[str, ...] = ()
+    visualized: tuple[str, ...] = ()
+    """Figures that `aae-jax visualize` makes of its saved model, and the gallery shows."""
     dataset: ClassVar[None] = None
     recipe: ClassVar[None] = None
 
@@ -37,6 +39,12 @@ SLOW_ADVERSARIES = (
 )
 """Reconstructions twice as near, at the cost of a code that comes to a Gaussian prior later."""
 
+GRAPH = (
+    *("--weights.propagation", "3", "--weights.propagation-fade", "1", "--weights.balance", "0"),
+    *("--views.noise-std", "0.1"),
+)
+"""What clustering's preset `graph` has beside `default`."""
+
 MODELS = (
     ModelRow(
         "autoencoder",
@@ -45,6 +53,14 @@ MODELS = (
         10,
         "A plain autoencoder: nothing shapes its code",
         ("code_scatter", "reconstructions"),
+    ),
+    ModelRow(
+        "autoencoder-denoising",
+        "autoencoder",
+        "denoising",
+        10,
+        "A denoising autoencoder",
+        ("reconstructions",),
     ),
     ModelRow(
         "vae",
@@ -86,6 +102,46 @@ MODELS = (
         10,
         "The adversarial autoencoder, ten Gaussians (figure 2b)",
         ("code_scatter", "walks"),
+    ),
+    ModelRow(
+        "unsupervised-umbrella",
+        "unsupervised",
+        "umbrella",
+        10,
+        "The same with hrenski's ring of Gaussians",
+        ("code_scatter",),
+    ),
+    ModelRow(
+        "unsupervised-uniform",
+        "unsupervised",
+        "uniform",
+        10,
+        "The same with a uniform prior",
+        ("code_scatter", "samples_beside_nearest"),
+    ),
+    ModelRow(
+        "unsupervised-gaussian-posterior",
+        "unsupervised",
+        "gaussian_posterior",
+        10,
+        "A Gaussian posterior for each image; a Gaussian prior",
+        ("code_scatter",),
+    ),
+    ModelRow(
+        "unsupervised-universal",
+        "unsupervised",
+        "universal",
+        10,
+        "A posterior of any shape: noise is a further input of the encoder",
+        ("code_scatter",),
+    ),
+    ModelRow(
+        "unsupervised-hrenski",
+        "unsupervised",
+        "hrenski",
+        10,
+        "One step for reconstruction and a tenth of the generator's loss, as hrenski has it",
+        ("code_scatter",),
     ),
     ModelRow(
         "unsupervised-roll",
@@ -182,6 +238,15 @@ MODELS = (
         ("cluster_heads",),
         seeds=3,
         flags=("--num-clusters", "16"),
+        visualized=(
+            "latent_features_tsne",
+            "predicted_label_distribution",
+            "y_distribution",
+            "z_distribution",
+            "modes_and_samples_from_each_label",
+            "learned_latent_features",
+            "reconstruction_example",
+        ),
     ),
     ModelRow(
         "clustering-30-graph",
@@ -225,6 +290,15 @@ MODELS = (
         10,
         "Two dimensions, 20 clusters, no labels",
         ("embedding", "cluster_heads"),
+    ),
+    ModelRow(
+        "dim-reduction-clusters-graph",
+        "dim_reduction",
+        "clusters",
+        10,
+        "The same, begun with the clusters of a graph of nearest neighbours",
+        ("embedding",),
+        flags=GRAPH,
     ),
     ModelRow(
         "dim-reduction-10d",

@@ -299,7 +299,16 @@ def test_rows_are_chosen_by_recipe_and_name():
         choose_rows("few-labels", "faithful", ["best-100"])
 
 
-MODEL = ModelRow("toy-codes", "unsupervised", "smoke", 2, "Codes of the digits", ("code_scatter",), seeds=2)
+MODEL = ModelRow(
+    "toy-codes",
+    "unsupervised",
+    "smoke",
+    2,
+    "Codes of the digits",
+    ("code_scatter",),
+    seeds=2,
+    visualized=("reconstruction_example",),
+)
 
 
 @pytest.fixture
@@ -323,6 +332,8 @@ def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models):
     assert found["config"]["network"]["latent_dim"] == 2
     image = plt.imread("runs/toy/results/toy-codes/code_scatter.png")
     assert image.shape[:2] == (3, 4)
+    published = {path.stem for path in Path("runs/toy/results/toy-codes").iterdir()}
+    assert published == {"code_scatter", "reconstruction_example"}
     Path("runs/toy/toy-codes/run/figures/code_scatter.png").unlink()
     with pytest.raises(InputError, match="has no code_scatter"):
         record_model(MODEL, Path("runs/toy/toy-codes"), Path("other"))
