@@ -12,6 +12,7 @@ from aae_jax.config import (
     UnsupervisedWeights,
     ViewConfig,
 )
+from aae_jax.presets import earlier
 
 __all__ = ["LABEL_REGULARIZED_PRESETS", "SUPERVISED_PRESETS"]
 
@@ -56,6 +57,8 @@ LABEL_REGULARIZED_PRESETS: dict[str, tuple[LabelRegularizedConfig, str]] = {
         "hrenski's ten Gaussians: stds 0.53 and 0.18 at radius 2",
     ),
     "hrenski": (HRENSKI, "the same with small networks and a fifth of each batch labelled"),
+    "conan7882": (earlier.CONAN7882_LABELS, "TensorFlow AAEs': Gaussian posterior, tanh, 480 epochs"),
+    "musyoku": (earlier.MUSYOKU_LABELS, "musyoku's: the narrow mixture, noise on the discriminator's input"),
     "smoke": (
         dataclasses.replace(
             MIXTURE,
@@ -70,9 +73,9 @@ LABEL_REGULARIZED_PRESETS: dict[str, tuple[LabelRegularizedConfig, str]] = {
 }
 
 
-def _of_dimensions(count: int, *, conditional: bool = True, std: float = 1.0) -> SupervisedConfig:
+def _of_dimensions(count: int, *, conditional: bool = True) -> SupervisedConfig:
     network = dataclasses.replace(NETWORK, latent_dim=count)
-    return SupervisedConfig(network=network, views=CLEAN, prior=PriorConfig(std=std), conditional=conditional)
+    return SupervisedConfig(network=network, views=CLEAN, prior=PriorConfig(std=1.0), conditional=conditional)
 
 
 SUPERVISED_PRESETS: dict[str, tuple[SupervisedConfig, str]] = {
@@ -88,19 +91,11 @@ SUPERVISED_PRESETS: dict[str, tuple[SupervisedConfig, str]] = {
     ),
     "plain_ten": (_of_dimensions(10, conditional=False), "the same with 10 dimensions"),
     "naresh": (
-        dataclasses.replace(
-            _of_dimensions(15, conditional=False, std=5.0),
-            epochs=100,
-            network=dataclasses.replace(
-                NETWORK, latent_dim=15, discriminator_hidden=(1000, 1000), weight_init="paper"
-            ),
-            optimizers=UnsupervisedOptimizers(
-                discriminator=OptimizerConfig(), generator=OptimizerConfig(), schedule="constant"
-            ),
-            weights=UnsupervisedWeights(reconstruction_loss="mean_squared_error"),
-        ),
+        earlier.NARESH_SUPERVISED,
         "Naresh1318's: prior std 5, weights from N(0, 0.01^2), mean squared error",
     ),
+    "fducau": (earlier.FDUCAU_SUPERVISED, "AAE_pytorch's: two dimensions, prior std 5, dropout"),
+    "conan7882": (earlier.CONAN7882_SUPERVISED, "TensorFlow AAEs': ten dimensions, Gaussian posterior, tanh"),
     "smoke": (
         dataclasses.replace(
             _of_dimensions(2),

@@ -14,6 +14,7 @@ from aae_jax.config import (
     ViewConfig,
 )
 from aae_jax.config.parts import OptimizerConfig
+from aae_jax.presets import earlier
 
 __all__ = ["AUTOENCODER_PRESETS", "LIKELIHOOD_PRESETS", "UNSUPERVISED_PRESETS"]
 
@@ -71,6 +72,9 @@ UNSUPERVISED_PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "gaussian_posterior": (_with_posterior("gaussian"), "the default with a Gaussian posterior"),
     "universal": (_with_posterior("universal"), "the default with noise as a further input of the encoder"),
     "hrenski": (HRENSKI, "one step for reconstruction and a tenth of the generator's loss, prior std 1"),
+    "fducau": (earlier.FDUCAU, "AAE_pytorch (Paperspace blog): dropout, prior std 5"),
+    "naresh": (earlier.NARESH, "A wizard's guide to AAEs, part 2: Adam, prior std 5, mean squared error"),
+    "conan7882": (earlier.CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, prior std 1, 480 epochs"),
     "smoke": (
         dataclasses.replace(GAUSSIAN, epochs=2, batch_size=50, evaluate_every=1, network=_small(NETWORK)),
         "tiny networks for a few seconds: does everything run?",
@@ -118,6 +122,8 @@ AUTOENCODER_PRESETS: dict[str, tuple[AutoencoderConfig, str]] = {
         dataclasses.replace(VAE, prior=PriorConfig(kind="mixture")),
         "the same with ten Gaussians on a ring, its divergence by samples",
     ),
+    "naresh": (earlier.NARESH_AUTOENCODER, "A wizard's guide to AAEs, part 1: mean squared error"),
+    "conan7882": (earlier.CONAN7882_VAE, "TensorFlow AAEs' variational autoencoder: dropout, prior std 1"),
     "smoke": (
         dataclasses.replace(PLAIN, epochs=2, batch_size=50, evaluate_every=1, network=_small(NETWORK)),
         "tiny networks for a few seconds: does everything run?",
