@@ -57,7 +57,7 @@ FDUCAU = UnsupervisedConfig(
     optimizers=_optimizers(_adam(1e-4), _adam(5e-5)),
     weights=UnsupervisedWeights(reconstruction_loss="bernoulli"),
 )
-"""fducau/AAE_pytorch, `aae_pytorch_basic.py`: a Gaussian of std 5. Put right: the decoder's second layer has a ReLU."""
+"""fducau/AAE_pytorch, `aae_pytorch_basic.py`: a Gaussian of std 5. Put right: a ReLU that its decoder lacks."""
 FDUCAU_SUPERVISED = SupervisedConfig(
     epochs=500,
     network=FDUCAU.network,
