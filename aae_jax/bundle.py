@@ -149,7 +149,7 @@ class Model:
         return self.encode(images).logits
 
     def draw_styles(self, key: PRNGKey, count: int, component: int | None = None) -> Float[Array, "count latent"]:
-        """Return so many samples of the prior, or of one component of a mixture, or tenth of a roll.
+        """Return so many samples of the prior, or of one component of a mixture, or part of a roll.
 
         Raises:
             InputError: Nothing pulled the codes to a prior, or it has no such component.

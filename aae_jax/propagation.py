@@ -27,6 +27,7 @@ __all__ = [
     "Neighbours",
     "cluster_targets_of",
     "graph_clusters",
+    "graph_directions",
     "graph_of",
     "graph_shift",
     "nearest_neighbours",
@@ -186,28 +187,39 @@ def propagate_labels(
     return probabilities
 
 
-def graph_clusters(graph: scipy.sparse.csr_matrix, num_clusters: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return each point's cluster, of as many as are asked for: points with few neighbours in other clusters.
+def graph_directions(graph: scipy.sparse.csr_matrix, num_clusters: int) -> NDArray[np.float64]:
+    """Return where each point lies by a graph's first eigenvectors, as unit vectors `[points, num_clusters]`.
 
-    k-means on the directions of the points in the graph's first eigenvectors.
+    Points with many neighbours in common lie in nearly the same direction; `graph_clusters` groups them.
 
     Args:
         graph: Symmetric weights, of `similarity_graph`.
-        num_clusters: How many.
-        seed: Decides where k-means begins, and nothing else.
+        num_clusters: How many clusters there shall be: one eigenvector for each.
 
     Raises:
-        InputError: There are too few points.
+        InputError: There are too few points for so many.
+    """
+    count = graph.shape[0]
+    most = count if count <= DENSE else count // 5 - SPARE  # beyond that, full matrices would be computed with
+    if not 2 <= num_clusters <= most:
+        raise InputError(f"num_clusters is {num_clusters} for {count} points; give a number from 2 to {most}.")
+    vectors = _first_eigenvectors(_normalised(graph), num_clusters)
+    found: NDArray[np.float64] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return found
+
+
+def graph_clusters(directions: NDArray[np.float64], seed: int = 0) -> NDArray[np.int64]:
+    """Return each point's cluster, as many as the directions have dimensions, by k-means (Ng, Jordan and Weiss 2002).
+
+    Args:
+        directions: Of `graph_directions`.
+        seed: Decides where k-means begins, and nothing else.
     """
     from sklearn.cluster import KMeans  # takes a second
 
-    count = graph.shape[0]
-    if not 2 <= num_clusters < count - 1:
-        raise InputError(f"num_clusters is {num_clusters} for {count} points; give a number from 2 to {count - 2}.")
-    vectors = _first_eigenvectors(_normalised(graph), num_clusters)
-    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    found: NDArray[np.int64] = KMeans(num_clusters, n_init=10, random_state=seed).fit_predict(directions)
-    return found.astype(np.int64)
+    means = KMeans(directions.shape[1], n_init=10, random_state=seed)
+    found: NDArray[np.int64] = means.fit_predict(directions).astype(np.int64)
+    return found
 
 
 def _first_eigenvectors(matrix: scipy.sparse.csr_matrix, count: int) -> NDArray[np.float64]:
@@ -244,10 +256,12 @@ def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32
 
     Rows sum to 1 on average, to less where labels reach few points, and to 10 at the most.
     """
-    weights = certainty(probabilities)
+    return _weighed(probabilities.argmax(axis=1), certainty(probabilities), probabilities.shape[1])
+
+
+def _weighed(classes: NDArray[Any], weights: NDArray[np.float32], num_classes: int) -> NDArray[np.float32]:
     weights = weights / np.float32(max(float(weights.mean()), LEAST_CERTAINTY))
-    one_hot = np.eye(probabilities.shape[1], dtype=np.float32)[probabilities.argmax(axis=1)]
-    targets: NDArray[np.float32] = one_hot * weights[:, None]
+    targets: NDArray[np.float32] = np.eye(num_classes, dtype=np.float32)[classes] * weights[:, None]
     return targets
 
 
@@ -312,17 +326,22 @@ def targets_of(
     return propagated_targets(propagate_labels(graph, labelled, labels, num_classes))
 
 
-def cluster_targets_of(graph: scipy.sparse.csr_matrix, num_clusters: int, seed: int = 0) -> NDArray[np.float32]:
-    """Return what `TrainData.targets` holds, from the clusters of a graph: sure where its neighbours are in one.
+def cluster_targets_of(
+    graph: scipy.sparse.csr_matrix, clusters: NDArray[Any], num_clusters: int
+) -> NDArray[np.float32]:
+    """Return what `TrainData.targets` holds, from the clusters of a graph: one-hot rows times how sure they are.
+
+    A point's own cluster counts as much as those of all its neighbours; how sure that is, is by its entropy. So a
+    point with all neighbours in one other cluster is little less sure (by a quarter, of 16 clusters); one without
+    neighbours has no target.
 
     Args:
         graph: Symmetric weights, of `similarity_graph`.
+        clusters: `[points]`, of `graph_clusters`.
         num_clusters: How many there are.
-        seed: As of `graph_clusters`.
-
-    Raises:
-        InputError: As `graph_clusters`.
     """
-    one_hot = np.eye(num_clusters)[graph_clusters(graph, num_clusters, seed)]
-    shares = one_hot + graph @ one_hot / np.maximum(np.asarray(graph.sum(axis=1)), 1e-300)
-    return propagated_targets((shares / shares.sum(axis=1, keepdims=True)).astype(np.float32))
+    one_hot = np.eye(num_clusters, dtype=np.float32)[clusters]
+    degree = np.asarray(graph.sum(axis=1))
+    shares = (one_hot + graph @ one_hot / np.maximum(degree, 1e-300)) / 2
+    sure = np.where(degree.ravel() > 0, certainty(shares.astype(np.float32)), 0.0)
+    return _weighed(clusters, sure.astype(np.float32), num_clusters)

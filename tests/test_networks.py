@@ -167,6 +167,18 @@ def test_noise_on_what_discriminators_are_shown_is_theirs_alone_and_off_in_evalu
     np.testing.assert_array_equal(noisy.decode(params, z, y, KEY), plain.decode(params, z, y, KEY))
 
 
+def test_each_discriminator_has_its_own_noise():
+    config = NetworkConfig(hidden=(8,), discriminator_hidden=(8,), latent_dim=3, discriminator_noise=0.3)
+    networks = build_networks(config, (4, 4), Codes(3, 3, {"discriminator_z": 3, "discriminator_y": 3}))
+    params, _ = networks.init(KEY)
+    params = {**params, "discriminator_y": params["discriminator_z"]}
+    code = jax.random.normal(OTHER_KEY, (5, 3))
+    np.testing.assert_array_equal(
+        networks.discriminate_z(params, code, None), networks.discriminate_y(params, code, None)
+    )
+    assert not np.allclose(networks.discriminate_z(params, code, KEY), networks.discriminate_y(params, code, KEY))
+
+
 def test_samples_of_a_gaussian_posterior_have_its_mean_and_std():
     count = 20_000
     mean, log_std = jnp.array([1.0, -2.0, 0.0]), jnp.log(jnp.array([0.5, 2.0, 1.0]))

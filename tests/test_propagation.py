@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
@@ -25,6 +26,7 @@ from aae_jax.propagation import (
     certainty,
     cluster_targets_of,
     graph_clusters,
+    graph_directions,
     graph_of,
     graph_shift,
     nearest_neighbours,
@@ -330,38 +332,44 @@ def rings(each: int) -> tuple[np.ndarray, np.ndarray]:
 def test_clusters_are_what_hangs_together():
     points, which = rings(200)
     graph = similarity_graph(nearest_neighbours(jnp.asarray(points), 10))
-    found = graph_clusters(graph, 3)
+    directions = graph_directions(graph, 3)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1.0, rtol=1e-6)
+    found = graph_clusters(directions)
     assert found.shape == (600,)
     counts = np.zeros((3, 3), int)
     np.add.at(counts, (found, which), 1)
     assert sorted(counts.max(axis=1)) == sorted(counts.sum(axis=1)) == [200, 200, 200]
-    np.testing.assert_array_equal(found, graph_clusters(graph, 3))
-    assert set(graph_clusters(graph, 7, seed=3)) == set(range(7))
+    np.testing.assert_array_equal(found, graph_clusters(graph_directions(graph, 3)))
+    assert set(graph_clusters(graph_directions(graph, 7), seed=3)) == set(range(7))
 
 
-@pytest.mark.parametrize("clusters", [0, 1, 59, 100])
+@pytest.mark.parametrize("clusters", [0, 1, 61, 100])
 def test_clusters_that_a_graph_cannot_have_are_refused(clusters):
     graph = similarity_graph(nearest_neighbours(jnp.asarray(rings(20)[0]), 5))
-    with pytest.raises(InputError, match=f"num_clusters is {clusters} for 60 points; give a number from 2 to 58"):
-        graph_clusters(graph, clusters)
+    with pytest.raises(InputError, match=f"num_clusters is {clusters} for 60 points; give a number from 2 to 60"):
+        graph_directions(graph, clusters)
+    assert len(set(graph_clusters(graph_directions(graph, 60)))) > 50
 
 
-def test_targets_of_clusters_are_surer_inside_than_between_two():
-    line = np.stack([np.linspace(0, 1, 300), np.zeros(300)], axis=1).astype(np.float32)
-    graph = similarity_graph(nearest_neighbours(jnp.asarray(line), 10))
-    clusters = graph_clusters(graph, 2)
-    targets = cluster_targets_of(graph, 2)
+def test_targets_of_clusters_are_surer_the_more_neighbours_are_in_the_same():
+    """A point with all neighbours in its cluster, one with half of them, one with none, one without neighbours."""
+    weights = np.zeros((11, 11))
+    weights[0, [1, 2, 3, 4]] = weights[5, [1, 2, 8, 9]] = weights[6, [7, 8, 9]] = 1.0
+    graph = scipy.sparse.csr_matrix(weights + weights.T)
+    clusters = np.asarray([0, 0, 0, 0, 0, 0, 0, 15, 15, 15, 3])
+    targets = cluster_targets_of(graph, clusters, 16)
     assert targets.dtype == np.float32
-    np.testing.assert_array_equal(targets.argmax(axis=1), clusters)
+    np.testing.assert_array_equal(targets.argmax(axis=1)[:10], clusters[:10])
     assert (np.count_nonzero(targets, axis=1) <= 1).all()
     assert targets.sum(axis=1).mean() == pytest.approx(1.0, rel=1e-4)
-    border = int(np.flatnonzero(np.diff(clusters))[0])
-    assert targets[border].sum() < 0.7 * targets[[30, 270]].sum(axis=1).min()
+    inside, half, outside, alone = targets.sum(axis=1)[[0, 5, 6, 10]]
+    assert inside > half > outside > alone == 0.0
+    assert outside == pytest.approx(0.75 * inside, rel=1e-4)
 
 
 def test_clusters_of_digits_are_mostly_of_one_class():
     digits = data.load_digits()
-    found = graph_clusters(graph_of(digits.train_images), 20)
+    found = graph_clusters(graph_directions(graph_of(digits.train_images), 20))
     counts = np.zeros((20, 10), int)
     np.add.at(counts, (found, digits.train_labels), 1)
     assert counts.max(axis=1).sum() / counts.sum() > 0.9
@@ -372,7 +380,10 @@ def test_clusters_of_a_large_graph_of_several_parts_are_its_parts():
     generator = np.random.default_rng(0)
     which = generator.integers(0, 6, size=2500)
     points = 30 * generator.normal(size=(6, 8))[which] + generator.normal(size=(2500, 8))
-    found = graph_clusters(similarity_graph(nearest_neighbours(jnp.asarray(points, jnp.float32), 8)), 6)
+    graph = similarity_graph(nearest_neighbours(jnp.asarray(points, jnp.float32), 8))
+    found = graph_clusters(graph_directions(graph, 6))
     counts = np.zeros((6, 6), int)
     np.add.at(counts, (found, which), 1)
     assert (counts.max(axis=1) == counts.sum(axis=1)).all()
+    with pytest.raises(InputError, match="num_clusters is 500 for 2500 points; give a number from 2 to 490"):
+        graph_directions(graph, 500)

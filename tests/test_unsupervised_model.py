@@ -292,6 +292,36 @@ def test_a_view_may_be_left_as_it_is():
     assert float(jnp.mean(untouched)) == pytest.approx(0.75, abs=0.12)
 
 
+@pytest.mark.parametrize("noise_in", ["all", "reconstruction"])
+def test_pixels_are_dropped_in_the_phases_that_see_noise(noise_in):
+    config = dataclasses.replace(AAE, views=ViewConfig(noise_std=0.0, max_shift=0, dropout=0.25, noise_in=noise_in))
+    images, hyper = jnp.ones((400, 3, 3)), unsupervised.build_hyper(config, 10)
+    for reconstructed in (True, False):
+        view, _ = parts.draw_seen(config, images, hyper, KEY, reconstructed=reconstructed)
+        share = 0.25 if reconstructed or noise_in == "all" else 0.0
+        assert float(jnp.mean(view.seen == 0.0)) == pytest.approx(share, abs=0.04)
+        np.testing.assert_array_equal(view.target, images)
+
+
+def test_no_two_phases_judge_by_the_same_draw():
+    """What a discriminator's noise makes of real samples is not what it makes of the generator's codes."""
+    config = dataclasses.replace(AAE, network=dataclasses.replace(AAE.network, discriminator_noise=0.3))
+    networks, _, hyper, state = build(config)
+    keys = {}
+
+    def judge(name):
+        def discriminate(params, codes, key):
+            keys[name] = jax.random.key_data(key).tolist()
+            return jnp.sum(codes, axis=1)
+
+        return networks._replace(discriminate_z=discriminate)
+
+    for name in ("discriminator_z", "generator"):
+        phase = unsupervised.build_phases(judge(name), config)[name]
+        phase.loss(state.params, state.batch_stats, NOTHING, hyper, KEY)
+    assert keys["discriminator_z"] != keys["generator"]
+
+
 # What is refused
 
 

@@ -99,7 +99,7 @@ CAPTIONS = {
     "circle_projection": "Codes of test images, projected so that heads and their styles come near to a circle",
     "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
     "code_histograms": "The code's dimensions beside the prior's density",
-    "code_scatter": "Codes of test images, coloured by class; where there is a prior, beside its samples",
+    "code_scatter": "Codes of test images by class, drawn from their posteriors; beside samples of the prior",
     "confusion_matrix": "Which classes are taken for which",
     "embedding": "Test images in the plane, coloured by their true class",
     "first_layer_features": "What the encoder's first units look for",

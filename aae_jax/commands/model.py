@@ -65,7 +65,7 @@ class _Generate:
     label: str | None = None
     """Make this class alone, by its name."""
     component: int | None = None
-    """Draw styles from this component of the prior alone, counted from 0: a Gaussian of a mixture, a tenth of a swiss
+    """Draw styles from this component of the prior alone, counted from 0: a Gaussian of a mixture, a part of a swiss
     roll; of a model that has labels in its prior (label_regularized), the class of that number."""
     seed: int = 0
     """Draws the styles."""

@@ -50,7 +50,7 @@ class NetworkConfig:
     discriminator_dropout: float = 0.0
     """The same for the discriminators."""
     discriminator_noise: float = 0.0
-    """Std of noise on what the discriminators are shown in training, codes and samples alike."""
+    """Std of noise on all that the discriminators are shown in training: codes, samples, labels beside them."""
     discriminator_activation: Literal["relu", "leaky_relu"] = "relu"
     """Non-linearity of the discriminators' hidden layers; leaky_relu has slope 0.2 below zero."""
     weight_init: Literal["he", "paper"] = "he"

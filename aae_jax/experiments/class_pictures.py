@@ -12,6 +12,7 @@ from aae_jax.bundle import Model
 from aae_jax.experiments.pictures import (
     CLASSES,
     draw_health,
+    draw_posterior,
     draw_styles_by_class,
     first_layer,
     interpolate,
@@ -42,7 +43,7 @@ def draw_supervised_figures(
     """
     updates = np.asarray([row["update"] for row in rows])
     some = some_of(len(shown.images), CODES)
-    codes = np.asarray(model.encode_stored(jnp.asarray(shown.images[some])).mean)
+    codes = draw_posterior(model, jnp.asarray(shown.images[some]), key)
     drawn = {
         "learning_curves": figures.learning_curves(updates, losses_of(rows)),
         "health": draw_health(updates, rows),

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from aae_jax import figures, priors
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig
-from aae_jax.evaluation import build_draw_codes, nearest_rows
+from aae_jax.evaluation import nearest_rows
 from aae_jax.experiments.pictures import (
     draw_health,
+    draw_posterior,
     first_layer,
     interpolate,
     is_drawable,
@@ -48,9 +49,7 @@ def draw_code_figures(
     some = some_of(len(shown.images), CODES)
     images = jnp.asarray(shown.images[some])
     codes = np.asarray(model.encode_stored(images).mean)
-    # Beside the prior stand samples of each image's posterior, as the adversary sees them.
-    draw_codes = build_draw_codes(model.networks, model.network.output)
-    drawn_codes = np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
+    drawn_codes = draw_posterior(model, images, key)
     drawn = {"learning_curves": figures.learning_curves(updates, losses_of(rows))}
     samples = None if model.prior is None else np.asarray(model.draw_styles(key, len(codes)))
     if codes.shape[1] > 1:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,14 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
         InputError: The run has not drawn a figure that the gallery shows.
     """
     run = RunFolder(folder / "run")
-    missing = [name for name in row.figures if not (run.figures / f"{name}.png").is_file()]
-    if missing:
-        raise InputError(f"{run.figures} has no {', '.join(missing)}; remove {folder} and train the row anew.")
-    (results / row.name).mkdir(parents=True, exist_ok=True)
+    config = read_yaml(run.path / CONFIG_FILE)
     pictures = [run.figures / f"{name}.png" for name in row.figures]
     if row.visualized:
-        drawn = folder / "visualization"
-        data_dir = read_yaml(run.path / CONFIG_FILE)["data_dir"]
-        found_in = [] if data_dir is None else ["--data-dir", data_dir]
-        run_visualize([str(run.path), "--out-dir", str(drawn), *found_in])
-        pictures += [drawn / f"{name}.png" for name in row.visualized]
+        pictures += [path for path in _visualize(run, config["data_dir"]) if path.stem in row.visualized]
+    missing = {*row.figures, *row.visualized} - {path.stem for path in pictures if path.is_file()}
+    if missing:
+        raise InputError(f"{run.path} has no {', '.join(sorted(missing))}; remove {folder} and train the row anew.")
+    (results / row.name).mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         write_whole(results / row.name / picture.name, _fewer_colours(picture))
     summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
@@ -51,11 +49,19 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
         "full_updates": row.epochs * summary["updates"] // summary["epochs"],
         "budget_minutes": json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))["budget_minutes"],
         **summary,
-        "config": read_yaml(run.path / CONFIG_FILE),
+        "config": config,
     }
     path = results / f"{row.name}.json"
     write_text(path, compact(found))
     return path
+
+
+def _visualize(run: RunFolder, data_dir: str | None) -> list[Path]:
+    """Return the pictures that `aae-jax visualize` makes of a run's saved model, in a new folder beside the run."""
+    folder = run.path.parent / "visualization"
+    shutil.rmtree(folder, ignore_errors=True)
+    run_visualize([str(run.path), "--out-dir", str(folder), *([] if data_dir is None else ["--data-dir", data_dir])])
+    return sorted(folder.glob("*.png"))
 
 
 def _fewer_colours(picture: Path) -> bytes:

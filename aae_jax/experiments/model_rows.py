@@ -39,12 +39,6 @@ SLOW_ADVERSARIES = (
 )
 """Reconstructions twice as near, at the cost of a code that comes to a Gaussian prior later."""
 
-GRAPH = (
-    *("--weights.propagation", "3", "--weights.propagation-fade", "1", "--weights.balance", "0"),
-    *("--views.noise-std", "0.1"),
-)
-"""What clustering's preset `graph` has beside `default`."""
-
 MODELS = (
     ModelRow(
         "autoencoder",
@@ -294,11 +288,10 @@ MODELS = (
     ModelRow(
         "dim-reduction-clusters-graph",
         "dim_reduction",
-        "clusters",
+        "clusters_graph",
         10,
         "The same, begun with the clusters of a graph of nearest neighbours",
         ("embedding",),
-        flags=GRAPH,
     ),
     ModelRow(
         "dim-reduction-10d",

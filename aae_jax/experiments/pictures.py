@@ -10,15 +10,16 @@ from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
-from aae_jax.evaluation import confusion_counts, reliability
+from aae_jax.evaluation import build_draw_codes, confusion_counts, reliability
 from aae_jax.experiments.problem import Shown
-from aae_jax.types import PRNGKey
+from aae_jax.types import Array, PRNGKey
 
 __all__ = [
     "CLASSES",
     "column",
     "draw_figures",
     "draw_health",
+    "draw_posterior",
     "draw_styles_by_class",
     "first_layer",
     "interpolate",
@@ -166,6 +167,12 @@ def losses_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     """Return `[rows, seeds]`, with NaN where a seed had no finite value."""
     return np.asarray([[np.nan if v is None else v for v in row[name]] for row in rows], dtype=np.float64)
+
+
+def draw_posterior(model: Model, images: Array, key: PRNGKey) -> np.ndarray:
+    """Return a sample of each image's posterior, as the adversary sees them beside the prior: `[images, latent]`."""
+    draw_codes = build_draw_codes(model.networks, model.network.output)
+    return np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
 
 
 def draw_styles_by_class(model: Model, key: PRNGKey) -> Figure:

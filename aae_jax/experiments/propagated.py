@@ -25,21 +25,26 @@ def propagated_labels(
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
-    from aae_jax.propagation import (
+    from aae_jax.propagation import (  # SciPy takes a third of a second
         cluster_targets_of,
+        graph_clusters,
+        graph_directions,
         graph_of,
         graph_shift,
         targets_of,
-    )  # SciPy is slow to load
+    )
 
-    graph, found, made = None, [], {}
+    graph, found, made, directions = None, [], {}, {}
     for config, seed in members:
         splits = indices_for_seed(config, dataset, seed)
         clusters = None if isinstance(config, SemiSupervisedConfig) else config.num_clusters
         if graph is None:  # the pool is the same for all
             graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
         if clusters is not None:
-            found.append(cluster_targets_of(graph, clusters, seed))
+            if clusters not in directions:
+                directions[clusters] = graph_directions(graph, clusters)
+            named = graph_clusters(directions[clusters], seed)
+            found.append(cluster_targets_of(graph, named, clusters))
             continue
         subset = splits.labelled.tobytes()
         if subset not in made:

@@ -28,7 +28,7 @@ from aae_jax.experiments.model_record import record_model
 from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
-from aae_jax.experiments.run_folder import CONFIG_FILE, write_text
+from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, write_text
 from aae_jax.experiments.table_rows import AnyRow, Row, choose_rows
 from aae_jax.training import compile_epoch
 
@@ -91,7 +91,8 @@ def run(flags: Flags) -> int:
     published = flags.dataset == "mnist" and flags.test
     default = Path("results") / flags.table.replace("-", "_") if published else runs / "results"
     results = default if flags.results_dir is None else Path(flags.results_dir)
-    if any(isinstance(row, ModelRow) for row in rows):  # data that are not there at all are said once
+    left = [row for row in rows if not (runs / row.name / "run" / SUMMARY_FILE).is_file()]
+    if any(isinstance(row, ModelRow) for row in left):  # data that are not there at all are said once
         load_data(
             parse(_experiment(rows[0]), _arguments(rows[0], flags, rows[0].epochs)).config, DataReporter(console)
         )

@@ -23,6 +23,7 @@ from aae_jax.config import (
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
+    DRAW_JUDGED,
     DRAW_PRIOR_Z,
     Auxiliary,
     adversary_loss,
@@ -93,7 +94,7 @@ def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
-        value = losses.generator_loss(networks.discriminate_z(params, style, key))
+        value = losses.generator_loss(networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED)))
         return hyper.weight_z * value, (stats, {"z": value})
 
     return loss
@@ -151,7 +152,8 @@ def build_labelled_generator(networks: Networks, config: RunConfig, codes: Label
         images, labels = codes.choose(batch)
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, images, hyper, draw).style
-        judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), key)
+        judging = jax.random.fold_in(key, DRAW_JUDGED)
+        judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), judging)
         value = losses.generator_loss(judged)
         return hyper.weight_z * value, (stats, {"z": value})
 

@@ -23,6 +23,7 @@ from aae_jax.hyper import Hyper
 from aae_jax.models.adversaries import DrawPrior, build_style_discriminator
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
+    DRAW_JUDGED,
     DRAW_LABELLED,
     DRAW_PRIOR_Y,
     DRAW_RECONSTRUCTION,
@@ -136,9 +137,9 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
-        label = jax.nn.softmax(output.logits)
-        loss_z = losses.generator_loss(networks.discriminate_z(params, style, key))
-        loss_y = losses.generator_loss(networks.discriminate_y(params, label, key))
+        label, judging = jax.nn.softmax(output.logits), jax.random.fold_in(key, DRAW_JUDGED)
+        loss_z = losses.generator_loss(networks.discriminate_z(params, style, judging))
+        loss_y = losses.generator_loss(networks.discriminate_y(params, label, judging))
         value = hyper.weight_z * loss_z + hyper.weight_y * loss_y
         metrics = {"z": loss_z, "y": loss_y}
         if consistent:
@@ -196,8 +197,8 @@ def propagation_term(output: EncoderOutput, style: Array, batch: Batch, hyper: H
     """Return the cross-entropy with propagated labels, a term of the generator's loss."""
     if batch.targets is None:
         raise InputError(
-            "weights.propagation is above 0, but the data have no propagated labels; "
-            "give TrainData its targets (aae_jax.propagation.targets_of), or the weight 0."
+            "weights.propagation is above 0, but the data have no propagated labels; give TrainData its targets "
+            "(aae_jax.propagation: targets_of, or without labels cluster_targets_of), or the weight 0."
         )
     value = losses.propagation_loss(output.logits, batch.targets)
     return "propagation", jnp.asarray(hyper.weight_propagation), value

@@ -18,6 +18,7 @@ from aae_jax.models.adversaries import (
 )
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
+    DRAW_JUDGED,
     DRAW_RECONSTRUCTION,
     Auxiliary,
     encode_view,
@@ -96,7 +97,8 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> Los
         error = rebuild(networks, config, config.weights, params, encoded, no_label(style), key)
         value, metrics = hyper.weight_reconstruction * error, {"error": error}
         if config.joint:
-            metrics["generator_z"] = losses.generator_loss(networks.discriminate_z(params, style, key))
+            judged = networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED))
+            metrics["generator_z"] = losses.generator_loss(judged)
             value += hyper.weight_z * metrics["generator_z"]
         return value, (encoded.stats, metrics)
 

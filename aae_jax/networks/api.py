@@ -132,7 +132,10 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
             config.batch_norm_heads,
         ),
         "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
-        **{name: MLPDiscriminator(adversary, config.discriminator_noise) for name in codes.discriminators},
+        **{
+            name: MLPDiscriminator(adversary, config.discriminator_noise, i)
+            for i, name in enumerate(codes.discriminators)
+        },
     }
     if codes.heads:
         modules["heads"] = ClusterHeads(config.latent_dim)

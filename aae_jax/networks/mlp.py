@@ -154,15 +154,18 @@ class MLPDiscriminator(nn.Module):
 
     Attributes:
         trunk: The hidden layers.
-        noise_std: Of the noise that codes and samples get in training.
+        noise_std: Of the noise that what it is shown gets in training.
+        draw: Its number among a model's discriminators, whose noises differ.
     """
 
     trunk: Trunk
     noise_std: float = 0.0
+    draw: int = 0
 
     @nn.compact
     def __call__(self, code: Array, *, train: bool) -> Array:
         """Score codes; prior samples are the "real" class. Noise draws from the `"dropout"` stream when `train`."""
         if self.noise_std and train:
-            code = code + self.noise_std * jax.random.normal(self.make_rng("dropout"), code.shape)
+            key = jax.random.fold_in(self.make_rng("dropout"), self.draw)
+            code = code + self.noise_std * jax.random.normal(key, code.shape)
         return jnp.squeeze(head(1, self.trunk)(self.trunk(code, train=train)), axis=1)

@@ -175,7 +175,8 @@ MUSYOKU = DimReductionConfig(
     weights=DimReductionWeights(),
 )
 """musyoku/adversarial-autoencoder, semi-supervised dimensionality reduction. Its rates' drops, which a wrong
-indentation left out, are in."""
+indentation left out, are in. It clips encoder, decoder and heads each by itself, and its loss is a mean over pixels:
+ours is their sum, and its gradient clipped as a whole, so that the reconstruction moves less."""
 
 DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
     "default": (HEADS, "two dimensions, 1,000 labels, as in figure 11a of the paper"),
@@ -189,6 +190,22 @@ DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
             ),
         ),
         "two dimensions, 20 clusters, no labels, as in figure 11c",
+    ),
+    "clusters_graph": (
+        dataclasses.replace(
+            HEADS,
+            num_clusters=20,
+            views=GRAPH.views,
+            weights=DimReductionWeights(
+                consistency=3.0,
+                adversarial_norm=1.5,
+                certainty=0.3,
+                generator_y_warmup=1.0,
+                propagation=3.0,
+                propagation_fade=1.0,
+            ),
+        ),
+        "the same, begun with the clusters of a graph of nearest neighbours",
     ),
     "ten_dimensions": (
         dataclasses.replace(

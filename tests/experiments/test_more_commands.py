@@ -14,6 +14,7 @@ from aae_jax.data import load_digits, split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
 from aae_jax.experiments.command import parse
+from aae_jax.experiments.pictures import draw_posterior
 from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.experiments.watch import model_of
 from aae_jax.models.parts import prior_part
@@ -124,6 +125,18 @@ def test_a_class_is_generated_by_a_decoder_that_gets_labels(saved, tmp_path):
         np.testing.assert_array_equal(made["labels"], [7, 7])
         expected = model.decode(made["styles"], jax.nn.one_hot(made["labels"], 10))
         np.testing.assert_allclose(made["images"], expected, atol=1e-6)
+
+
+def test_codes_beside_the_prior_are_samples_of_posteriors(tmp_path):
+    experiment = MODULES["unsupervised"].EXPERIMENT
+    argv = ["--preset", "smoke", "--dataset", "digits", "--network.posterior", "gaussian"]
+    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_task(problem).build_state())
+    model = model_of(problem, used_networks(params), stats, 0)
+    images = jnp.broadcast_to(jnp.asarray(load_digits().test_images[0]), (4000, 8, 8))
+    drawn, encoded = draw_posterior(model, images, jax.random.key(3)), model.encode_stored(images[:1])
+    np.testing.assert_allclose(drawn.mean(axis=0), encoded.mean[0], atol=0.1)
+    np.testing.assert_allclose(drawn.std(axis=0), np.exp(encoded.log_std[0]), rtol=0.1)
 
 
 def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
