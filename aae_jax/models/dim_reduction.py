@@ -5,8 +5,12 @@ keeps the heads, the columns of W_C, from coming too near each other. Classes ar
 clusters.
 """
 
+import itertools
+
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from aae_jax import losses, priors
 from aae_jax.config import DimReductionConfig, require_resolved, validate_dim_reduction
@@ -38,6 +42,8 @@ __all__ = [
     "head_distance_loss",
 ]
 
+ORDERS = 20
+"""First orders of heads around a circle from which better ones are looked for."""
 PHASES = ("reconstruction", "head_distance", "discriminator_z", "discriminator_y", "generator", "classification")
 
 
@@ -121,13 +127,14 @@ def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper,
 
 
 def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 0.0) -> Float[Array, "latent 2"]:
-    """Return the matrix by which heads come to lie on the unit circle, in order, at equal distances (figure 11d).
+    """Return the matrix by which heads come to lie on the unit circle at equal distances (figure 11d).
 
     Args:
         heads: One to a row.
         style_std: Of the styles around them, N(0, style_std²) in every dimension. 0: the heads come exactly to their
-            points, by the matrix of least norm. Above: heads with their styles come nearest to them, in the mean of
-            squares; a direction in which heads hardly differ would else make styles large.
+            points, in order, by the matrix of least norm. Above: heads with their styles come nearest to them, in the
+            mean of squares, in the order in which they come nearest; a direction in which heads hardly differ would
+            else make styles large.
 
     Raises:
         InputError: Fewer dimensions than heads: no matrix does.
@@ -137,10 +144,32 @@ def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 
         raise InputError(
             f"{classes} heads of {latent} dimensions cannot all be brought to a circle; take as many dimensions."
         )
-    angles = 2 * jnp.pi * jnp.arange(classes) / classes
-    circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    angles = 2 * np.pi * np.arange(classes) / classes
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     if style_std == 0.0:
         return jnp.linalg.pinv(heads) @ circle
-    spread = classes * style_std**2 * jnp.eye(latent)
-    found: Array = jnp.linalg.solve(heads.T @ heads + spread, heads.T @ circle)
-    return found
+    rows = np.asarray(heads, np.float64)
+    inverse = np.linalg.solve(rows.T @ rows + classes * style_std**2 * np.eye(latent), rows.T)
+    left = np.eye(classes) - rows @ inverse  # what is left of any targets, as a quadratic form
+    return jnp.asarray(inverse @ circle[_nearest_order(left, circle)], heads.dtype)
+
+
+def _nearest_order(left: NDArray[np.float64], circle: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return at which of the circle's points each head leaves least, by swaps of two from several first orders."""
+    generator = np.random.default_rng(0)
+
+    def cost(order: NDArray[np.int64]) -> float:
+        return float(np.sum(circle[order] * (left @ circle[order])))
+
+    def improved(order: NDArray[np.int64]) -> NDArray[np.int64]:
+        pairs, tried = list(itertools.combinations(range(len(order)), 2)), 0
+        while tried < len(pairs):  # until no swap in a row of all of them helps
+            for i, j in pairs:
+                swapped = order.copy()
+                swapped[[i, j]] = order[[j, i]]
+                better = cost(swapped) < cost(order) - 1e-9
+                order, tried = (swapped, 0) if better else (order, tried + 1)
+        return order
+
+    firsts = (generator.permutation(len(circle)) for _ in range(ORDERS))
+    return min((improved(order) for order in firsts), key=cost)
