@@ -2,7 +2,7 @@
 
 `python benchmarks/graph_clusters.py --data-dir FOLDER`
 
-Of the training images that clustering's pool is, by majority vote among themselves; the test images are not looked at.
+Of the training images of which clustering's pool is, by majority among themselves; the test images are not looked at.
 Writes `results/graph_clusters.json`.
 """
 
