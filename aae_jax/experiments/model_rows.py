@@ -133,7 +133,7 @@ MODELS = (
         "unsupervised-hrenski",
         "unsupervised",
         "hrenski",
-        10,
+        54,
         "One step for reconstruction and a tenth of the generator's loss, as hrenski has it",
         ("code_scatter",),
     ),
