@@ -41,13 +41,12 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
 
 
 def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:
-    names = {f"{where}.{name}" if where else name for name in hints}
-    wanted = f"{where}.{key}" if where else key
-    return (
-        did_you_mean(wanted, names)
-        if difflib.get_close_matches(wanted, names, cutoff=0.5)
-        else ("known are " + ", ".join(sorted(names)) + ".")
-    )
+    """Return a clause that offers the keys nearest to one that is not known, or all there are; by their last part."""
+    before = f"{where}." if where else ""
+    near = difflib.get_close_matches(key, hints, n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(repr(before + name) for name in near) + "?"
+    return "known are " + ", ".join(sorted(before + name for name in hints)) + "."
 
 
 def coerce(value: Any, hint: Any, path: str) -> Any:

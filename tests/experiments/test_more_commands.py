@@ -216,7 +216,7 @@ def test_what_an_old_name_says_can_be_parsed():
 def test_an_old_name_does_what_ours_does(saved, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("aae_jax.commands.visualize.run_visualize", lambda argv: print(*argv) or 0)
     assert cli.main(["generate_model_visualization", "--model-dir-path", "m"]) == 0
-    assert capsys.readouterr().out == "m\n"
+    assert capsys.readouterr().out == "m --out-dir m/visualization\n"
 
 
 @pytest.mark.parametrize(

@@ -360,7 +360,7 @@ def test_a_recorded_row_is_what_its_command_trains(path):
     changed = differences(wanted, from_mapping(type(wanted), found["config"]))
     assert {name for name in changed if reproduce._chosen(wanted, name)} <= {"dataset", "data_dir", "num_seeds"}
     assert found["failed_seeds"] == {}
-    assert {p.stem for p in path.with_suffix("").glob("*.png")} == set(row.figures)
+    assert {p.stem for p in path.with_suffix("").glob("*.png")} == {*row.figures, *row.visualized}
 
 
 @pytest.mark.slow
