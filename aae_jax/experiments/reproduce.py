@@ -94,7 +94,7 @@ def run(flags: Flags) -> int:
     left = [row for row in rows if not (runs / row.name / "run" / SUMMARY_FILE).is_file()]
     if any(isinstance(row, ModelRow) for row in left):  # data that are not there at all are said once
         load_data(
-            parse(_experiment(rows[0]), _arguments(rows[0], flags, rows[0].epochs)).config, DataReporter(console)
+            parse(_experiment(left[0]), _arguments(left[0], flags, left[0].epochs)).config, DataReporter(console)
         )
     worst = 0
     for number, row in enumerate(rows, start=1):

@@ -20,7 +20,8 @@ from aae_jax.models.label_code import (
     cluster_terms,
     label_code_numbers,
     labels_of,
-    propagation_term,
+    propagation_numbers,
+    propagation_terms,
 )
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
@@ -95,10 +96,9 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
         weight_mode=weights.mode,
         weight_mode_separation=weights.mode_separation,
         weight_style_penalty=weights.style_penalty,
-        weight_propagation=weights.propagation,
-        propagation_fade=weights.propagation_fade * num_steps,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
+        **propagation_numbers(weights, num_steps),
         **cluster_numbers(weights, num_steps),
     )
 
@@ -157,8 +157,7 @@ def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> Loss
 
 def _terms(config: ClusteringConfig) -> list[Term]:
     penalty = [_build_style_penalty(config)] if config.weights.style_penalty > 0 else []
-    propagated = [propagation_term] if config.weights.propagation > 0 else []
-    return [*propagated, *cluster_terms(config.weights), *penalty]
+    return [*propagation_terms(config.weights), *cluster_terms(config.weights), *penalty]
 
 
 def _build_style_penalty(config: ClusteringConfig) -> Term:

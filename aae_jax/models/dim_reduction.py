@@ -25,7 +25,8 @@ from aae_jax.models.label_code import (
     cluster_terms,
     label_code_numbers,
     labels_of,
-    propagation_term,
+    propagation_numbers,
+    propagation_terms,
 )
 from aae_jax.models.parts import Auxiliary, rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Codes, Networks, build_networks
@@ -78,8 +79,7 @@ def build_phases(
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(config.num_clusters or num_classes)))
     draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
-    propagated = [propagation_term] if weights.propagation > 0 else []
-    terms = [*propagated, *cluster_terms(weights)]
+    terms = [*propagation_terms(weights), *cluster_terms(weights)]
     phases = {
         **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder", "heads"), terms=terms),
         "head_distance": Phase(("heads",), head_distance_loss, build_optimizer(optimizers.head_distance)),
@@ -101,10 +101,9 @@ def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
         prior_std=config.prior.traced_std,
         weight_head_distance=weights.head_distance,
         least_distance=config.least_distance,
-        weight_propagation=weights.propagation,
-        propagation_fade=weights.propagation_fade * num_steps,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
+        **propagation_numbers(weights, num_steps),
         **cluster_numbers(weights, num_steps),
     )
 

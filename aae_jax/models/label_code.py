@@ -16,6 +16,7 @@ from aae_jax.config import (
     DimReductionConfig,
     FoundClusterWeights,
     LabelCodeWeights,
+    PropagationWeights,
     SemiSupervisedConfig,
 )
 from aae_jax.errors import InputError
@@ -52,7 +53,8 @@ __all__ = [
     "cluster_terms",
     "label_code_numbers",
     "labels_of",
-    "propagation_term",
+    "propagation_numbers",
+    "propagation_terms",
 ]
 
 DrawLabels = Callable[[PRNGKey, Array], Array]
@@ -193,8 +195,20 @@ def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) ->
     return "balance", jnp.asarray(hyper.weight_balance), value
 
 
-def propagation_term(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    """Return the cross-entropy with propagated labels, a term of the generator's loss."""
+def propagation_terms(weights: PropagationWeights) -> list[Term]:
+    """Return the term of what the graph says, where it has a weight."""
+    return [_propagation] if weights.propagation > 0 else []
+
+
+def propagation_numbers(weights: PropagationWeights, num_steps: int) -> dict[str, float]:
+    """Return the fields of `Hyper` that this term has."""
+    return {
+        "weight_propagation": weights.propagation,
+        "propagation_fade": weights.propagation_fade * num_steps,
+    }
+
+
+def _propagation(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
     if batch.targets is None:
         raise InputError(
             "weights.propagation is above 0, but the data have no propagated labels; give TrainData its targets "

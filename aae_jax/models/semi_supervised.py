@@ -13,7 +13,8 @@ from aae_jax.models.label_code import (
     build_common_phases,
     label_code_numbers,
     labels_of,
-    propagation_term,
+    propagation_numbers,
+    propagation_terms,
 )
 from aae_jax.models.parts import rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Networks
@@ -59,7 +60,7 @@ def build_phases(
         model,
         lambda key, count, hyper: hyper.prior_std * unit(key, count),
         rebuilt_by=("encoder", "decoder"),
-        terms=[propagation_term] if weights.propagation > 0 else [],
+        terms=propagation_terms(config.weights),
     )
     return {
         **common,
@@ -90,10 +91,9 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         num_steps,
         noise_std=config.views.noise_std,
         prior_std=weights.prior_std,
-        weight_propagation=weights.propagation,
-        propagation_fade=weights.propagation_fade * num_steps,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
+        **propagation_numbers(weights, num_steps),
     )
 
 

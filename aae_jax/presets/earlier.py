@@ -14,8 +14,8 @@ from aae_jax.config import (
     UnsupervisedConfig,
     UnsupervisedOptimizers,
     UnsupervisedWeights,
-    ViewConfig,
 )
+from aae_jax.presets.common import CLEAN, adam
 
 __all__ = [
     "CONAN7882",
@@ -30,7 +30,6 @@ __all__ = [
     "NARESH_SUPERVISED",
 ]
 
-CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
 MEAN_SQUARED = UnsupervisedWeights(reconstruction_loss="mean_squared_error")
 
 
@@ -46,15 +45,11 @@ def _optimizers(
     )
 
 
-def _adam(rate: float, beta1: float = 0.9, clip_norm: float = 0.0) -> OptimizerConfig:
-    return OptimizerConfig(learning_rate=rate, momentum=beta1, clip_norm=clip_norm)
-
-
 FDUCAU = UnsupervisedConfig(
     epochs=500,
     network=NetworkConfig(latent_dim=2, dropout=0.2, discriminator_dropout=0.2),
     views=CLEAN,
-    optimizers=_optimizers(_adam(1e-4), _adam(5e-5)),
+    optimizers=_optimizers(adam(1e-4), adam(5e-5)),
     weights=UnsupervisedWeights(reconstruction_loss="bernoulli"),
 )
 """fducau/AAE_pytorch, `aae_pytorch_basic.py`: a Gaussian of std 5. Put right: a ReLU that its decoder lacks."""
@@ -71,14 +66,14 @@ FDUCAU_SUPERVISED = SupervisedConfig(
 
 WIZARD = NetworkConfig(weight_init="paper", latent_dim=2)
 NARESH = UnsupervisedConfig(
-    epochs=1000, network=WIZARD, views=CLEAN, optimizers=_optimizers(_adam(1e-3), _adam(1e-3)), weights=MEAN_SQUARED
+    epochs=1000, network=WIZARD, views=CLEAN, optimizers=_optimizers(adam(1e-3), adam(1e-3)), weights=MEAN_SQUARED
 )
 """Naresh1318/Adversarial_Autoencoder, `adversarial_autoencoder.py`: a Gaussian of std 5, weights from N(0, 0.01²)."""
 NARESH_AUTOENCODER = AutoencoderConfig(
     epochs=1000,
     network=WIZARD,
     views=CLEAN,
-    optimizers=AutoencoderOptimizers(reconstruction=_adam(1e-3), schedule="constant"),
+    optimizers=AutoencoderOptimizers(reconstruction=adam(1e-3), schedule="constant"),
     weights=AutoencoderWeights(reconstruction_loss="mean_squared_error"),
 )
 NARESH_SUPERVISED = SupervisedConfig(
@@ -100,7 +95,7 @@ CONAN7882 = UnsupervisedConfig(
     network=LEAKY,
     views=CLEAN,
     prior=PriorConfig(std=1.0),
-    optimizers=_optimizers(_adam(2e-4, 0.5), _adam(2e-4, 0.5), (100 / 400, 300 / 400)),
+    optimizers=_optimizers(adam(2e-4, 0.5), adam(2e-4, 0.5), (100 / 400, 300 / 400)),
 )
 """conan7882/adversarial-autoencoders, `aae_mnist.py --train`: 400 passes over 60,000 images are 480 over our pool of
 50,000. Its weights of 6 are left out (with Adam, one loss to an optimizer, a factor changes nothing); its noise of
@@ -133,7 +128,7 @@ CONAN7882_VAE = AutoencoderConfig(
     network=NetworkConfig(latent_dim=2, posterior="gaussian", dropout=0.1, precision="auto"),
     views=CLEAN,
     prior=PriorConfig(std=1.0),
-    optimizers=AutoencoderOptimizers(reconstruction=_adam(1e-3), schedule="constant"),
+    optimizers=AutoencoderOptimizers(reconstruction=adam(1e-3), schedule="constant"),
     weights=AutoencoderWeights(reconstruction_loss="bernoulli"),
 )
 """Its `vae_mnist.py`: 100 passes over 60,000 images. Put right: a call that its network no longer takes."""
@@ -146,7 +141,7 @@ MUSYOKU_LABELS = LabelRegularizedConfig(
     network=NetworkConfig(latent_dim=2, output="tanh", weight_init="paper", discriminator_noise=0.3),
     views=CLEAN,
     prior=PriorConfig(kind="mixture", std_across=0.05),
-    optimizers=_optimizers(_adam(1e-4, 0.5, 5.0), _adam(1e-4, 0.5, 5.0)),
+    optimizers=_optimizers(adam(1e-4, 0.5, 5.0), adam(1e-4, 0.5, 5.0)),
     weights=MEAN_SQUARED,
 )
 """musyoku/adversarial-autoencoder, `semi-supervised/regularize_z`: the narrow mixture, noise on what the

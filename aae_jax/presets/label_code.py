@@ -10,21 +10,11 @@ from aae_jax.config import (
     DimReductionOptimizers,
     DimReductionWeights,
     NetworkConfig,
-    OptimizerConfig,
     ViewConfig,
 )
+from aae_jax.presets.common import NOISY, adam, sgd
 
 __all__ = ["CLUSTERING_PRESETS", "DIM_REDUCTION_PRESETS"]
-
-NOISY = ViewConfig(noise_std=0.3, max_shift=0)
-
-
-def _adam(rate: float, beta1: float = 0.9) -> OptimizerConfig:
-    return OptimizerConfig(learning_rate=rate, momentum=beta1)
-
-
-def _sgd(rate: float, momentum: float, clip_norm: float = 0.0) -> OptimizerConfig:
-    return OptimizerConfig(kind="sgd", learning_rate=rate, momentum=momentum, clip_norm=clip_norm)
 
 
 CLUSTERS = ClusteringConfig(
@@ -32,7 +22,7 @@ CLUSTERS = ClusteringConfig(
         latent_dim=5, batch_norm=True, batch_norm_heads=True, discriminator_hidden=(500, 500), precision="auto"
     ),
     views=NOISY,
-    optimizers=ClusteringOptimizers(reconstruction=_adam(1e-4)),
+    optimizers=ClusteringOptimizers(reconstruction=adam(1e-4)),
     weights=ClusteringWeights(
         consistency=3.0, adversarial_norm=1.5, certainty=0.3, balance=10.0, generator_y_warmup=1.0
     ),
@@ -44,9 +34,9 @@ PAPER = ClusteringConfig(
     ),
     views=ViewConfig(noise_std=0.0, max_shift=0, dropout=0.2),
     optimizers=ClusteringOptimizers(
-        reconstruction=_sgd(0.01, 0.9),
-        discriminator=_sgd(0.1, 0.1),
-        generator=_sgd(0.1, 0.1),
+        reconstruction=sgd(0.01, 0.9),
+        discriminator=sgd(0.1, 0.1),
+        generator=sgd(0.1, 0.1),
         schedule="steps",
         drops=(50 / 1500,),
     ),
@@ -67,9 +57,9 @@ SHAHARAZULAY = ClusteringConfig(
     ),
     views=ViewConfig(noise_std=0.3, max_shift=0, noise_in="reconstruction"),
     optimizers=ClusteringOptimizers(
-        reconstruction=_adam(8e-4),
-        discriminator=_adam(2e-4),
-        generator=_adam(2e-3),
+        reconstruction=adam(8e-4),
+        discriminator=adam(2e-4),
+        generator=adam(2e-3),
         schedule="constant",
     ),
     weights=ClusteringWeights(
@@ -154,7 +144,7 @@ HEADS = DimReductionConfig(
     labels=1000,
     network=NetworkConfig(latent_dim=2, batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=NOISY,
-    optimizers=DimReductionOptimizers(reconstruction=_adam(1e-4)),
+    optimizers=DimReductionOptimizers(reconstruction=adam(1e-4)),
     weights=DimReductionWeights(consistency=3.0, consistency_target="clean", confidence=0.9, propagation=3.0),
 )
 MUSYOKU = DimReductionConfig(
@@ -164,11 +154,11 @@ MUSYOKU = DimReductionConfig(
     network=NetworkConfig(latent_dim=2, weight_init="paper", discriminator_noise=0.3),
     views=ViewConfig(noise_std=0.0, max_shift=0),
     optimizers=DimReductionOptimizers(
-        reconstruction=_sgd(0.01, 0.9, clip_norm=5.0),
-        discriminator=_sgd(0.1, 0.1, clip_norm=5.0),
-        generator=_sgd(0.1, 0.1, clip_norm=5.0),
-        classification=_sgd(0.1, 0.9, clip_norm=5.0),
-        head_distance=_sgd(0.01, 0.9, clip_norm=5.0),
+        reconstruction=sgd(0.01, 0.9, clip_norm=5.0),
+        discriminator=sgd(0.1, 0.1, clip_norm=5.0),
+        generator=sgd(0.1, 0.1, clip_norm=5.0),
+        classification=sgd(0.1, 0.9, clip_norm=5.0),
+        head_distance=sgd(0.01, 0.9, clip_norm=5.0),
         schedule="steps",
         drops=(0.1,),
     ),
@@ -213,7 +203,7 @@ DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
             labels=100,
             least_distance=20.0,  # the circle is small where heads are near: styles would hide it
             network=dataclasses.replace(HEADS.network, latent_dim=10),
-            optimizers=dataclasses.replace(HEADS.optimizers, head_distance=_adam(3e-2)),
+            optimizers=dataclasses.replace(HEADS.optimizers, head_distance=adam(3e-2)),
         ),
         "ten dimensions, 100 labels, brought to a circle, as in figure 11d",
     ),

@@ -13,11 +13,11 @@ from aae_jax.config import (
     ViewConfig,
 )
 from aae_jax.presets import earlier
+from aae_jax.presets.common import CLEAN
 
 __all__ = ["LABEL_REGULARIZED_PRESETS", "SUPERVISED_PRESETS"]
 
 NETWORK = NetworkConfig(latent_dim=2, discriminator_hidden=(500, 500), precision="auto")
-CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
 ROLL = PriorConfig(kind="swiss_roll")
 
 MIXTURE = LabelRegularizedConfig(network=NETWORK, views=ViewConfig(noise_std=0.3, max_shift=0))

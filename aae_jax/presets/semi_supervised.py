@@ -10,22 +10,14 @@ import dataclasses
 
 from aae_jax.config import (
     NetworkConfig,
-    OptimizerConfig,
     OptimizersConfig,
     SemiSupervisedConfig,
     ViewConfig,
     WeightsConfig,
 )
+from aae_jax.presets.common import adam, sgd
 
 __all__ = ["PRESETS"]
-
-
-def _adam(rate: float, beta1: float = 0.9) -> OptimizerConfig:
-    return OptimizerConfig(learning_rate=rate, momentum=beta1)
-
-
-def _sgd(rate: float, momentum: float) -> OptimizerConfig:
-    return OptimizerConfig(kind="sgd", learning_rate=rate, momentum=momentum)
 
 
 PLAIN = SemiSupervisedConfig()
@@ -38,7 +30,7 @@ FEW_LABELS_SHIFTS = dataclasses.replace(
     DEFAULT,
     epochs=200,
     network=dataclasses.replace(DEFAULT.network, hidden=(1000, 500, 250)),
-    optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=_adam(1e-4)),
+    optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=adam(1e-4)),
     weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )
 FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(DEFAULT.views, max_shift=0))
@@ -54,10 +46,10 @@ PAPER = SemiSupervisedConfig(
     epochs=5000,
     network=NetworkConfig(weight_init="paper"),
     optimizers=OptimizersConfig(
-        reconstruction=_sgd(0.01, 0.9),
-        discriminator=_sgd(0.1, 0.1),
-        generator=_sgd(0.1, 0.1),
-        classification=_sgd(0.1, 0.9),
+        reconstruction=sgd(0.01, 0.9),
+        discriminator=sgd(0.1, 0.1),
+        generator=sgd(0.1, 0.1),
+        classification=sgd(0.1, 0.9),
         schedule="steps",
         drops=(50 / 5000, 1000 / 5000),
     ),
@@ -71,10 +63,10 @@ FDUCAU = SemiSupervisedConfig(
     epochs=30,
     network=NetworkConfig(latent_dim=2, dropout=0.25, discriminator_dropout=0.2),
     optimizers=OptimizersConfig(
-        reconstruction=_adam(6e-4),
-        discriminator=_adam(8e-4),
-        generator=_adam(8e-4),
-        classification=_adam(1e-3),
+        reconstruction=adam(6e-4),
+        discriminator=adam(8e-4),
+        generator=adam(8e-4),
+        classification=adam(1e-3),
         schedule="constant",
     ),
     views=ViewConfig(noise_std=0.0),
@@ -89,8 +81,8 @@ NARESH = SemiSupervisedConfig(
     epochs=20,
     network=NetworkConfig(weight_init="paper"),
     optimizers=OptimizersConfig(
-        discriminator=_adam(1e-3),
-        generator=_adam(1e-3),
+        discriminator=adam(1e-3),
+        generator=adam(1e-3),
         schedule="constant",
     ),
     views=ViewConfig(noise_std=0.0),
@@ -107,10 +99,10 @@ CONAN7882 = SemiSupervisedConfig(
     classification_every=10,
     network=NetworkConfig(posterior="gaussian", output="tanh", discriminator_activation="leaky_relu"),
     optimizers=OptimizersConfig(
-        reconstruction=_adam(2e-4, 0.5),
-        discriminator=_adam(2e-4, 0.5),
-        generator=_adam(2e-4, 0.5),
-        classification=_adam(2e-4, 0.5),
+        reconstruction=adam(2e-4, 0.5),
+        discriminator=adam(2e-4, 0.5),
+        generator=adam(2e-4, 0.5),
+        classification=adam(2e-4, 0.5),
         schedule="steps",
         drops=(150 / 250, 200 / 250),
     ),
@@ -126,10 +118,10 @@ SHAHARAZULAY = SemiSupervisedConfig(
     epochs=2,
     network=NetworkConfig(latent_dim=2, batch_norm=True, batch_norm_heads=True),
     optimizers=OptimizersConfig(
-        reconstruction=_adam(8e-4),
-        discriminator=_adam(2e-4),
-        generator=_adam(1e-3),
-        classification=_adam(1e-3),
+        reconstruction=adam(8e-4),
+        discriminator=adam(2e-4),
+        generator=adam(1e-3),
+        classification=adam(1e-3),
         schedule="constant",
     ),
     views=ViewConfig(noise_std=0.3, noise_in="reconstruction"),

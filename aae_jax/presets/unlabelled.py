@@ -15,13 +15,13 @@ from aae_jax.config import (
 )
 from aae_jax.config.parts import OptimizerConfig
 from aae_jax.presets import earlier
+from aae_jax.presets.common import CLEAN
 
 __all__ = ["AUTOENCODER_PRESETS", "LIKELIHOOD_PRESETS", "UNSUPERVISED_PRESETS"]
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
 
 NETWORK = NetworkConfig(latent_dim=2, discriminator_hidden=(500, 500), precision="auto")
-CLEAN = ViewConfig(noise_std=0.0, max_shift=0)
 
 GAUSSIAN = UnsupervisedConfig(network=NETWORK, views=CLEAN)
 
