@@ -20,6 +20,7 @@ from aae_jax.data.known import KNOWN
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import (
+    build_draw_codes,
     build_health,
     build_reconstruction_error,
     confusion_counts,
@@ -124,11 +125,13 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
     error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs, given))
     result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
     if model.prior is not None:
-        health = build_health(model.networks, output, model.draw_styles, model.network.posterior)
+        key_codes, key_prior = jax.random.split(jax.random.key(0))
+        codes = build_draw_codes(model.networks, output)(model.params, model.stats, images, key_codes)
+        health = build_health(model.networks, model.draw_styles)
         if model.experiment == "label_regularized" and dataset.num_classes == model.prior.parts:
             own = np.asarray(prior_part(model.prior, outputs.mean)) == dataset.test_labels
             result["component_error"] = float(np.mean(~own))
-        found = health(model.params, model.stats, images, outputs, jax.random.key(0), jnp.asarray(1.0))
+        found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0))
         result |= {name: np.asarray(value).tolist() for name, value in found.items()}
 
     def say() -> None:

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 EncodeFn = Callable[[Params, Stats, Pixels], EncoderOutput]
+SeeFn = Callable[[Array, PRNGKey], Array]
 DrawCodesFn = Callable[[Params, Stats, Pixels, PRNGKey], Array]
 
 
@@ -41,11 +42,14 @@ def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 10
     return encode
 
 
-def build_draw_codes(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> DrawCodesFn:
+def build_draw_codes(
+    networks: Networks, output: OutputKind, *, batch_size: int = 1000, see: SeeFn | None = None
+) -> DrawCodesFn:
     """Return `(params, stats, images [n, *image], key) -> [n, latent]`: a style of each image's own posterior.
 
     Together they are samples of the aggregated posterior q(z), which adversaries hold against the prior (§2). Of a
-    deterministic posterior they are what the encoder says; of the universal approximator each has its own η.
+    deterministic posterior they are what the encoder says; of the universal approximator each has its own η. With
+    `see`, `(scaled images, key) -> what the encoder is shown`, they are codes of views.
     """
 
     def draw_codes(params: Params, stats: Stats, images: Array, key: PRNGKey) -> Array:
@@ -53,8 +57,10 @@ def build_draw_codes(networks: Networks, output: OutputKind, *, batch_size: int 
 
         def one_batch(batch: tuple[Array, PRNGKey]) -> Array:
             pixels, key_batch = batch
-            key_style, key_encode = jax.random.split(key_batch)
-            found, _ = networks.encode(params, stats, scale_pixels(pixels, output), key_encode, train=False)
+            key_style, key_encode, key_see = jax.random.split(key_batch, 3)
+            scaled = scale_pixels(pixels, output)
+            shown = scaled if see is None else see(scaled, key_see)
+            found, _ = networks.encode(params, stats, shown, key_encode, train=False)
             return sample_style(found, key_style)
 
         codes = jax.lax.map(one_batch, (pixels_in_batches, jax.random.split(key, pixels_in_batches.shape[0])))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "MeasureFn", "SavedCodes"]
 
-MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Array], Metrics]
-"""`(params, stats, images, labels, key, prior's scale) -> measures` of one seed's weights; pure."""
+MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Hyper], Metrics]
+"""`(params, stats, images, labels, key, traced numbers) -> measures` of one seed's weights; pure."""
 
 
 class SavedCodes(NamedTuple):

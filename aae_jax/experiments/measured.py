@@ -23,6 +23,7 @@ from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.summary import best_epochs, last_measures, over_seeds, per_seed, summarise
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.experiments.watch import save_models
+from aae_jax.hyper import Hyper
 from aae_jax.models.adversaries import beside_labels
 from aae_jax.networks import EncoderOutput
 from aae_jax.state import evaluation_variables
@@ -76,13 +77,13 @@ def build_code_measure(
     encode, rebuild = build_encode(problem.networks, output), build_reconstruction_error(problem.networks, output)
     health = None if prior is None else health_of(problem, prior, judge_codes=judge_codes)
 
-    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, scale: Array) -> Metrics:
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
         outputs = encode(params, stats, images)
         given = jax.nn.one_hot(labels, given_labels) if given_labels else None
         found = {SCORE: rebuild(params, images, outputs, given)}
         if own is not None:
             found |= own(params, outputs, labels, key)
-        return found if health is None else {**found, **health(params, stats, images, outputs, key, scale)}
+        return found if health is None else found | health(params, stats, images, outputs.logits, key, hyper)
 
     return measure
 

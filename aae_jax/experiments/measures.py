@@ -9,10 +9,11 @@ import numpy as np
 
 from aae_jax.compiling import quick_compiler_options
 from aae_jax.config import PriorConfig
-from aae_jax.evaluation import HealthFn, build_health
+from aae_jax.evaluation import build_draw_codes, build_health
 from aae_jax.experiments.problem import Problem
-from aae_jax.models.parts import build_prior
-from aae_jax.types import Array, Metrics, Params, Pixels, Stats
+from aae_jax.hyper import Hyper
+from aae_jax.models.parts import build_prior, draw_seen
+from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 __all__ = ["VALIDATION", "build_seed_measure", "flat", "health_of"]
 
@@ -21,23 +22,41 @@ VALIDATION = "validation_"
 
 
 SeedMeasure = Callable[[Params, Stats, Pixels, Array], Metrics]
+Health = Callable[[Params, Stats, Pixels, Array, PRNGKey, Hyper], Metrics]
 
 
-def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True) -> HealthFn:
-    """Return what `evaluation.build_health` does, for a run's networks and prior, a Gaussian's of std 1."""
-    unit = build_prior(dataclasses.replace(prior, std=1.0), problem.config.network.latent_dim)
-    network = problem.config.network
-    return build_health(problem.networks, network.output, unit, network.posterior, judge_codes=judge_codes)
+def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True) -> Health:
+    """Return `(params, stats, images, logits, key, hyper) -> measures`: `evaluation.build_health`, for a run.
+
+    Codes are of views, drawn as those that the adversaries are trained on: where a style holds by how much an image
+    is shifted, codes of images in their places are but a part of it. Noise and the prior's scale are those of
+    `hyper`; `logits` are the labels' of the images as they are.
+    """
+    config = problem.config
+    unit = build_prior(dataclasses.replace(prior, std=1.0), config.network.latent_dim)
+    judge = build_health(problem.networks, unit, judge_codes=judge_codes)
+
+    def health(params: Params, stats: Stats, images: Pixels, logits: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+        def see(pixels: Array, key_see: PRNGKey) -> Array:
+            return draw_seen(config, pixels, hyper, key_see)[0].seen
+
+        key_codes, key_prior = jax.random.split(key)
+        draw_codes = build_draw_codes(problem.networks, config.network.output, see=see)
+        codes = draw_codes(params, stats, images, key_codes)
+        return judge(params, codes, logits, key_prior, jnp.asarray(hyper.prior_std))
+
+    return health
 
 
-def build_seed_measure(problem: Problem, scales: Array | None = None) -> SeedMeasure:
+def build_seed_measure(problem: Problem, hypers: Hyper | None = None) -> SeedMeasure:
     """Return the compiled measures of an experiment, `(params, stats, images, labels) -> {name: [seeds, …]}`.
 
-    Weights have a leading seed axis; a seed's draws are the same at every call. `scales` are of the prior, by seed
-    or one for all; None: the configuration's.
+    Weights have a leading seed axis; a seed's draws are the same at every call. `hypers` have the numbers by seed, or
+    one for all; None: the configuration's.
     """
-    scale = problem.experiment.build_hyper(problem.config, 1).prior_std if scales is None else scales
-    by_seed = jnp.broadcast_to(jnp.asarray(scale, jnp.float32), (len(problem.seeds),))
+    hyper = problem.experiment.build_hyper(problem.config, 1) if hypers is None else hypers
+    seeds = len(problem.seeds)
+    by_seed = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, jnp.float32), (seeds,)), hyper)
     measure = jax.vmap(problem.experiment.build_measure(problem), in_axes=(0, 0, None, None, 0, 0))
     compiled = jax.jit(measure, compiler_options=quick_compiler_options())
 

@@ -26,6 +26,7 @@ from aae_jax.experiments.summary import (
 )
 from aae_jax.experiments.trainer import Outcome
 from aae_jax.experiments.watch import save_models
+from aae_jax.hyper import Hyper
 from aae_jax.models import semi_supervised as model
 from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.phases import Phase
@@ -64,9 +65,9 @@ def _build_measure(problem: Problem) -> MeasureFn:
     encode = build_encode(problem.networks, problem.config.network.output)
     health = health_of(problem, PriorConfig(std=1.0))
 
-    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, scale: Array) -> Metrics:
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
         outputs = encode(params, stats, images)
-        measured = health(params, stats, images, outputs, key, scale)
+        measured = health(params, stats, images, outputs.logits, key, hyper)
         return {"error": error_rate(outputs.logits, labels), **measured}
 
     return measure

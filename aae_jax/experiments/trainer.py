@@ -113,7 +113,7 @@ class Trainer:
         self.problem, self.task, self.folder, self.console = problem, task, folder, console
         self.failed: dict[int, dict[str, Any]] = {}
         self.seconds_before = 0.0
-        self.measure = build_seed_measure(problem, jnp.asarray(task.hyper.prior_std))
+        self.measure = build_seed_measure(problem, task.hyper)
         self.update_best = jax.jit(_update_best)
         self.finite = jax.jit(jax.vmap(_all_finite))
 

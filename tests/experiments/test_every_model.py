@@ -24,7 +24,6 @@ from aae_jax.experiments import (
     unsupervised,
 )
 from aae_jax.experiments.command import parse
-from aae_jax.experiments.console import DataReporter
 from aae_jax.experiments.measures import build_seed_measure
 from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.problem import build_problem, images_of, main_task
@@ -33,7 +32,7 @@ from aae_jax.experiments.watch import model_of
 from aae_jax.state import evaluation_variables, used_networks
 from aae_jax.training import compile_epoch
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import rows, summary
+from tests.experiments.running import Quiet, rows, summary
 
 MODULES = {
     module.EXPERIMENT.name: module
@@ -64,16 +63,6 @@ FIGURES = {
     "dim_reduction": CLUSTERED | {"embedding", "manifold"},
     "likelihood": PICTURES | {"code_scatter", "health", "samples_beside_nearest", "code_histograms"},
 }
-
-
-class Quiet(DataReporter):
-    """Says nothing."""
-
-    def __init__(self):
-        pass
-
-    def notice(self, message):
-        pass
 
 
 def run(name, out_dir, *extra):

@@ -1,0 +1,37 @@
+"""What is measured of weights while they are trained."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax.evaluation import build_draw_codes
+from aae_jax.experiments import semi_supervised
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.measures import build_seed_measure
+from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.state import evaluation_variables
+from tests.experiments.running import Quiet
+
+
+@pytest.mark.parametrize(("noise_in", "shift"), [("all", 0), ("reconstruction", 0), ("reconstruction", 2)])
+def test_codes_are_of_views_as_the_adversaries_see_them(noise_in, shift):
+    argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--views.noise-in", noise_in]
+    argv += ["--views.max-shift", str(shift)]
+    problem = build_problem(semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, Quiet())
+    task = main_task(problem)
+    params, stats = evaluation_variables(task.build_state())
+    images = problem.validation_images
+    quiet, noisy = (
+        build_seed_measure(problem, task.hyper._replace(noise_std=jnp.asarray(std)))(
+            params, stats, images, problem.validation_labels
+        )
+        for std in (0.0, 3.0)
+    )
+    assert quiet["error"] == noisy["error"]  # classes are of the images as they are
+    wider = np.asarray(noisy["code_std_ratio"] / quiet["code_std_ratio"])
+    assert (wider > 1.2).all() if noise_in == "all" else (wider == 1.0).all()
+    of_seed = jax.tree.map(lambda leaf: leaf[0], (params, stats))
+    in_place = build_draw_codes(problem.networks, problem.config.network.output)(*of_seed, images, jax.random.key(0))
+    shares = np.asarray(quiet["code_std_ratio"][0]) / np.std(np.asarray(in_place), axis=0)
+    assert (np.abs(shares - 1) > 0.05).any() if shift else (np.abs(shares - 1) < 0.03).all()
