@@ -26,6 +26,7 @@ from aae_jax.files import write_whole
 from aae_jax.models.parts import activate, build_prior, draw_component
 from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
+from aae_jax.priors import build_empirical
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
 from aae_jax.state import used_networks
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
@@ -58,6 +59,7 @@ class Model:
         experiment: By which the model was trained, e.g. "clustering"; None: not known.
         pixels: What the images are: "bytes" (uint8), or "unit" (floats in [0, 1]).
         scaling: How rows of plain vectors are brought to [0, 1], or None; then `pixels` is "unit".
+        prior_samples: `[count, latent]`, of a prior of kind "samples": what it is.
         temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
             on, or None where nobody fitted it (`aae_jax.evaluation.fit_temperature`).
     """
@@ -78,6 +80,7 @@ class Model:
     experiment: str | None = None
     pixels: PixelKind = "bytes"
     scaling: Scaling | None = None
+    prior_samples: Array | None = None
     temperature: float | None = None
 
     def __post_init__(self) -> None:
@@ -158,6 +161,8 @@ class Model:
             raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
         if component is not None:
             return draw_component(self.prior, self.network.latent_dim, key, count, component)
+        if self.prior_samples is not None:
+            return build_empirical(self.prior_samples)(key, count)
         return build_prior(self.prior, self.network.latent_dim)(key, count)
 
     def decode(self, z: Any, y: Any = None) -> Float[Array, "count *image"]:
@@ -267,6 +272,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
     if model.scaling is not None:
         tree["scaling"] = model.scaling._asdict()
+    if model.prior_samples is not None:
+        tree["prior_samples"] = model.prior_samples
     config = {
         "format": "aae_jax",
         "format_version": FORMAT_VERSION,
@@ -276,6 +283,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "class_names": list(model.class_names),
         "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
         "prior": None if model.prior is None else dataclasses.asdict(model.prior),
+        "prior_samples": 0 if model.prior_samples is None else len(model.prior_samples),
         "decoded_label": model.decoded_label,
         "heads": model.heads,
         "mode_decoder": model.mode_decoder,
@@ -307,7 +315,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     described = saved_model.read_config(folder)
     saved_model.check_size(described, folder)
     config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
-    scaled = config.pop("scaled_by_feature")
+    scaled, num_samples = config.pop("scaled_by_feature"), config.pop("prior_samples")
     if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
     model = Model(**config, params={}, stats={})
@@ -319,6 +327,10 @@ def load(path: str | os.PathLike[str]) -> Model:
     if scaled:
         row = jax.eval_shape(lambda: jnp.zeros(model.image_shape))
         expected["scaling"] = {"low": row, "span": row}
+    if num_samples:
+        expected["prior_samples"] = jax.eval_shape(
+            lambda: jnp.zeros((num_samples, model.network.latent_dim), jnp.float32)
+        )
     tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(_named(expected)))
     tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[_name(path)], expected)
     return dataclasses.replace(
@@ -326,6 +338,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         params=jax.tree.map(jnp.asarray, tree["params"]),
         stats=jax.tree.map(jnp.asarray, tree["stats"]),
         scaling=Scaling(**tree["scaling"]) if scaled else None,
+        prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
     )
 
 

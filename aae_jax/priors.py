@@ -10,7 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
+from aae_jax.errors import InputError
 from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Mixture",
     "SwissRoll",
     "build_categorical",
+    "build_empirical",
     "build_gaussian",
     "build_labelled_mixture",
     "build_labelled_swiss_roll",
@@ -65,6 +68,24 @@ def build_uniform(dim: int, half_width: float = 1.0) -> Prior:
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
         return jax.random.uniform(key, (n, dim), minval=-half_width, maxval=half_width)
+
+    return sample
+
+
+def build_empirical(samples: ArrayLike) -> Prior:
+    """Return a sampler of given samples `[count, latent]`, each as likely as any other: `(key, n) -> [n, latent]`.
+
+    So any distribution is a prior that can be sampled at all. Give many more than a batch has.
+
+    Raises:
+        InputError: They are not rows of numbers.
+    """
+    rows = jnp.asarray(samples, jnp.float32)
+    if rows.ndim != 2 or not rows.shape[0]:
+        raise InputError(f"Samples of a prior are of shape {list(rows.shape)}; give [count, latent].")
+
+    def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
+        return rows[jax.random.randint(key, (n,), 0, rows.shape[0])]
 
     return sample
 

@@ -43,6 +43,7 @@ class Description:
     image_shape: tuple[int, ...]
     num_classes: int
     prior: PriorConfig | None
+    prior_samples: int
     decoded_label: int
     heads: bool
     mode_decoder: bool
@@ -143,12 +144,16 @@ def _describe(config: Mapping[str, Any]) -> Description:
     network = from_mapping(NetworkConfig, config["network"], where="network")
     validate_network(network)
     prior = _describe_prior(config, network)
+    prior_samples = _whole(config.get("prior_samples", 0), "prior_samples", least=0)
+    if bool(prior_samples) != (prior is not None and prior.kind == "samples"):
+        raise ValueError(f"prior_samples is {prior_samples} beside a prior that is {prior and prior.kind}")
     seed = config.get("seed")
     return Description(
         network=network,
         image_shape=shape,
         num_classes=num_classes,
         prior=prior,
+        prior_samples=prior_samples,
         decoded_label=decoded_label,
         **extra,
         experiment=experiment,
@@ -193,9 +198,10 @@ def check_size(described: Description, folder: Path) -> None:
     given, taken = (network.latent_dim + label for label in (described.num_classes, beside))
     encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
     weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
+    weights += described.prior_samples * network.latent_dim
     if 4 * weights > stored:
         raise InputError(
-            f"{path} does not fit its {CONFIG_FILE}: the networks described take {4 * weights} bytes, not {stored}."
+            f"{path} does not fit its {CONFIG_FILE}: what is described takes {4 * weights} bytes, not {stored}."
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from aae_jax import priors
+from aae_jax.errors import InputError
 
 COUNT = 20_000
 ERRORS = 5.0  # a mean may be this many standard errors off
@@ -204,3 +205,13 @@ def test_other_rolls():
     z = priors.build_labelled_swiss_roll(roll)(jax.random.key(0), labels)
     assert float(jnp.linalg.norm(z, axis=1).max()) <= 1.0
     assert np.mean(np.asarray(priors.swiss_roll_component(z, roll)) == labels) > 0.98
+
+
+def test_an_empirical_prior_draws_its_samples_as_often_as_each_other():
+    samples = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], np.float32)
+    drawn = np.asarray(priors.build_empirical(samples)(jax.random.key(0), 30_000))
+    rows, counts = np.unique(drawn, axis=0, return_counts=True)
+    np.testing.assert_array_equal(rows, samples)
+    assert (np.abs(counts - 10_000) < 400).all()
+    with pytest.raises(InputError, match=r"shape \[3\]; give \[count, latent\]"):
+        priors.build_empirical(np.zeros(3))

@@ -20,7 +20,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.config.semi_supervised import OptimizersConfig
-from aae_jax.config.unsupervised import PriorConfig, validate_prior
+from aae_jax.config.unsupervised import PriorConfig, validate_trained_prior
 from aae_jax.errors import InputError
 
 __all__ = [
@@ -138,7 +138,7 @@ def validate_clustering(config: ClusteringConfig) -> None:
     validate_found_clusters(weights, config.num_clusters)
     validate_optimizers(config.optimizers)
     validate_reconstruction(weights, config.network)
-    validate_prior(config.prior, config.network)
+    validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config)
     check_bounds(("neighbours", config.neighbours, 0, MOST_NEIGHBOURS))
     if config.neighbours and (not weights.consistency or weights.consistency_target == "clean"):
@@ -170,5 +170,5 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
     validate_found_clusters(config.weights, config.num_clusters)
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
-    validate_prior(config.prior, config.network)
+    validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config)

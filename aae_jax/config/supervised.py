@@ -15,7 +15,7 @@ from aae_jax.config.unsupervised import (
     PriorConfig,
     UnsupervisedOptimizers,
     UnsupervisedWeights,
-    validate_prior,
+    validate_trained_prior,
 )
 from aae_jax.errors import InputError
 
@@ -86,4 +86,4 @@ def _validate(config: SupervisedConfig | LabelRegularizedConfig) -> None:
     check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
-    validate_prior(config.prior, config.network)
+    validate_trained_prior(config.prior, config.network)

@@ -31,6 +31,7 @@ __all__ = [
     "validate_autoencoder",
     "validate_likelihood",
     "validate_prior",
+    "validate_trained_prior",
     "validate_unsupervised",
 ]
 
@@ -42,8 +43,8 @@ MOST_NUMBERS = 10**7
 class PriorConfig:
     """What the style code is pulled to."""
 
-    kind: Literal["gaussian", "mixture", "umbrella", "swiss_roll", "uniform"] = "gaussian"
-    """mixture: Gaussians on a ring; umbrella: hrenski's ring; uniform: a cube around the origin."""
+    kind: Literal["gaussian", "mixture", "umbrella", "swiss_roll", "uniform", "samples"] = "gaussian"
+    """mixture: Gaussians on a ring; umbrella: hrenski's; uniform: a cube around the origin; samples: of your own."""
     std: float = 5.0
     """Of the gaussian, in each dimension (section 2 of the paper has 5 in two dimensions)."""
     half_width: float = 5.0
@@ -60,6 +61,9 @@ class PriorConfig:
     """Of the swiss roll's outer end."""
     turns: float = 2.0
     """Of the swiss roll."""
+    file: str | None = None
+    """Of samples: FILE.npy with rows [n, latent_dim], or FILE.py:FUNCTION, a sampler (key, n) -> [n, latent_dim] that
+    is run once, for 100,000 of them."""
 
     @property
     def traced_std(self) -> float:
@@ -155,15 +159,15 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
             "autoencoder wide; give deterministic, or --model vae."
         )
     if config.model == "vae":
-        validate_prior(config.prior, config.network)
+        validate_trained_prior(config.prior, config.network)
         if config.network.posterior != "gaussian":
             raise InputError(
                 f"network.posterior is {config.network.posterior}, but a VAE has a Gaussian one; "
                 "give --network.posterior gaussian."
             )
-        if config.prior.kind in ("swiss_roll", "uniform"):
+        if config.prior.kind in ("swiss_roll", "uniform", "samples"):
             raise InputError(
-                f"prior.kind is {config.prior.kind}, which has no density everywhere; "
+                f"prior.kind is {config.prior.kind}, which has no density that is known everywhere; "
                 "a VAE takes gaussian, mixture or umbrella."
             )
 
@@ -178,8 +182,22 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
-    validate_prior(config.prior, config.network)
+    validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config, joint=config.joint)
+
+
+def validate_trained_prior(prior: PriorConfig, network: NetworkConfig) -> None:
+    """Refuse what `validate_prior` does, and samples without a file of them, or a file of none.
+
+    Raises:
+        InputError: Says which to give.
+    """
+    validate_prior(prior, network)
+    if (prior.kind == "samples") != (prior.file is not None):
+        raise InputError(
+            f"prior.kind is {prior.kind} and prior.file is {prior.file}; give --prior.kind samples with "
+            "--prior.file FILE.npy or FILE.py:FUNCTION, and a file with that kind alone."
+        )
 
 
 def validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:

@@ -16,6 +16,7 @@ from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
 from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.user_prior import own_sampler
 from aae_jax.models import clustering as model
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
@@ -41,7 +42,7 @@ def _build_networks(config: ClusteringConfig, dataset: Dataset) -> Networks:
 
 
 def _build_phases(networks: Networks, config: ClusteringConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config)
+    return model.build_phases(networks, config, prior=own_sampler(config.prior, config.network.latent_dim))
 
 
 def _build_measure(problem: Problem) -> MeasureFn:

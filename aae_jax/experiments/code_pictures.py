@@ -119,7 +119,7 @@ def _draw_through_prior(model: Model, prior: PriorConfig) -> dict[str, Figure]:
         rows = min(prior.parts, MOST_WALKS)
         walk = priors.swiss_roll_walk(rows * WALK, roll).reshape(rows, WALK, 2)
         return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "further out")}
-    if dim != 2:
+    if dim != 2 or prior.kind == "samples":
         return {}
     shares = jnp.linspace(TAIL, 1 - TAIL, GRID)
     gaussian = prior.kind == "gaussian"

@@ -16,6 +16,7 @@ from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
 from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.experiments.summary import per_seed
+from aae_jax.experiments.user_prior import own_sampler
 from aae_jax.models import dim_reduction as model
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
@@ -38,7 +39,8 @@ def _build_networks(config: DimReductionConfig, dataset: Dataset) -> Networks:
 
 
 def _build_phases(networks: Networks, config: DimReductionConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config, num_classes=dataset.num_classes)
+    prior = own_sampler(config.prior, config.network.latent_dim)
+    return model.build_phases(networks, config, num_classes=dataset.num_classes, prior=prior)
 
 
 def _build_measure(problem: Problem) -> MeasureFn:

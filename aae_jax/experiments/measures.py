@@ -11,8 +11,9 @@ from aae_jax.compiling import quick_compiler_options
 from aae_jax.config import PriorConfig
 from aae_jax.evaluation import build_draw_codes, build_health
 from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.user_prior import sampler_of
 from aae_jax.hyper import Hyper
-from aae_jax.models.parts import build_prior, draw_seen
+from aae_jax.models.parts import draw_seen
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 __all__ = ["VALIDATION", "build_seed_measure", "flat", "health_of"]
@@ -33,7 +34,7 @@ def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True)
     `hyper`; `logits` are the labels' of the images as they are.
     """
     config = problem.config
-    unit = build_prior(dataclasses.replace(prior, std=1.0), config.network.latent_dim)
+    unit = sampler_of(dataclasses.replace(prior, std=1.0), config.network.latent_dim)
     judge = build_health(problem.networks, unit, judge_codes=judge_codes)
 
     def health(params: Params, stats: Stats, images: Pixels, logits: Array, key: PRNGKey, hyper: Hyper) -> Metrics:

@@ -15,8 +15,8 @@ from aae_jax.experiments import measured
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
+from aae_jax.experiments.user_prior import own_sampler, sampler_of
 from aae_jax.models import supervised as model
-from aae_jax.models.parts import build_prior
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
 from aae_jax.presets import SUPERVISED_PRESETS
@@ -41,14 +41,15 @@ def _build_networks(config: SupervisedConfig, dataset: Dataset) -> Networks:
 
 
 def _build_phases(networks: Networks, config: SupervisedConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config, num_classes=dataset.num_classes)
+    prior = own_sampler(config.prior, config.network.latent_dim)
+    return model.build_phases(networks, config, num_classes=dataset.num_classes, prior=prior)
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
     config, classes = problem.config, problem.dataset.num_classes
     if not config.conditional:
         return measured.build_code_measure(problem, config.prior, given_labels=classes)
-    prior = build_prior(config.prior, config.network.latent_dim)
+    prior = sampler_of(config.prior, config.network.latent_dim)
     judge = measured.judge_beside_labels(problem, lambda key, labels: prior(key, labels.shape[0]), classes)
 
     def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:

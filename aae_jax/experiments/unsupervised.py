@@ -8,6 +8,7 @@ from aae_jax.experiments import measured
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.user_prior import own_sampler
 from aae_jax.models import unsupervised as model
 from aae_jax.networks import Networks
 from aae_jax.phases import Phase
@@ -26,7 +27,7 @@ def _build_networks(config: UnsupervisedConfig, dataset: Dataset) -> Networks:
 
 
 def _build_phases(networks: Networks, config: UnsupervisedConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config)
+    return model.build_phases(networks, config, prior=own_sampler(config.prior, config.network.latent_dim))
 
 
 def _build_measure(problem: Problem) -> MeasureFn:

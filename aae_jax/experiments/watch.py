@@ -1,15 +1,18 @@
 """What is shown of a run while it trains: TensorBoard events, and figures every so many epochs."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
 from aae_jax.experiments.event_log import EventLog
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments.user_prior import own_samples
 from aae_jax.state import evaluation_variables, used_networks
 from aae_jax.types import Params, Stats
 
@@ -27,9 +30,14 @@ def model_of(
     """Return the model of one seed out of weights with a leading seed axis."""
     dataset = problem.dataset
     codes = problem.experiment.saved_codes(problem.config, dataset)
+    prior, samples = codes.prior, None
+    if prior is not None and prior.kind == "samples":  # which the model has itself, and needs no file
+        samples = own_samples(prior, problem.config.network.latent_dim)
+        codes = codes._replace(prior=dataclasses.replace(prior, file=None))
     params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
     return Model(
         network=problem.config.network,
+        prior_samples=None if samples is None else jnp.asarray(samples),
         image_shape=dataset.image_shape,
         params=params,
         stats=stats,
@@ -94,7 +102,7 @@ class Watch:
 
     def _log(self, events: EventLog, row: Mapping[str, Any], model: Model, shown: Shown) -> None:
         update = int(row["update"])
-        codes = model.encode_stored(jax.numpy.asarray(shown.images[:HISTOGRAM_IMAGES]))
+        codes = model.encode_stored(jnp.asarray(shown.images[:HISTOGRAM_IMAGES]))
         styles = np.asarray(codes.mean)
         histograms = {"style_z": styles}
         if model.prior is not None:

@@ -91,7 +91,16 @@ def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -
 
 
 def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
-    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`."""
+    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`.
+
+    Raises:
+        InputError: It is given by samples, which are not part of the configuration.
+    """
+    if config.kind == "samples":
+        raise InputError(
+            "prior.kind is samples, of which the configuration names the file alone; give the sampler itself, "
+            "build_phases(..., prior=aae_jax.priors.build_empirical(samples))."
+        )
     if config.kind == "gaussian":
         return priors.build_gaussian(latent_dim, config.std)
     if config.kind == "uniform":
@@ -120,8 +129,8 @@ def draw_component(
     Raises:
         InputError: It has no parts, or no such one.
     """
-    if config.kind in ("gaussian", "uniform"):
-        raise InputError(f"component is {component}, but a {config.kind} prior has no parts; leave it out.")
+    if config.kind in ("gaussian", "uniform", "samples"):
+        raise InputError(f"component is {component}, but a prior of kind {config.kind} has no parts; leave it out.")
     if not 0 <= component < config.parts:
         raise InputError(f"component is {component}; give one of the prior's, from 0 to {config.parts - 1}.")
     return build_labelled_prior(config, latent_dim)(key, jnp.full(count, component))

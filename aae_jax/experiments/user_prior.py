@@ -1,0 +1,132 @@
+"""A prior of the user's own: samples in a file, or a sampler; drawn once, kept in the run's folder and its models."""
+
+import dataclasses
+import functools
+import io
+import runpy
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aae_jax import priors
+from aae_jax.config import PriorConfig
+from aae_jax.errors import InputError
+from aae_jax.files import write_whole
+from aae_jax.models.parts import build_prior
+from aae_jax.types import Prior
+
+__all__ = ["keep_samples", "own_sampler", "own_samples", "sampler_of", "with_kept_samples"]
+
+KEPT_FILE = "prior.npy"
+DRAWN = 100_000
+"""Samples that are drawn of a sampler."""
+FEWEST, MOST_NUMBERS = 1000, 10**7
+
+
+def sampler_of(prior: PriorConfig, latent_dim: int) -> Prior:
+    """Return the sampler of any configured prior, `(key, n) -> [n, latent_dim]`.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    return own_sampler(prior, latent_dim) or build_prior(prior, latent_dim)
+
+
+def own_sampler(prior: PriorConfig, latent_dim: int) -> Prior | None:
+    """Return the sampler of a prior that is given by samples; None of any other.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    samples = own_samples(prior, latent_dim)
+    return None if samples is None else priors.build_empirical(samples)
+
+
+def own_samples(prior: PriorConfig, latent_dim: int) -> np.ndarray | None:
+    """Return the samples `[count, latent_dim]` by which a prior is given, float32; None where it is not.
+
+    Raises:
+        InputError: The file has none, or none that codes of this length can be pulled to.
+    """
+    if prior.kind != "samples":
+        return None
+    if prior.file is None:
+        raise InputError("prior.kind is samples, but prior.file names none; give FILE.npy or FILE.py:FUNCTION.")
+    return _read(prior.file, latent_dim)
+
+
+def keep_samples(config: Any, folder: Path) -> None:
+    """Write the samples of a run's own prior, where it has one, into its folder: resumed, it goes on with them."""
+    samples = own_samples(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
+    if samples is not None:
+        packed = io.BytesIO()
+        np.save(packed, samples)
+        write_whole(folder / KEPT_FILE, packed.getvalue())
+
+
+def with_kept_samples(config: Any, folder: Path) -> Any:
+    """Return the configuration of a run that is resumed, its own prior that which `keep_samples` kept."""
+    if not hasattr(config, "prior") or config.prior.kind != "samples":
+        return config
+    return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / KEPT_FILE)))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(file: str, latent_dim: int) -> np.ndarray:
+    module, colon, function = file.rpartition(":")
+    try:
+        if colon and module.endswith(".py"):
+            found = _draw(Path(module), function)
+        else:
+            found = np.load(file, allow_pickle=False)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
+    except ValueError as error:
+        raise InputError(
+            f"prior.file {file} is no array that numpy.save wrote ({error}); give FILE.npy or FILE.py:FUNCTION."
+        ) from error
+    return _checked(np.asarray(found), file, latent_dim)
+
+
+def _draw(module: Path, function: str) -> Any:
+    """Return samples of a user's sampler `(key, n) -> [n, latent]`, whose module is run for it.
+
+    Raises:
+        InputError: There is none, or it fails.
+    """
+    if not module.is_file():
+        raise InputError(f"prior.file names {module}, which is no file; give FILE.py:FUNCTION.")
+    try:
+        sampler = runpy.run_path(str(module)).get(function)
+    except Exception as error:  # of whatever kind the user's own lines raise
+        raise InputError(f"prior.file {module} cannot be run ({type(error).__name__}: {error}); mend it.") from error
+    if not callable(sampler):
+        raise InputError(f"prior.file {module} has no function {function!r}; name one that takes (key, n).")
+    try:
+        return np.asarray(sampler(jax.random.key(0), DRAWN))
+    except Exception as error:
+        raise InputError(
+            f"{function}(key, {DRAWN}) of prior.file {module} fails ({type(error).__name__}: {error}); mend it."
+        ) from error
+
+
+def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
+    expected = f"samples [n, {latent_dim}], as network.latent_dim is {latent_dim}"
+    if samples.ndim != 2 or samples.shape[1] != latent_dim or samples.dtype.kind not in "iuf":
+        raise InputError(f"prior.file {file} gives {samples.dtype} of shape {list(samples.shape)}; give {expected}.")
+    if not len(samples) >= FEWEST or samples.size > MOST_NUMBERS:
+        raise InputError(
+            f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
+            f"{MOST_NUMBERS:,} numbers."
+        )
+    numbers = samples.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"prior.file {file} gives samples that are not all finite; mend the sampler.")
+    still = np.flatnonzero(numbers.std(axis=0) == 0)
+    if still.size:
+        raise InputError(f"prior.file {file} gives samples that are all alike in dimension {still[0] + 1}; mend it.")
+    return numbers

@@ -1,0 +1,161 @@
+"""A prior of the user's own: samples in a file, or a sampler; trained with, resumed, saved, drawn from."""
+
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from aae_jax import cli, load
+from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.measures import build_seed_measure
+from aae_jax.experiments.problem import build_problem, main_task
+from aae_jax.experiments.user_prior import own_samples, sampler_of
+from aae_jax.state import evaluation_variables
+from tests.experiments.running import ROOT, Quiet, rows
+
+SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
+SAMPLER = """
+import jax
+def corner(key, n):
+    return 3.0 + jax.random.uniform(key, (n, 2))
+def line(key, n):
+    return jax.random.uniform(key, (n,))
+def flat(key, n):
+    return corner(key, n) * jax.numpy.array([1.0, 0.0])
+def infinite(key, n):
+    return corner(key, n) / 0.0
+def few(key, n):
+    return corner(key, 10)
+def broken(key, n):
+    raise KeyError("no such thing")
+number = 3
+"""
+
+
+@pytest.fixture
+def sampler(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SAMPLER)
+    return path
+
+
+def own(file):
+    return ["--prior.kind", "samples", "--prior.file", str(file)]
+
+
+def status(module, *argv):
+    try:
+        return module.main([str(argument) for argument in argv])
+    except SystemExit as stopped:
+        return stopped.code
+
+
+def corner_rows(path, count=2000, dim=2):
+    table = 3.0 + np.random.default_rng(0).random((count, dim))
+    np.save(path, table)
+    return table.astype(np.float32)
+
+
+def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, tmp_path, capsys):
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
+    assert status(unsupervised, *argv, "--out-dir", whole) == 0
+    shutil.copytree(whole, half)
+    sampler.unlink()
+    for path in (half / "summary.json", half / "checkpoints" / "last" / "1"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert status(unsupervised, "--resume", half) == 0
+    assert rows(half) == rows(whole)
+    kept = np.load(whole / "prior.npy")
+    assert kept.shape == (100_000, 2)
+    assert kept.min() >= 3.0
+    for folder in (whole, half):
+        model = load(folder)
+        assert model.prior.kind == "samples"
+        assert model.prior.file is None
+        np.testing.assert_array_equal(model.prior_samples, kept)
+        drawn = np.asarray(model.draw_styles(jax.random.key(1), 5000))
+        assert {row.tobytes() for row in drawn} <= {row.tobytes() for row in kept}
+        assert len(np.unique(drawn[:, 0])) > 4500
+    gaps = [row["validation_code_mean_gap/z1"][0] for row in rows(whole)]
+    assert gaps[0] < -2  # codes begin around the origin, in the samples' deviations
+    assert (whole / "figures" / "manifold.png").is_file()
+    capsys.readouterr()
+    assert cli.main(["generate", str(whole), "--out", str(tmp_path / "made.png")]) == 0
+    assert cli.main(["generate", str(whole), "--out", str(tmp_path / "made.png"), "--component", "0"]) == 2
+    assert "a prior of kind samples has no parts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [unsupervised, supervised, clustering, dim_reduction])
+def test_every_model_is_pulled_to_the_samples(module, tmp_path, monkeypatch):
+    argv = [*SMOKE, *own(tmp_path / "mine.npy")]
+    dim = parse(module.EXPERIMENT, [*argv]).config.network.latent_dim
+    table = corner_rows(tmp_path / "mine.npy", dim=dim)
+    problem = build_problem(module.EXPERIMENT, parse(module.EXPERIMENT, argv).config, Quiet())
+    given = []
+    whole = module.model.build_phases
+    monkeypatch.setattr(module.model, "build_phases", lambda *a, **k: given.append(k["prior"]) or whole(*a, **k))
+    task = main_task(problem)
+    drawn = np.asarray(given[0](jax.random.key(2), 300))
+    assert {row.tobytes() for row in drawn} <= {row.tobytes() for row in table}
+    images, labels = problem.validation_images, problem.validation_labels
+    found = build_seed_measure(problem)(*evaluation_variables(task.build_state()), images, labels)
+    assert (np.asarray(found["code_mean_gap"]) < -2).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("line", "gives float32 of shape [100000]; give samples [n, 2]"),
+        ("flat", "all alike in dimension 2"),
+        ("infinite", "not all finite"),
+        ("few", "gives 10 samples; give 1000 at least"),
+        ("broken", "broken(key, 100000) of prior.file"),
+        ("number", "has no function 'number'"),
+        ("absent", "has no function 'absent'"),
+    ],
+)
+def test_a_sampler_that_is_none_is_said_to_be(function, said, sampler, capsys):
+    assert status(unsupervised, *SMOKE, *own(f"{sampler}:{function}")) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_samples_is_said_to(tmp_path, capsys):
+    (tmp_path / "text.npy").write_text("no numbers")
+    (tmp_path / "bad.py").write_text("def of(key, n)\n")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+    corner_rows(tmp_path / "three.npy", dim=3)
+    cases = {
+        "absent.npy": "cannot be read",
+        "text.npy": "is no array that numpy.save wrote",
+        "objects.npy": "is no array that numpy.save wrote",
+        "three.npy": "of shape [2000, 3]; give samples [n, 2]",
+        "absent.py:of": "is no file",
+        "bad.py:of": "cannot be run (SyntaxError",
+    }
+    for name, said in cases.items():
+        assert status(unsupervised, *SMOKE, *own(tmp_path / name)) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_samples_and_their_file_come_together(tmp_path, capsys):
+    argv = (*SMOKE, "--prior.kind", "samples")
+    assert status(unsupervised, *argv) == 2
+    assert "--prior.file FILE.npy" in capsys.readouterr().err
+    assert status(unsupervised, *SMOKE, "--prior.file", tmp_path / "mine.npy") == 2
+    assert "with that kind alone" in capsys.readouterr().err
+    assert status(label_regularized, *SMOKE, *own(tmp_path / "mine.npy")) == 2
+    assert "has no part for each class" in capsys.readouterr().err
+
+
+def test_the_example_of_the_documents_is_a_heart():
+    config = parse(unsupervised.EXPERIMENT, own(f"{ROOT}/docs/examples/heart.py:heart")).config.prior
+    samples = own_samples(config, 2)
+    assert samples.shape == (100_000, 2)
+    notch = np.abs(samples[:, 0]) < 0.1
+    assert samples[notch][:, 1].max() < 0.8 * samples[:, 1].max()  # between its two arcs
+    np.testing.assert_allclose(samples.mean(axis=0)[0], 0.0, atol=0.02)
+    drawn = np.asarray(sampler_of(config, 2)(jax.random.key(0), 4000))
+    np.testing.assert_allclose(drawn.std(axis=0), samples.std(axis=0), rtol=0.05)
