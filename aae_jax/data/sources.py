@@ -40,6 +40,9 @@ class Reporter:
     def progress(self, name: str, done: int, total: int) -> None:
         """Show that `done` of `total` bytes of a download have come."""
 
+    def working(self, message: str) -> None:
+        """Say what is being done that may take a while."""
+
 
 class Quiet(Reporter):
     """Says nothing."""

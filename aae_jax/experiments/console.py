@@ -136,6 +136,10 @@ class DataReporter(Reporter):
         """Print a line that must not be missed."""
         self.console.notice(message)
 
+    def working(self, message: str) -> None:
+        """Print a line."""
+        self.console.say(f"{message} …")
+
     def progress(self, name: str, done: int, total: int) -> None:
         """Show a download in percent; in steps of a quarter where lines cannot be rewritten."""
         step = 1 if self.console.rewrite else 25

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from aae_jax.config import PriorConfig
-from aae_jax.data import Dataset
+from aae_jax.data import Dataset, Reporter
 from aae_jax.hyper import Hyper
 from aae_jax.networks import Networks
 from aae_jax.phases import Phase
@@ -60,8 +60,8 @@ class Experiment:
         saved_codes: `(config, dataset) ->` what a saved model has to know.
         draw: `(rows of metrics, model, images, key) -> figures by file name`; imports matplotlib when called.
         report: What is done with what training ends with: summary, models, figures, words.
-        find_targets: `(dataset, configurations with their seeds, largest shift) -> labels of the pool`, where the
-            model learns from any; of all members at once.
+        find_targets: `(dataset, configurations with their seeds, largest shift, reporter) -> labels of the pool`,
+            where the model learns from any; of all members at once.
         find_neighbours: `(configuration, pool) -> [pool, k]`, where in the pool the images are that are nearest to
             each; None where the model is shown none.
     """
@@ -81,7 +81,7 @@ class Experiment:
     saved_codes: Callable[[Any, Dataset], SavedCodes]
     draw: Callable[[Sequence[Mapping[str, Any]], "Model", "Shown", PRNGKey], dict[str, "Figure"]]
     report: Callable[["Problem", "Outcome", "RunFolder", "Console"], None]
-    find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int], np.ndarray | None] | None = None
+    find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
     find_neighbours: Callable[[Any, np.ndarray], np.ndarray | None] | None = None
 
     @property

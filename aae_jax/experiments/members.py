@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from aae_jax.config import SemiSupervisedConfig
-from aae_jax.data import Dataset, TrainingArrays
+from aae_jax.data import Dataset, Reporter, TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.experiments.problem import Problem, Task, assemble, main_task, settle, split_for_seed
 from aae_jax.experiments.propagated import propagated_labels
@@ -95,6 +95,7 @@ def prepare_chunk(
     settings: Sequence[Mapping[str, float]],
     members: Sequence[Member],
     numbers: Sequence[int],
+    reporter: Reporter,
 ) -> tuple[Problem, Task]:
     """Return the problem and the training of some members; their numbers stand where a run has its seeds."""
     configs = [apply_setting(config, settings[member.setting]) for member in members]
@@ -106,7 +107,9 @@ def prepare_chunk(
     common = settle(EXPERIMENT, common_config(configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
     seeds = [member.seed for member in members]
-    targets = propagated_labels(dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0)
+    targets = propagated_labels(
+        dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
+    )
     problem = assemble(EXPERIMENT, common, dataset, arrays[0], seeds, labelled, targets)
     problem = problem._replace(seeds=tuple(numbers), called="Member")
     settled = [apply_setting(common, settings[member.setting]) for member in members]
@@ -122,7 +125,7 @@ def chunk_size(
     """
     config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
     setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
-    problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0])
+    problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], Reporter())
     state = jax.eval_shape(task.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     size += 2 * problem.data.labelled_images.nbytes

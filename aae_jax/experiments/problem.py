@@ -149,7 +149,8 @@ def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Pr
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
     targets = None
     if experiment.find_targets is not None:
-        targets = experiment.find_targets(dataset, [(config, seed) for seed in seeds], config.views.max_shift or 0)
+        members, shift = [(config, seed) for seed in seeds], config.views.max_shift or 0
+        targets = experiment.find_targets(dataset, members, shift, reporter)
     problem = assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
     if experiment.find_neighbours is None:
         return problem

@@ -194,7 +194,7 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
 
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
-    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk)
+    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, DataReporter(console))
     begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(problem.config)

@@ -24,6 +24,9 @@ class Quiet(DataReporter):
     def notice(self, message):
         pass
 
+    def working(self, message):
+        pass
+
 
 def status(*argv):
     """Return the command's exit status, that of a parser which exits by itself included."""

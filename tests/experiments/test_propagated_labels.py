@@ -10,6 +10,8 @@ from aae_jax import data, propagation
 from aae_jax.config import ClusteringConfig, ClusteringWeights, SemiSupervisedConfig, ViewConfig, WeightsConfig
 from aae_jax.data import Quiet, split_indices
 from aae_jax.experiments import problem, semi_supervised, sweep
+from aae_jax.experiments.command import parse
+from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.members import Member, prepare_chunk
 from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.experiments.semi_supervised import EXPERIMENT
@@ -47,8 +49,8 @@ def test_each_seed_and_number_of_labels_spreads_its_own():
     digits = data.load_digits()
     with_it = SemiSupervisedConfig(labels=100, weights=WeightsConfig(propagation=1.0))
     more = SemiSupervisedConfig(labels=200, weights=WeightsConfig(propagation=1.0))
-    assert propagated_labels(digits, [(SemiSupervisedConfig(labels=100), 0)], 0) is None
-    found = propagated_labels(digits, [(with_it, 0), (with_it, 1), (more, 0), (with_it, 0)], 0)
+    assert propagated_labels(digits, [(SemiSupervisedConfig(labels=100), 0)], 0, Quiet()) is None
+    found = propagated_labels(digits, [(with_it, 0), (with_it, 1), (more, 0), (with_it, 0)], 0, Quiet())
     splits = split_indices(digits.train_labels, num_classes=10, num_labels=100, label_seed=0)
     assert found.shape == (4, len(splits.unlabelled), 10)
     np.testing.assert_array_equal(found[0], found[3])
@@ -62,7 +64,7 @@ def test_each_seed_and_number_of_labels_spreads_its_own():
 def test_without_labels_there_are_the_clusters_of_the_graph():
     digits = data.load_digits()
     config = ClusteringConfig(num_clusters=12, weights=ClusteringWeights(propagation=1.0))
-    found = propagated_labels(digits, [(config, 0), (config, 0), (config, 1)], 0)
+    found = propagated_labels(digits, [(config, 0), (config, 0), (config, 1)], 0, Quiet())
     assert found.shape == (3, len(digits.train_images) - 135, 12)
     assert ((found > 0).sum(axis=1) > 0).all()
     np.testing.assert_array_equal(found[0], found[1])
@@ -81,7 +83,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
     targets = [problem.build_problem(EXPERIMENT, config, Quiet()).data.targets for config in (still, moved)]
     assert asked == [0, 1]
     assert not np.array_equal(*targets)
-    in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0])
+    in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0], Quiet())
     assert asked == [0, 1, 1]
     np.testing.assert_array_equal(in_a_sweep.data.targets, targets[1])
 
@@ -105,3 +107,10 @@ def test_bad_weights_are_refused(capsys, tmp_path):
     assert "weights.propagation is -1" in capsys.readouterr().err
     assert train(tmp_path / "run", "--weights.propagation-fade", "2") == 2
     assert "weights.propagation_fade is 2" in capsys.readouterr().err
+
+
+def test_a_run_says_that_it_links_images_and_one_without_does_not(capsys):
+    for weight, said in (("1", True), ("0", False)):
+        argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", weight]
+        problem.build_problem(EXPERIMENT, parse(EXPERIMENT, argv).config, DataReporter(Console()))
+        assert ("linking 1,347 images to their nearest neighbours" in capsys.readouterr().out) == said
