@@ -328,9 +328,8 @@ def load(path: str | os.PathLike[str]) -> Model:
         row = jax.eval_shape(lambda: jnp.zeros(model.image_shape))
         expected["scaling"] = {"low": row, "span": row}
     if num_samples:
-        expected["prior_samples"] = jax.eval_shape(
-            lambda: jnp.zeros((num_samples, model.network.latent_dim), jnp.float32)
-        )
+        table = num_samples, model.network.latent_dim
+        expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table))
     tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(_named(expected)))
     tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[_name(path)], expected)
     return dataclasses.replace(

@@ -146,6 +146,15 @@ MODELS = (
         ("code_scatter", "walks", "samples_beside_nearest"),
     ),
     ModelRow(
+        "unsupervised-own",
+        "unsupervised",
+        "default",
+        10,
+        "A prior of one's own, by a function in a file: a heart",
+        ("code_scatter", "manifold"),
+        flags=("--prior.kind", "samples", "--prior.file", "docs/examples/heart.py:heart"),
+    ),
+    ModelRow(
         "label-regularized",
         "label_regularized",
         "default",
