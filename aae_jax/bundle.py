@@ -87,6 +87,7 @@ class Model:
         """Name the classes where nobody did, and refuse a temperature that would turn probabilities round."""
         if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise InputError(f"temperature is {self.temperature}; give a number above 0, or None.")
+        saved_model.check_samples(self.prior, self.prior_samples, self.network.latent_dim)
         if self.decoded_label is None:
             object.__setattr__(self, "decoded_label", self.num_classes)
         if not self.class_names:
@@ -273,17 +274,16 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     if model.scaling is not None:
         tree["scaling"] = model.scaling._asdict()
     if model.prior_samples is not None:
-        tree["prior_samples"] = model.prior_samples
+        tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
     config = {
         "format": "aae_jax",
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if model.prior_samples is not None else 3,
         "network": dataclasses.asdict(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
         "class_names": list(model.class_names),
         "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
-        "prior": None if model.prior is None else dataclasses.asdict(model.prior),
-        "prior_samples": 0 if model.prior_samples is None else len(model.prior_samples),
+        "prior": saved_model.prior_to_json(model.prior),
         "decoded_label": model.decoded_label,
         "heads": model.heads,
         "mode_decoder": model.mode_decoder,
@@ -293,7 +293,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "data": dict(model.data),
         "seed": model.seed,
     }
-    weights = save({name: np.ascontiguousarray(leaf) for name, leaf in _named(tree)})
+    if model.prior_samples is not None:
+        config["prior_samples"] = len(model.prior_samples)
+    weights = save({name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)})
     write_whole(folder / WEIGHTS_FILE, weights)
     write_whole(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
@@ -318,7 +320,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     scaled, num_samples = config.pop("scaled_by_feature"), config.pop("prior_samples")
     if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
-    model = Model(**config, params={}, stats={})
+    prior = config.pop("prior")
+    model = Model(**config, prior=None, params={}, stats={})
     try:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
     except Exception as error:  # of whatever kind the sizes provoke inside the networks
@@ -330,21 +333,13 @@ def load(path: str | os.PathLike[str]) -> Model:
     if num_samples:
         table = num_samples, model.network.latent_dim
         expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table))
-    tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(_named(expected)))
-    tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[_name(path)], expected)
+    tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(saved_model.named(expected)))
+    tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[saved_model.name_of(path)], expected)
     return dataclasses.replace(
         model,
+        prior=prior,
         params=jax.tree.map(jnp.asarray, tree["params"]),
         stats=jax.tree.map(jnp.asarray, tree["stats"]),
         scaling=Scaling(**tree["scaling"]) if scaled else None,
         prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
     )
-
-
-def _named(tree: Any) -> list[tuple[str, Any]]:
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return [(_name(path), leaf) for path, leaf in leaves]
-
-
-def _name(path: tuple[Any, ...]) -> str:
-    return "/".join(str(part.key) for part in path)

@@ -80,8 +80,11 @@ def build_empirical(samples: ArrayLike) -> Prior:
     Raises:
         InputError: They are not rows of numbers.
     """
-    rows = jnp.asarray(samples, jnp.float32)
-    if rows.ndim != 2 or not rows.shape[0]:
+    try:
+        rows = jnp.asarray(samples, jnp.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Samples of a prior are no rows of numbers ({error}); give [count, latent].") from error
+    if rows.ndim != 2 or not rows.size:
         raise InputError(f"Samples of a prior are of shape {list(rows.shape)}; give [count, latent].")
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:

@@ -1,5 +1,6 @@
 """The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import jax
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -21,14 +23,19 @@ __all__ = [
     "WEIGHTS_FILE",
     "Description",
     "PixelKind",
+    "check_samples",
     "check_size",
+    "name_of",
+    "named",
+    "prior_to_json",
     "read_config",
     "read_tensors",
 ]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
-3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder."""
+3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
+4: a prior that is given by samples; other models are still of version 3."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 
@@ -173,6 +180,8 @@ def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorC
         return None
     prior = from_mapping(PriorConfig, described, where="prior")
     validate_prior(prior, network)
+    if prior.file is not None:
+        raise ValueError(f"prior.file is {prior.file!r}")
     return prior
 
 
@@ -180,6 +189,39 @@ def _whole(value: Any, what: str, *, least: int = 1) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 10**9:
         raise ValueError(f"{what} holds {value!r}")
     return value
+
+
+def check_samples(prior: PriorConfig | None, samples: Any, latent_dim: int) -> None:
+    """Refuse a model whose prior is given by samples that it has not, or that has samples beside another.
+
+    Raises:
+        InputError: Says what it has.
+    """
+    kind, shape = prior and prior.kind, None if samples is None else tuple(samples.shape)
+    fits = shape is not None and len(shape) == 2 and shape[1] == latent_dim
+    if not (fits if kind == "samples" else shape is None):
+        raise InputError(
+            f"A model whose prior is of kind {kind} has prior_samples of shape {shape}; give [count, {latent_dim}] "
+            "with a prior of kind samples, and with that alone."
+        )
+
+
+def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
+    """Return what `config.json` says of a prior: not where its samples were from."""
+    if prior is None:
+        return None
+    return {name: value for name, value in dataclasses.asdict(prior).items() if name != "file"}
+
+
+def named(tree: Any) -> list[tuple[str, Any]]:
+    """Return the leaves of a tree by the names of their tensors."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [(name_of(path), leaf) for path, leaf in leaves]
+
+
+def name_of(path: tuple[Any, ...]) -> str:
+    """Return the name of the tensor at a path of keys."""
+    return "/".join(str(part.key) for part in path)
 
 
 def check_size(described: Description, folder: Path) -> None:

@@ -198,7 +198,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "is not of aae_jax"),
-        ({"format_version": 4}, "format version 4, this library reads 1 to 3"),
+        ({"format_version": 5}, "format version 5, this library reads 1 to 4"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
@@ -212,8 +212,8 @@ def edit(folder, **changes):
         ({"image_shape": []}, "wrong kind"),
         ({"image_shape": [6, 5, 1, 1]}, "wrong kind"),
         ({"image_shape": [-6, 5]}, "wrong kind"),
-        ({"image_shape": [60_000, 50_000]}, "the networks described take"),
-        ({"network": {"hidden": [900_000, 900_000]}}, "the networks described take"),
+        ({"image_shape": [60_000, 50_000]}, "what is described takes"),
+        ({"network": {"hidden": [900_000, 900_000]}}, "what is described takes"),
         ({"network": {"latent_dim": 10**6}}, "network.latent_dim is 1000000"),
         ({"class_names": ["a"]}, "wrong kind"),
         ({"class_names": [1, 2, 3, 4]}, "wrong kind"),
@@ -268,7 +268,7 @@ def test_damaged_weights_are_refused(harm, folder):
     path.unlink()
     if harm != "missing":
         path.write_bytes({"cut": raw[:-8], "empty": b"", "foreign": b"PK\x03\x04" + raw}[harm])
-    with pytest.raises(InputError, match=r"cannot be read as safetensors|the networks described take"):
+    with pytest.raises(InputError, match=r"cannot be read as safetensors|what is described takes"):
         aae_jax.load(folder)
 
 
@@ -556,3 +556,36 @@ def test_codes_that_do_not_fit_are_refused(model, changes, words, tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(InputError, match=words):
         aae_jax.load(tmp_path / "saved")
+
+
+def test_a_prior_that_is_given_by_samples_is_saved_with_them(model, tmp_path):
+    table = jax.random.normal(jax.random.key(2), (50, LATENT))
+    of_samples = dataclasses.replace(
+        model, prior=PriorConfig(kind="samples", file="/somewhere/mine.py:of"), prior_samples=table
+    )
+    aae_jax.save_model(of_samples, tmp_path)
+    assert "somewhere" not in (tmp_path / "config.json").read_text()
+    again = aae_jax.load(tmp_path)
+    assert again.prior == PriorConfig(kind="samples")
+    np.testing.assert_array_equal(again.prior_samples, table)
+    key = jax.random.key(1)
+    np.testing.assert_array_equal(again.draw_styles(key, 9), priors.build_empirical(table)(key, 9))
+    with pytest.raises(InputError, match="kind samples has no parts"):
+        again.draw_styles(key, 9, component=0)
+    described = json.loads((tmp_path / "config.json").read_text())
+    for changes in ({"prior_samples": 0}, {"prior": PriorConfig().__dict__}, {"prior_samples": 10**9}):
+        (tmp_path / "config.json").write_text(json.dumps(described | changes))
+        with pytest.raises(InputError, match=r"config\.json"):
+            aae_jax.load(tmp_path)
+    for prior, samples in ((PriorConfig(kind="samples"), None), (PriorConfig(), table), (None, table)):
+        with pytest.raises(InputError, match="prior_samples of shape"):
+            dataclasses.replace(model, prior=prior, prior_samples=samples)
+    with pytest.raises(InputError, match=r"of shape \(50, 2\); give \[count, 3\]"):
+        dataclasses.replace(model, prior=PriorConfig(kind="samples"), prior_samples=table[:, :2])
+
+
+def test_a_model_without_samples_is_read_by_what_read_version_3(folder):
+    described = json.loads((folder / "config.json").read_text())
+    assert described["format_version"] == 3
+    assert "file" not in described["prior"]
+    assert "prior_samples" not in described

@@ -213,5 +213,6 @@ def test_an_empirical_prior_draws_its_samples_as_often_as_each_other():
     rows, counts = np.unique(drawn, axis=0, return_counts=True)
     np.testing.assert_array_equal(rows, samples)
     assert (np.abs(counts - 10_000) < 400).all()
-    with pytest.raises(InputError, match=r"shape \[3\]; give \[count, latent\]"):
-        priors.build_empirical(np.zeros(3))
+    for none in (np.zeros(3), np.zeros((3, 0)), [[1.0, 2.0], [3.0]], [["a"]]):
+        with pytest.raises(InputError, match=r"give \[count, latent\]"):
+            priors.build_empirical(none)

@@ -59,7 +59,8 @@ def run_evaluate(argv: Sequence[str]) -> int:
     """Classify test images: error, cross-entropy, calibration, and which class is taken for which.
 
     Of clusters: what they are by name, and every measure of how well they are classes. Without a label code: how well
-    images are rebuilt, and how their codes lie beside the prior.
+    images are rebuilt, and how their codes lie beside the prior; of images in their places and without noise, where
+    a run's own measures are of views.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     model = load(flags.model)
@@ -140,7 +141,7 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
         if "component_error" in result:
             print(f"not in their part     {100 * result['component_error']:.2f} % of the prior's parts by class")
         if model.prior is not None:
-            print(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f}")
+            print(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f} (images in place, no noise)")
             for i, (gap, ratio) in enumerate(zip(result["code_mean_gap"], result["code_std_ratio"], strict=True)):
                 print(f"  z{i + 1}: mean {gap:+.2f} std of the prior away, std {ratio:.2f} of its")
 

@@ -158,6 +158,11 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
             f"network.posterior is {config.network.posterior}, but nothing keeps the posterior of a plain "
             "autoencoder wide; give deterministic, or --model vae."
         )
+    if config.prior.kind == "samples":
+        raise InputError(
+            "prior.kind is samples, which have no density for a VAE, and an autoencoder's codes have no prior; "
+            "give gaussian, mixture or umbrella."
+        )
     if config.model == "vae":
         validate_trained_prior(config.prior, config.network)
         if config.network.posterior != "gaussian":
@@ -165,9 +170,9 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
                 f"network.posterior is {config.network.posterior}, but a VAE has a Gaussian one; "
                 "give --network.posterior gaussian."
             )
-        if config.prior.kind in ("swiss_roll", "uniform", "samples"):
+        if config.prior.kind in ("swiss_roll", "uniform"):
             raise InputError(
-                f"prior.kind is {config.prior.kind}, which has no density that is known everywhere; "
+                f"prior.kind is {config.prior.kind}, which has no density everywhere; "
                 "a VAE takes gaussian, mixture or umbrella."
             )
 

@@ -18,8 +18,8 @@ from aae_jax.types import Array, Metrics, Params, Prior, PRNGKey
 
 __all__ = ["HealthFn", "build_health"]
 
-SAMPLES, PAIRED = 20_000, 1000
-"""Samples of the prior, and codes and samples of which all pairs are compared."""
+SAMPLES, JUDGED, PAIRED = 20_000, 5000, 1000
+"""Samples of the prior; codes and samples that adversaries are asked about; those of which all pairs are compared."""
 
 HealthFn = Callable[[Params, Float[Array, "count latent"], Float[Array, "count classes"], PRNGKey, Array], Metrics]
 
@@ -36,7 +36,7 @@ def build_health(networks: Networks, prior: Prior, *, judge_codes: bool = True) 
     and `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 there). Where the weights have
     the adversary: `discriminator_z_accuracy` and `discriminator_y_accuracy` (½ where it is fooled). Where there are
     labels: `label_entropy` and `label_balance` (nats; 0 and log(classes) of sure and balanced labels) and
-    `labels_used`. `code_mmd` of a single code is NaN.
+    `labels_used`. `code_mmd` of a single code is NaN. Discriminators are asked without their noise and dropout.
 
     Moments are of all codes, and of so many samples that their means are known to 0.01 of a standard deviation; of
     10,000 codes to as much.
@@ -52,12 +52,13 @@ def build_health(networks: Networks, prior: Prior, *, judge_codes: bool = True) 
         samples = scale * prior(key, SAMPLES)
         moments = moments_beside(codes, samples)
         found = {
-            "code_mmd": _discrepancy(codes[_some_of(codes.shape[0])], samples[:PAIRED]),
+            "code_mmd": _discrepancy(codes[_some_of(codes.shape[0], PAIRED)], samples[:PAIRED]),
             "code_mean_gap": moments.mean_gap,
             "code_std_ratio": moments.std_ratio,
         }
         if judge_codes and "discriminator_z" in params:
-            real, fake = (networks.discriminate_z(params, each, None) for each in (samples, codes))
+            judged = samples[:JUDGED], codes[_some_of(codes.shape[0], JUDGED)]
+            real, fake = (networks.discriminate_z(params, each, None) for each in judged)
             found["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
         classes = logits.shape[1]
         if not classes:
@@ -74,9 +75,9 @@ def build_health(networks: Networks, prior: Prior, *, judge_codes: bool = True) 
     return health
 
 
-def _some_of(count: int) -> np.ndarray:
-    """Return the places of as many codes as are paired, always the same, in no order: data may come by class."""
-    return np.random.default_rng(0).permutation(count)[:PAIRED]
+def _some_of(count: int, most: int) -> np.ndarray:
+    """Return the places of so many codes at most, always the same, in no order: data may come by class."""
+    return np.random.default_rng(0).permutation(count)[:most]
 
 
 def _discrepancy(codes: Array, samples: Array) -> Array:

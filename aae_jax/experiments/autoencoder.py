@@ -34,7 +34,7 @@ def _build_phases(networks: Networks, config: AutoencoderConfig, dataset: Datase
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
-    return measured.build_code_measure(problem, _prior_of(problem.config))
+    return measured.build_code_measure(problem, _prior_of(problem.config), reconstructed=True)
 
 
 def _saved_codes(config: AutoencoderConfig, dataset: Dataset) -> SavedCodes:

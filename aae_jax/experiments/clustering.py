@@ -8,7 +8,7 @@ import numpy as np
 
 from aae_jax.bundle import Model
 from aae_jax.config import ClusteringConfig, validate_clustering
-from aae_jax.data import Dataset
+from aae_jax.data import Dataset, Reporter
 from aae_jax.experiments import measured
 from aae_jax.experiments.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.experiments.console import percent
@@ -46,17 +46,18 @@ def _build_phases(networks: Networks, config: ClusteringConfig, dataset: Dataset
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
-    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
+    def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         return {SCORE: within_majority(outputs.logits, labels, problem.dataset.num_classes)}
 
     return measured.build_code_measure(problem, problem.config.prior, own=own)
 
 
-def _find_neighbours(config: ClusteringConfig, pool: np.ndarray) -> np.ndarray | None:
+def _find_neighbours(config: ClusteringConfig, pool: np.ndarray, reporter: Reporter) -> np.ndarray | None:
     if not config.neighbours:
         return None
     from aae_jax.propagation import graph_shift, neighbours_of  # SciPy takes a third of a second
 
+    reporter.working(f"linking {len(pool):,} images to their nearest neighbours")
     return np.asarray(neighbours_of(pool, config.neighbours, graph_shift(config.views.max_shift or 0)).indices)
 
 

@@ -18,6 +18,7 @@ from aae_jax.errors import InputError, StorageError
 from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
+from aae_jax.experiments.user_prior import refuse_sampler, with_kept_samples
 from aae_jax.presets import choose_preset
 from aae_jax.seed_yaml import clusters_from_seed_yaml, from_seed_yaml, is_seed_yaml
 
@@ -110,11 +111,14 @@ def parse(
     if early.config_path is not None:
         values = read_yaml(Path(early.config_path))
         base, notes = _read_config(experiment, values, base, early.preset)
+        base = with_kept_samples(base, Path(early.config_path).parent)
     if early.resume is not None:
         base = _resumed_config(experiment, Path(early.resume))
     said = experiment.description if description is None else description
     flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
     experiment.validate(flags.config)
+    if early.config_path is not None and not any(flag.startswith("--prior.file") for flag in argv):
+        refuse_sampler(base)
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
     return Request(

@@ -27,8 +27,8 @@ COLLAPSE = (
     "All images have nearly one code. Lower --optimizers.generator.learning-rate; see that reconstruction counts."
 )
 TOO_WIDE = (
-    "The encoder spends its updates on reaching it. Take a smaller --prior.std (--weights.prior-std), or many more "
-    "updates."
+    "The encoder spends its updates on reaching it. Take a smaller --prior.std (--weights.prior-std; samples of "
+    "your own nearer to each other), or many more updates."
 )
 TOO_STRONG = (
     "The encoder does not follow. Raise --optimizers.generator.learning-rate or lower the discriminator's, take "

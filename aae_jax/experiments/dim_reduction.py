@@ -44,7 +44,7 @@ def _build_phases(networks: Networks, config: DimReductionConfig, dataset: Datas
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
-    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
+    def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         if problem.config.num_clusters is None:
             return {"error": error_rate(outputs.logits, labels)}
         return {"error": within_majority(outputs.logits, labels, problem.dataset.num_classes)}

@@ -62,8 +62,8 @@ class Experiment:
         report: What is done with what training ends with: summary, models, figures, words.
         find_targets: `(dataset, configurations with their seeds, largest shift, reporter) -> labels of the pool`,
             where the model learns from any; of all members at once.
-        find_neighbours: `(configuration, pool) -> [pool, k]`, where in the pool the images are that are nearest to
-            each; None where the model is shown none.
+        find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, where in the pool the images are that are
+            nearest to each; None where the model is shown none.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Experiment:
     draw: Callable[[Sequence[Mapping[str, Any]], "Model", "Shown", PRNGKey], dict[str, "Figure"]]
     report: Callable[["Problem", "Outcome", "RunFolder", "Console"], None]
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
-    find_neighbours: Callable[[Any, np.ndarray], np.ndarray | None] | None = None
+    find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None
 
     @property
     def config_class(self) -> type[Any]:

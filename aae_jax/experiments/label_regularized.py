@@ -44,10 +44,10 @@ def _build_measure(problem: Problem) -> MeasureFn:
     draw = build_labelled_prior(config.prior, config.network.latent_dim)
     judge = measured.judge_beside_labels(problem, draw, problem.dataset.num_classes + 1)
 
-    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
+    def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         return {
             SCORE: jnp.mean(prior_part(config.prior, outputs.mean) != labels),
-            "discriminator_z_accuracy": judge(params, outputs, labels, key),
+            "discriminator_z_accuracy": judge(params, codes, labels, key),
         }
 
     return measured.build_code_measure(problem, config.prior, own=own, judge_codes=False)

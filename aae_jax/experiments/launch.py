@@ -12,7 +12,7 @@ from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.problem import Problem, build_problem, main_task
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
 from aae_jax.experiments.trainer import AllSeedsFailed, Stopped, Trainer
-from aae_jax.experiments.user_prior import keep_samples, with_kept_samples
+from aae_jax.experiments.user_prior import keep_samples, require_samples, with_kept_samples
 
 __all__ = ["FAILED", "launch", "run"]
 
@@ -50,6 +50,7 @@ def run(experiment: Experiment, request: Request) -> int:
     if request.config.tensorboard:
         require_tensorboard()
     config = request.config if request.resume is None else with_kept_samples(request.config, request.resume)
+    require_samples(config)
     problem = build_problem(experiment, config, DataReporter(console))
     with open_run_folder(request.out_dir, request.resume, experiment.name, problem.config.seed) as folder:
         return _run_in(folder, problem, request, console)
@@ -57,8 +58,8 @@ def run(experiment: Experiment, request: Request) -> int:
 
 def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
     if request.resume is None:
-        keep_samples(problem.config, folder.path)
         folder.write_config(problem.config)
+    keep_samples(problem.config, folder.path)
     console.header(problem, str(folder.path))
     try:
         trainer = Trainer(problem, main_task(problem), folder, console)

@@ -17,7 +17,7 @@ from aae_jax.evaluation import (
 )
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.experiment import MeasureFn
-from aae_jax.experiments.measures import build_seed_measure, flat, health_of
+from aae_jax.experiments.measures import build_seed_measure, draw_views, flat, health_of
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.summary import best_epochs, last_measures, over_seeds, per_seed, summarise
@@ -50,8 +50,8 @@ SCORE = "reconstruction_error"
 
 Labelled = tuple[np.ndarray, np.ndarray]
 """Images as they are stored, and their classes."""
-OwnMeasure = Callable[[Params, EncoderOutput, Array, PRNGKey], Metrics]
-"""`(params, encoder's outputs, labels, key) -> measures` that one experiment alone has."""
+OwnMeasure = Callable[[Params, EncoderOutput, Array, Array, PRNGKey], Metrics]
+"""`(params, encoder's outputs, codes of views, labels, key) -> measures` that one experiment alone has."""
 Further = Callable[[Problem, Sequence[Model]], dict[str, Any]]
 """`(problem, models of the seeds that did not fail) ->` results for the summary, which the shell cannot compile."""
 
@@ -63,6 +63,7 @@ def build_code_measure(
     own: OwnMeasure | None = None,
     judge_codes: bool = True,
     given_labels: int = 0,
+    reconstructed: bool = False,
 ) -> MeasureFn:
     """Return the measures of a model: how well it rebuilds images, its codes beside a prior, and its `own`.
 
@@ -72,18 +73,24 @@ def build_code_measure(
         own: Further measures.
         judge_codes: Whether the adversary of z sees codes alone, and can be asked.
         given_labels: Length of the one-hot labels that the decoder gets of the true classes; 0: it gets none.
+        reconstructed: Whether codes beside the prior are of the views that are rebuilt, as a VAE's divergence is.
     """
     output = problem.config.network.output
     encode, rebuild = build_encode(problem.networks, output), build_reconstruction_error(problem.networks, output)
     health = None if prior is None else health_of(problem, prior, judge_codes=judge_codes)
+    draw_codes = draw_views(problem, reconstructed=reconstructed)
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+        key_codes, key_prior, key_own = jax.random.split(key, 3)
         outputs = encode(params, stats, images)
+        codes = outputs.mean if health is None else draw_codes(params, stats, images, key_codes, hyper)
         given = jax.nn.one_hot(labels, given_labels) if given_labels else None
         found = {SCORE: rebuild(params, images, outputs, given)}
         if own is not None:
-            found |= own(params, outputs, labels, key)
-        return found if health is None else found | health(params, stats, images, outputs.logits, key, hyper)
+            found |= own(params, outputs, codes, labels, key_own)
+        if health is not None:
+            found |= health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
+        return found
 
     return measure
 
@@ -222,8 +229,8 @@ def by_seed(
 
 def judge_beside_labels(
     problem: Problem, draw: Callable[[PRNGKey, Array], Array], length: int
-) -> Callable[[Params, EncoderOutput, Array, PRNGKey], Array]:
-    """Return `(params, outputs, labels, key) ->` how often an adversary that sees labels tells codes from the prior.
+) -> Callable[[Params, Array, Array, PRNGKey], Array]:
+    """Return `(params, codes, labels, key) ->` how often an adversary that sees labels tells codes from the prior.
 
     Args:
         problem: The run.
@@ -231,10 +238,10 @@ def judge_beside_labels(
         length: Of the one-hot labels that the adversary sees.
     """
 
-    def judge(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Array:
+    def judge(params: Params, codes: Array, labels: Array, key: PRNGKey) -> Array:
         real, fake = (
-            problem.networks.discriminate_z(params, beside_labels(codes, labels, length), None)
-            for codes in (draw(key, labels), outputs.mean)
+            problem.networks.discriminate_z(params, beside_labels(each, labels, length), None)
+            for each in (draw(key, labels), codes)
         )
         return discriminator_accuracy(real, fake)
 

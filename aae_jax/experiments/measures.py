@@ -9,44 +9,45 @@ import numpy as np
 
 from aae_jax.compiling import quick_compiler_options
 from aae_jax.config import PriorConfig
-from aae_jax.evaluation import build_draw_codes, build_health
+from aae_jax.evaluation import HealthFn, build_draw_codes, build_health
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.user_prior import sampler_of
 from aae_jax.hyper import Hyper
 from aae_jax.models.parts import draw_seen
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
-__all__ = ["VALIDATION", "build_seed_measure", "flat", "health_of"]
+__all__ = ["VALIDATION", "build_seed_measure", "draw_views", "flat", "health_of"]
 
 VALIDATION = "validation_"
 """What a row of metrics has before the names of measures."""
 
 
 SeedMeasure = Callable[[Params, Stats, Pixels, Array], Metrics]
-Health = Callable[[Params, Stats, Pixels, Array, PRNGKey, Hyper], Metrics]
+DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Hyper], Array]
 
 
-def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True) -> Health:
-    """Return `(params, stats, images, logits, key, hyper) -> measures`: `evaluation.build_health`, for a run.
+def draw_views(problem: Problem, *, reconstructed: bool = False) -> DrawViews:
+    """Return `(params, stats, images, key, hyper) -> codes [n, latent]` of views, as phases of a run see images.
 
-    Codes are of views, drawn as those that the adversaries are trained on: where a style holds by how much an image
-    is shifted, codes of images in their places are but a part of it. Noise and the prior's scale are those of
-    `hyper`; `logits` are the labels' of the images as they are.
+    Where a style holds by how much an image is shifted, codes of images in their places are but a part of what an
+    adversary is to even out. Noise is that of `hyper`. With `reconstructed` they are the views of the reconstruction,
+    which may be noisy where the adversaries' are not.
     """
     config = problem.config
-    unit = sampler_of(dataclasses.replace(prior, std=1.0), config.network.latent_dim)
-    judge = build_health(problem.networks, unit, judge_codes=judge_codes)
 
-    def health(params: Params, stats: Stats, images: Pixels, logits: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+    def draw(params: Params, stats: Stats, images: Pixels, key: PRNGKey, hyper: Hyper) -> Array:
         def see(pixels: Array, key_see: PRNGKey) -> Array:
-            return draw_seen(config, pixels, hyper, key_see)[0].seen
+            return draw_seen(config, pixels, hyper, key_see, reconstructed=reconstructed)[0].seen
 
-        key_codes, key_prior = jax.random.split(key)
-        draw_codes = build_draw_codes(problem.networks, config.network.output, see=see)
-        codes = draw_codes(params, stats, images, key_codes)
-        return judge(params, codes, logits, key_prior, jnp.asarray(hyper.prior_std))
+        return build_draw_codes(problem.networks, config.network.output, see=see)(params, stats, images, key)
 
-    return health
+    return draw
+
+
+def health_of(problem: Problem, prior: PriorConfig, *, judge_codes: bool = True) -> HealthFn:
+    """Return what `evaluation.build_health` does, for a run's networks and prior, a Gaussian's of std 1."""
+    unit = sampler_of(dataclasses.replace(prior, std=1.0), problem.config.network.latent_dim)
+    return build_health(problem.networks, unit, judge_codes=judge_codes)
 
 
 def build_seed_measure(problem: Problem, hypers: Hyper | None = None) -> SeedMeasure:

@@ -170,7 +170,7 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
 
 
 def draw_posterior(model: Model, images: Array, key: PRNGKey) -> np.ndarray:
-    """Return a sample of each image's posterior, as the adversary sees them beside the prior: `[images, latent]`."""
+    """Return a sample of the posterior of each image, in its place and without noise: `[images, latent]`."""
     draw_codes = build_draw_codes(model.networks, model.network.output)
     return np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
 

@@ -154,7 +154,7 @@ def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Pr
     problem = assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
     if experiment.find_neighbours is None:
         return problem
-    found = experiment.find_neighbours(config, arrays[0].pool)
+    found = experiment.find_neighbours(config, arrays[0].pool, reporter)
     neighbours = None if found is None else jnp.asarray(found)
     return problem._replace(data=problem.data._replace(neighbours=neighbours))
 

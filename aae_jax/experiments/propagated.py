@@ -36,11 +36,11 @@ def propagated_labels(
     )
 
     graph, found, made, directions = None, [], {}, {}
-    reporter.working(f"linking {len(dataset.train_images):,} images to their nearest neighbours")
     for config, seed in members:
         splits = indices_for_seed(config, dataset, seed)
         clusters = None if isinstance(config, SemiSupervisedConfig) else config.num_clusters
         if graph is None:  # the pool is the same for all
+            reporter.working(f"linking {len(splits.unlabelled):,} images to their nearest neighbours")
             graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
         if clusters is not None:
             if clusters not in directions:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
+
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
 from aae_jax.data import Dataset
@@ -10,7 +13,7 @@ from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
-from aae_jax.experiments.measures import health_of
+from aae_jax.experiments.measures import draw_views, health_of
 from aae_jax.experiments.problem import Problem, Shown, Task, images_of, task_of
 from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.experiments.run_folder import RunFolder
@@ -63,11 +66,13 @@ def _build_phases(networks: Networks, config: SemiSupervisedConfig, dataset: Dat
 
 def _build_measure(problem: Problem) -> MeasureFn:
     encode = build_encode(problem.networks, problem.config.network.output)
-    health = health_of(problem, PriorConfig(std=1.0))
+    draw_codes, health = draw_views(problem), health_of(problem, PriorConfig(std=1.0))
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+        key_codes, key_prior = jax.random.split(key)
         outputs = encode(params, stats, images)
-        measured = health(params, stats, images, outputs.logits, key, hyper)
+        codes = draw_codes(params, stats, images, key_codes, hyper)
+        measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
         return {"error": error_rate(outputs.logits, labels), **measured}
 
     return measure

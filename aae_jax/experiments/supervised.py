@@ -52,8 +52,8 @@ def _build_measure(problem: Problem) -> MeasureFn:
     prior = sampler_of(config.prior, config.network.latent_dim)
     judge = measured.judge_beside_labels(problem, lambda key, labels: prior(key, labels.shape[0]), classes)
 
-    def own(params: Params, outputs: EncoderOutput, labels: Array, key: PRNGKey) -> Metrics:
-        return {"discriminator_z_accuracy": judge(params, outputs, labels, key)}
+    def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
+        return {"discriminator_z_accuracy": judge(params, codes, labels, key)}
 
     return measured.build_code_measure(problem, config.prior, own=own, judge_codes=False, given_labels=classes)
 

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import io
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import priors
@@ -17,11 +19,19 @@ from aae_jax.files import write_whole
 from aae_jax.models.parts import build_prior
 from aae_jax.types import Prior
 
-__all__ = ["keep_samples", "own_sampler", "own_samples", "sampler_of", "with_kept_samples"]
+__all__ = [
+    "keep_samples",
+    "own_sampler",
+    "own_samples",
+    "refuse_sampler",
+    "require_samples",
+    "sampler_of",
+    "with_kept_samples",
+]
 
 KEPT_FILE = "prior.npy"
 DRAWN = 100_000
-"""Samples that are drawn of a sampler."""
+"""Samples that are drawn of a sampler, where they are not too many numbers."""
 FEWEST, MOST_NUMBERS = 1000, 10**7
 
 
@@ -57,61 +67,95 @@ def own_samples(prior: PriorConfig, latent_dim: int) -> np.ndarray | None:
     return _read(prior.file, latent_dim)
 
 
+def require_samples(config: Any) -> None:
+    """Refuse a configuration whose own prior cannot be read, before anything long is begun.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    if hasattr(config, "prior"):
+        own_samples(config.prior, config.network.latent_dim)
+
+
 def keep_samples(config: Any, folder: Path) -> None:
     """Write the samples of a run's own prior, where it has one, into its folder: resumed, it goes on with them."""
     samples = own_samples(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
-    if samples is not None:
+    if samples is not None and not (folder / KEPT_FILE).is_file():
         packed = io.BytesIO()
         np.save(packed, samples)
         write_whole(folder / KEPT_FILE, packed.getvalue())
 
 
 def with_kept_samples(config: Any, folder: Path) -> Any:
-    """Return the configuration of a run that is resumed, its own prior that which `keep_samples` kept."""
-    if not hasattr(config, "prior") or config.prior.kind != "samples":
+    """Return the configuration of a run's folder, its own prior what `keep_samples` kept there, where it did."""
+    if not hasattr(config, "prior") or config.prior.kind != "samples" or not (folder / KEPT_FILE).is_file():
         return config
     return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / KEPT_FILE)))
 
 
-@functools.lru_cache(maxsize=4)
+def refuse_sampler(config: Any) -> None:
+    """Refuse a configuration that a file of settings gave, and that would run a user's own lines.
+
+    Raises:
+        InputError: It names a function.
+    """
+    file = config.prior.file if hasattr(config, "prior") else None
+    if file is not None and ".py:" in file:
+        raise InputError(
+            f"prior.file is {file}, but a file of settings does not make code run; give --prior.file too."
+        )
+
+
 def _read(file: str, latent_dim: int) -> np.ndarray:
     module, colon, function = file.rpartition(":")
+    path = Path(module) if colon and module.endswith(".py") else Path(file)
+    if not path.is_file():
+        raise InputError(f"prior.file names {path}, which is no file; give FILE.npy or FILE.py:FUNCTION.")
+    state = path.stat()
+    return _read_once(path.resolve(), function if path != Path(file) else None, latent_dim, state.st_mtime_ns, file)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(path: Path, function: str | None, latent_dim: int, changed: int, file: str) -> np.ndarray:
+    """Return the samples of a file as it was `changed` last: training, figures and models ask for them again."""
+    found = _load(path, file) if function is None else _draw(path, function, file, latent_dim)
+    samples = _checked(found, file, latent_dim)
+    samples.setflags(write=False)
+    return samples
+
+
+def _load(path: Path, file: str) -> np.ndarray:
     try:
-        if colon and module.endswith(".py"):
-            found = _draw(Path(module), function)
-        else:
-            found = np.load(file, allow_pickle=False)
-    except InputError:
-        raise
+        return np.lib.format.open_memmap(path, mode="r")  # of a file that is too large, the head alone is read
     except OSError as error:
         raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
     except ValueError as error:
         raise InputError(
             f"prior.file {file} is no array that numpy.save wrote ({error}); give FILE.npy or FILE.py:FUNCTION."
         ) from error
-    return _checked(np.asarray(found), file, latent_dim)
 
 
-def _draw(module: Path, function: str) -> Any:
-    """Return samples of a user's sampler `(key, n) -> [n, latent]`, whose module is run for it.
+def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray:
+    """Return samples of a user's sampler `(key, n) -> [n, latent]`, whose module is run for it as a script is.
 
     Raises:
         InputError: There is none, or it fails.
     """
-    if not module.is_file():
-        raise InputError(f"prior.file names {module}, which is no file; give FILE.py:FUNCTION.")
+    count, before = min(DRAWN, MOST_NUMBERS // latent_dim), list(sys.path)
+    sys.path.insert(0, str(module.parent))
     try:
         sampler = runpy.run_path(str(module)).get(function)
-    except Exception as error:  # of whatever kind the user's own lines raise
-        raise InputError(f"prior.file {module} cannot be run ({type(error).__name__}: {error}); mend it.") from error
-    if not callable(sampler):
-        raise InputError(f"prior.file {module} has no function {function!r}; name one that takes (key, n).")
-    try:
-        return np.asarray(sampler(jax.random.key(0), DRAWN))
-    except Exception as error:
+        if not callable(sampler):
+            raise InputError(f"prior.file {file} has no function {function!r}; name one that takes (key, n).")
+        return np.asarray(jnp.asarray(sampler(jax.random.key(0), count), jnp.float32))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # of whatever kind the user's own lines raise
         raise InputError(
-            f"{function}(key, {DRAWN}) of prior.file {module} fails ({type(error).__name__}: {error}); mend it."
+            f"prior.file {file} fails to give {count} samples ({type(error).__name__}: {error}); mend it."
         ) from error
+    finally:
+        sys.path[:] = before
 
 
 def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
@@ -123,10 +167,11 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
             f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
             f"{MOST_NUMBERS:,} numbers."
         )
-    numbers = samples.astype(np.float32)
+    with np.errstate(over="ignore"):  # which the next line says
+        numbers = np.array(samples, dtype=np.float32)
     if not np.isfinite(numbers).all():
-        raise InputError(f"prior.file {file} gives samples that are not all finite; mend the sampler.")
-    still = np.flatnonzero(numbers.std(axis=0) == 0)
+        raise InputError(f"prior.file {file} gives samples that are not all finite in float32; mend the sampler.")
+    still = np.flatnonzero(np.ptp(numbers, axis=0) == 0)
     if still.size:
         raise InputError(f"prior.file {file} gives samples that are all alike in dimension {still[0] + 1}; mend it.")
     return numbers

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from aae_jax.experiments import semi_supervised
-from aae_jax.experiments.console import DataReporter
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS, EPOCHS = 100, 3
@@ -13,19 +12,6 @@ SMALL = (
     *("--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS), "--epochs", str(EPOCHS)),
     *("--checkpoint-seconds", "0", "--averaging.decay", "0.9"),
 )
-
-
-class Quiet(DataReporter):
-    """Says nothing."""
-
-    def __init__(self):
-        pass
-
-    def notice(self, message):
-        pass
-
-    def working(self, message):
-        pass
 
 
 def status(*argv):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from aae_jax import InputError, cli, data, load
+from aae_jax.data import Quiet
 from aae_jax.experiments import (
     autoencoder,
     clustering,
@@ -32,7 +33,7 @@ from aae_jax.experiments.watch import model_of
 from aae_jax.state import evaluation_variables, used_networks
 from aae_jax.training import compile_epoch
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import Quiet, rows, summary
+from tests.experiments.running import rows, summary
 
 MODULES = {
     module.EXPERIMENT.name: module

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aae_jax.data import Quiet
 from aae_jax.evaluation import build_draw_codes
 from aae_jax.experiments import semi_supervised
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.measures import build_seed_measure
 from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.state import evaluation_variables
-from tests.experiments.running import Quiet
 
 
 @pytest.mark.parametrize(("noise_in", "shift"), [("all", 0), ("reconstruction", 0), ("reconstruction", 2)])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from aae_jax import cli, load, save_model
 from aae_jax.commands.seed_names import translate
-from aae_jax.data import load_digits, split_indices
+from aae_jax.data import Quiet, load_digits, split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
 from aae_jax.experiments.command import parse
@@ -19,7 +19,6 @@ from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.experiments.watch import model_of
 from aae_jax.models.parts import prior_part
 from aae_jax.state import evaluation_variables, used_networks
-from tests.experiments.test_every_model import Quiet
 
 MODULES = {
     module.EXPERIMENT.name: module

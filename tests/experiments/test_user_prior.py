@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from aae_jax import cli, load
-from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
+from aae_jax.data import Quiet
+from aae_jax.experiments import autoencoder, clustering, dim_reduction, label_regularized, supervised, unsupervised
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.measures import build_seed_measure
+from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.experiments.user_prior import own_samples, sampler_of
 from aae_jax.state import evaluation_variables
-from tests.experiments.running import ROOT, Quiet, rows
+from tests.experiments.running import ROOT, rows
 
 SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
 SAMPLER = """
@@ -23,7 +25,16 @@ def corner(key, n):
 def line(key, n):
     return jax.random.uniform(key, (n,))
 def flat(key, n):
-    return corner(key, n) * jax.numpy.array([1.0, 0.0])
+    return corner(key, n).at[:, 1].set(0.1)
+def leaves(key, n):
+    raise SystemExit(0)
+def half(key, n):
+    return corner(key, n).astype("bfloat16")
+def neighbours(key, n):
+    import beside_mine
+    return beside_mine.shift + corner(key, n)
+def wide(key, n):
+    return jax.random.normal(key, (n, 200))
 def infinite(key, n):
     return corner(key, n) / 0.0
 def few(key, n):
@@ -45,6 +56,10 @@ def own(file):
     return ["--prior.kind", "samples", "--prior.file", str(file)]
 
 
+def config_of(file):
+    return parse(unsupervised.EXPERIMENT, own(file)).config.prior
+
+
 def status(module, *argv):
     try:
         return module.main([str(argument) for argument in argv])
@@ -63,7 +78,7 @@ def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, 
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
     assert status(unsupervised, *argv, "--out-dir", whole) == 0
     shutil.copytree(whole, half)
-    sampler.unlink()
+    sampler.write_text("raise KeyError('this code is not to be run again')")
     for path in (half / "summary.json", half / "checkpoints" / "last" / "1"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert status(unsupervised, "--resume", half) == 0
@@ -109,10 +124,11 @@ def test_every_model_is_pulled_to_the_samples(module, tmp_path, monkeypatch):
     ("function", "said"),
     [
         ("line", "gives float32 of shape [100000]; give samples [n, 2]"),
+        ("leaves", "fails to give 100000 samples (SystemExit: 0)"),
         ("flat", "all alike in dimension 2"),
         ("infinite", "not all finite"),
         ("few", "gives 10 samples; give 1000 at least"),
-        ("broken", "broken(key, 100000) of prior.file"),
+        ("broken", "fails to give 100000 samples (KeyError: 'no such thing')"),
         ("number", "has no function 'number'"),
         ("absent", "has no function 'absent'"),
     ],
@@ -124,20 +140,63 @@ def test_a_sampler_that_is_none_is_said_to_be(function, said, sampler, capsys):
 
 def test_a_file_that_holds_no_samples_is_said_to(tmp_path, capsys):
     (tmp_path / "text.npy").write_text("no numbers")
+    (tmp_path / "empty.npy").write_text("")
+    (tmp_path / "torn.npy").write_bytes(b"PK\x03\x04 torn")
     (tmp_path / "bad.py").write_text("def of(key, n)\n")
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+    np.savez(tmp_path / "several.npz", a=np.zeros((2000, 2)))
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).normal(size=(2000, 2)) * 1e300)
     corner_rows(tmp_path / "three.npy", dim=3)
+    corner_rows(tmp_path / "short.npy")
+    (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:1000])
     cases = {
-        "absent.npy": "cannot be read",
+        "absent.npy": "is no file",
         "text.npy": "is no array that numpy.save wrote",
+        "empty.npy": "is no array that numpy.save wrote",
+        "torn.npy": "is no array that numpy.save wrote",
+        "short.npy": "is no array that numpy.save wrote",
         "objects.npy": "is no array that numpy.save wrote",
+        "several.npz": "is no array that numpy.save wrote",
+        "large.npy": "not all finite in float32",
         "three.npy": "of shape [2000, 3]; give samples [n, 2]",
         "absent.py:of": "is no file",
-        "bad.py:of": "cannot be run (SyntaxError",
+        "bad.py:of": "SyntaxError",
     }
     for name, said in cases.items():
-        assert status(unsupervised, *SMOKE, *own(tmp_path / name)) == 2
+        assert status(unsupervised, *SMOKE, *own(tmp_path / name), "--out-dir", tmp_path / "out") == 2
         assert said in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+
+def test_samplers_may_import_what_lies_beside_them_and_give_any_numbers(sampler):
+    (sampler.parent / "beside_mine.py").write_text("shift = 10.0")
+    found = {name: config_of(f"{sampler}:{name}") for name in ("neighbours", "half")}
+    assert own_samples(found["neighbours"], 2).min() >= 13.0
+    assert own_samples(found["half"], 2).dtype == np.float32
+    assert own_samples(config_of(f"{sampler}:wide"), 200).shape == (50_000, 200)  # ten million numbers
+
+
+def test_a_file_that_changed_is_read_anew(tmp_path):
+    first = corner_rows(tmp_path / "mine.npy")
+    config = config_of(tmp_path / "mine.npy")
+    np.testing.assert_array_equal(own_samples(config, 2), first)
+    with pytest.raises(ValueError, match="read-only"):
+        own_samples(config, 2)[0, 0] = 1.0
+    np.save(tmp_path / "mine.npy", first + 1)
+    np.testing.assert_array_equal(own_samples(config, 2), first + 1)
+
+
+def test_a_file_of_settings_runs_no_code_and_takes_what_a_run_kept(sampler, tmp_path, capsys):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"prior:\n  kind: samples\n  file: {sampler}:broken\n")
+    argv = (*SMOKE, "--config-path", settings)
+    assert status(unsupervised, *argv) == 2
+    assert "a file of settings does not make code run" in capsys.readouterr().err
+    assert status(unsupervised, *argv, "--prior.file", f"{sampler}:broken") == 2
+    assert "KeyError: 'no such thing'" in capsys.readouterr().err
+    corner_rows(tmp_path / "prior.npy")
+    asked = parse(unsupervised.EXPERIMENT, [*map(str, argv)]).config
+    assert asked.prior.file == str(tmp_path / "prior.npy")
 
 
 def test_samples_and_their_file_come_together(tmp_path, capsys):
@@ -146,12 +205,15 @@ def test_samples_and_their_file_come_together(tmp_path, capsys):
     assert "--prior.file FILE.npy" in capsys.readouterr().err
     assert status(unsupervised, *SMOKE, "--prior.file", tmp_path / "mine.npy") == 2
     assert "with that kind alone" in capsys.readouterr().err
-    assert status(label_regularized, *SMOKE, *own(tmp_path / "mine.npy")) == 2
-    assert "has no part for each class" in capsys.readouterr().err
+    for module, said in ((label_regularized, "has no part for each class"), (autoencoder, "codes have no prior")):
+        assert status(module, *SMOKE, *own(tmp_path / "mine.npy")) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_the_example_of_the_documents_is_a_heart():
-    config = parse(unsupervised.EXPERIMENT, own(f"{ROOT}/docs/examples/heart.py:heart")).config.prior
+    (row,) = (row for row in MODELS if row.name == "unsupervised-own")
+    assert (ROOT / row.flags[-1].partition(":")[0]).is_file()
+    config = config_of(f"{ROOT}/{row.flags[-1]}")
     samples = own_samples(config, 2)
     assert samples.shape == (100_000, 2)
     notch = np.abs(samples[:, 0]) < 0.1
