@@ -71,12 +71,13 @@ def run(name, out_dir, *extra):
     return MODULES[name].main([*small, "--out-dir", str(out_dir), *extra])
 
 
-QUICK = ("semi_supervised", "unsupervised", "supervised", "clustering")
-"""Those that .ci/run trains: between them they have every kind of code; .ci/full trains all."""
+QUICK = ("unsupervised", "clustering")
+"""Those that .ci/run trains here, without labels and with; test_run and test_resume have semi_supervised, and .ci/full
+trains all."""
 
 
-def marked(names):
-    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+def marked(names, quick=QUICK):
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 @pytest.fixture(scope="module", params=marked(MODULES))
@@ -196,7 +197,10 @@ def few_labels(name):
     return ("--labels", "100") if name in ("label_regularized", "dim_reduction") else ()
 
 
-@pytest.mark.parametrize(("name", "preset"), PRESETS)
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [pytest.param(*each, marks=() if each[1] in ("default", "graph") else pytest.mark.slow) for each in PRESETS],
+)
 def test_every_preset_can_be_traced(name, preset):
     experiment = MODULES[name].EXPERIMENT
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
@@ -241,7 +245,7 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     assert expected in drawn
 
 
-@pytest.mark.parametrize("name", marked(MEASURED))
+@pytest.mark.parametrize("name", marked(MEASURED, ("unsupervised",)))
 def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
     """The test images are nothing that could be looked at: whoever does, fails."""
     digits = data.load_digits()

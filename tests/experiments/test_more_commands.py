@@ -152,7 +152,7 @@ def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
     assert cli.main(["generate", folder, "--component", "10"]) == 2
     assert "component is 10; give one of the prior's, from 0 to 9" in capsys.readouterr().err
     assert cli.main(["generate", saved("supervised"), "--component", "0"]) == 2
-    assert "a gaussian prior has no parts" in capsys.readouterr().err
+    assert "a prior of kind gaussian has no parts" in capsys.readouterr().err
 
 
 def test_split_files_hold_what_a_run_trains_on(tmp_path):
