@@ -72,8 +72,7 @@ def run(name, out_dir, *extra):
 
 
 QUICK = ("unsupervised", "clustering")
-"""Those that .ci/run trains here, without labels and with; test_run and test_resume have semi_supervised, and .ci/full
-trains all."""
+"""Those that .ci/run trains here, without labels and with; test_run and test_resume have semi_supervised, .ci/full all."""
 
 
 def marked(names, quick=QUICK):
