@@ -72,7 +72,7 @@ def run(name, out_dir, *extra):
 
 
 QUICK = ("unsupervised", "clustering")
-"""Those that .ci/run trains here, without labels and with; test_run and test_resume have semi_supervised, .ci/full all."""
+"""Those that .ci/run trains here; test_run and test_resume have semi_supervised, and .ci/full trains all."""
 
 
 def marked(names, quick=QUICK):
