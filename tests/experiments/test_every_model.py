@@ -71,12 +71,12 @@ def run(name, out_dir, *extra):
     return MODULES[name].main([*small, "--out-dir", str(out_dir), *extra])
 
 
-QUICK = ("unsupervised", "clustering")
-"""Those that .ci/run trains here; test_run and test_resume have semi_supervised, and .ci/full trains all."""
+QUICK = ("unsupervised",)
+"""Those that .ci/run trains here; test_run and test_resume have semi_supervised, .ci/full trains all."""
 
 
-def marked(names, quick=QUICK):
-    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+def marked(names):
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
 
 
 @pytest.fixture(scope="module", params=marked(MODULES))
@@ -244,7 +244,7 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     assert expected in drawn
 
 
-@pytest.mark.parametrize("name", marked(MEASURED, ("unsupervised",)))
+@pytest.mark.parametrize("name", marked(MEASURED))
 def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypatch, capsys):
     """The test images are nothing that could be looked at: whoever does, fails."""
     digits = data.load_digits()

@@ -29,7 +29,7 @@ def save(path, shape, *, seed=0, count=400):
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((6, 5, 3), id="colour"),
+        pytest.param((6, 5, 3), id="colour", marks=pytest.mark.slow),
         pytest.param((7,), id="vectors"),
         pytest.param((6, 5), id="grey", marks=pytest.mark.slow),
         pytest.param((3, 3, 4), id="channels", marks=pytest.mark.slow),
