@@ -277,7 +277,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
     config = {
         "format": "aae_jax",
-        "format_version": FORMAT_VERSION if model.prior_samples is not None else 3,
+        "format_version": saved_model.WITHOUT_SAMPLES if model.prior_samples is None else FORMAT_VERSION,
         "network": dataclasses.asdict(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,

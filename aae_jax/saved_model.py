@@ -21,6 +21,7 @@ __all__ = [
     "CONFIG_FILE",
     "FORMAT_VERSION",
     "WEIGHTS_FILE",
+    "WITHOUT_SAMPLES",
     "Description",
     "PixelKind",
     "check_samples",
@@ -32,10 +33,10 @@ __all__ = [
     "read_tensors",
 ]
 
-FORMAT_VERSION = 4
+FORMAT_VERSION, WITHOUT_SAMPLES = 4, 3
 """1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
 3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
-4: a prior that is given by samples; other models are still of version 3."""
+4: a prior that is given by samples; models without are still written as version 3."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 

@@ -192,7 +192,7 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
 
 
 def validate_trained_prior(prior: PriorConfig, network: NetworkConfig) -> None:
-    """Refuse what `validate_prior` does, and samples without a file of them, or a file of none.
+    """Refuse what `validate_prior` does, and samples without a file, or a file beside another kind.
 
     Raises:
         InputError: Says which to give.

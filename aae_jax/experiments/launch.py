@@ -60,6 +60,7 @@ def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Cons
     if request.resume is None:
         folder.write_config(problem.config)
     keep_samples(problem.config, folder.path)
+    problem = problem._replace(config=with_kept_samples(problem.config, folder.path))  # the file may go meanwhile
     console.header(problem, str(folder.path))
     try:
         trainer = Trainer(problem, main_task(problem), folder, console)

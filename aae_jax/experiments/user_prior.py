@@ -162,7 +162,7 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
     expected = f"samples [n, {latent_dim}], as network.latent_dim is {latent_dim}"
     if samples.ndim != 2 or samples.shape[1] != latent_dim or samples.dtype.kind not in "iuf":
         raise InputError(f"prior.file {file} gives {samples.dtype} of shape {list(samples.shape)}; give {expected}.")
-    if not len(samples) >= FEWEST or samples.size > MOST_NUMBERS:
+    if len(samples) < FEWEST or samples.size > MOST_NUMBERS:
         raise InputError(
             f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
             f"{MOST_NUMBERS:,} numbers."

@@ -77,7 +77,10 @@ def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, 
     monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
+    once = []
+    monkeypatch.setattr(unsupervised.model, "build_phases", _deleting(sampler, once))
     assert status(unsupervised, *argv, "--out-dir", whole) == 0
+    assert once, "the user's file is gone before training begins"
     shutil.copytree(whole, half)
     sampler.write_text("raise KeyError('this code is not to be run again')")
     for path in (half / "summary.json", half / "checkpoints" / "last" / "1"):
@@ -101,6 +104,17 @@ def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, 
     assert cli.main(["generate", str(whole), "--out", str(tmp_path / "made.png")]) == 0
     assert cli.main(["generate", str(whole), "--out", str(tmp_path / "made.png"), "--component", "0"]) == 2
     assert "a prior of kind samples has no parts" in capsys.readouterr().err
+
+
+def _deleting(sampler, done):
+    """Return what builds the phases, but removes the user's file first."""
+    build = unsupervised.model.build_phases
+
+    def without_it(*args, **named):
+        done.append(sampler.unlink(missing_ok=True))
+        return build(*args, **named)
+
+    return without_it
 
 
 @pytest.mark.parametrize(
