@@ -70,7 +70,7 @@ def download(
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claim = Claim(folder, f".{remote.name}.lock", wait=True)  # another process may be fetching it: let it finish
+        claim = Claim(folder, f".{remote.name}.lock", wait=STALL_SECONDS)  # another process may be fetching it
         try:
             if not (target.is_file() and file_sha256(target) == remote.sha256):
                 _fetch_whole(remote, target, progress, probe_seconds, stall_seconds)
