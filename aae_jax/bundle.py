@@ -267,7 +267,15 @@ class Model:
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write `config.json` and `model.safetensors` into the folder `path`, the configuration last."""
+    """Write `model.safetensors` and `config.json` into the folder `path`.
+
+    The weights' file holds the configuration too: replacing it is what replaces an older model, and until
+    `config.json` follows, `load` takes the configuration from there. Whenever the process is killed, the folder
+    holds the older model or the new one.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
@@ -275,7 +283,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tree["scaling"] = model.scaling._asdict()
     if model.prior_samples is not None:
         tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
-    config = {
+    config: dict[str, Any] = {
         "format": "aae_jax",
         "format_version": saved_model.WITHOUT_SAMPLES if model.prior_samples is None else FORMAT_VERSION,
         "network": dataclasses.asdict(model.network),
@@ -295,9 +303,11 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     }
     if model.prior_samples is not None:
         config["prior_samples"] = len(model.prior_samples)
-    weights = save({name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)})
-    write_whole(folder / WEIGHTS_FILE, weights)
-    write_whole(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
+    tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
+    config["digest"] = saved_model.digest_of(config, tensors)
+    text = json.dumps(config, indent=2) + "\n"
+    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={saved_model.EMBEDDED: text}))
+    write_whole(folder / CONFIG_FILE, text.encode())
 
 
 def load(path: str | os.PathLike[str]) -> Model:

@@ -1,9 +1,12 @@
-"""Checkpoints to resume from: one safetensors file a save, atomic, the two latest kept, damaged ones stepped over."""
+"""Checkpoints to resume from: one folder a save, written whole; the two latest are kept, damaged ones skipped."""
 
+import contextlib
 import hashlib
 import json
 import os
-import shutil
+import re
+import secrets
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from aae_jax.errors import InputError, StorageError
+from aae_jax.files import open_regular, read_bytes, require_regular
+from aae_jax.text import printable
 
 __all__ = ["Restored", "any_saved", "restore_latest", "save"]
 
@@ -22,10 +27,17 @@ KEPT = 2
 TREE = "tree.safetensors"
 NOTES = "notes.json"
 CHECKSUMS = "checksums.json"
+FILES = frozenset({TREE, NOTES, CHECKSUMS})
+"""All that a save writes, and so all that is ever removed."""
+MAX_NOTES_BYTES = 2**24
+NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+UNFINISHED, REPLACED = "unfinished", "replaced"
+INTERRUPTED = re.compile(rf"(\d+)\.(?:([0-9a-f]{{16}})\.)?({UNFINISHED}|{REPLACED})")
+"""Folders that a killed save leaves: one it was writing, or one it was about to replace."""
 
 
 class Restored(NamedTuple):
-    """What a checkpoint held: its number, the tree of arrays, and the notes saved beside it."""
+    """What a checkpoint held: its number, the tree of arrays, and the notes saved with it."""
 
     number: int
     tree: Any
@@ -35,43 +47,121 @@ class Restored(NamedTuple):
 def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep: int = KEPT) -> None:
     """Write `tree` (a pytree of arrays) and `notes` (JSON) as checkpoint `number` of `folder`, at once or not at all.
 
-    The files are written to a temporary folder that is renamed at the end, so a kill in the middle of a
-    save leaves the ones before it whole. All but the `keep` latest up to this
-    one are then removed.
+    The files are written to a temporary folder that is renamed at the end: whenever the process is killed, either
+    this checkpoint or the one it replaces is whole. All but the `keep` latest up to this one are then removed.
+    Nothing is removed but files that a save has written; a symbolic link is never followed.
 
     Raises:
         StorageError: It could not be written, for whatever reason.
     """
-    target, unfinished = folder / str(number), folder / f"{number}.unfinished"
+    token = secrets.token_hex(8)
+    unfinished = folder / f"{number}.{token}.{UNFINISHED}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(folder)
+        if folder.is_symlink():
+            raise OSError("it is a symbolic link")
+        _recover(folder)
+        unfinished.mkdir()
         _write(unfinished, tree, notes)
+        _publish(unfinished, folder / str(number), folder / f"{number}.{token}.{REPLACED}")
     except Exception as error:  # safetensors has its own kind for what the system says
-        shutil.rmtree(unfinished, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _remove(unfinished)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise StorageError(f"Checkpoint {number} could not be written into {folder} ({reason})") from error
-    if target.exists():
-        shutil.rmtree(target)
-    unfinished.rename(target)
     kept = [other for other in _numbers(folder) if other <= number][-keep:]
     for other in set(_numbers(folder)) - set(kept):  # a higher number is of a run that was gone back on
-        shutil.rmtree(folder / str(other))
+        _discard(folder, other)
 
 
 def _write(unfinished: Path, tree: Any, notes: Mapping[str, Any]) -> None:
-    unfinished.mkdir()
     save_file({name: np.asarray(leaf, order="C") for name, leaf in _named(tree)}, unfinished / TREE)
     (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
     (unfinished / CHECKSUMS).write_text(json.dumps(_checksums(unfinished)), encoding="utf-8")
-    for path in unfinished.iterdir():  # to the disk before the rename makes it a checkpoint
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
+    for path in (*unfinished.iterdir(), unfinished):  # to the disk before the rename makes it a checkpoint
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # some file systems cannot flush a folder
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _publish(unfinished: Path, target: Path, replaced: Path) -> None:
+    """Rename a finished checkpoint to its place; one that is there is set aside until then (see `_recover`)."""
+    if os.path.lexists(target):
+        if not _is_ours(target):
+            raise OSError(f"{target} is not a checkpoint that was saved here; move it away")
+        target.rename(replaced)
+    unfinished.rename(target)
+    _sync(target.parent)
+    if os.path.lexists(replaced):
+        _remove(replaced)
+
+
+def _recover(folder: Path) -> None:
+    """Put back a checkpoint that a killed save had set aside, and remove what it had not finished."""
+    for path in list(folder.iterdir()):
+        found = INTERRUPTED.fullmatch(path.name)
+        if not found or not _is_folder(path):
+            continue
+        target = folder / found[1]
+        if found[3] == REPLACED and not os.path.lexists(target) and _is_ours(path):
+            path.rename(target)
+        else:
+            _remove(path)
+
+
+def _discard(folder: Path, number: int) -> None:
+    """Remove a checkpoint: renamed first, so that no half of it ever looks like one."""
+    path = folder / str(number)
+    if _is_ours(path):
+        doomed = folder / f"{number}.{secrets.token_hex(8)}.{UNFINISHED}"
+        path.rename(doomed)
+        _remove(doomed)
+
+
+def _remove(path: Path) -> None:
+    """Remove the files of a checkpoint and then its folder; whatever else is in it stays."""
+    if not _is_folder(path):
+        return
+    for name in FILES:
+        file = path / name
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISREG(os.lstat(file).st_mode):
+                file.unlink()
+    with contextlib.suppress(OSError):  # not empty
+        path.rmdir()
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a folder holds nothing but regular files of the names that a save writes."""
+    if not _is_folder(path):
+        return False
+    with os.scandir(path) as entries:
+        return all(entry.name in FILES and entry.is_file(follow_symlinks=False) for entry in entries)
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder itself, and not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def any_saved(folder: Path) -> bool:
-    """Return whether `save` ever finished in `folder`, be what it wrote damaged since or not."""
-    return folder.is_dir() and bool(_numbers(folder))
+    """Return whether `save` ever finished in `folder`, even if what it wrote has been damaged since."""
+    if not _is_folder(folder):
+        return False
+    set_aside = (INTERRUPTED.fullmatch(path.name) for path in folder.iterdir())
+    return bool(_numbers(folder)) or any(found is not None and found[3] == REPLACED for found in set_aside)
 
 
 def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:
@@ -87,30 +177,37 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
     Raises:
         InputError: There is none that can be read.
     """
-    damaged: list[Path] = []
-    for number in reversed(_numbers(folder) if folder.is_dir() else []):
+    damaged: list[int] = []
+    if _is_folder(folder):
+        with contextlib.suppress(OSError):  # a folder that can be read only
+            _recover(folder)
+    for number in reversed(_numbers(folder)):
         try:
             restored = _restore(folder / str(number), number, like)
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            notify(f"Checkpoint {number} cannot be read and is dropped ({reason[0][:120]}); trying the one before.")
-            damaged.append(folder / str(number))
+            text = printable(reason[0][:120])
+            notify(f"Checkpoint {number} cannot be read and is dropped ({text}); trying the one before.")
+            damaged.append(number)
             continue
-        for path in damaged:
-            shutil.rmtree(path)
+        for other in damaged:
+            _discard(folder, other)
         return restored
     raise InputError(f"{folder} holds no checkpoint that can be read, so there is nothing to resume; start anew.")
 
 
 def _restore(path: Path, number: int, like: Any) -> Restored:
     _verify(path)
-    notes = json.loads((path / NOTES).read_text(encoding="utf-8"))
+    notes = json.loads(read_bytes(path / NOTES, MAX_NOTES_BYTES))
+    if not isinstance(notes, dict):
+        raise ValueError(f"{NOTES} holds no object")
     return Restored(number, _read(path / TREE, like), notes)
 
 
 def _read(path: Path, like: Any) -> Any:
     """Return the tree in a file, on the default device, with the node types of `like`; it must fit exactly."""
     expected = dict(_named(like))
+    require_regular(path)
     with safe_open(path, framework="numpy") as stored:
         if set(stored.keys()) != set(expected):
             raise ValueError(f"it holds {len(stored.keys())} arrays, not the {len(expected)} of this run")
@@ -127,18 +224,20 @@ def _named(tree: Any) -> list[tuple[str, Any]]:
 
 
 def _checksums(path: Path) -> dict[str, str]:
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != CHECKSUMS)
-    return {file.relative_to(path).as_posix(): _sha256(file) for file in files}
+    return {file.name: _sha256(file) for file in sorted(path.iterdir()) if file.name != CHECKSUMS}
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _verify(path: Path) -> None:
     """Compare every file with its checksum: flipped bits would be read as if they were weights."""
-    expected, found = json.loads((path / CHECKSUMS).read_text(encoding="utf-8")), _checksums(path)
+    unknown = sorted(entry.name for entry in path.iterdir() if entry.name not in FILES)
+    if unknown:
+        raise ValueError(f"{unknown[0]} is unknown")
+    expected, found = json.loads(read_bytes(path / CHECKSUMS, MAX_NOTES_BYTES)), _checksums(path)
     for name in sorted(set(expected) | set(found)):
         if expected.get(name) != found.get(name):
             state = "missing" if name not in found else "unknown" if name not in expected else "damaged"
@@ -146,10 +245,7 @@ def _verify(path: Path) -> None:
 
 
 def _numbers(folder: Path) -> list[int]:
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit() and path.is_dir())
-
-
-def _remove_unfinished(folder: Path) -> None:
-    for path in folder.iterdir():
-        if not path.name.isdigit() and path.is_dir():
-            shutil.rmtree(path)
+    """Return the numbers of the checkpoints in a folder, ascending; none of a folder that is missing or a link."""
+    if not _is_folder(folder):
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if NUMBER.fullmatch(path.name) and _is_folder(path))

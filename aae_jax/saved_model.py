@@ -1,6 +1,7 @@
 """The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import math
@@ -16,9 +17,11 @@ from safetensors import SafetensorError, safe_open
 from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
+from aae_jax.files import read_bytes, require_regular
 
 __all__ = [
     "CONFIG_FILE",
+    "EMBEDDED",
     "FORMAT_VERSION",
     "WEIGHTS_FILE",
     "WITHOUT_SAMPLES",
@@ -26,6 +29,7 @@ __all__ = [
     "PixelKind",
     "check_samples",
     "check_size",
+    "digest_of",
     "name_of",
     "named",
     "prior_to_json",
@@ -38,6 +42,8 @@ FORMAT_VERSION, WITHOUT_SAMPLES = 4, 3
 3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
 4: a prior that is given by samples; models without are still written as version 3."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+EMBEDDED = "aae_jax"
+"""The key of the configuration among the metadata of the weights' file."""
 MOST_CONFIG_BYTES = 10**7
 
 PixelKind = Literal["bytes", "unit"]
@@ -72,7 +78,7 @@ def read_config(folder: Path) -> Description:
         InputError: It is missing, damaged, foreign, of a later version, or describes no model.
     """
     path = folder / CONFIG_FILE
-    config = _read_json(path, folder)
+    config = _of_the_weights(_read_json(path, folder), folder)
     if not isinstance(config, dict) or config.get("format") != "aae_jax":
         raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
     version = config.get("format_version")
@@ -97,15 +103,42 @@ def read_config(folder: Path) -> Description:
 
 def _read_json(path: Path, folder: Path) -> Any:
     try:
-        if path.stat().st_size > MOST_CONFIG_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size} bytes and is no model's configuration.")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except InputError:
-        raise
+        return json.loads(read_bytes(path, MOST_CONFIG_BYTES))
     except OSError as error:
+        if path.exists():
+            raise InputError(
+                f"{path} cannot be read as a model's configuration ({error.strerror}); save the model again."
+            ) from error
         raise InputError(_absence(folder)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
+
+
+def digest_of(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
+    """Return what tells one saved model from another: the hexadecimal SHA-256 of its configuration and tensors."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape};".encode())
+        digest.update(tensors[name].data)
+    return digest.hexdigest()
+
+
+def _of_the_weights(config: Any, folder: Path) -> Any:
+    """Return the configuration that belongs to the weights: `config`, or where its digest differs the embedded one.
+
+    It differs where a save over an older model was killed between the two files.
+    """
+    path = folder / WEIGHTS_FILE
+    try:
+        require_regular(path)
+        with safe_open(path, framework="numpy") as stored:
+            text = (stored.metadata() or {}).get(EMBEDDED)
+        embedded = None if text is None or len(text) > MOST_CONFIG_BYTES else json.loads(text)
+    except (OSError, SafetensorError, ValueError, RecursionError):  # reported where the tensors are read
+        return config
+    if not isinstance(embedded, dict) or not isinstance(config, dict) or config.get("format") != "aae_jax":
+        return config
+    return config if config.get("digest") == embedded.get("digest") else embedded
 
 
 def _absence(folder: Path) -> str:
@@ -233,6 +266,7 @@ def check_size(described: Description, folder: Path) -> None:
     """
     path = folder / WEIGHTS_FILE
     try:
+        require_regular(path)
         stored = path.stat().st_size
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error

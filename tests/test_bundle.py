@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 import aae_jax
 from aae_jax import InputError, Model, NetworkConfig, PriorConfig, priors
 from aae_jax.data.scaling import fit_scaling
+from tests.killing import count_calls, kill_before_call
 
 SHAPE, CLASSES, LATENT, COUNT = (6, 5), 4, 3, 7
 SIZES = {"hidden": (9,), "discriminator_hidden": (4,), "latent_dim": LATENT}
@@ -323,6 +324,46 @@ def test_a_kill_between_the_two_files_leaves_no_model(model, folder, monkeypatch
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
+def test_killed_at_any_system_call_the_old_or_the_new_model_is_whole(model, tmp_path):
+    """A save over an older model of the same sizes; nothing that Python would clean up happens."""
+    new = dataclasses.replace(
+        model, params=jax.tree.map(lambda leaf: np.asarray(leaf) + 1, model.params), seed=77, class_names=tuple("abcd")
+    )
+
+    def fresh():
+        shutil.rmtree(tmp_path, ignore_errors=True)
+        aae_jax.save_model(model, tmp_path)
+        return tmp_path
+
+    seen = set()
+    count = count_calls(lambda: aae_jax.save_model(new, fresh()))
+    assert count > 8
+    for moment in range(count):
+        kill_before_call(moment, lambda folder=fresh(): aae_jax.save_model(new, folder))
+        loaded = aae_jax.load(tmp_path)
+        expected = new if loaded.seed == 77 else model
+        assert loaded.class_names == expected.class_names, moment
+        jax.tree.map(np.testing.assert_array_equal, loaded.params, expected.params)
+        seen.add(loaded.seed)
+        aae_jax.save_model(new, tmp_path)
+        assert aae_jax.load(tmp_path).seed == 77
+    assert seen == {None, 77}
+
+
+def test_a_model_of_an_earlier_version_is_replaced_as_one(model, tmp_path):
+    shutil.copytree(FIXTURES / "model_v1", tmp_path / "model")
+    old = (tmp_path / "model" / "config.json").read_text()
+    aae_jax.save_model(model, tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text(old)  # killed between the two files
+    assert aae_jax.load(tmp_path / "model").image_shape == SHAPE
+
+
+def test_a_configuration_that_was_edited_by_hand_is_the_one_that_counts(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "class_names": ["a", "b", "c", "d"]}))
+    assert aae_jax.load(folder).class_names == ("a", "b", "c", "d")
+
+
 def test_version_2_is_read(tmp_path):
     """As version 1 is: the fixture was written by the code of that version, with the probabilities that it gave."""
     model = aae_jax.load(FIXTURES / "model_v2")
@@ -461,7 +502,7 @@ def test_text_that_is_no_configuration(text, folder):
 
 def test_a_file_too_large_to_be_a_configuration(folder):
     (folder / "config.json").write_bytes(b" " * (10**7 + 1))
-    with pytest.raises(InputError, match="is no model's configuration"):
+    with pytest.raises(InputError, match="cannot be read as a model's configuration"):
         aae_jax.load(folder)
 
 

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -13,6 +10,7 @@ import numpy as np
 import pytest
 
 from aae_jax import InputError, checkpoint
+from tests.killing import count_calls, kill_before_call
 
 
 def tree_of(number):
@@ -74,10 +72,43 @@ def test_the_same_number_is_replaced(folder):
 
 
 def test_what_a_kill_left_is_ignored_and_cleared(folder):
-    (folder / "11.unfinished" / "tree").mkdir(parents=True)
+    for name in ("11.unfinished", "11.0123456789abcdef.unfinished", "3.0123456789abcdef.replaced"):
+        shutil.copytree(folder / "2", folder / name)
     assert restore(folder)[0].number == 10
     checkpoint.save(folder, 11, tree_of(11), {})
     assert {path.name for path in folder.iterdir()} == {"10", "11"}
+
+
+def test_nothing_is_removed_that_no_save_wrote(folder):
+    """Folders and files of the user's in every place where a save removes something."""
+    foreign = ("thesis/a", "2019/a", "notes.json", "11.unfinished/a", "x.unfinished/notes.json", "99/notes.txt")
+    for name in (*foreign, "2/mine"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("precious")
+    for number in (11, 12, 13):
+        checkpoint.save(folder, number, tree_of(number), {}, keep=1)
+    assert all((folder / name).read_text() == "precious" for name in (*foreign, "2/mine"))
+    assert restore(folder)[0].number == 13
+
+
+def test_links_are_refused_and_never_followed(folder, tmp_path):
+    victim = tmp_path / "victim"
+    shutil.copytree(folder, victim)
+    linked = tmp_path / "linked"
+    linked.symlink_to(victim)
+    with pytest.raises(checkpoint.StorageError, match="it is a symbolic link"):
+        checkpoint.save(linked, 11, tree_of(11), {}, keep=1)
+    assert checkpoint.any_saved(linked) is False
+    with pytest.raises(InputError, match="nothing to resume"):
+        restore(linked)
+    (folder / "1").symlink_to(victim / "2")
+    (folder / "11.0123456789abcdef.unfinished").symlink_to(victim / "2")
+    checkpoint.save(folder, 11, tree_of(11), {}, keep=1)
+    assert files_of(victim / "2") == ["checksums.json", "notes.json", "tree.safetensors"]
+    (folder / "12").symlink_to(victim / "2")
+    with pytest.raises(checkpoint.StorageError, match="12 is not a checkpoint that was saved here"):
+        checkpoint.save(folder, 12, tree_of(12), {})
+    assert files_of(victim / "2") == ["checksums.json", "notes.json", "tree.safetensors"]
 
 
 def files_of(path):
@@ -144,40 +175,24 @@ def test_notes_are_json(folder):
     assert json.loads((folder / "10" / "notes.json").read_text()) == {"epoch": 10}
 
 
-KILLED = """
-import os, pathlib, shutil, signal, sys
-import jax
-from aae_jax import checkpoint
-from tests.test_checkpoint import tree_of
-
-def die(*arguments, **keywords):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-folder, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
-if moment == "notes":
-    checkpoint.json.dumps = die
-elif moment == "rename":
-    pathlib.Path.rename = die
-elif moment == "prune":
-    shutil.rmtree = die
-else:
-    save = checkpoint.save_file
-    def begin(*arguments):
-        save(*arguments)
-        die()
-    checkpoint.save_file = begin
-checkpoint.save(folder, 11, tree_of(11), {"epoch": 11})
-"""
+@pytest.mark.parametrize("number", [10, 11], ids=["replacing one", "a new one"])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_killed_at_any_system_call_the_old_or_the_new_one_is_whole(number, keep, original, tmp_path):
+    """A save is cut off before each of its calls in turn; nothing that Python would clean up happens."""
+    new, count = tree_of(20), count_calls(lambda: checkpoint.save(fresh(original, tmp_path), number, new, {"n": 20}))
+    assert count > 15
+    for moment in range(count):
+        folder = fresh(original, tmp_path)
+        kill_before_call(moment, lambda folder=folder: checkpoint.save(folder, number, new, {"n": 20}, keep=keep))
+        assert checkpoint.any_saved(folder)
+        restored, said = restore(folder)
+        is_new = restored.notes == {"n": 20}
+        assert said == [], moment
+        assert same(restored.tree, new if is_new else tree_of(10)), moment
+        checkpoint.save(folder, 12, tree_of(12), {"epoch": 12}, keep=1)
+        assert {path.name for path in folder.iterdir()} == {"12"}, moment
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("moment", "newest"), [("tree", 10), ("notes", 10), ("rename", 10), ("prune", 11)])
-def test_a_kill_in_the_middle_of_a_save(moment, newest, folder):
-    root = Path(__file__).resolve().parents[1]
-    command = [sys.executable, "-c", KILLED, str(folder), moment]
-    assert subprocess.run(command, cwd=root, check=False).returncode == -signal.SIGKILL
-    restored, said = restore(folder)
-    assert (restored.number, said) == (newest, [])
-    assert same(restored.tree, tree_of(newest))
-    checkpoint.save(folder, 12, tree_of(12), {"epoch": 12})
-    assert {path.name for path in folder.iterdir()} == {str(newest), "12"}
+def fresh(original, tmp_path):
+    shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+    return Path(shutil.copytree(original, tmp_path / "copy"))
