@@ -21,7 +21,7 @@ from aae_jax.errors import InputError, StorageError
 from aae_jax.files import open_regular, read_bytes, require_regular
 from aae_jax.text import printable
 
-__all__ = ["Restored", "any_saved", "restore_latest", "save"]
+__all__ = ["FILES", "Restored", "any_saved", "restore_latest", "save"]
 
 KEPT = 2
 TREE = "tree.safetensors"

@@ -5,7 +5,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
-__all__ = ["compiler_options", "quick_compiler_options"]
+from aae_jax.errors import InputError
+
+__all__ = ["compiler_options", "quick_compiler_options", "require_device"]
 
 _CPU_OPTIONS: dict[str, str | bool] = {
     # XLA hands products to YNNPACK. By default it hands over chains of them in one piece, which is up to ten times
@@ -15,6 +17,23 @@ _CPU_OPTIONS: dict[str, str | bool] = {
     # they are moved in place: a twelfth of an update in bfloat16 (ADR 0008).
     "xla_cpu_copy_insertion_use_region_analysis": True,
 }
+
+
+def require_device() -> None:
+    """Refuse to go on where JAX finds no device, as with `JAX_PLATFORMS=cuda` on a machine without a GPU.
+
+    Raises:
+        InputError: Names the platforms that were asked for.
+    """
+    try:
+        jax.devices()
+    except Exception as error:  # RuntimeError, or an AssertionError without a word
+        asked: str | None = getattr(jax.config, "jax_platforms", None)
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"JAX finds no device of JAX_PLATFORMS={asked or 'unset'} ({reason}); unset JAX_PLATFORMS to train on "
+            "what there is, or install the extra for that device (cuda12, cuda13 or tpu)."
+        ) from error
 
 
 @functools.cache

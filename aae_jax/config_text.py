@@ -11,10 +11,17 @@ from typing import Any, Literal, TypeVar, Union
 import yaml
 
 from aae_jax.errors import InputError, did_you_mean
+from aae_jax.files import read_text
+from aae_jax.text import quoted
 
-__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_yaml"]
+__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_mapping", "to_yaml"]
 
 Config = TypeVar("Config")
+
+MAX_BYTES = 2**18
+"""Size of the largest YAML file that is read."""
+MAX_NODES, MAX_DEPTH = 10_000, 50
+"""Values that a YAML file may hold, each counted as often as aliases repeat it, and how deep they may be nested."""
 
 
 def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None, where: str = "") -> Config:
@@ -26,12 +33,13 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
     hints = typing.get_type_hints(kind)
     base = kind() if base is None else base
     if not isinstance(values, Mapping):
-        raise InputError(f"{where or 'The configuration'} is {values!r}; give a mapping of keys to values.")
+        raise InputError(f"{where or 'The configuration'} is {quoted(values)}; give a mapping of keys to values.")
     changes: dict[str, Any] = {}
     for key, value in values.items():
-        path = f"{where}.{key}" if where else str(key)
-        if key not in hints:
-            raise InputError(f"There is no configuration key {path!r}; {_offer(str(key), hints, where)}")
+        path = f"{where}.{key}" if where else key
+        if not isinstance(key, str) or key not in hints:
+            named = quoted(path if isinstance(key, str) else key)
+            raise InputError(f"There is no configuration key {named}; {_offer(str(key)[:100], hints, where)}")
         if dataclasses.is_dataclass(hints[key]):
             nested: Any = hints[key]
             changes[key] = from_mapping(nested, value, base=getattr(base, key), where=path)
@@ -59,12 +67,13 @@ def coerce(value: Any, hint: Any, path: str) -> Any:
     if origin in (Union, types.UnionType):
         return _coerce_union(value, arguments, path)
     if origin is Literal:
-        if value not in arguments:
-            raise InputError(f"{path} is {value!r}; {did_you_mean(str(value), map(str, arguments))}")
+        if not any(type(value) is type(known) and value == known for known in arguments):
+            offered = did_you_mean(value if isinstance(value, str) else quoted(value), map(str, arguments))
+            raise InputError(f"{path} is {quoted(value)}; {offered}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise InputError(f"{path} is {value!r}; give a list such as [1000, 1000].")
+            raise InputError(f"{path} is {quoted(value)}; give a list such as [1000, 1000].")
         return tuple(coerce(item, arguments[0], f"{path}[{i}]") for i, item in enumerate(value))
     return _coerce_plain(value, hint, path)
 
@@ -79,11 +88,11 @@ def _coerce_union(value: Any, arguments: tuple[Any, ...], path: str) -> Any:
         except InputError:
             if len(kinds) == 1:
                 raise
-    raise InputError(f"{path} is {value!r}; give {' or '.join(map(_describe, kinds))}.")
+    raise InputError(f"{path} is {quoted(value)}; give {' or '.join(map(_describe, kinds))}.")
 
 
 def _coerce_plain(value: Any, kind: Any, path: str) -> Any:
-    refusal = f"{path} is {value!r}; give {_describe(kind)}."
+    refusal = f"{path} is {quoted(value)}; give {_describe(kind)}."
     if kind is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return float(value)  # YAML 1.1 reads 1e-3 as a string
@@ -108,12 +117,24 @@ def read_yaml(path: Path) -> Mapping[Any, Any]:
         InputError: There is no such file, or it is not YAML with a mapping in it.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        values = _parse(read_text(path, MAX_BYTES))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"The configuration {path} cannot be read ({reason}); name a YAML file.") from error
+    except UnicodeDecodeError as error:
         raise InputError(f"The configuration {path} cannot be read ({error}); name a YAML file.") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-45
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply; start from a run's config.yaml.") from error
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ) as error:  # a date such as 2020-13-45, a list as key
         line = " ".join(str(error).split())
-        raise InputError(f"{path} is not valid YAML ({line}); mend it, or start from a run's config.yaml.") from error
+        raise InputError(
+            f"{path} is not valid YAML ({line}); correct it, or start from a run's config.yaml."
+        ) from error
     if values is None:
         return {}
     if not isinstance(values, Mapping):
@@ -121,10 +142,47 @@ def read_yaml(path: Path) -> Mapping[Any, Any]:
     return values
 
 
+def _parse(text: str) -> Any:
+    """Return what `yaml.safe_load` does, once its nodes have been counted."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count_nodes(node, {}, depth=0)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _count_nodes(node: yaml.Node, counted: dict[int, int], depth: int) -> int:
+    """Return how many values a node stands for, with those that aliases repeat.
+
+    Raises:
+        ValueError: They are more than `MAX_NODES`, nested deeper than `MAX_DEPTH`, or a node contains itself.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"values are nested deeper than {MAX_DEPTH}, or contain themselves")
+    if id(node) not in counted:
+        children = (
+            [child for pair in node.value for child in pair] if isinstance(node, yaml.MappingNode) else node.value
+        )
+        inner = children if isinstance(node, yaml.CollectionNode) else ()
+        counted[id(node)] = 1 + sum(_count_nodes(child, counted, depth + 1) for child in inner)
+    if counted[id(node)] > MAX_NODES:
+        raise ValueError(f"it stands for more than {MAX_NODES:,} values")
+    return counted[id(node)]
+
+
 def to_yaml(config: Any) -> str:
     """Return a configuration as YAML text that `read_yaml` and `from_mapping` turn back into it."""
-    plain = _plain(dataclasses.asdict(config))
-    return str(yaml.safe_dump(plain, sort_keys=False))
+    return str(yaml.safe_dump(to_mapping(config), sort_keys=False))
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Return a configuration as nested dictionaries, lists, numbers and texts, as JSON and YAML hold them."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(config))
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,8 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from aae_jax.errors import InputError
 
@@ -40,7 +40,7 @@ SAFE_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.unfinished")
 
 
-def open_regular(path: Path, most: int | None = None) -> BinaryIO:
+def open_regular(path: Path, most: int | None = None) -> BufferedReader:
     """Open a regular file for reading; symbolic links to one are followed.
 
     Args:

@@ -18,6 +18,7 @@ from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validat
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
 from aae_jax.files import read_bytes, require_regular
+from aae_jax.text import quoted
 
 __all__ = [
     "CONFIG_FILE",
@@ -172,7 +173,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
         raise ValueError(f"heads, mode_decoder and clusters are {extra} beside {num_classes} classes")
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
-        raise ValueError(f"experiment is {experiment!r}")
+        raise ValueError(f"experiment is {quoted(experiment)}")
     preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
@@ -215,13 +216,13 @@ def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorC
     prior = from_mapping(PriorConfig, described, where="prior")
     validate_prior(prior, network)
     if prior.file is not None:
-        raise ValueError(f"prior.file is {prior.file!r}")
+        raise ValueError(f"prior.file is {quoted(prior.file)}")
     return prior
 
 
 def _whole(value: Any, what: str, *, least: int = 1) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 10**9:
-        raise ValueError(f"{what} holds {value!r}")
+        raise ValueError(f"{what} holds {quoted(value)}")
     return value
 
 
@@ -293,7 +294,9 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
             names = set(stored.keys())
             if names != set(expected):
                 odd = sorted(names ^ set(expected))[0]
-                raise InputError(f"{path} does not fit its {CONFIG_FILE}: tensor {odd!r} is missing or unknown.")
+                raise InputError(
+                    f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(odd)} is missing or unknown."
+                )
             for name in names:
                 part = stored.get_slice(name)
                 _check_tensor(path, name, list(part.get_shape()), part.get_dtype(), expected[name])
@@ -302,13 +305,15 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
         raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise InputError(f"{path} holds numbers that are not finite in tensor {name!r}; take another model.")
+            raise InputError(
+                f"{path} holds numbers that are not finite in tensor {quoted(name)}; take another model."
+            )
     return tensors
 
 
 def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
     if shape != list(expected.shape) or kind != "F32":
         raise InputError(
-            f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} is {kind} of shape {shape}, "
+            f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(name)} is {kind} of shape {shape}, "
             f"not F32 of shape {list(expected.shape)}."
         )

@@ -7,6 +7,7 @@ from typing import Any
 from aae_jax.config import ClusteringConfig, OptimizerConfig, OptimizersConfig, SemiSupervisedConfig
 from aae_jax.config_text import coerce
 from aae_jax.errors import InputError, did_you_mean
+from aae_jax.text import quoted
 
 __all__ = ["clusters_from_seed_yaml", "from_seed_yaml", "is_seed_yaml"]
 
@@ -139,8 +140,8 @@ def _block(values: Any, where: str, known: Any) -> Mapping[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise InputError(f"{where} is {values!r}; give a mapping of keys to values.")
+        raise InputError(f"{where} is {quoted(values)}; give a mapping of keys to values.")
     for key in values:
         if key not in known:
-            raise InputError(f"There is no key {f'{where}.{key}'!r}; {did_you_mean(str(key), known)}")
+            raise InputError(f"There is no key {quoted(f'{where}.{key}')}; {did_you_mean(str(key), known)}")
     return values

@@ -8,13 +8,14 @@ import numpy as np
 import tyro
 
 from aae_jax.data import Dataset, Reporter, load_dataset
-from aae_jax.data.cache import fingerprint, read_cache
+from aae_jax.data.cache import fingerprint
 from aae_jax.data.known import KNOWN, KnownSet
-from aae_jax.data.sources import Places, cache_path, files_at_hand, places
+from aae_jax.data.sources import Places, cached_set, files_at_hand, places
 from aae_jax.data.tfds_copy import copy_roots, find_copy
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.flags import parse_flags
+from aae_jax.experiments.streams import say
 
 __all__ = ["main"]
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     """Run `aae-jax data ACTION ...` and return its exit status."""
     action, rest = (argv[0], argv[1:]) if argv else ("", [])
     if action in ("-h", "--help"):
-        print("usage: aae-jax data {" + ",".join(ACTIONS) + "} [options; --help lists them]")
+        say("usage: aae-jax data {" + ",".join(ACTIONS) + "} [options; --help lists them]")
         return 0
     if not action:
         raise InputError(f"aae-jax data does one of {', '.join(ACTIONS)}; name it.")
@@ -58,23 +59,23 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("'auto' is no data set to fetch; name one, such as mnist.")
     reporter: Reporter = DataReporter(Console())
     dataset = load_dataset(wanted.name, data_dir=wanted.data_dir, split_seed=wanted.split_seed, reporter=reporter)
-    print("\n".join(_describe(dataset)))
+    say(*_describe(dataset))
     return 0
 
 
 def _list(where: Places) -> int:
-    print(f"data folder  {where.data_dir or 'none (--data-dir, AAE_DATA_DIR)'}")
-    print(f"cache        {where.cache_dir}\n")
+    say(f"data folder  {where.data_dir or 'none (--data-dir, AAE_DATA_DIR)'}")
+    say(f"cache        {where.cache_dir}", "")
     for known in KNOWN.values():
-        print(f"{known.name:16} {_whereabouts(known, where)}")
-    print(f"{'digits':16} in scikit-learn")
-    print("\nAlso: tfds:NAME (a set prepared by TFDS), idx:FOLDER (four IDX files), npz:FILE.")
+        say(f"{known.name:16} {_whereabouts(known, where)}")
+    say(f"{'digits':16} in scikit-learn")
+    say("", "Also: tfds:NAME (a set prepared by TFDS), idx:FOLDER (four IDX files), npz:FILE.")
     return 0
 
 
 def _whereabouts(known: KnownSet, where: Places) -> str:
     """Return where a set would be taken from, in the order in which it is looked for."""
-    cached, found = read_cache(cache_path(known, where)), files_at_hand(known, where)
+    cached, found = cached_set(known, where), files_at_hand(known, where)
     if found is not None and known.sha256 is None and found.paths[0].parent == where.data_dir and cached is None:
         return f"files of these names in {where.data_dir}, of which set is seen when they are read"
     if found is not None and (cached is None or cached.fingerprint != fingerprint(found.paths)):

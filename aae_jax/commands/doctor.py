@@ -9,13 +9,16 @@ import tyro
 
 from aae_jax.bundle import load
 from aae_jax.commands.result import parse
-from aae_jax.config_text import read_yaml
+from aae_jax.config_text import coerce, read_yaml
 from aae_jax.errors import InputError
 from aae_jax.experiments.diagnosis import diagnose
 from aae_jax.experiments.measures import VALIDATION
 from aae_jax.experiments.run_folder import CONFIG_FILE, RunFolder
+from aae_jax.experiments.streams import say
 
 __all__ = ["run_doctor"]
+
+MAX_CLASSES = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,30 +35,45 @@ def run_doctor(argv: Sequence[str]) -> int:
         raise InputError(f"{flags.run} is not the folder of a run ({CONFIG_FILE} is missing); name one.")
     rows = folder.read_metrics()
     if not rows:
-        raise InputError(f"The run in {flags.run} has not been evaluated yet; wait for its first line of metrics.")
+        raise InputError(
+            f"The run in {flags.run} has no line of metrics yet, or a damaged first one; wait for an evaluation."
+        )
+    if not all(isinstance(row.get("reconstruction/loss"), list) for row in rows):
+        raise InputError(
+            f"The metrics in {flags.run} have no reconstruction loss for each seed, as those of every run have; name "
+            "the folder of a run."
+        )
     config = read_yaml(folder.path / CONFIG_FILE)
+    first_seed = coerce(config.get("seed", 0), int, f"seed in {folder.path / CONFIG_FILE}")
     seeds, classes = len(rows[-1]["reconstruction/loss"]), _classes(folder, config, rows)
     healthy = "healthy: images are rebuilt"
     if any(name.startswith(f"{VALIDATION}code_") for name in rows[0]):
         healthy += ", codes lie as the prior does, and no adversary wins"
     for place in range(seeds):
-        name = f"seed {config.get('seed', 0) + place}: " if seeds > 1 else ""
+        name = f"seed {first_seed + place}: " if seeds > 1 else ""
         found = diagnose(rows, place, classes=classes)
         if not found:
-            print(f"{name}{healthy}")
+            say(f"{name}{healthy}")
         for finding in found:
-            print(f"{name}{finding.name}: {finding.seen}.\n  {finding.advice}")
-    print(f"by the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
+            say(f"{name}{finding.name}: {finding.seen}.", f"  {finding.advice}")
+    say(f"by the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
     return 0
 
 
 def _classes(folder: RunFolder, config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
     """Return how many classes the label code has: as configured or saved; else as many as were ever in use."""
     clusters = config.get("num_clusters")
-    if isinstance(clusters, int):
+    if isinstance(clusters, int) and not isinstance(clusters, bool):
         return clusters
-    used = [count for row in rows for count in row.get(f"{VALIDATION}labels_used", []) if count is not None]
+    used = [count for row in rows for count in _counts(row, f"{VALIDATION}labels_used")]
     try:
         return load(folder.path).num_classes
     except InputError:  # the run has saved no model yet
         return round(max(used, default=0))
+
+
+def _counts(row: Mapping[str, Any], name: str) -> list[float]:
+    """Return the numbers of classes that an evaluation lists by seed, without nulls."""
+    values = row.get(name)
+    listed = values if isinstance(values, list) else []
+    return [value for value in listed if value is not None and 0 <= value <= MAX_CLASSES]

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.bundle import Model, load
-from aae_jax.commands.result import ModelPath, parse, write
+from aae_jax.bundle import Model
+from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, source_of, write
 from aae_jax.config import RunConfig
 from aae_jax.config_text import from_mapping, read_yaml
 from aae_jax.data import Dataset, load_dataset, split_indices
@@ -30,6 +30,7 @@ from aae_jax.evaluation import (
 from aae_jax.experiments.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.run_folder import CONFIG_FILE
+from aae_jax.experiments.streams import say
 from aae_jax.models.parts import prior_part
 
 __all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate"]
@@ -63,16 +64,17 @@ def run_evaluate(argv: Sequence[str]) -> int:
     a run's own measures are of views.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
-    model = load(flags.model)
+    refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)
+    model = load_model(flags.model)
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
     measure = _classify if model.num_classes else _measure_codes
     if model.clusters:
         measure = _measure_clusters
-    result, say = measure(model, dataset)
+    result, show = measure(model, dataset)
     if flags.out is not None:
         write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
-    say()
+    show()
     return 0
 
 
@@ -95,7 +97,7 @@ def refuse_other_data(model: Model, dataset: Dataset) -> None:
 
 
 def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what clusters are, named by the validation images and judged on the test images, and what says it."""
+    """Return what clusters are, named by the validation images and judged on the test images, and what prints it."""
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
     named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
     found = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
@@ -107,19 +109,19 @@ def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], C
         **describe_clusters(found, dataset.class_names),
     }
 
-    def say() -> None:
-        print(f"data    {dataset.name} from {dataset.source}")
-        print("\n".join(cluster_lines(result)))
+    def show() -> None:
+        say(f"data    {dataset.name} from {dataset.source}")
+        say(*cluster_lines(result))
         for name, how in CLUSTER_ERRORS.items():
-            print(f"error   {100 * result[name]:.2f} % {how}")
+            say(f"error   {100 * result[name]:.2f} % {how}")
         information, index = result["normalised_mutual_information"], result["adjusted_rand_index"]
-        print(f"NMI     {information:.3f}, ARI {index:.3f}, {result['used']} of {model.num_classes} clusters used")
+        say(f"NMI     {information:.3f}, ARI {index:.3f}, {result['used']} of {model.num_classes} clusters used")
 
-    return result, say
+    return result, show
 
 
 def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what is measured of a model without labels on the test images, and what says it."""
+    """Return what is measured of a model without labels on the test images, and what prints it."""
     images, output = jnp.asarray(dataset.test_images), model.network.output
     outputs = model.encode_stored(images)
     given = jax.nn.one_hot(dataset.test_labels, model.decoded_label) if model.decoded_label else None
@@ -135,17 +137,17 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
         found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0))
         result |= {name: np.asarray(value).tolist() for name, value in found.items()}
 
-    def say() -> None:
-        print(f"data                  {dataset.name} from {dataset.source}")
-        print(f"reconstruction error  {error:.5f} per pixel of {len(images)} images")
+    def show() -> None:
+        say(f"data                  {dataset.name} from {dataset.source}")
+        say(f"reconstruction error  {error:.5f} per pixel of {len(images)} images")
         if "component_error" in result:
-            print(f"not in their part     {100 * result['component_error']:.2f} % of the prior's parts by class")
+            say(f"not in their part     {100 * result['component_error']:.2f} % of the prior's parts by class")
         if model.prior is not None:
-            print(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f} (images in place, no noise)")
+            say(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f} (images in place, no noise)")
             for i, (gap, ratio) in enumerate(zip(result["code_mean_gap"], result["code_std_ratio"], strict=True)):
-                print(f"  z{i + 1}: mean {gap:+.2f} std of the prior away, std {ratio:.2f} of its")
+                say(f"  z{i + 1}: mean {gap:+.2f} std of the prior away, std {ratio:.2f} of its")
 
-    return result, say
+    return result, show
 
 
 def _source(dataset: Dataset) -> dict[str, str]:
@@ -153,7 +155,7 @@ def _source(dataset: Dataset) -> dict[str, str]:
 
 
 def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what a classifier makes of the test images, and what says it."""
+    """Return what a classifier makes of the test images, and what prints it."""
     if dataset.class_names != model.class_names:
         raise InputError(
             f"{dataset.name} has the classes {_some(dataset.class_names)}, the model {_some(model.class_names)}; "
@@ -186,15 +188,15 @@ def _same_scaling(ours: Scaling | None, theirs: Scaling | None) -> bool:
 
 
 def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], counts: np.ndarray) -> None:
-    print(f"data           {dataset.name} from {dataset.source}")
-    print(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
-    print(f"cross-entropy  {result['cross_entropy']:.4f} nats")
+    say(f"data           {dataset.name} from {dataset.source}")
+    say(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
+    say(f"cross-entropy  {result['cross_entropy']:.4f} nats")
     _say_calibration(result["calibration"])
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:
         true, taken = divmod(int(flat), len(counts))
         if wrong[true, taken]:
-            print(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
+            say(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
 
 
 def _say_calibration(found: Mapping[str, Any]) -> None:
@@ -202,7 +204,7 @@ def _say_calibration(found: Mapping[str, Any]) -> None:
     if found["temperature"] is not None:
         calibrated = 100 * found["calibrated"]["expected_calibration_error"]
         text += f", {calibrated:.2f} % at temperature {found['temperature']:.2f}"
-    print(text)
+    say(text)
 
 
 def dataset_of(model: Model, flags: DataFlags) -> Dataset:

@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aae_jax import figures
-from aae_jax.bundle import Model, load
+from aae_jax.bundle import Model
 from aae_jax.commands.model import ImageFlags, read_model_pictures, save_result
-from aae_jax.commands.result import parse, write
+from aae_jax.commands.result import load_model, parse, refuse_overwriting, write
 from aae_jax.errors import InputError
 from aae_jax.experiments.pictures import is_drawable
+from aae_jax.experiments.streams import note
 from aae_jax.types import Array
 
 __all__ = ["run_interpolate"]
@@ -38,7 +39,9 @@ def run_interpolate(argv: Sequence[str]) -> int:
     --out takes .png, .svg, .npz, or .gif, which goes there and back.
     """
     flags = parse(_Interpolate, argv, "interpolate", run_interpolate.__doc__)
-    model = load(flags.model)
+    out = flags.out or "interpolation.png"
+    refuse_overwriting(out, flags.model, flags.images)
+    model = load_model(flags.model)
     if not 2 <= flags.steps <= MOST_STEPS:
         raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MOST_STEPS}.")
     if model.decoded_label != model.num_classes:
@@ -54,7 +57,6 @@ def run_interpolate(argv: Sequence[str]) -> int:
         share = 1.0 - np.cos(0.5 * np.pi * share) ** 2
     between = [_between(part, first, second, share) for part in (z, y)]
     made = np.asarray(model.decode(*between)).reshape(len(first), flags.steps, *model.image_shape)
-    out = flags.out or "interpolation.png"
     if out.endswith(".gif"):
         return _write_gif(out, made, model)
 
@@ -100,5 +102,5 @@ def _write_gif(out: str, made: np.ndarray, model: Model) -> int:
     packed = io.BytesIO()
     pictures[0].save(packed, format="GIF", save_all=True, append_images=pictures[1:], duration=MILLISECONDS, loop=0)
     write(out, packed.getvalue())
-    print(f"{len(made)} pairs in {len(frames)} frames: {out}")
+    note(f"{len(made)} pairs in {len(frames)} frames: {out}")
     return 0

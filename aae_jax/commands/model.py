@@ -2,7 +2,6 @@
 
 import csv
 import io
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,12 @@ import tyro
 from matplotlib.figure import Figure
 
 from aae_jax import figures
-from aae_jax.bundle import Model, load
-from aae_jax.commands.result import ModelPath, parse, write
+from aae_jax.bundle import Model
+from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, write
 from aae_jax.data.pictures import Pictures, read_pictures
 from aae_jax.errors import InputError
+from aae_jax.experiments.streams import note, write_result
+from aae_jax.text import printable
 
 __all__ = [
     "ImageFlags",
@@ -76,19 +77,21 @@ class _Generate:
 def run_predict(argv: Sequence[str]) -> int:
     """Classify images: a line of CSV for each, with the probability of every class."""
     flags = parse(_Predict, argv, "predict", run_predict.__doc__)
-    model = load(flags.model)
+    refuse_overwriting(flags.out, flags.model, flags.images)
+    model = load_model(flags.model)
     pictures = read_model_pictures(model, flags)
     chances = np.asarray(model.predict_proba(pictures.images, calibrated=flags.calibrated))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "class", *(f"p({name})" for name in model.class_names)])
+    names = [printable(name) for name in model.class_names]
+    table.writerow(["image", "class", *(f"p({name})" for name in names)])
     for name, row in zip(pictures.names, chances, strict=True):
-        table.writerow([name, model.class_names[int(row.argmax())], *(f"{chance:.6f}" for chance in row)])
+        table.writerow([printable(name), names[int(row.argmax())], *(f"{chance:.6f}" for chance in row)])
     if flags.out is None:
-        sys.stdout.write(text.getvalue())
+        write_result(text.getvalue())
     else:
         write(flags.out, text.getvalue().encode())
-        print(f"{len(pictures.names)} lines in {flags.out}")
+        note(f"{len(pictures.names)} lines in {flags.out}")
     return 0
 
 
@@ -103,7 +106,9 @@ def read_model_pictures(model: Model, flags: ImageFlags) -> Pictures:
 def run_reconstruct(argv: Sequence[str]) -> int:
     """Draw images, the first 20 of them, above what the autoencoder makes of them; an .npz file gets all."""
     flags = parse(ImageFlags, argv, "reconstruct", run_reconstruct.__doc__)
-    model = load(flags.model)
+    out = flags.out or "reconstructions.png"
+    refuse_overwriting(out, flags.model, flags.images)
+    model = load_model(flags.model)
     pictures = read_model_pictures(model, flags)
     made = np.asarray(model.reconstruct(pictures.images))
 
@@ -112,13 +117,14 @@ def run_reconstruct(argv: Sequence[str]) -> int:
         return figures.reconstructions(pictures.images / scale, made)
 
     arrays = {"images": pictures.images, "reconstructions": made}
-    return save_result(flags.out or "reconstructions.png", arrays, draw, model, most=figures.MOST_IMAGES)
+    return save_result(out, arrays, draw, model, most=figures.MOST_IMAGES)
 
 
 def run_generate(argv: Sequence[str]) -> int:
     """Draw styles from the prior, and what the decoder makes of each, in every class where there are any."""
     flags = parse(_Generate, argv, "generate", run_generate.__doc__)
-    model = load(flags.model)
+    refuse_overwriting(flags.out, flags.model)
+    model = load_model(flags.model)
     if not 1 <= flags.count <= 100_000:
         raise InputError(f"--count is {flags.count}; give a number from 1 to 100000.")
     if not 0 <= flags.seed < 2**31:
@@ -177,5 +183,5 @@ def save_result(
         raise InputError(f"--out is {out}; give a name that ends in .png, .svg or .npz.")
     count = len(next(iter(arrays.values())))
     part = f"the first {most} of " if path.suffix != ".npz" and most is not None and count > most else ""
-    print(f"{part}{count} images: {path}")
+    note(f"{part}{count} images: {path}")
     return 0

@@ -1,17 +1,26 @@
-"""What the commands on saved models share: how flags are read and files are written."""
+"""Flags and output files of the commands on saved models."""
 
-from collections.abc import Sequence
+import os
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
 
-from aae_jax.errors import InputError
+from aae_jax import checkpoint, saved_model
+from aae_jax.bundle import Model, load
+from aae_jax.compiling import require_device
+from aae_jax.errors import InputError, StorageError
+from aae_jax.experiments import run_folder
 from aae_jax.experiments.flags import parse_flags
-from aae_jax.files import write_whole
+from aae_jax.files import is_same_file, write_whole
 
-__all__ = ["ModelPath", "parse", "write"]
+__all__ = ["ModelPath", "load_model", "parse", "refuse_overwriting", "source_of", "write"]
 
+RUN_CONFIG, MODEL_CONFIG = run_folder.CONFIG_FILE, saved_model.CONFIG_FILE
+RECORDS = frozenset({MODEL_CONFIG, saved_model.WEIGHTS_FILE, *run_folder.RECORDS, *checkpoint.FILES})
+"""Names of the files that make up runs and saved models."""
 Flags = TypeVar("Flags")
 ModelPath = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
@@ -25,15 +34,81 @@ def parse(kind: type[Flags], argv: Sequence[str], name: str, description: str | 
     return parse_flags(kind, argv, prog=f"aae-jax {name}", description=description or "", default=None)
 
 
+def load_model(path: str) -> Model:
+    """Load the saved model that a command names.
+
+    Raises:
+        InputError: There is none, or no device to run it on.
+    """
+    require_device()
+    return load(path)
+
+
+def refuse_overwriting(out: str | None, *sources: str | None) -> None:
+    """Refuse an output file that is one of the command's sources, or lies in a folder that is one.
+
+    Args:
+        out: The file to be written, or None for none.
+        sources: Files and folders that are read: a model's or run's folder, images, a data set's file.
+
+    Raises:
+        InputError: Names the source.
+    """
+    if out is None or not os.path.lexists(out):
+        return
+    for source in sources:
+        if source is not None and any(is_same_file(Path(out), path) for path in _files_of(Path(source))):
+            raise InputError(f"--out {out} would overwrite what is read from {source}; give another name.")
+
+
+def source_of(dataset: str | None) -> str | None:
+    """Return the file or folder that the name of a data set holds, as in `npz:FILE`; None where it holds none."""
+    kind, _, rest = (dataset or "").partition(":")
+    return os.path.expanduser(rest) if kind in ("npz", "idx") and rest else None
+
+
+def _files_of(source: Path) -> Iterator[Path]:
+    """Yield a source, and where it is a folder every file in it; of a run or saved model those it consists of."""
+    yield source
+    is_run = any((source / name).is_file() for name in (RUN_CONFIG, MODEL_CONFIG))
+    for folder, _, names in os.walk(source):
+        for name in names:
+            if not is_run or name in RECORDS:
+                yield Path(folder) / name
+
+
 def write(out: str, content: bytes) -> None:
-    """Write a result's file whole.
+    """Write a result's file whole; a device or named pipe, such as `/dev/stdout`, is written to as it is.
 
     Raises:
         InputError: It cannot be written.
+        StorageError: It took a part only.
     """
-    if Path(out).name in ("", "..") or Path(out).is_dir():
+    path = Path(out)
+    if path.name in ("", "..") or path.is_dir():
         raise InputError(f"--out is {out}, which is a folder; give the name of a file.")
     try:
-        write_whole(Path(out), content)
+        if _is_special(path):
+            _write_into(path, content)
+        else:
+            write_whole(path, content)
     except OSError as error:
         raise InputError(f"{out} cannot be written ({error.strerror or error}); give --out another name.") from error
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path leads to something that must not be replaced by a file."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _write_into(path: Path, content: bytes) -> None:
+    with path.open("wb", buffering=0) as stream:
+        left = memoryview(content)
+        while left:
+            try:
+                left = left[stream.write(left) or 0 :]
+            except BrokenPipeError as error:
+                raise StorageError(f"{path} took {len(content) - len(left)} of {len(content)} bytes") from error

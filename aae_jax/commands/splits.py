@@ -8,15 +8,17 @@ from typing import Literal
 
 import numpy as np
 
-from aae_jax.commands.result import parse
+from aae_jax.commands.result import parse, refuse_overwriting, source_of
 from aae_jax.data import Dataset, load_dataset, split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.streams import note
 from aae_jax.files import write_whole
 
 __all__ = ["run_init_datasets"]
 
 NO_LABEL = -1
+FILES = ("train_labeled", "train_unlabeled", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +49,15 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     reporter = DataReporter(Console())
     dataset = load_dataset(flags.dataset, data_dir=flags.data_dir, split_seed=flags.split_seed, reporter=reporter)
     folder = Path(flags.dir_path)
+    for name in FILES:
+        refuse_overwriting(str(folder / f"{name}.npz"), source_of(flags.dataset), flags.data_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, arrays in _files(dataset, flags).items():
             packed = io.BytesIO()
             np.savez_compressed(packed, allow_pickle=False, **arrays)
             write_whole(folder / f"{name}.npz", packed.getvalue())
-            print(f"{folder / name}.npz: {len(arrays['y'])} images")
+            note(f"{folder / name}.npz: {len(arrays['y'])} images")
     except OSError as error:
         raise InputError(
             f"--dir-path {folder} cannot be written ({error.strerror or error}); give another."

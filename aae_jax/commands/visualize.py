@@ -10,13 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aae_jax import figures
-from aae_jax.bundle import Model, load
+from aae_jax.bundle import Model
 from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
-from aae_jax.commands.result import parse
+from aae_jax.commands.result import load_model, parse
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments.cluster_pictures import draw_modes
 from aae_jax.experiments.pictures import is_drawable, unit_images
+from aae_jax.experiments.streams import note
 
 __all__ = ["draw_model", "run_visualize"]
 
@@ -37,7 +38,7 @@ class _Visualize(DataFlags):
 def run_visualize(argv: Sequence[str]) -> int:
     """Draw what a model makes of validation images: its codes by t-SNE, labels, styles, modes, a reconstruction."""
     flags = parse(_Visualize, argv, "visualize", run_visualize.__doc__)
-    model = load(flags.model)
+    model = load_model(flags.model)
     if not 20 <= flags.images <= MOST_IMAGES:
         raise InputError(f"--images is {flags.images}; give a number from 20 to {MOST_IMAGES}.")
     dataset = dataset_of(model, flags)
@@ -54,7 +55,7 @@ def run_visualize(argv: Sequence[str]) -> int:
         figure = draw()
         for stem in (name, *([ALIASES[name]] if name in ALIASES else [])):
             figure.savefig(folder / f"{stem}.png", dpi=150)
-        print(f"{name}: {folder / name}.png")
+        note(f"{name}: {folder / name}.png")
     return 0
 
 

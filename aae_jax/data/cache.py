@@ -6,6 +6,7 @@ The cache is optional: whatever is wrong with it, the sources are read instead a
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +16,9 @@ import numpy as np
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.npz import read_arrays
+from aae_jax.files import private_folder
 
-__all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "read_cache", "write_cache"]
+__all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "own_folder", "read_cache", "write_cache"]
 
 KEYS = (
     *("name", "source", "sha256", "fingerprint", "class_names"),
@@ -32,11 +34,41 @@ class CachedDataset(NamedTuple):
 
 
 def default_cache_dir() -> Path:
-    """Return `$AAE_CACHE_DIR`, else `$XDG_CACHE_HOME/aae_jax`, else `~/.cache/aae_jax`; create nothing."""
+    """Return `$AAE_CACHE_DIR`, else `$XDG_CACHE_HOME/aae_jax`, else `~/.cache/aae_jax`; create nothing.
+
+    A user without a home folder, as in a container, gets one below the system's temporary folder.
+    """
     if chosen := os.environ.get("AAE_CACHE_DIR"):
         return Path(os.path.expanduser(chosen))
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not os.path.isabs(
+        base
+    ):  # "~" stays where nothing is known of the user, and a relative $XDG_CACHE_HOME is void
+        owner = os.geteuid() if hasattr(os, "geteuid") else "user"
+        return Path(tempfile.gettempdir()) / f"aae_jax-{owner}"
     return Path(base) / "aae_jax"
+
+
+def own_folder(root: Path, *parts: str) -> Path | None:
+    """Create a folder of the cache for this user alone, and return it; None where others could write to it.
+
+    Whoever can write to the cache decides which data are read and which programs are run. So the root and every
+    folder below it must belong to this user, or to root, and be writable by nobody else; those below the root must
+    not be symbolic links.
+    """
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = root
+        if not private_folder(folder):
+            return None
+        for part in parts:
+            folder = folder / part
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not stat.S_ISDIR(os.lstat(folder).st_mode) or not private_folder(folder):
+                return None
+    except OSError:
+        return None
+    return folder
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -50,7 +82,9 @@ def fingerprint(files: Iterable[Path]) -> str:
 
 
 def read_cache(path: Path) -> CachedDataset | None:
-    """Return the data set stored in `path`, or None if it is absent, foreign or damaged."""
+    """Return the data set stored in `path`, or None if it is absent, foreign or damaged, or others could write it."""
+    if not private_folder(path.parent):
+        return None
     # Every fault of an optional file, from a missing one to a torn zip directory, has the same remedy.
     try:
         stored = read_arrays(path, KEYS)
@@ -76,8 +110,9 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
     A reader sees the old file or the new one and never a part of it; a folder that cannot be written to is no
     error.
     """
+    if own_folder(path.parent) is None:
+        return False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError:
         return False

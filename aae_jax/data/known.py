@@ -33,6 +33,7 @@ class KnownSet(NamedTuple):
         files: The names of its four IDX files, without `.gz`.
         class_names: The classes in the order of their labels.
         sha256: Of the four files, uncompressed and with their headers; None where nobody could try them.
+        content: What `content_sha256` gives for the set in its original order; None where nobody could try it.
         archive: The zip file that holds them, or None where they are downloaded one by one.
         transposed: Whether the images lie on their side.
         first_label: The label of the first class.
@@ -45,6 +46,7 @@ class KnownSet(NamedTuple):
     files: tuple[str, str, str, str]
     class_names: tuple[str, ...]
     sha256: tuple[str, str, str, str] | None = None
+    content: str | None = None
     archive: str | None = None
     transposed: bool = False
     first_label: int = 0
@@ -78,6 +80,7 @@ _SETS = (
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
+        content="f83c8688dc3302ee9b344ce84a6d41db35622951ff5ed4f755c4c2f4ef2e44a9",
     ),
     KnownSet(
         name="fashion_mnist",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aae_jax.data import tfds_copy
-from aae_jax.data.cache import default_cache_dir, fingerprint, read_cache, write_cache
+from aae_jax.data.cache import CachedDataset, default_cache_dir, fingerprint, read_cache, write_cache
 from aae_jax.data.dataset import Dataset, Images, build_dataset
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
@@ -148,6 +148,22 @@ def cache_path(known: KnownSet, where: Places) -> Path:
     return where.cache_dir / f"{known.name.replace('/', '-')}.npz"
 
 
+def cached_set(known: KnownSet, where: Places) -> CachedDataset | None:
+    """Return the cached copy of a known set, or None where there is none that can be trusted.
+
+    It must lie in a folder that nobody else can write to, and where the set's content is known, be that content.
+    """
+    cached = read_cache(cache_path(known, where))
+    if cached is not None and known.content is not None and not has_known_content(known, cached.dataset):
+        return None
+    return cached
+
+
+def has_known_content(known: KnownSet, dataset: Dataset) -> bool:
+    """Return whether a data set is, image by image, the known set."""
+    return dataset.sha256 == known.content
+
+
 def files_at_hand(known: KnownSet, where: Places) -> Found | None:
     """Return where the IDX files of a known set lie: in the data folder, or where a download has left them."""
     folders = [folder for folder in (where.data_dir, where.cache_dir / "downloads") if folder is not None]
@@ -157,7 +173,7 @@ def files_at_hand(known: KnownSet, where: Places) -> Found | None:
 def _load_known(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
     if where.data_dir is not None and not where.data_dir.is_dir():
         raise MissingDataError(f"The data folder {where.data_dir} does not exist. {_how_to_get(known, where)}")
-    cached = read_cache(cache_path(known, where))
+    cached = cached_set(known, where)
     found = files_at_hand(known, where)
     if found is not None:
         made_from = fingerprint(found.paths)

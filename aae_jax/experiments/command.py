@@ -18,7 +18,9 @@ from aae_jax.errors import InputError, StorageError
 from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.flags import parse_flags
 from aae_jax.experiments.run_folder import CONFIG_FILE
+from aae_jax.experiments.streams import complain, mute_output, say, standard_streams
 from aae_jax.experiments.user_prior import refuse_sampler, with_kept_samples
+from aae_jax.files import refuse_links
 from aae_jax.presets import choose_preset
 from aae_jax.seed_yaml import clusters_from_seed_yaml, from_seed_yaml, is_seed_yaml
 
@@ -104,7 +106,7 @@ def parse(
         first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
     early, _ = first.parse_known_args(argv)
     if early.preset == "list":
-        print("\n".join(f"{name:10} {text}" for name, (_, text) in experiment.presets.items()))
+        say(*(f"{name:10} {text}" for name, (_, text) in experiment.presets.items()))
         raise SystemExit(0)
     base = choose_preset(experiment.presets, early.preset or "default")
     notes: list[str] = []
@@ -117,8 +119,8 @@ def parse(
     said = experiment.description if description is None else description
     flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
     experiment.validate(flags.config)
-    if early.config_path is not None and not any(flag.startswith("--prior.file") for flag in argv):
-        refuse_sampler(base)
+    if not any(flag.startswith("--prior.file") for flag in argv):  # what the folder keeps is data, not code
+        refuse_sampler(base if early.resume is None else with_kept_samples(base, Path(early.resume)))
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
     return Request(
@@ -161,6 +163,7 @@ def _resumed_config(experiment: Experiment, folder: Path) -> Any:
     path = folder / CONFIG_FILE
     if not os.path.isfile(path):
         raise InputError(f"{folder} is not the folder of a run ({CONFIG_FILE} is missing); name one to --resume.")
+    refuse_links(folder)
     return from_mapping(experiment.config_class, read_yaml(path))
 
 
@@ -181,35 +184,45 @@ def run_guarded(function: Callable[[], int]) -> int:
     """Return the function's exit status; or, with a sentence, 2 for input that cannot be used, 1 where a run cannot
     be written, 130 after Ctrl-C.
     """
+    with standard_streams():
+        status = _status_of(function)
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            mute_output()
+            if not isinstance(error, BrokenPipeError):
+                complain(f"error: standard output did not take all that was printed ({error}).")
+            return status or NOT_WRITTEN
+        return status
+
+
+def _status_of(function: Callable[[], int]) -> int:
     try:
         return function()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return BAD_INPUT
     except StorageError as error:
-        reason = f"{error}; what was saved before is whole, and a run goes on from it by --resume."
-        print(f"error: {reason}", file=sys.stderr)
+        complain(f"error: {error}; what was saved before is whole, and a run goes on from it by --resume.")
         return NOT_WRITTEN
     except MemoryError:
         return _out_of_memory()
     except BrokenPipeError:
-        sys.stdout = None  # nobody reads on; do not try again at exit
+        mute_output()  # nobody reads on; do not try again at exit
         return NOT_WRITTEN
     except OSError as error:
-        print(f"error: {error}.", file=sys.stderr)
+        complain(f"error: {error}.")
         return BAD_INPUT
     except JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return _out_of_memory()
     except KeyboardInterrupt:
-        print("\nstopped at once; a run that had saved goes on from there by --resume FOLDER", file=sys.stderr)
+        complain("\nstopped at once; a run that had saved goes on from there by --resume FOLDER")
         return INTERRUPTED
 
 
 def _out_of_memory() -> int:
-    print(
-        "error: memory is exhausted; give smaller widths, fewer seeds, or a smaller batch.",
-        file=sys.stderr,
-    )
+    complain("error: memory is exhausted; give smaller widths, fewer seeds, or a smaller batch.")
     return BAD_INPUT

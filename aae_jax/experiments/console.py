@@ -1,5 +1,6 @@
 """What a run says on the terminal: a header, progress, notices; one rewritten line on a terminal, else plain ones."""
 
+import contextlib
 import io
 import shutil
 import sys
@@ -10,6 +11,8 @@ import numpy as np
 
 from aae_jax.data import Reporter
 from aae_jax.experiments.problem import Problem
+from aae_jax.experiments.streams import mute_output
+from aae_jax.text import printable
 
 __all__ = ["Console", "DataReporter", "duration", "percent"]
 
@@ -35,19 +38,33 @@ class Console:
 
     def __init__(self) -> None:
         """Find out whether lines can be rewritten."""
-        self.rewrite = sys.stdout.isatty()
+        self.rewrite = sys.stdout is not None and sys.stdout.isatty()
+        self.failure: str | None = None
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal or file that cannot show ± gets a question mark
-                stream.reconfigure(errors="replace")
+                with contextlib.suppress(OSError, ValueError):
+                    stream.reconfigure(errors="replace")
         self.open_line = False
         self.problem: Problem | None = None
 
     def say(self, text: str = "") -> None:
         """Print a line, below an unfinished progress line."""
-        if self.open_line:
-            print()
-            self.open_line = False
-        print(text, flush=True)
+        shown = printable(text) + "\n"
+        self._print(f"\n{shown}" if self.open_line else shown)
+        self.open_line = False
+
+    def _print(self, text: str) -> None:
+        """Write to standard output; where that fails, go on in silence and keep the reason in `failure`.
+
+        What a run is for lies in its folder: a reader that is gone, or a full disk, must not cost it.
+        """
+        if self.failure is not None or sys.stdout is None:
+            return
+        try:
+            print(text, end="", flush=True)
+        except (OSError, ValueError) as error:
+            self.failure = getattr(error, "strerror", None) or str(error)
+            mute_output()
 
     def notice(self, text: str) -> None:
         """Print a line that must not be missed."""
@@ -118,9 +135,10 @@ class Console:
         if not self.rewrite:
             self.say(text)
             return
+        text = printable(text)
         columns = shutil.get_terminal_size().columns  # a line that wraps could not be rewritten
         shown = text if len(text) < columns else text[: max(columns - 2, 0)] + "…"
-        print(f"\r\033[K{shown}", end="", flush=True)
+        self._print(f"\r\033[K{shown}")
         self.open_line = True
 
 

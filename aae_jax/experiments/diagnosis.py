@@ -71,7 +71,7 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
 
 
 def _median(rows: Sequence[Mapping[str, Any]], name: str, seed: int) -> float:
-    values = [row[name][seed] for row in rows if name in row]
+    values = [row[name][seed] for row in rows if isinstance(row.get(name), list)]
     return float(np.median([math.nan if value is None else value for value in values]))
 
 
@@ -135,7 +135,7 @@ def _of_labels(seen: Mapping[str, float], classes: int) -> Iterator[Finding]:
 
 def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator[Finding]:
     losses = np.asarray([math.nan if row["reconstruction/loss"][seed] is None else 1.0 for row in rows])
-    errors = losses * [row.get("reconstruction/error", row["reconstruction/loss"])[seed] or math.nan for row in rows]
+    errors = losses * [_error_of(row, seed) for row in rows]
     if len(errors) > 1 and errors[-1] > NO_PROGRESS * errors[0]:
         yield Finding(
             STUCK,
@@ -149,3 +149,9 @@ def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator
             "quarter",
             "Train longer (--epochs).",
         )
+
+
+def _error_of(row: Mapping[str, Any], seed: int) -> float:
+    """Return the reconstruction error of an evaluation; earlier versions recorded the loss alone."""
+    value = row.get("reconstruction/error")
+    return (value if isinstance(value, list) else row["reconstruction/loss"])[seed] or math.nan

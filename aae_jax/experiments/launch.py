@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from aae_jax.compiling import require_device
 from aae_jax.errors import InputError
 from aae_jax.experiments.command import Request, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
@@ -11,6 +12,7 @@ from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.experiment import Experiment
 from aae_jax.experiments.problem import Problem, build_problem, main_task
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
+from aae_jax.experiments.streams import complain
 from aae_jax.experiments.trainer import AllSeedsFailed, Stopped, Trainer
 from aae_jax.experiments.user_prior import keep_samples, require_samples, with_kept_samples
 
@@ -38,6 +40,7 @@ def launch(experiment: Experiment, argv: Sequence[str] | None = None, *, launche
 def run(experiment: Experiment, request: Request) -> int:
     """Train, report once at the end (on the test set, unless told not to), and fill the run's folder."""
     console = Console()
+    require_device()
     if request.resume is not None and (request.resume / SWEEP_FILE).exists():
         raise InputError(
             f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
@@ -53,7 +56,10 @@ def run(experiment: Experiment, request: Request) -> int:
     require_samples(config)
     problem = build_problem(experiment, config, DataReporter(console))
     with open_run_folder(request.out_dir, request.resume, experiment.name, problem.config.seed) as folder:
-        return _run_in(folder, problem, request, console)
+        status = _run_in(folder, problem, request, console)
+    if console.failure is not None:
+        complain(f"standard output failed ({console.failure}); what the run left is whole in {folder.path}")
+    return status
 
 
 def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:

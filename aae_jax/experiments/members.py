@@ -111,7 +111,8 @@ def prepare_chunk(
         dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
     )
     problem = assemble(EXPERIMENT, common, dataset, arrays[0], seeds, labelled, targets)
-    problem = problem._replace(seeds=tuple(numbers), called="Member")
+    trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
+    problem = problem._replace(seeds=tuple(numbers), called="Member", members=trained)
     settled = [apply_setting(common, settings[member.setting]) for member in members]
     return problem, main_task(problem, stack_hypers(settled, problem.epochs * problem.steps_per_epoch))
 

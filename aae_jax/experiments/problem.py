@@ -1,7 +1,7 @@
 """Everything a run computes with, made from its configuration and data before the first update."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -53,7 +53,7 @@ class Problem(NamedTuple):
     """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis.
 
     `config` is of the experiment's own class. In a sweep, members with their numbers stand where a run has its seeds;
-    they are `called` so.
+    they are `called` so, and `members` has the setting and the seed of each.
     """
 
     experiment: Experiment
@@ -66,6 +66,7 @@ class Problem(NamedTuple):
     validation_images: jax.Array
     validation_labels: jax.Array
     called: str = "Seed"
+    members: tuple[tuple[Mapping[str, float], int], ...] | None = None
 
     @property
     def steps_per_epoch(self) -> int:

@@ -107,7 +107,8 @@ def run(flags: Flags) -> int:
         if status != 0:
             return status
         path = _record(row, runs / row.name, results, console)
-        console.say(f"recorded in {path}\n")
+        console.say(f"recorded in {path}")
+        console.say()
     return worst
 
 

@@ -16,10 +16,13 @@ import numpy as np
 
 from aae_jax.config_text import to_yaml
 from aae_jax.errors import InputError, StorageError
-from aae_jax.files import LOCK_FILE, Claim, write_whole
+from aae_jax.experiments.records import read_record, valid_rows
+from aae_jax.files import LOCK_FILE, Claim, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
 
 __all__ = [
     "CONFIG_FILE",
+    "PRIOR_FILE",
+    "RECORDS",
     "SIGNALLED",
     "SWEEP_FILE",
     "RunFolder",
@@ -32,6 +35,9 @@ __all__ = [
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
 ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
 SWEEP_FILE = "sweep.json"
+PRIOR_FILE = "prior.npy"
+RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
+"""Names of the files that a run keeps in its folder."""
 SIGNALLED = 128
 """What is added to a signal's number to make the exit status of a run that it stopped."""
 
@@ -66,10 +72,13 @@ class RunFolder:
         """Keep other runs out of the folder until this process ends.
 
         Raises:
-            InputError: One is in it, or the folder cannot be written.
+            InputError: One is in it, the folder cannot be written, or something in it is a symbolic link.
         """
         try:
+            refuse_links(self.path)
             self._claim = Claim(self.path)
+            for path, _, _ in os.walk(self.path):
+                sweep_unfinished(Path(path))
         except OSError as error:
             raise InputError(f"{self.path} cannot be written ({error.strerror}); give another folder.") from error
 
@@ -114,7 +123,11 @@ class RunFolder:
 
     def read_origin(self) -> dict[str, Any]:
         """Return what `write_origin` noted: `command`, `git_commit`, and a list of the same in `resumed`."""
-        origin: dict[str, Any] = json.loads((self.path / ORIGIN_FILE).read_text(encoding="utf-8"))
+        origin = read_record(self.path / ORIGIN_FILE)
+        if not isinstance(origin.get("resumed"), list):
+            raise InputError(
+                f"{self.path / ORIGIN_FILE} holds no list of resumes; restore it, or start the run anew."
+            )
         return origin
 
     def write_config(self, config: Any) -> None:
@@ -127,8 +140,7 @@ class RunFolder:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one line of metrics."""
-        with (self.path / METRICS_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(to_json(row), allow_nan=False) + "\n")
+        append_line(self.path / METRICS_FILE, json.dumps(to_json(row), allow_nan=False))
 
     def write_csv(self, seeds: tuple[int, ...]) -> None:
         """Write the rows so far as a table too: a column for each number, by seed where there are several."""
@@ -144,20 +156,20 @@ class RunFolder:
         write_text(self.path / CSV_FILE, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the rows written so far, up to the first line that is none: a kill may cut the last one short."""
+        """Return the rows written so far, up to the first line that is none: a kill may cut the last one short.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
         path = self.path / METRICS_FILE
-        if not path.exists():
+        try:
+            return valid_rows(read_bytes(path).splitlines())
+        except FileNotFoundError:
             return []
-        rows = []
-        for line in path.read_bytes().splitlines():
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                break
-            if not isinstance(row, dict) or not all(isinstance(row.get(key), int) for key in ("epoch", "update")):
-                break
-            rows.append(row)
-        return rows
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read ({error.strerror}); restore it, or start the run anew."
+            ) from error
 
     def read_rows(self) -> list[dict[str, Any]]:
         """Return the rows written so far, of which there is one at least when a run has trained.
@@ -180,6 +192,10 @@ def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, A
     """Return the columns of a table that a metric fills: one, or one for each seed."""
     if not isinstance(value, list):
         return [(name, value)]
+    if len(value) != len(seeds):
+        raise InputError(
+            f"{METRICS_FILE} has rows of {len(value)} seeds, but the run has {len(seeds)}; restore it, or start anew."
+        )
     if len(seeds) == 1:
         return [(name, value[0])]
     return [(f"{name}/s{seed}", item) for seed, item in zip(seeds, value, strict=True)]

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from aae_jax.compiling import require_device
 from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
@@ -31,6 +32,7 @@ from aae_jax.experiments.members import (
     together,
 )
 from aae_jax.experiments.problem import indices_for_seed, load_data, settle, split_for_seed
+from aae_jax.experiments.records import read_json, read_record
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
 from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
@@ -100,6 +102,7 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
 def run(request: Request) -> int:
     """Train every member that is not yet trained, and fill the sweep's folder with a table and a figure."""
     console = Console()
+    require_device()
     for note in request.notes:
         console.notice(note)
     request = request._replace(config=dataclasses.replace(request.config, test=False))
@@ -158,9 +161,11 @@ def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[
     if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
         raise InputError("A sweep is resumed with its own settings; give --resume alone.")
     try:
-        plan = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
+        plan = read_record(folder / SWEEP_FILE)
         settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if size < 1 or not settings or any(set(setting) != set(settings[0]) for setting in settings):
+            raise ValueError("it has no settings of one kind")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
     if began_with != dataset.sha256:
         raise InputError(
@@ -185,11 +190,32 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
             except Stopped as stopped:
                 console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
                 return SIGNALLED + stopped.signum
-        results += json.loads((place / RESULT_FILE).read_text(encoding="utf-8"))
+        results += _read_results(place / RESULT_FILE, chunk)
     results.sort(key=lambda result: result["member"])
     rows = _rows(sweep, results)
     _write_results(folder, sweep, results, rows)
     return _say(rows, folder, console)
+
+
+def _read_results(path: Path, chunk: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the results of a chunk's members, one for each.
+
+    Raises:
+        InputError: The file is damaged, or of other members.
+    """
+    results = read_json(path)
+    listed = isinstance(results, list) and all(isinstance(result, dict) for result in results)
+    if not listed or [r.get("member") for r in results] != list(chunk) or not all(map(_is_result, results)):
+        raise InputError(
+            f"{path} does not hold the results of members {chunk[0]} to {chunk[-1]}; remove it and resume."
+        )
+    return list(results)
+
+
+def _is_result(result: Mapping[str, Any]) -> bool:
+    whole = all(type(result.get(name)) is int for name in ("setting", "seed"))
+    numbers = [result.get(name, "") for name in ("validation_error", "best_validation_error")]
+    return whole and "failed" in result and all(number is None or type(number) in (int, float) for number in numbers)
 
 
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:

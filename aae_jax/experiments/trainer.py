@@ -13,6 +13,7 @@ import numpy as np
 from aae_jax import checkpoint
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
+from aae_jax.experiments.checkpoint_notes import checked_notes, refuse_other_settings, settings_of
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.interruption import Interruption
 from aae_jax.experiments.measures import VALIDATION, build_seed_measure, flat
@@ -199,12 +200,13 @@ class Trainer:
         state, best = restored.tree[:2]
         as_they_were = dict(zip(found, restored.tree[2:], strict=True))
         self.problem = self.problem._replace(data=self.problem.data._replace(**as_they_were))
-        notes = restored.notes
-        self._check_data(notes.get("data_sha256"))
-        self.failed = {int(seed): failure for seed, failure in notes["failed"].items()}
-        self.seconds_before = notes["seconds"]
-        self.folder.cut_metrics(notes["epoch"])
-        return state, best, notes["epoch"] + 1
+        notes = checked_notes(restored.notes, self.folder.last)
+        self._check_data(notes.data_sha256)
+        refuse_other_settings(notes, self.problem, self.folder.path)
+        self.failed = notes.failed
+        self.seconds_before = notes.seconds
+        self.folder.cut_metrics(notes.epoch)
+        return state, best, notes.epoch + 1
 
     def _found_before(self) -> dict[str, Array]:
         """Return what was found in the data before training, whose last bits depend on the number of threads."""
@@ -290,6 +292,7 @@ class Trainer:
             "seconds": self.seconds,
             "failed": self.failed,
             "data_sha256": self.problem.dataset.sha256,
+            **settings_of(self.problem),
         }
         checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
         checkpoint.save(self.folder.last, epoch, (state, self.best, *self._found_before().values()), notes)

@@ -14,9 +14,11 @@ import numpy as np
 
 from aae_jax import priors
 from aae_jax.config import PriorConfig
+from aae_jax.data.npz import DAMAGE
 from aae_jax.errors import InputError
-from aae_jax.files import write_whole
+from aae_jax.files import require_regular, write_whole
 from aae_jax.models.parts import build_prior
+from aae_jax.text import quoted
 from aae_jax.types import Prior
 
 __all__ = [
@@ -94,7 +96,7 @@ def with_kept_samples(config: Any, folder: Path) -> Any:
 
 
 def refuse_sampler(config: Any) -> None:
-    """Refuse a configuration that a file of settings gave, and that would run a user's own lines.
+    """Refuse a configuration from a file, or from a run's folder, that names code: only a command line may.
 
     Raises:
         InputError: It names a function.
@@ -102,7 +104,8 @@ def refuse_sampler(config: Any) -> None:
     file = config.prior.file if hasattr(config, "prior") else None
     if file is not None and ".py:" in file:
         raise InputError(
-            f"prior.file is {file}, but a file of settings does not make code run; give --prior.file too."
+            f"prior.file is {quoted(file)}, but code is run only where the command line names it; give --prior.file "
+            "too, if you trust that file."
         )
 
 
@@ -126,10 +129,11 @@ def _read_once(path: Path, function: str | None, latent_dim: int, changed: int, 
 
 def _load(path: Path, file: str) -> np.ndarray:
     try:
+        require_regular(path)
         return np.lib.format.open_memmap(path, mode="r")  # of a file that is too large, the head alone is read
     except OSError as error:
         raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
-    except ValueError as error:
+    except DAMAGE as error:
         raise InputError(
             f"prior.file {file} is no array that numpy.save wrote ({error}); give FILE.npy or FILE.py:FUNCTION."
         ) from error
