@@ -38,7 +38,7 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
     for key, value in values.items():
         path = f"{where}.{key}" if where else key
         if not isinstance(key, str) or key not in hints:
-            named = quoted(path if isinstance(key, str) else key)
+            named = quoted(path if isinstance(key, str) else f"{where}{'.' * bool(where)}{quoted(key, 60)}")
             raise InputError(f"There is no configuration key {named}; {_offer(str(key)[:100], hints, where)}")
         if dataclasses.is_dataclass(hints[key]):
             nested: Any = hints[key]

@@ -18,7 +18,7 @@ class InputError(ValueError):
 
     def __init__(self, message: str = "") -> None:
         """Keep the message, printable and of bounded length."""
-        super().__init__(shortened(printable(message), MAX_MESSAGE))
+        super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
 
 
 class StorageError(Exception):
@@ -26,7 +26,7 @@ class StorageError(Exception):
 
     def __init__(self, message: str = "") -> None:
         """Keep the message, printable and of bounded length."""
-        super().__init__(shortened(printable(message), MAX_MESSAGE))
+        super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -22,7 +22,9 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c in keep or c in JOINERS or not _is_unsafe(c) else _escape(c) for c in text)
+    return "".join(
+        c if c.isprintable() or c in keep or c in JOINERS or not _is_unsafe(c) else _escape(c) for c in text
+    )
 
 
 def _is_unsafe(character: str) -> bool:

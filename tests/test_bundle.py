@@ -327,7 +327,10 @@ FIXTURES = Path(__file__).parent / "fixtures"
 def test_killed_at_any_system_call_the_old_or_the_new_model_is_whole(model, tmp_path):
     """A save over an older model of the same sizes; nothing that Python would clean up happens."""
     new = dataclasses.replace(
-        model, params=jax.tree.map(lambda leaf: np.asarray(leaf) + 1, model.params), seed=77, class_names=tuple("abcd")
+        model,
+        params=jax.tree.map(lambda leaf: np.asarray(leaf) + 1, model.params),
+        seed=77,
+        class_names=tuple("abcd"),
     )
 
     def fresh():
@@ -339,7 +342,8 @@ def test_killed_at_any_system_call_the_old_or_the_new_model_is_whole(model, tmp_
     count = count_calls(lambda: aae_jax.save_model(new, fresh()))
     assert count > 8
     for moment in range(count):
-        kill_before_call(moment, lambda folder=fresh(): aae_jax.save_model(new, folder))
+        folder = fresh()
+        kill_before_call(moment, lambda folder=folder: aae_jax.save_model(new, folder))
         loaded = aae_jax.load(tmp_path)
         expected = new if loaded.seed == 77 else model
         assert loaded.class_names == expected.class_names, moment

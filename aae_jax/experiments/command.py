@@ -191,7 +191,7 @@ def run_guarded(function: Callable[[], int]) -> int:
                 sys.stdout.flush()
         except (OSError, ValueError) as error:
             mute_output()
-            if not isinstance(error, BrokenPipeError):
+            if status == 0 and not isinstance(error, BrokenPipeError):
                 complain(f"error: standard output did not take all that was printed ({error}).")
             return status or NOT_WRITTEN
         return status

@@ -10,6 +10,7 @@ import stat
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -71,7 +72,8 @@ def sweep_programs(folder: Path) -> None:
     and time of change.
     """
     with contextlib.suppress(OSError):
-        known, kept = _read_index(folder), {}
+        known = _read_index(folder)
+        kept: dict[str, list[int]] = {}
         sizes: list[tuple[float, int, Path]] = []
         for path in folder.glob(f"*{SUFFIX}"):
             status = os.lstat(path)
@@ -92,7 +94,7 @@ def sweep_programs(folder: Path) -> None:
             write_whole(folder / INDEX, json.dumps(kept).encode())
 
 
-def _read_index(folder: Path) -> dict[str, list[int]]:
+def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads(read_bytes(folder / INDEX))
     except (OSError, ValueError, RecursionError):

@@ -105,7 +105,7 @@ def test_the_command_reads_a_runs_folder(tmp_path, capsys):
 def test_a_run_that_is_not_evaluated_yet_is_waited_for(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("labels: 100\n")
     assert cli.main(["doctor", str(tmp_path)]) == 2
-    assert "wait for its first line of metrics" in capsys.readouterr().err
+    assert "wait for an evaluation" in capsys.readouterr().err
 
 
 def test_a_run_that_diverged_leaves_what_the_doctor_sees(tmp_path, capsys):

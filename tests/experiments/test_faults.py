@@ -82,15 +82,15 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
 
     real, locks = files._lock, []
 
-    def lock(handle, *, wait):
-        if not locks:
+    def lock(descriptor):
+        if len(locks) == 1:  # the folder is locked, and the file open
             (tmp_path / LOCK_FILE).unlink()
-        locks.append(handle)
-        real(handle, wait=wait)
+        locks.append(descriptor)
+        real(descriptor)
 
     monkeypatch.setattr(files, "_lock", lock)
-    claim = Claim(tmp_path)
-    assert len(locks) == 2
+    claim = Claim(tmp_path, wait=1)
+    assert len(locks) == 4
     assert (tmp_path / LOCK_FILE).exists()
     claim.release()
     assert not (tmp_path / LOCK_FILE).exists()
