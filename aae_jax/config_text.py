@@ -98,7 +98,7 @@ def _coerce_plain(value: Any, kind: Any, path: str) -> Any:
             return float(value)  # YAML 1.1 reads 1e-3 as a string
         except (ValueError, OverflowError) as error:
             raise InputError(refusal) from error
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
         raise InputError(refusal)
     return value
 
