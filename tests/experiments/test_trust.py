@@ -265,7 +265,7 @@ def test_a_damaged_plan_of_a_sweep_is_refused(harm, tmp_path, capsys):
 
 
 def doubled(first, line):
-    """Return YAML in which each of nine values repeats the one before it nine times; `line(name, before)` makes one."""
+    """Return YAML in which each of nine values repeats the one before it nine times, as `line` writes it."""
     return first + "".join(line(chr(98 + i), ["*" + chr(97 + i)] * 9) for i in range(9))
 
 
