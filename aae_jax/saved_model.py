@@ -1,6 +1,7 @@
 """The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
 
 import dataclasses
+import errno
 import itertools
 import json
 import math
@@ -15,7 +16,9 @@ from safetensors import SafetensorError, safe_open
 
 from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
 from aae_jax.config_text import from_mapping
+from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
+from aae_jax.files import read_text, require_regular
 
 __all__ = [
     "CONFIG_FILE",
@@ -26,17 +29,21 @@ __all__ = [
     "PixelKind",
     "check_samples",
     "check_size",
+    "expected_scaling",
     "name_of",
     "named",
     "prior_to_json",
     "read_config",
     "read_tensors",
+    "scaling_tensors",
+    "version_of",
 ]
 
-FORMAT_VERSION, WITHOUT_SAMPLES = 4, 3
+FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
 """1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
 3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
-4: a prior that is given by samples; models without are still written as version 3."""
+4: a prior that is given by samples; models without are still written as version 3.
+5: scaling of rows in float64; where float32 holds it exactly, models are still written as version 3 or 4."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 
@@ -62,6 +69,7 @@ class Description:
     class_names: tuple[str, ...]
     pixels: PixelKind
     scaled_by_feature: bool
+    wide_scaling: bool
     temperature: float | None
 
 
@@ -97,13 +105,15 @@ def read_config(folder: Path) -> Description:
 
 def _read_json(path: Path, folder: Path) -> Any:
     try:
-        if path.stat().st_size > MOST_CONFIG_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size} bytes and is no model's configuration.")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except InputError:
-        raise
-    except OSError as error:
+        return json.loads(read_text(path, MOST_CONFIG_BYTES))
+    except FileNotFoundError as error:
         raise InputError(_absence(folder)) from error
+    except OSError as error:
+        if not path.parent.is_dir():
+            raise InputError(_absence(folder)) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{path} is no model's configuration: it has {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}); save the model again.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
 
@@ -170,6 +180,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
         class_names=tuple(names),
         pixels=pixels,
         scaled_by_feature=scaled,
+        wide_scaling=bool(scaled) and config["format_version"] >= FORMAT_VERSION,
         temperature=temperature,
     )
 
@@ -233,6 +244,7 @@ def check_size(described: Description, folder: Path) -> None:
     """
     path = folder / WEIGHTS_FILE
     try:
+        require_regular(path)
         stored = path.stat().st_size
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
@@ -255,6 +267,7 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
         InputError: The file cannot be read or does not fit.
     """
     try:
+        require_regular(path)
         with safe_open(path, framework="numpy") as stored:
             names = set(stored.keys())
             if names != set(expected):
@@ -273,8 +286,30 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
 
 
 def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
-    if shape != list(expected.shape) or kind != "F32":
+    wanted = "F64" if expected.dtype == np.float64 else "F32"
+    if shape != list(expected.shape) or kind != wanted:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: tensor {name!r} is {kind} of shape {shape}, "
-            f"not F32 of shape {list(expected.shape)}."
+            f"not {wanted} of shape {list(expected.shape)}."
         )
+
+
+def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
+    """Return the tensors of a scaling: float32 where that is exact, so that earlier versions can read them."""
+    wide = {name: np.asarray(value, np.float64) for name, value in scaling._asdict().items()}
+    with np.errstate(over="ignore"):
+        narrow = {name: value.astype(np.float32) for name, value in wide.items()}
+    return narrow if all(np.array_equal(wide[name], narrow[name]) for name in wide) else wide
+
+
+def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
+    """Return what `read_tensors` compares the tensors of a scaling with."""
+    row = np.broadcast_to(np.zeros((), np.float64 if wide else np.float32), image_shape)
+    return {"low": row, "span": row}
+
+
+def version_of(prior_samples: Any, scaling: Mapping[str, np.ndarray] | None) -> int:
+    """Return the earliest version that can describe a model, so that earlier libraries read it where they can."""
+    if scaling is not None and scaling["low"].dtype == np.float64:
+        return FORMAT_VERSION
+    return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES

@@ -198,7 +198,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "is not of aae_jax"),
-        ({"format_version": 5}, "format version 5, this library reads 1 to 4"),
+        ({"format_version": 6}, "format version 6, this library reads 1 to 5"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
