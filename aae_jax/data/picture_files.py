@@ -3,7 +3,7 @@
 import io
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def read_picture(file: Path, image_shape: tuple[int, ...], *, resize: bool = Fal
         raise InputError(f"{file} cannot be read as a picture ({error.strerror or error}); leave it out.") from error
 
 
-def _decode(stream: BinaryIO, what: str, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
+def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
     from PIL import Image
 
     height, width = image_shape[:2]
@@ -75,7 +75,7 @@ def _decode(stream: BinaryIO, what: str, image_shape: tuple[int, ...], resize: b
         raise InputError(f"{what} cannot be read as a picture ({reason}); leave it out, or save it again.") from error
 
 
-def _open(stream: BinaryIO, what: str) -> Any:
+def _open(stream: Any, what: str) -> Any:
     """Return an opened picture, nothing of which is decoded, of a known format and not too large."""
     from PIL import Image, UnidentifiedImageError
 
