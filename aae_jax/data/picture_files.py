@@ -137,7 +137,10 @@ def decode_picture(content: bytes, what: str) -> NDArray[np.uint8]:
     """
     try:
         with _open(io.BytesIO(content), what) as opened:
-            pixels = np.asarray(_upright(opened, what))
+            picture = _upright(opened, what)
+            if picture.mode == "P":  # numbers of colours, which are none themselves
+                picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+            pixels = np.asarray(picture)
     except InputError:
         raise
     except Exception as error:  # Pillow raises nearly every kind over damaged pictures

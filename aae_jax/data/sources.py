@@ -21,7 +21,7 @@ from aae_jax.data.idx_sets import (
     missing_files,
     read_known,
 )
-from aae_jax.data.known import KNOWN, KnownSet
+from aae_jax.data.known import KNOWN, KnownSet, check_content
 from aae_jax.data.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean
 
@@ -203,6 +203,7 @@ def _as_published(known: KnownSet, found: Found) -> bool:
 
 def _read_copy(known: KnownSet, copy: tfds_copy.Copy, where: Places) -> Dataset:
     dataset = _as_known(known, tfds_copy.read_copy(copy, name=known.name))
+    check_content(known, dataset, f"The TFDS copy in {copy.folder}")
     write_cache(cache_path(known, where), dataset, f"tfds {copy.folder}")
     return dataset
 
