@@ -98,6 +98,8 @@ def _scale_traced(rows: Array, scaling: Scaling) -> Array:
         InputError: The type of the rows is too coarse for a feature's range.
     """
     kind = np.dtype(jnp.result_type(rows.dtype, jnp.float32))
+    if rows.dtype.kind in "iu" and jax.config.jax_enable_x64:  # JAX would take float32 for these too
+        kind = np.dtype(np.float64)
     scaling.check_precision(np.dtype(rows.dtype) if rows.dtype.kind == "f" else kind, "Rows that JAX traces")
     low, constant = np.asarray(scaling.low, np.float64), scaling.span <= 0
     coarse = low.astype(kind)

@@ -150,10 +150,6 @@ def _describe(config: Mapping[str, Any]) -> Description:
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
         raise ValueError(f"experiment is {experiment!r}")
-    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
-    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
-    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
-        raise ValueError(f"preprocessing is {preprocessing}")
     temperature = config.get("temperature")  # older files have none
     if temperature is not None:
         temperature = float(temperature)
@@ -178,11 +174,19 @@ def _describe(config: Mapping[str, Any]) -> Description:
         data={str(key): str(value) for key, value in dict(config["data"]).items()},
         seed=seed if isinstance(seed, int) else None,
         class_names=tuple(names),
-        pixels=pixels,
-        scaled_by_feature=scaled,
-        wide_scaling=bool(scaled) and config["format_version"] >= FORMAT_VERSION,
+        **_describe_preprocessing(config),
         temperature=temperature,
     )
+
+
+def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how images become numbers; files of version 1 have bytes, those before version 5 ranges in float32."""
+    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
+    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
+    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
+        raise ValueError(f"preprocessing is {preprocessing}")
+    wide = scaled and config["format_version"] >= FORMAT_VERSION
+    return {"pixels": pixels, "scaled_by_feature": scaled, "wide_scaling": wide}
 
 
 def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorConfig | None:
