@@ -98,7 +98,7 @@ def _scale_traced(rows: Array, scaling: Scaling) -> Array:
         InputError: The type of the rows is too coarse for a feature's range.
     """
     kind = np.dtype(jnp.result_type(rows.dtype, jnp.float32))
-    if rows.dtype.kind in "iu" and jax.config.jax_enable_x64:  # JAX would take float32 for these too
+    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8:  # of which JAX would make float32 too
         kind = np.dtype(np.float64)
     scaling.check_precision(np.dtype(rows.dtype) if rows.dtype.kind == "f" else kind, "Rows that JAX traces")
     low, constant = np.asarray(scaling.low, np.float64), scaling.span <= 0
@@ -113,8 +113,8 @@ def _scale_traced(rows: Array, scaling: Scaling) -> Array:
 def to_units(unit: Array, scaling: Scaling | None) -> Array | np.ndarray:
     """Return decoded images `[count, *image]`, scaled rows in the units of the data.
 
-    Such rows are float64 in a NumPy array, as float32 may be too coarse for them, and of their own type where JAX
-    traces them.
+    Such rows are float64 in a NumPy array, as float32 may be too coarse for them; where JAX traces them they have its
+    widest type.
 
     Raises:
         InputError: JAX traces them in a type too coarse for a feature's range.
@@ -123,5 +123,6 @@ def to_units(unit: Array, scaling: Scaling | None) -> Array | np.ndarray:
         return unit
     if not isinstance(unit, jax.core.Tracer):
         return scaling.invert(np.asarray(unit))
+    unit = unit.astype(jax.dtypes.canonicalize_dtype(np.float64))  # float32 without JAX_ENABLE_X64
     scaling.check_precision(np.dtype(unit.dtype), "Rows that JAX traces")
     return jnp.asarray(scaling.low, unit.dtype) + unit * jnp.asarray(scaling.span, unit.dtype)

@@ -277,10 +277,10 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
             if names != set(expected):
                 odd = sorted(names ^ set(expected))[0]
                 raise InputError(f"{path} does not fit its {CONFIG_FILE}: tensor {odd!r} is missing or unknown.")
-            for name in names:
+            for name in sorted(names):
                 part = stored.get_slice(name)
                 _check_tensor(path, name, list(part.get_shape()), part.get_dtype(), expected[name])
-            tensors = {name: stored.get_tensor(name) for name in names}
+            tensors = {name: stored.get_tensor(name) for name in sorted(names)}
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
     for name, tensor in tensors.items():
