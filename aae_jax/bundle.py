@@ -26,13 +26,17 @@ from aae_jax.files import write_whole
 from aae_jax.models.parts import activate, build_prior, draw_component
 from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
+from aae_jax.preprocessing import to_stored, to_units
 from aae_jax.priors import build_empirical
+from aae_jax.saved_digest import EMBEDDED, digest_of
 from aae_jax.saved_model import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
 from aae_jax.state import used_networks
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 from aae_jax.views import unscale_pixels
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
+
+Decoded = Float[Array, "count *image"] | Float[np.ndarray, "count *image"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +118,10 @@ class Model:
         return self.encode_stored(self._as_stored(images))
 
     def encode_stored(self, images: Pixels) -> EncoderOutput:
-        """Return what `encode` does, for images as a `Dataset` holds them: plain vectors already scaled."""
+        """Return what `encode` does, for images as a `Dataset` holds them: plain vectors already scaled.
+
+        Of a model of bytes, floats in [0, 1] are taken too: derivatives with respect to images need floats.
+        """
         encode = self._encode
         if isinstance(images, jax.core.Tracer):  # within a user's jit, which compiles it with its own options
             encode = build_encode(self.networks, self.network.output)
@@ -166,10 +173,11 @@ class Model:
             return build_empirical(self.prior_samples)(key, count)
         return build_prior(self.prior, self.network.latent_dim)(key, count)
 
-    def decode(self, z: Any, y: Any = None) -> Float[Array, "count *image"]:
+    def decode(self, z: Any, y: Any = None) -> Decoded:
         """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.
 
-        They are in [0, 1]; plain vectors are in the units of the data. A decoder without labels takes none.
+        They are in [0, 1]; plain vectors are in the units of the data, float64 in a NumPy array (a JAX array within
+        jit, vmap or grad). A decoder without labels takes none.
 
         Raises:
             InputError: The two are not of these shapes.
@@ -186,7 +194,7 @@ class Model:
             )
         return self._as_data(self.networks.decode(self.params, z, y, None))
 
-    def decode_mode(self, y: Any) -> Float[Array, "count *image"]:
+    def decode_mode(self, y: Any) -> Decoded:
         """Return the mode decoder's images of labels `[count, classes]` alone.
 
         Raises:
@@ -209,11 +217,11 @@ class Model:
             raise InputError("The model has no heads around which styles lie; train one by dim_reduction.")
         return self.networks.represent(self.params, jnp.asarray(z), jnp.asarray(y), None)
 
-    def _as_data(self, decoded: Array) -> Array:
+    def _as_data(self, decoded: Array) -> Decoded:
         unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
-        return unit if self.scaling is None else jnp.asarray(self.scaling.low + unit * self.scaling.span)
+        return to_units(unit, self.scaling)
 
-    def reconstruct(self, images: Any, labels: Any = None) -> Float[Array, "count *image"]:
+    def reconstruct(self, images: Any, labels: Any = None) -> Decoded:
         """Return what `decode` makes of the codes of images as the data hold them.
 
         A model whose encoder gives no label, but whose decoder gets one, takes the classes `labels` `[count]` too.
@@ -221,7 +229,11 @@ class Model:
         Raises:
             InputError: These are missing, no classes, or not one for each image; or the model takes none.
         """
-        encoded = self.encode(images)
+        return self.reconstruct_stored(self._as_stored(images), labels)
+
+    def reconstruct_stored(self, images: Any, labels: Any = None) -> Decoded:
+        """Return what `reconstruct` does, for images as a `Dataset` holds them: see `encode_stored`."""
+        encoded = self.encode_stored(jnp.asarray(images))
         return self.decode(encoded.mean, self.label_codes(encoded, labels))
 
     def label_codes(self, encoded: EncoderOutput, labels: Any = None) -> Float[Array, "count classes"]:
@@ -234,36 +246,18 @@ class Model:
             if self.decoded_label != self.num_classes:
                 raise InputError("The decoder gets the class of each image beside its style; give labels [n].")
             return class_probabilities(encoded.logits)
-        classes, length = np.asarray(labels), self.decoded_label or 0
+        traced, length = isinstance(labels, jax.core.Tracer), self.decoded_label or 0
+        classes = labels if traced else np.asarray(labels)
         if not length:
             raise InputError("The model takes no labels: its decoder gets the style alone; give none.")
         fits = classes.shape == (len(encoded.mean),) and np.issubdtype(classes.dtype, np.integer)
-        if not fits or ((classes < 0) | (classes >= length)).any():
+        if not fits or (not traced and ((classes < 0) | (classes >= length)).any()):
             raise InputError(f"labels are one class from 0 to {length - 1} for each of {len(encoded.mean)} images.")
         return jax.nn.one_hot(classes, length)
 
     def _as_stored(self, images: Any) -> Array:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
-        kind = "uint8 images" if self.pixels == "bytes" else "rows of numbers" if self.scaling else "images in [0, 1]"
-        found = images if isinstance(images, jax.Array) else np.asarray(images)
-        known = not isinstance(found, jax.core.Tracer) and found.size > 0
-        if known and self.pixels == "bytes" and found.dtype.kind in "iu" and found.dtype != np.uint8:
-            found = found.astype(np.uint8) if found.min() >= 0 and found.max() < 256 else found
-        right_type = found.dtype == np.uint8 if self.pixels == "bytes" else found.dtype.kind in "iuf"
-        if found.ndim != 1 + len(self.image_shape) or found.shape[1:] != self.image_shape or not right_type:
-            raise InputError(
-                f"The model takes {kind} of shape [n, {', '.join(map(str, self.image_shape))}], "
-                f"not {found.dtype} of shape {list(found.shape)}; convert them first"
-                + (" (images[None] is a batch of one)." if found.shape == self.image_shape else ".")
-            )
-        if self.pixels == "bytes":
-            return jnp.asarray(found)
-        rows = np.asarray(found)
-        if self.scaling is not None:
-            rows = self.scaling.apply(rows)
-        if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows <= 1).all()):
-            raise InputError(f"The {kind} are not all finite, or not all from 0 to 1; mend them first.")
-        return jnp.asarray(rows, dtype=jnp.float32)
+        return to_stored(images, self.image_shape, self.pixels, self.scaling)
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -280,12 +274,12 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
     if model.scaling is not None:
-        tree["scaling"] = model.scaling._asdict()
+        tree["scaling"] = saved_model.scaling_tensors(model.scaling)
     if model.prior_samples is not None:
         tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
     config: dict[str, Any] = {
         "format": "aae_jax",
-        "format_version": saved_model.WITHOUT_SAMPLES if model.prior_samples is None else FORMAT_VERSION,
+        "format_version": saved_model.version_of(model.prior_samples, tree.get("scaling")),
         "network": dataclasses.asdict(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
@@ -304,9 +298,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     if model.prior_samples is not None:
         config["prior_samples"] = len(model.prior_samples)
     tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
-    config["digest"] = saved_model.digest_of(config, tensors)
+    config["digest"] = digest_of(config, tensors)
     text = json.dumps(config, indent=2) + "\n"
-    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={saved_model.EMBEDDED: text}))
+    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={EMBEDDED: text}))
     write_whole(folder / CONFIG_FILE, text.encode())
 
 
@@ -327,7 +321,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     described = saved_model.read_config(folder)
     saved_model.check_size(described, folder)
     config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
-    scaled, num_samples = config.pop("scaled_by_feature"), config.pop("prior_samples")
+    scaled, wide, num_samples = (config.pop(name) for name in ("scaled_by_feature", "wide_scaling", "prior_samples"))
     if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
     prior = config.pop("prior")
@@ -338,8 +332,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
     expected: dict[str, Any] = {"params": dict(params), "stats": stats}
     if scaled:
-        row = jax.eval_shape(lambda: jnp.zeros(model.image_shape))
-        expected["scaling"] = {"low": row, "span": row}
+        expected["scaling"] = saved_model.expected_scaling(model.image_shape, wide)
     if num_samples:
         table = num_samples, model.network.latent_dim
         expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table))
@@ -350,6 +343,6 @@ def load(path: str | os.PathLike[str]) -> Model:
         prior=prior,
         params=jax.tree.map(jnp.asarray, tree["params"]),
         stats=jax.tree.map(jnp.asarray, tree["stats"]),
-        scaling=Scaling(**tree["scaling"]) if scaled else None,
+        scaling=Scaling(**jax.tree.map(np.float64, tree["scaling"])) if scaled else None,
         prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
     )

@@ -1,7 +1,7 @@
 """The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
 
 import dataclasses
-import hashlib
+import errno
 import itertools
 import json
 import math
@@ -16,13 +16,14 @@ from safetensors import SafetensorError, safe_open
 
 from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
 from aae_jax.config_text import from_mapping
+from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.files import read_bytes, require_regular
+from aae_jax.files import read_text, require_regular
+from aae_jax.saved_digest import with_weights
 from aae_jax.text import quoted
 
 __all__ = [
     "CONFIG_FILE",
-    "EMBEDDED",
     "FORMAT_VERSION",
     "WEIGHTS_FILE",
     "WITHOUT_SAMPLES",
@@ -30,21 +31,22 @@ __all__ = [
     "PixelKind",
     "check_samples",
     "check_size",
-    "digest_of",
+    "expected_scaling",
     "name_of",
     "named",
     "prior_to_json",
     "read_config",
     "read_tensors",
+    "scaling_tensors",
+    "version_of",
 ]
 
-FORMAT_VERSION, WITHOUT_SAMPLES = 4, 3
+FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
 """1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
 3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
-4: a prior that is given by samples; models without are still written as version 3."""
+4: a prior that is given by samples; models without are still written as version 3.
+5: scaling of rows in float64; where float32 holds it exactly, models are still written as version 3 or 4."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-EMBEDDED = "aae_jax"
-"""The key of the configuration among the metadata of the weights' file."""
 MOST_CONFIG_BYTES = 10**7
 
 PixelKind = Literal["bytes", "unit"]
@@ -69,6 +71,7 @@ class Description:
     class_names: tuple[str, ...]
     pixels: PixelKind
     scaled_by_feature: bool
+    wide_scaling: bool
     temperature: float | None
 
 
@@ -79,7 +82,7 @@ def read_config(folder: Path) -> Description:
         InputError: It is missing, damaged, foreign, of a later version, or describes no model.
     """
     path = folder / CONFIG_FILE
-    config = _of_the_weights(_read_json(path, folder), folder)
+    config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MOST_CONFIG_BYTES)
     if not isinstance(config, dict) or config.get("format") != "aae_jax":
         raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
     version = config.get("format_version")
@@ -104,42 +107,17 @@ def read_config(folder: Path) -> Description:
 
 def _read_json(path: Path, folder: Path) -> Any:
     try:
-        return json.loads(read_bytes(path, MOST_CONFIG_BYTES))
-    except OSError as error:
-        if path.exists():
-            raise InputError(
-                f"{path} cannot be read as a model's configuration ({error.strerror}); save the model again."
-            ) from error
+        return json.loads(read_text(path, MOST_CONFIG_BYTES))
+    except FileNotFoundError as error:
         raise InputError(_absence(folder)) from error
+    except OSError as error:
+        if not path.parent.is_dir():
+            raise InputError(_absence(folder)) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{path} is no model's configuration: it has {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}); save the model again.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
-
-
-def digest_of(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
-    """Return what tells one saved model from another: the hexadecimal SHA-256 of its configuration and tensors."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape};".encode())
-        digest.update(tensors[name].data)
-    return digest.hexdigest()
-
-
-def _of_the_weights(config: Any, folder: Path) -> Any:
-    """Return the configuration that belongs to the weights: `config`, or where its digest differs the embedded one.
-
-    It differs where a save over an older model was killed between the two files.
-    """
-    path = folder / WEIGHTS_FILE
-    try:
-        require_regular(path)
-        with safe_open(path, framework="numpy") as stored:
-            text = (stored.metadata() or {}).get(EMBEDDED)
-        embedded = None if text is None or len(text) > MOST_CONFIG_BYTES else json.loads(text)
-    except (OSError, SafetensorError, ValueError, RecursionError):  # reported where the tensors are read
-        return config
-    if not isinstance(embedded, dict) or not isinstance(config, dict) or config.get("format") != "aae_jax":
-        return config
-    return config if config.get("digest") == embedded.get("digest") else embedded
 
 
 def _absence(folder: Path) -> str:
@@ -174,10 +152,6 @@ def _describe(config: Mapping[str, Any]) -> Description:
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
         raise ValueError(f"experiment is {quoted(experiment)}")
-    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
-    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
-    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
-        raise ValueError(f"preprocessing is {preprocessing}")
     temperature = config.get("temperature")  # older files have none
     if temperature is not None:
         temperature = float(temperature)
@@ -202,10 +176,19 @@ def _describe(config: Mapping[str, Any]) -> Description:
         data={str(key): str(value) for key, value in dict(config["data"]).items()},
         seed=seed if isinstance(seed, int) else None,
         class_names=tuple(names),
-        pixels=pixels,
-        scaled_by_feature=scaled,
+        **_describe_preprocessing(config),
         temperature=temperature,
     )
+
+
+def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how images become numbers; files of version 1 have bytes, those before version 5 ranges in float32."""
+    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
+    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
+    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
+        raise ValueError(f"preprocessing is {preprocessing}")
+    wide = scaled and config["format_version"] >= FORMAT_VERSION
+    return {"pixels": pixels, "scaled_by_feature": scaled, "wide_scaling": wide}
 
 
 def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorConfig | None:
@@ -290,6 +273,7 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
         InputError: The file cannot be read or does not fit.
     """
     try:
+        require_regular(path)
         with safe_open(path, framework="numpy") as stored:
             names = set(stored.keys())
             if names != set(expected):
@@ -297,10 +281,10 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
                 raise InputError(
                     f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(odd)} is missing or unknown."
                 )
-            for name in names:
+            for name in sorted(names):
                 part = stored.get_slice(name)
                 _check_tensor(path, name, list(part.get_shape()), part.get_dtype(), expected[name])
-            tensors = {name: stored.get_tensor(name) for name in names}
+            tensors = {name: stored.get_tensor(name) for name in sorted(names)}
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
     for name, tensor in tensors.items():
@@ -312,8 +296,30 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
 
 
 def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
-    if shape != list(expected.shape) or kind != "F32":
+    wanted = "F64" if expected.dtype == np.float64 else "F32"
+    if shape != list(expected.shape) or kind != wanted:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(name)} is {kind} of shape {shape}, "
-            f"not F32 of shape {list(expected.shape)}."
+            f"not {wanted} of shape {list(expected.shape)}."
         )
+
+
+def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
+    """Return the tensors of a scaling: float32 where that is exact, so that earlier versions can read them."""
+    wide = {name: np.asarray(value, np.float64) for name, value in scaling._asdict().items()}
+    with np.errstate(over="ignore"):
+        narrow = {name: value.astype(np.float32) for name, value in wide.items()}
+    return narrow if all(np.array_equal(wide[name], narrow[name]) for name in wide) else wide
+
+
+def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
+    """Return what `read_tensors` compares the tensors of a scaling with."""
+    row = np.broadcast_to(np.zeros((), np.float64 if wide else np.float32), image_shape)
+    return {"low": row, "span": row}
+
+
+def version_of(prior_samples: Any, scaling: Mapping[str, np.ndarray] | None) -> int:
+    """Return the earliest version that can describe a model, so that earlier libraries read it where they can."""
+    if scaling is not None and scaling["low"].dtype == np.float64:
+        return FORMAT_VERSION
+    return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import math
+import os
 import shutil
+import stat
+import time
 from pathlib import Path
 
 import jax
@@ -199,7 +202,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "is not of aae_jax"),
-        ({"format_version": 5}, "format version 5, this library reads 1 to 4"),
+        ({"format_version": 6}, "format version 6, this library reads 1 to 5"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
@@ -506,7 +509,7 @@ def test_text_that_is_no_configuration(text, folder):
 
 def test_a_file_too_large_to_be_a_configuration(folder):
     (folder / "config.json").write_bytes(b" " * (10**7 + 1))
-    with pytest.raises(InputError, match="cannot be read as a model's configuration"):
+    with pytest.raises(InputError, match="is no model's configuration"):
         aae_jax.load(folder)
 
 
@@ -634,3 +637,39 @@ def test_a_model_without_samples_is_read_by_what_read_version_3(folder):
     assert described["format_version"] == 3
     assert "file" not in described["prior"]
     assert "prior_samples" not in described
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("kind", ["zero", "full", "pipe", "linked pipe", "socket", "folder", "loop", "missing"])
+def test_files_that_are_not_regular_are_refused_at_once(kind, name, folder, tmp_path):
+    path = folder / name
+    path.unlink()
+    if kind in ("zero", "full"):
+        path.symlink_to(f"/dev/{kind}")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "linked pipe":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    elif kind == "socket":
+        os.mknod(path, stat.S_IFSOCK | 0o600)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    began = time.monotonic()
+    for given in (folder, folder.parent):  # a model's own folder, and that of its run
+        with pytest.raises(InputError, match=r"cannot be read|holds no saved model"):
+            aae_jax.load(given)
+    assert time.monotonic() - began < 5
+
+
+def test_folders_whose_names_are_any_bytes(folder, tmp_path, images, model):
+    other = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n\x1b[31m")
+    os.rename(folder, other)
+    np.testing.assert_array_equal(aae_jax.load(other).predict(images), model.predict(images))
+    (Path(other) / "model.safetensors").write_bytes(b"")
+    with pytest.raises(InputError) as refused:
+        aae_jax.load(other)
+    assert str(refused.value).isprintable()
+    assert str(refused.value).encode()

@@ -182,9 +182,15 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _same_scaling(ours: Scaling | None, theirs: Scaling | None) -> bool:
+    """Return whether rows were scaled alike; models of before format 5 hold the range rounded to float32."""
     if ours is None or theirs is None:
         return ours is theirs
-    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    if all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)):
+        return True
+    rounded = all(np.array_equal(part, np.float32(part)) for part in theirs)
+    largest = np.maximum(np.abs(ours.low), np.abs(ours.low + ours.span))
+    slack = np.minimum(2.0 * np.spacing(np.float32(largest)), 1e-3 * ours.span)
+    return rounded and all(bool((np.abs(a - b) <= slack).all()) for a, b in zip(ours, theirs, strict=True))
 
 
 def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], counts: np.ndarray) -> None:

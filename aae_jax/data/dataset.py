@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 
@@ -81,7 +82,7 @@ def build_dataset(
 
     Raises:
         InputError: An array is empty or has the wrong type, rank, length or image shape, a number is not finite or
-            outside [0, 1], or a label is out of range.
+            outside [0, 1], images are nearly black, or a label is out of range.
     """
     for part, images, labels in (
         ("training", train_images, train_labels),
@@ -99,6 +100,9 @@ def build_dataset(
             f"The test images of {name!r} have type {test_images.dtype} but its training images "
             f"{train_images.dtype}; bring both to one type."
         )
+    if train_images.dtype == np.uint8 or train_images.ndim > 2:
+        refuse_darkness(train_images, f"The training images of {name!r}")
+        refuse_darkness(test_images, f"The test images of {name!r}", black=True)
     arrays = (
         _read_only_copy(train_images, train_images.dtype.type),
         _read_only_copy(train_labels, np.int32),

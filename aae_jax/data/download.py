@@ -1,44 +1,25 @@
-"""Fetching one file: a bounded first contact, gone on with where it was cut, checked, and whole or absent."""
+"""Fetching one file: a bounded first contact, resumed where it was cut, checked, and whole or absent."""
 
+import contextlib
 import hashlib
 import os
-import threading
+import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
+from aae_jax.data.transfer import CutError, DownloadError, NoAnswerError, Remote, first_answer, open_stream
 from aae_jax.errors import InputError
-from aae_jax.files import Claim
+from aae_jax.files import NO_FOLLOW, SAFE_OPEN, Claim, open_regular, temporary_name
 
 __all__ = ["DownloadError", "NoAnswerError", "Remote", "download", "file_sha256", "offline", "probe"]
 
 PROBE_SECONDS = 10.0
 STALL_SECONDS = 30.0
-CHUNK = 1 << 14
 
 Progress = Callable[[str, int, int], None]
 """`(file name, bytes so far, bytes in all)`, called as a download grows."""
-
-
-class DownloadError(InputError):
-    """Say that a file could not be fetched, and why."""
-
-
-class NoAnswerError(DownloadError):
-    """Say that there was no first answer, or a refusal: the file cannot be had here."""
-
-
-class Remote(NamedTuple):
-    """A file to fetch: its address, its size in bytes, the SHA-256 of its bytes as they travel."""
-
-    url: str
-    size: int
-    sha256: str
-
-    @property
-    def name(self) -> str:
-        """The last part of the address."""
-        return self.url.rsplit("/", 1)[-1].split("?")[0]
 
 
 def offline() -> bool:
@@ -56,26 +37,30 @@ def download(
 ) -> Path:
     """Fetch `remote` into `folder` and return the path; a file that is there with the right checksum is kept.
 
-    What was fetched before a cut stays as `<name>.partial` and is gone on with. The first answer, name
-    resolution and connection included, may take `probe_seconds`; after it, no pause may be longer than
-    `stall_seconds`.
+    What was fetched before a cut stays as `<name>.partial` and is continued. The first answer, name resolution and
+    connection included, may take `probe_seconds`; after it, no pause may be longer than `stall_seconds`, and over
+    such a time 1,000 bytes a second are expected. Where another process is fetching the file it is waited for, as
+    long as its part grows.
 
     Raises:
         NoAnswerError: There is no answer within the probe, or a refusal.
-        DownloadError: Too little came, or content of another checksum.
+        DownloadError: Too little came, too slowly, or content of another checksum.
         InputError: The folder cannot be written.
     """
+    if remote.name in ("", ".", ".."):
+        raise DownloadError(f"{remote.url} ends in no file name; fetch the file by hand.")
     target = folder / remote.name
-    if target.is_file() and file_sha256(target) == remote.sha256:
+    if _is_whole(target, remote):
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claim = Claim(folder, f".{remote.name}.lock", wait=STALL_SECONDS)  # another process may be fetching it
+        claim = _lock(target, stall_seconds)
         try:
-            if not (target.is_file() and file_sha256(target) == remote.sha256):
-                _fetch_whole(remote, target, progress, probe_seconds, stall_seconds)
+            if not _is_whole(target, remote):
+                _fetch_whole(remote, target, progress, probe_seconds, stall_seconds, alone=claim is not None)
         finally:
-            claim.release()
+            if claim is not None:
+                claim.release()
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror or error}); give another folder.") from error
     return target
@@ -87,99 +72,120 @@ def probe(remote: Remote, *, seconds: float = PROBE_SECONDS) -> None:
     Raises:
         NoAnswerError: There is none within `seconds`, or a refusal.
     """
-    _first_answer(remote, 0, seconds, seconds).close()
+    first_answer(remote, 0, seconds, seconds).close()
+
+
+def _is_whole(target: Path, remote: Remote) -> bool:
+    try:
+        return file_sha256(target) == remote.sha256
+    except OSError:
+        return False
+
+
+def _partial_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
+
+
+def _lock(target: Path, stall_seconds: float) -> Claim | None:
+    """Return the lock of a download, or None where its holder, stopped or hanging, adds nothing to its part."""
+    partial, seen, since = _partial_of(target), -1, time.monotonic()
+    while True:
+        try:
+            return Claim(target.parent, f".{target.name}.lock", wait=min(0.2, stall_seconds))
+        except InputError:
+            try:
+                size = os.lstat(partial).st_size
+            except OSError:
+                size = -1
+            if size != seen:
+                seen, since = size, time.monotonic()
+            elif time.monotonic() - since >= stall_seconds:
+                return None
 
 
 def _fetch_whole(
-    remote: Remote, target: Path, progress: Progress, probe_seconds: float, stall_seconds: float
+    remote: Remote, target: Path, progress: Progress, probe_seconds: float, stall_seconds: float, *, alone: bool
 ) -> None:
-    partial = target.with_name(f"{target.name}.partial")
-    with partial.open("ab") as file:
+    """Fetch into the part that earlier calls left, where that is safe, else into a file of this call alone."""
+    partial = _partial_of(target)
+    file = _open_partial(partial) if alone else None
+    kept = file is not None
+    if file is None:
+        partial = temporary_name(target)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_FOLLOW | SAFE_OPEN
+        file = os.fdopen(os.open(partial, flags, 0o666), "r+b")
+    with file:
         try:
             _fetch(remote, file, progress, probe_seconds, stall_seconds)
-        finally:
-            if file.tell() == 0:
-                partial.unlink()
-    found = file_sha256(partial)
-    if found != remote.sha256:
-        partial.unlink()
-        raise DownloadError(
-            f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; try again, or fetch it by hand."
-        )
-    os.replace(partial, target)
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != remote.sha256:
+                kept = False
+                raise DownloadError(
+                    f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; "
+                    "try again, or fetch it by hand."
+                )
+            os.replace(partial, target)
+        except BaseException:
+            if not kept or os.fstat(file.fileno()).st_size == 0:
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+            raise
+
+
+def _open_partial(path: Path) -> Any:
+    """Return the part of a file, positioned at its end, or None where it is a link or others could change it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW | SAFE_OPEN, 0o666)
+    except OSError:  # a link, a folder, a socket, or of another user
+        return None
+    status = os.fstat(descriptor)
+    own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or not own:
+        os.close(descriptor)
+        return None
+    file = os.fdopen(descriptor, "r+b")
+    file.seek(0, os.SEEK_END)
+    return file
 
 
 def _fetch(remote: Remote, file: Any, progress: Progress, probe_seconds: float, stall_seconds: float) -> None:
     """Append to `file` what is missing of `remote`."""
-    import requests
-
     done = file.tell()
     if done > remote.size:
-        file.truncate(done := 0)
+        done = _restart(file)
     if done == remote.size:
         return
+    stream = open_stream(remote, done, probe_seconds, stall_seconds)
+    if stream.start != done:
+        done = _restart(file)  # the server does not continue in the middle
     try:
-        response = _first_answer(remote, done, probe_seconds, stall_seconds)
-        with response:
-            if done and response.status_code != requests.codes.partial_content:
-                file.truncate(done := 0)  # the server does not go on in the middle
-            for chunk in response.iter_content(CHUNK):
+        with contextlib.closing(stream.chunks):
+            for chunk in stream.chunks:
                 done += len(chunk)
                 if done > remote.size:
                     raise DownloadError(f"{remote.url} sends more than {remote.size} bytes; fetch the file by hand.")
                 file.write(chunk)
                 progress(remote.name, done, remote.size)
-    except requests.RequestException as error:
-        raise DownloadError(f"{remote.url} broke off at {done} of {remote.size} bytes ({_short(error)}).") from error
-    file.flush()
+    except CutError as error:
+        raise DownloadError(
+            f"{remote.url} broke off at {done} of {remote.size} bytes ({error}); try again to continue."
+        ) from error
+    finally:
+        file.flush()
     os.fsync(file.fileno())
     if done < remote.size:
-        raise DownloadError(f"{remote.url} broke off at {done} of {remote.size} bytes; try again to go on.")
+        raise DownloadError(f"{remote.url} broke off at {done} of {remote.size} bytes; try again to continue.")
 
 
-def _first_answer(remote: Remote, start: int, probe_seconds: float, stall_seconds: float) -> Any:
-    """Return the response with its headers read, or raise after `probe_seconds`.
-
-    In a thread, because neither a name's resolution nor a server that sends a header byte a minute can be
-    bounded otherwise. One that is too late is left behind: it holds a socket until its own timeout.
-    """
-    import requests
-
-    answer: dict[str, Any] = {}
-
-    def ask() -> None:
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
-        try:
-            answer["response"] = requests.get(
-                remote.url, headers=headers, stream=True, timeout=(probe_seconds, stall_seconds)
-            )
-        except Exception as error:  # handed over to the thread that waits
-            answer["error"] = error
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(probe_seconds)
-    if thread.is_alive():
-        raise NoAnswerError(f"{remote.url} gave no answer within {probe_seconds:g} s.")
-    if "error" in answer:
-        raise NoAnswerError(f"{remote.url} cannot be reached ({_short(answer['error'])}).") from answer["error"]
-    response = answer["response"]
-    if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
-        response.close()
-        raise NoAnswerError(f"{remote.url} answered {response.status_code} {response.reason}.")
-    return response
-
-
-def _short(error: BaseException) -> str:
-    """Return the kind of a network error: its text repeats addresses over several lines."""
-    text = str(error)
-    for known in ("Connection refused", "Name or service not known", "Temporary failure in name resolution"):
-        if known in text:
-            return known.lower()
-    return type(error).__name__
+def _restart(file: Any) -> int:
+    """Empty a file, and return the position in it."""
+    file.seek(0)
+    file.truncate()
+    return 0
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Return the hexadecimal SHA-256 of a regular file."""
+    with open_regular(path) as stream:
+        return hashlib.file_digest(cast(Any, stream), "sha256").hexdigest()

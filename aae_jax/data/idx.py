@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
+from aae_jax.files import open_regular
 
 __all__ = ["parse_idx", "read_bytes", "read_idx"]
 
@@ -44,11 +45,18 @@ def read_bytes(path: Path) -> bytes:
         InputError: The file is missing or unreadable.
     """
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size + 1)
     except FileNotFoundError as error:
         raise InputError(f"The file {path} does not exist; check its name and folder.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check that it is a readable file.") from error
+    except ValueError as error:  # a name with a zero byte
+        raise InputError(f"{path} cannot be read ({error}); check its name.") from error
+    if len(content) > size:
+        raise InputError(f"{path} grows while it is read; give a file at rest.")
+    return content
 
 
 def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.idx import MOST_DEFLATED, parse_idx, read_idx
 from aae_jax.data.known import KNOWN, KnownSet, stems
 from aae_jax.errors import InputError
+from aae_jax.files import open_regular
 
 __all__ = [
     "ForeignFilesError",
@@ -142,7 +143,7 @@ def _recognise(known: KnownSet, arrays: Sequence[NDArray[np.uint8]], names: Sequ
 def _read_archive(archive: Path, known: KnownSet) -> list[NDArray[np.uint8]]:
     """Return the four arrays in a zip file, in whatever folder of it the files lie, gzipped or not."""
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with open_regular(archive) as stored, zipfile.ZipFile(stored) as opened:
             members = {Path(info.filename).name: info for info in opened.infolist()}
             return [
                 parse_idx(_read_member(opened, members, name, archive), f"{archive}:{name}", rank)

@@ -1,9 +1,16 @@
 """The image sets that are known by name: how their files are called, where they may lie, how they are recognised."""
 
+import hashlib
 import string
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["KNOWN", "KnownSet", "stems"]
+import numpy as np
+from numpy.typing import NDArray
+
+from aae_jax.data.dataset import Dataset
+from aae_jax.errors import InputError
+
+__all__ = ["KNOWN", "KnownSet", "check_content", "pairs_sha256", "stems"]
 
 DIGITS = tuple(string.digits)
 LETTERS = tuple(string.ascii_uppercase)
@@ -33,7 +40,8 @@ class KnownSet(NamedTuple):
         files: The names of its four IDX files, without `.gz`.
         class_names: The classes in the order of their labels.
         sha256: Of the four files, uncompressed and with their headers; None where nobody could try them.
-        content: What `content_sha256` gives for the set in its original order; None where nobody could try it.
+        dataset_sha256: `content_sha256` of the set in its original order; None where nobody could try it.
+        content: `pairs_sha256` of the training and of the test images; None where nobody could try them.
         archive: The zip file that holds them, or None where they are downloaded one by one.
         transposed: Whether the images lie on their side.
         first_label: The label of the first class.
@@ -46,7 +54,8 @@ class KnownSet(NamedTuple):
     files: tuple[str, str, str, str]
     class_names: tuple[str, ...]
     sha256: tuple[str, str, str, str] | None = None
-    content: str | None = None
+    dataset_sha256: str | None = None
+    content: tuple[str, str] | None = None
     archive: str | None = None
     transposed: bool = False
     first_label: int = 0
@@ -80,7 +89,11 @@ _SETS = (
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
-        content="f83c8688dc3302ee9b344ce84a6d41db35622951ff5ed4f755c4c2f4ef2e44a9",
+        dataset_sha256="f83c8688dc3302ee9b344ce84a6d41db35622951ff5ed4f755c4c2f4ef2e44a9",
+        content=(
+            "9c1b1c022f154563583e6e208cabc69cf677636a9e6bf3aaa71d62cb545c6af1",
+            "ab7a904845cc697c6eef90023b30a6d1ec12a353bb5a5d8e4d99c4ff99c37b98",
+        ),
     ),
     KnownSet(
         name="fashion_mnist",
@@ -111,3 +124,30 @@ _SETS = (
 
 KNOWN = {known.name: known for known in _SETS}
 """The sets by the name that `--dataset` takes."""
+
+
+def pairs_sha256(images: NDArray[Any], labels: NDArray[Any]) -> str:
+    """Return the hexadecimal SHA-256 of images `[count, *image]` with their labels `[count]`, in any order."""
+    pixels, numbers = np.ascontiguousarray(images), np.ascontiguousarray(labels, dtype="<i8")
+    pairs = zip(pixels, numbers, strict=True)
+    digests = sorted(hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs)
+    shape = f"{pixels.dtype.name}{list(pixels.shape)};".encode()
+    return hashlib.sha256(shape + b"".join(digests)).hexdigest()
+
+
+def check_content(known: KnownSet, dataset: Dataset, what: str) -> None:
+    """Refuse data that go by a known set's name and are not it, in whatever order.
+
+    Raises:
+        InputError: An image or a label is another, or missing.
+    """
+    if known.content is None or known.sha256 is None:
+        return
+    parts = (dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels)
+    for name, part, expected in zip(("training", "test"), parts, known.content, strict=True):
+        found = pairs_sha256(*part)
+        if found != expected:
+            raise InputError(
+                f"{what} is not {known.title}: its {name} images and labels have SHA-256 {found} in any order, not "
+                f"{expected}; remove it, or replace it by the original."
+            )

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.idx import MOST_DEFLATED
-from aae_jax.data.scaling import fit_scaling
+from aae_jax.data.scaling import check_rows, fit_scaling
 from aae_jax.data.seeds import draw_test
 from aae_jax.errors import InputError
+from aae_jax.files import open_regular
 
 __all__ = ["load_npz", "read_arrays"]
 
@@ -26,7 +27,6 @@ SHORT_SPLIT_KEYS = ("x", "y", "x_test", "y_test")
 WHOLE_KEYS = ("x", "y")
 NAMES_KEY = "class_names"
 MOST_CHANNELS = 4
-DARKEST = 16
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
@@ -104,10 +104,9 @@ def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
             raise InputError(
                 f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give both one form."
             )
-        scaling = fit_scaling(train)
-        if not np.isfinite(scaling.span).all():
-            raise InputError(f"The training rows in {file} span more than float32 can hold; scale them down.")
-        train, test = scaling.apply(train), scaling.apply(test)
+        scaling = fit_scaling(train, f"The training rows in {file}")
+        train = scaling.apply(train, f"The training rows in {file}")
+        test = scaling.apply(test, f"The test rows in {file}")
     return build_dataset(
         name=f"npz:{file.name}",
         source=f"{file}",
@@ -127,7 +126,7 @@ def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> Non
 
 
 def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
-    """Return bytes, or floats that are finite; the range of floats is checked with the data set."""
+    """Return bytes, or float32 images, whose range is checked with the data set, or rows of numbers as they are."""
     if images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < min(images.shape[2:]):
         raise InputError(
             f"{what} have shape {images.shape}, channels before height and width; "
@@ -140,29 +139,16 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     if images.dtype.kind not in "iuf":
         raise InputError(f"{what} have type {images.dtype}; give numbers.")
     if images.dtype == np.uint8:
-        _refuse_darkness(images, what)
         return images
+    if images.ndim == 2:
+        return images  # not narrowed before they are scaled: time stamps would become equal
     if images.ndim > 2 and images.dtype.kind in "iu":
         low, high = int(images.min(initial=0)), int(images.max(initial=0))
         if low < 0 or high > 255:
             raise InputError(f"{what} run from {low} to {high}; give whole numbers from 0 to 255.")
-        _refuse_darkness(images, what)
         return images.astype(np.uint8)
-    with np.errstate(over="ignore"):
-        narrow = images.astype(np.float32)
-    if not np.isfinite(narrow).all():
-        raise InputError(f"{what} hold NaN, or numbers beyond float32; leave those rows out or mend them.")
-    return narrow
-
-
-def _refuse_darkness(images: NDArray[Any], what: str) -> None:
-    """Refuse whole numbers that were hardly meant as bytes: 0 and 1, or 0 to 16."""
-    brightest = int(images.max(initial=0))
-    if 0 < brightest <= DARKEST:
-        raise InputError(
-            f"{what} are whole numbers up to {brightest}, nearly black as bytes; "
-            "scale them to 0 to 255, or give floats from 0 to 1."
-        )
+    check_rows(images, what)
+    return images.astype(np.float32)
 
 
 def _as_labels(labels: NDArray[Any], what: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
@@ -194,7 +180,7 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
         InputError: The file is missing or damaged, or has none of the sets.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_regular(file) as stored, zipfile.ZipFile(stored) as archive:
             names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             for keys in choices:
                 if all(key in names for key in keys):

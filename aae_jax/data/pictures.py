@@ -1,5 +1,6 @@
 """Images to be classified: a picture, a folder of pictures, or arrays in a npy, npz or IDX file."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,14 +9,14 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.idx import read_idx
 from aae_jax.data.npz import DAMAGE, read_arrays
+from aae_jax.data.picture_files import SUFFIXES, read_picture
 from aae_jax.errors import InputError
+from aae_jax.files import open_regular
 
 __all__ = ["Pictures", "read_pictures"]
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-MOST_PIXELS = 50_000_000
 
 
 class Pictures(NamedTuple):
@@ -37,36 +38,42 @@ def read_pictures(
         resize: Bring pictures of another size to it; otherwise they are refused.
         invert: Turn dark on light into light on dark, as MNIST has it; for bytes alone.
 
-    What is transparent in a picture is shown on white.
+    A picture is turned as its EXIF orientation has it; of a film the first frame is taken; what is transparent is
+    shown on white.
 
     Raises:
-        InputError: There is nothing, or something that is no image of that shape.
+        InputError: There is nothing, something that is no image of that shape, or images that are nearly black.
     """
     file = Path(os.path.expanduser(path))
     try:
         file.stat()
-        entries = list(file.iterdir()) if file.is_dir() else []
+        entries = list(file.iterdir()) if file.is_dir() else None
     except FileNotFoundError as error:
         raise InputError(
             f"{file} does not exist; name a picture, a folder of pictures, or an array's file."
         ) from error
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); name another.") from error
-    if file.is_dir():
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read ({getattr(error, 'strerror', error)}); name another.") from error
+    if entries is not None:
         files = sorted(entry for entry in entries if entry.suffix.lower() in SUFFIXES)
         if not files:
             raise InputError(
                 f"The folder {file} itself holds no pictures ({', '.join(SUFFIXES)}); name the one that does."
             )
+        _check_takes_pictures(image_shape)
         found = Pictures(
-            np.stack([_read_picture(entry, image_shape, resize) for entry in files]), tuple(e.name for e in files)
+            np.stack([read_picture(entry, image_shape, resize=resize) for entry in files]),
+            tuple(entry.name for entry in files),
         )
     elif file.suffix.lower() in SUFFIXES:
-        found = Pictures(_read_picture(file, image_shape, resize)[None], (file.name,))
+        _check_takes_pictures(image_shape)
+        found = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
     else:
         images = _read_array(file)
         if images.ndim == 4 and images.shape[-1] == 1:
             images = images[..., 0]
+        if images.dtype == np.uint8 or images.ndim > 2:
+            refuse_darkness(images, f"The images in {file}", black=True)
         found = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
     if len(found.names) == 0:
         raise InputError(f"{file} holds no images (shape {found.images.shape}); name another.")
@@ -75,6 +82,11 @@ def read_pictures(
             f"--invert is for bytes, but {file} holds {found.images.dtype}; invert the numbers yourself."
         )
     return found._replace(images=255 - found.images) if invert else found
+
+
+def _check_takes_pictures(image_shape: tuple[int, ...]) -> None:
+    if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
+        raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
 
 
 def _read_array(file: Path) -> NDArray[Any]:
@@ -92,66 +104,17 @@ def _read_array(file: Path) -> NDArray[Any]:
                 f"(as the last: {error})"
             ) from error
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             version = npy.read_magic(stream)
             read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = read_header(stream)
-            held = file.stat().st_size
-        if dtype.hasobject or min(shape, default=0) < 0 or int(np.prod(shape, dtype=object)) * dtype.itemsize > held:
-            raise ValueError(f"it speaks of {shape} {dtype}")
-        array: NDArray[Any] = np.load(file, allow_pickle=False)
-        return array
+            held = os.fstat(stream.fileno()).st_size
+            if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
+                raise ValueError(f"its header describes {shape} {dtype}")
+            stream.seek(0)
+            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+            return array
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
     except DAMAGE as error:
         raise InputError(f"{file} is no whole npy file of numbers ({error}); save it again.") from error
-
-
-def _read_picture(file: Path, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
-    """Return a picture as bytes of `image_shape`."""
-    from PIL import Image, ImageOps
-
-    if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
-        raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
-    height, width = image_shape[:2]
-    try:
-        with Image.open(file) as opened:
-            if opened.size != (width, height) and not resize:
-                raise InputError(
-                    f"{file} is {opened.size[1]} x {opened.size[0]} pixels, the model takes {height} x {width}; "
-                    "give --resize to bring it to that size."
-                )
-            if opened.size[0] * opened.size[1] > MOST_PIXELS:
-                raise InputError(f"{file} has more than {MOST_PIXELS} pixels; make it smaller.")
-            picture = _eight_bits(ImageOps.exif_transpose(opened), file)
-            picture = _on_white(picture).convert("L" if len(image_shape) == 2 else "RGB")
-            if picture.size != (width, height):
-                picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-            return np.asarray(picture, dtype=np.uint8)
-    except InputError:
-        raise
-    except Exception as error:  # Pillow raises nearly every kind over damaged pictures
-        raise InputError(f"{file} cannot be read as a picture ({error}); leave it out, or save it again.") from error
-
-
-def _on_white(picture: Any) -> Any:
-    """Return a picture as it is shown on white, where it has transparent parts: their colour says nothing."""
-    from PIL import Image
-
-    if not picture.has_transparency_data:
-        return picture
-    opaque = Image.new("RGBA", picture.size, "white")
-    opaque.alpha_composite(picture.convert("RGBA"))
-    return opaque.convert("RGB")
-
-
-def _eight_bits(picture: Any, file: Path) -> Any:
-    """Return a picture of 16-bit greys in bytes: converted as they are, they would all be white."""
-    from PIL import Image
-
-    if picture.mode not in ("I", "F") and not picture.mode.startswith("I;"):
-        return picture
-    greys = np.asarray(picture)
-    if picture.mode == "F" or greys.min() < 0 or greys.max() > 65535:
-        raise InputError(f"{file} has greys of kind {picture.mode}; save it with 8 or 16 bits.")
-    return Image.fromarray((greys.astype(np.int64) // 257).astype(np.uint8))

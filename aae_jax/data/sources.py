@@ -21,7 +21,7 @@ from aae_jax.data.idx_sets import (
     missing_files,
     read_known,
 )
-from aae_jax.data.known import KNOWN, KnownSet
+from aae_jax.data.known import KNOWN, KnownSet, check_content
 from aae_jax.data.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean
 
@@ -154,14 +154,18 @@ def cached_set(known: KnownSet, where: Places) -> CachedDataset | None:
     It must lie in a folder that nobody else can write to, and where the set's content is known, be that content.
     """
     cached = read_cache(cache_path(known, where))
-    if cached is not None and known.content is not None and not has_known_content(known, cached.dataset):
-        return None
-    return cached
+    return cached if cached is not None and _has_known_content(known, cached.dataset) else None
 
 
-def has_known_content(known: KnownSet, dataset: Dataset) -> bool:
-    """Return whether a data set is, image by image, the known set."""
-    return dataset.sha256 == known.content
+def _has_known_content(known: KnownSet, dataset: Dataset) -> bool:
+    """Return whether a data set is, image by image and in any order, the known set, as far as that is known."""
+    if dataset.sha256 == known.dataset_sha256:
+        return True
+    try:
+        check_content(known, dataset, "The cached copy")
+    except InputError:
+        return False
+    return True
 
 
 def files_at_hand(known: KnownSet, where: Places) -> Found | None:
@@ -219,6 +223,7 @@ def _as_published(known: KnownSet, found: Found) -> bool:
 
 def _read_copy(known: KnownSet, copy: tfds_copy.Copy, where: Places) -> Dataset:
     dataset = _as_known(known, tfds_copy.read_copy(copy, name=known.name))
+    check_content(known, dataset, f"The TFDS copy in {copy.folder}")
     write_cache(cache_path(known, where), dataset, f"tfds {copy.folder}")
     return dataset
 

@@ -6,26 +6,27 @@ TFDS is imported inside the functions: it takes a second, and most runs never ne
 import contextlib
 import importlib.util
 import io
-import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.download import Remote, offline, probe
 from aae_jax.data.known import KnownSet
 from aae_jax.data.seeds import draw_test
+from aae_jax.data.tfds_records import INFO_FILE, CopyDescription, describe_copy, read_file_format, read_split
 from aae_jax.errors import InputError
 
 __all__ = [
     "Copy",
     "can_prepare",
     "catalogue",
+    "check_name",
     "copy_roots",
     "find_copy",
     "prepare_by_tfds",
@@ -33,8 +34,7 @@ __all__ = [
     "read_copy",
 ]
 
-INFO_FILE = "dataset_info.json"
-BATCH = 1000
+NAME = re.compile(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)?")
 
 
 class Copy(NamedTuple):
@@ -52,14 +52,19 @@ def copy_roots(data_dir: Path | None, cache_dir: Path) -> list[Path]:
 
 
 def find_copy(name: str, roots: list[Path]) -> Copy | None:
-    """Return the newest prepared version of a data set, or None; array_record is preferred to other formats."""
+    """Return the newest prepared version of a data set, or None; array_record is preferred to other formats.
+
+    Raises:
+        InputError: See `check_name`.
+    """
+    check_name(name)
     found: list[tuple[bool, tuple[int, ...], Copy]] = []
     for root in roots:
         with contextlib.suppress(OSError):
             for info in (root / name).glob(f"*/{INFO_FILE}"):
                 version = _version(info.parent.name)
                 if version is not None:
-                    copy = Copy(info.parent, _file_format(info))
+                    copy = Copy(info.parent, read_file_format(info))
                     found.append((copy.file_format == "array_record", version, copy))
     return max(found, key=lambda entry: entry[:2])[2] if found else None
 
@@ -67,14 +72,6 @@ def find_copy(name: str, roots: list[Path]) -> Copy | None:
 def _version(name: str) -> tuple[int, ...] | None:
     parts = name.split(".")
     return tuple(int(part) for part in parts) if all(part.isascii() and part.isdigit() for part in parts) else None
-
-
-def _file_format(info: Path) -> str:
-    try:
-        described = json.loads(info.read_text(encoding="utf-8"))
-        return str(described.get("fileFormat") or "tfrecord")
-    except (OSError, ValueError, AttributeError):
-        return "unknown"
 
 
 def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
@@ -86,12 +83,13 @@ def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
         InputError: It is stored in a form that needs TensorFlow, which is not installed, or holds no images of one
             size with a class each.
     """
+    described = describe_copy(copy.folder)
     try:
-        with _quiet() as tfds:
-            parts, classes = _read_parts(tfds, copy)
+        with _quiet():
+            parts = {split: read_split(described, split) for split in _splits(described)}
     except InputError:
         raise
-    except Exception as error:  # of whatever kind TFDS meets in a damaged copy
+    except Exception as error:  # of whatever kind a damaged copy provokes in the readers of records
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"The TFDS copy in {copy.folder} cannot be read ({reason}); prepare it again.") from error
     train_images, train_labels = parts.pop("train")
@@ -108,76 +106,35 @@ def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
         train_labels=train_labels,
         test_images=test_images,
         test_labels=test_labels,
-        num_classes=classes.num_classes,
-        class_names=classes.names,
+        num_classes=len(described.class_names),
+        class_names=described.class_names,
     )
 
 
-def _read_parts(tfds: Any, copy: Copy) -> tuple[dict[str, tuple[NDArray[np.uint8], NDArray[np.int32]]], Any]:
-    """Return images and labels by split, and TFDS's description of the classes."""
-    builder = tfds.builder_from_directory(str(copy.folder))
-    features = builder.info.features
-    image, label = _image_and_label(tfds, features, copy)
-    splits = _splits(builder.info, copy)
-    return {split: _read_split(tfds, builder, copy, split, image, label) for split in splits}, features[label]
+def _splits(copy: CopyDescription) -> list[str]:
+    if "train" not in copy.shards:
+        raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', but {', '.join(copy.shards)}.")
+    return ["train", *[name for name in ("test", "validation") if name in copy.shards][:1]]
 
 
-def _image_and_label(tfds: Any, features: Any, copy: Copy) -> tuple[str, str]:
-    """Return the names of the one image and the one class of an example."""
-    kinds = dict(features) if isinstance(features, tfds.features.FeaturesDict) else {}
-    images = [name for name, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
-    labels = [name for name, kind in kinds.items() if isinstance(kind, tfds.features.ClassLabel)]
-    if "label" in labels:
-        labels = ["label"]
-    if len(images) != 1 or len(labels) != 1:
+def check_name(name: str) -> None:
+    """Refuse what is no plain name of a set in TFDS: namespaces, versions, arguments and paths.
+
+    Raises:
+        InputError: It has other parts than a name and a configuration.
+    """
+    if not NAME.fullmatch(name):
         raise InputError(
-            f"The TFDS copy in {copy.folder} has the features {', '.join(kinds) or 'of no dictionary'}; "
-            "give a set of images with one class each."
+            f"tfds:{name} is no name of a set in TensorFlow Datasets; give letters, digits, _ and -, and a "
+            "configuration after a slash where the set has some, as in tfds:emnist/letters."
         )
-    return images[0], labels[0]
 
 
-def _splits(info: Any, copy: Copy) -> list[str]:
-    if "train" not in info.splits:
-        raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', but {', '.join(info.splits)}.")
-    return ["train", *[name for name in ("test", "validation") if name in info.splits][:1]]
-
-
-def _read_split(
-    tfds: Any, builder: Any, copy: Copy, split: str, image: str, label: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    images: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
-    for example in _examples(tfds, builder, copy, split):
-        picture = np.asarray(example[image])
-        if images and picture.shape != images[0].shape:
-            raise InputError(
-                f"The TFDS copy in {copy.folder} holds images of shapes {images[0].shape} and {picture.shape}; "
-                "give a set whose images have one size."
-            )
-        images.append(picture)
-        labels.append(int(example[label]))
-    if not images:
-        raise InputError(f"The TFDS copy in {copy.folder} has no images in its split {split!r}; prepare it again.")
-    stacked = np.stack(images)
-    return stacked[..., 0] if stacked.ndim == 4 and stacked.shape[-1] == 1 else stacked, np.asarray(labels, np.int32)
-
-
-def _examples(tfds: Any, builder: Any, copy: Copy, split: str) -> Iterator[Any]:
-    """Yield a split's examples in their order on disk."""
-    if copy.file_format == "array_record":
-        source = builder.as_data_source(split=split)
-        for start in range(0, len(source), BATCH):
-            yield from source.__getitems__(list(range(start, min(start + BATCH, len(source)))))
-        return
-    try:
-        import tensorflow  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"The TFDS copy in {copy.folder} is stored as {copy.file_format}, which needs TensorFlow to read; "
-            "install it (`pip install 'aae-jax[tfds-full]'`), or prepare the set with file_format='array_record'."
-        ) from error
-    yield from tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
+def _stock_builder(tfds: Any, tfds_name: str, **options: Any) -> Any:
+    """Return a builder of TFDS's own code: `tfds.builder` would read copies on disk, and import what they name."""
+    check_name(tfds_name)
+    name, _, config = tfds_name.partition("/")
+    return tfds.builder_cls(name)(**({"config": config} if config else {}), **options)
 
 
 def catalogue(tfds_name: str) -> list[Remote]:
@@ -188,7 +145,9 @@ def catalogue(tfds_name: str) -> list[Remote]:
     """
     with _quiet() as tfds:
         try:
-            infos = tfds.builder(tfds_name).url_infos
+            infos = _stock_builder(tfds, tfds_name, data_dir=tempfile.mkdtemp()).url_infos
+        except InputError:
+            raise
         except Exception as error:  # TFDS has many kinds for a name it cannot build
             raise InputError(
                 f"TensorFlow Datasets has no set {tfds_name!r} ({' '.join(str(error).split())[:120]})."
@@ -210,7 +169,7 @@ def prepare_copy(dataset: Dataset, known: KnownSet, root: Path) -> Path:
         InputError: The folder cannot be written.
     """
     with _quiet() as tfds:
-        stock = tfds.builder(known.tfds)
+        stock = _stock_builder(tfds, known.tfds, data_dir=tempfile.mkdtemp())
         version, classes = str(stock.version), stock.info.features["label"].names
         name, _, config = known.tfds.partition("/")
         builder_class = _builder_class(tfds, dataset, known, (name, version, classes))
@@ -238,7 +197,7 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
         probe(remote)
     with _quiet() as tfds:
         try:
-            builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
+            builder = _stock_builder(tfds, name, data_dir=str(root), file_format="array_record")
             builder.download_and_prepare()
         except Exception as error:  # TFDS has many kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__

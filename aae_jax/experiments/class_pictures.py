@@ -65,7 +65,7 @@ def draw_supervised_figures(
 def _draw_pictures(model: Model, shown: Shown, key: PRNGKey) -> dict[str, Figure]:
     first = min(len(shown.images), IMAGES)
     images, labels = unit_images(shown.images[: max(first, 12)]), shown.labels
-    made = np.asarray(model.reconstruct(shown.images[:first], labels[:first]))
+    made = np.asarray(model.reconstruct_stored(shown.images[:first], labels[:first]))
     drawn = {
         "reconstructions": figures.reconstructions(images[:first], made),
         "first_layer_features": first_layer(model),

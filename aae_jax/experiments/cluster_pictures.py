@@ -114,7 +114,7 @@ def _draw_pictures(model: Model, shown: Shown, logits: np.ndarray, key: PRNGKey)
     images = unit_images(shown.images)
     drawn = {
         "reconstructions": figures.reconstructions(
-            images[:first], np.asarray(model.reconstruct(shown.images[:first]))
+            images[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
         ),
         "first_layer_features": first_layer(model),
         "style_class_grid": draw_styles_by_class(model, key),

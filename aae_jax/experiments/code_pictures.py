@@ -68,7 +68,7 @@ def draw_code_figures(
 def _draw_pictures(model: Model, shown: Shown, codes: np.ndarray, samples: np.ndarray | None) -> dict[str, Figure]:
     first = min(len(shown.images), IMAGES)
     images = unit_images(shown.images[: max(first, 12)])
-    made = np.asarray(model.reconstruct(shown.images[:first]))
+    made = np.asarray(model.reconstruct_stored(shown.images[:first]))
     drawn = {
         "reconstructions": figures.reconstructions(images[:first], made),
         "first_layer_features": first_layer(model),

@@ -140,7 +140,7 @@ def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGK
     first = min(len(images), IMAGES)
     return {
         "reconstructions": figures.reconstructions(
-            images[:first], np.asarray(model.reconstruct(shown.images[:first]))
+            images[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
         ),
         "style_class_grid": draw_styles_by_class(model, key),
         "predicted_classes": figures.predicted_classes(

@@ -115,7 +115,7 @@ class Watch:
             images = shown.images[:TILES]
             unit = images / 255.0 if images.dtype == np.uint8 else images
             given = shown.labels[:TILES] if model.decoded_label != model.num_classes else None
-            events.reconstructions(update, unit, np.asarray(model.reconstruct(images, given)))
+            events.reconstructions(update, unit, np.asarray(model.reconstruct_stored(images, given)))
 
     def close(self) -> None:
         """Bring the events to the disk."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae_jax.data import Quiet, content_sha256, idx_sets, known, load_dataset
+from aae_jax.data import Quiet, idx_sets, known, load_dataset
+from aae_jax.data.known import pairs_sha256
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -53,8 +54,10 @@ def small_mnist(monkeypatch, tmp_path):
     """A folder of small gzipped files that pass for MNIST during one test."""
     arrays = small_arrays()
     sha256 = tuple(hashlib.sha256(idx_bytes(array)).hexdigest() for array in arrays)
-    content = content_sha256(*(array if array.ndim > 1 else array.astype(np.int32) for array in arrays))
-    monkeypatch.setitem(known.KNOWN, "mnist", MNIST._replace(sha256=sha256, content=content))
+    train_images, train_labels, test_images, test_labels = arrays
+    content = pairs_sha256(train_images, train_labels), pairs_sha256(test_images, test_labels)
+    small = MNIST._replace(sha256=sha256, content=content, dataset_sha256=None)
+    monkeypatch.setitem(known.KNOWN, "mnist", small)
     folder = tmp_path / "small_mnist"
     write_files(folder, arrays)
     return folder

@@ -1,6 +1,7 @@
 """A file comes whole and right, or there is a sentence and nothing that looks whole."""
 
 import hashlib
+import os
 import socket
 import threading
 import time
@@ -11,7 +12,8 @@ import pytest
 from aae_jax.data import DownloadError
 from aae_jax.data.download import Remote, download, offline
 from aae_jax.errors import InputError
-from tests.data.server import serve
+from aae_jax.files import Claim
+from tests.data.server import PARTS, serve
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
@@ -54,7 +56,7 @@ def test_a_changed_file_is_fetched_again(server, tmp_path):
 
 def test_a_cut_one_is_gone_on_with(server, tmp_path):
     server.behaviour = {"cut"}
-    with pytest.raises(DownloadError, match=r"broke off at 14[0-9]* of 300000 bytes"):
+    with pytest.raises(DownloadError, match=r"broke off at 1[45][0-9]* of 300000 bytes"):
         fetch(remote(server), tmp_path)
     assert names(tmp_path) == ["file.bin.partial"]
     kept = (tmp_path / "file.bin.partial").stat().st_size
@@ -162,6 +164,150 @@ def test_a_folder_that_cannot_be_made(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         fetch(remote(server), tmp_path / "file" / "folder")
+
+
+@pytest.mark.parametrize("word", [word for word in PARTS if word != "unasked"])
+def test_a_part_that_is_not_the_rest_is_not_appended(word, server, tmp_path):
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:1000])
+    server.behaviour = {word}
+    assert fetch(remote(server), tmp_path)[0].read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == ["bytes=1000-", None]
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_a_part_that_was_not_asked_for(server, tmp_path):
+    server.behaviour = {"unasked"}
+    with pytest.raises(DownloadError, match="a part of the file that was not asked for"):
+        fetch(remote(server), tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("start", [0, 1000])
+@pytest.mark.parametrize("word", ["encoded", "mislabelled"])
+def test_an_encoding_that_was_not_asked_for(word, start, server, tmp_path):
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:start])
+    server.behaviour = {word}
+    path, seen = fetch(remote(server), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert seen[-1][1] == len(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("word", "words"), [("unknown encoding", "encoded as 'br' unasked"), ("damaged encoding", "damaged gzip data")]
+)
+def test_an_encoding_that_cannot_be_read(word, words, server, tmp_path):
+    server.behaviour = {word}
+    with pytest.raises(DownloadError, match=words):
+        fetch(remote(server), tmp_path)
+    assert "file.bin" not in names(tmp_path)
+
+
+def test_an_encoding_that_blows_up(server, tmp_path):
+    server.files["/file.bin"] = bytes(50_000_000)
+    server.behaviour = {"encoded"}
+    with pytest.raises(DownloadError, match="sends more than 300000 bytes"):
+        fetch(remote(server), tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= len(CONTENT)
+
+
+def test_a_redirection_without_end(server, tmp_path):
+    server.behaviour = {"loop"}
+    with pytest.raises(DownloadError, match="it redirects without end"):
+        fetch(remote(server), tmp_path)
+
+
+def test_a_server_that_drips(server, tmp_path):
+    server.behaviour = {"drip"}
+    began = time.monotonic()
+    with pytest.raises(
+        DownloadError, match=r"broke off at [0-9]+ of 300000 bytes \([0-9]+ bytes in 0\.5 s are too few"
+    ):
+        fetch(remote(server), tmp_path, stall_seconds=0.5)
+    assert time.monotonic() - began < 5
+    server.behaviour = set()
+    assert fetch(remote(server), tmp_path)[0].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "dangling", "hard", "pipe", "folder"])
+def test_a_part_is_never_written_through_a_link(kind, server, tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "folder"
+    folder.mkdir()
+    partial = folder / "file.bin.partial"
+    other.write_bytes(CONTENT[:1000])
+    if kind == "symbolic":
+        partial.symlink_to(other)
+    elif kind == "dangling":
+        partial.symlink_to(tmp_path / "new")
+    elif kind == "hard":
+        os.link(other, partial)
+    elif kind == "pipe":
+        os.mkfifo(partial)
+    else:
+        partial.mkdir()
+    assert fetch(remote(server), folder)[0].read_bytes() == CONTENT
+    assert other.read_bytes() == CONTENT[:1000]
+    assert not (tmp_path / "new").exists()
+    assert names(folder) == ["file.bin", "file.bin.partial"]
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "zero", "pipe"])
+def test_a_target_that_is_no_regular_file_is_replaced(kind, server, tmp_path):
+    other, target = tmp_path / "other", tmp_path / "folder" / "file.bin"
+    target.parent.mkdir()
+    other.write_bytes(b"mine")
+    if kind == "pipe":
+        os.mkfifo(target)
+    else:
+        target.symlink_to(other if kind == "symbolic" else "/dev/zero")
+    assert fetch(remote(server), target.parent)[0].read_bytes() == CONTENT
+    assert other.read_bytes() == b"mine"
+    assert not target.is_symlink()
+
+
+def test_a_stopped_process_does_not_stall_others(server, tmp_path):
+    pytest.importorskip("fcntl")
+    held = Claim(tmp_path, ".file.bin.lock")
+    (tmp_path / "file.bin.partial").write_bytes(b"its part")
+    began = time.monotonic()
+    assert fetch(remote(server), tmp_path, stall_seconds=0.5)[0].read_bytes() == CONTENT
+    assert time.monotonic() - began < 5
+    assert (tmp_path / "file.bin.partial").read_bytes() == b"its part"
+    held.release()
+    assert names(tmp_path) == ["file.bin", "file.bin.partial"]
+
+
+def test_what_was_fetched_beside_a_stopped_process_is_not_left(server, tmp_path):
+    pytest.importorskip("fcntl")
+    held = Claim(tmp_path, ".file.bin.lock")
+    server.behaviour = {"cut"}
+    with pytest.raises(DownloadError, match="broke off"):
+        fetch(remote(server), tmp_path, stall_seconds=0.3)
+    held.release()
+    assert names(tmp_path) == []
+
+
+def test_another_process_is_waited_for_while_its_part_grows(server, tmp_path):
+    pytest.importorskip("fcntl")
+    held = Claim(tmp_path, ".file.bin.lock")
+
+    def grow():
+        for at in range(12):
+            (tmp_path / "file.bin.partial").write_bytes(CONTENT[: at + 1])
+            time.sleep(0.1)
+        (tmp_path / "file.bin").write_bytes(CONTENT)
+        held.release()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    assert fetch(remote(server), tmp_path, stall_seconds=0.6)[0].read_bytes() == CONTENT
+    thread.join()
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("ending", ["/", "/..", "/."])
+def test_an_address_without_a_name(ending, server, tmp_path):
+    with pytest.raises(DownloadError, match="ends in no file name"):
+        fetch(remote(server, url=server.url + ending), tmp_path)
 
 
 @pytest.mark.parametrize(("value", "answer"), [("1", True), ("yes", True), ("0", False), ("", False)])

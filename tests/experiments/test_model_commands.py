@@ -176,7 +176,7 @@ def here(tmp_path):
     (folder / "lie.npy").write_bytes(raw.replace(b"(3, 9, 8)", b"(9**9,)  ").replace(b"9**9,)  ", b"99999999)"[:8]))
     names = np.array(["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay"])
     np.savez(folder / "names.npz", x=np.full((80, 8, 8), 99, np.uint8), y=names[np.arange(80) % 10])
-    np.savez(folder / "other.npz", x=np.zeros((40, 5, 5), np.uint8), y=np.arange(40) % 2)
+    np.savez(folder / "other.npz", x=np.full((40, 5, 5), 99, np.uint8), y=np.arange(40) % 2)
     return folder
 
 

@@ -1,0 +1,42 @@
+"""One rule, for training and prediction, against images that are black by mistake."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from aae_jax.errors import InputError
+
+__all__ = ["DARKEST", "refuse_darkness"]
+
+DARKEST = 16
+"""Of 255: images without a brighter value were hardly meant as they are (0 and 1, 4 bits, divided by 255 twice)."""
+
+
+def refuse_darkness(
+    images: NDArray[Any], what: str, *, brightest: float = 255, black: bool = False, advice: str | None = None
+) -> None:
+    """Refuse images whose brightest value is at most 16 of 255.
+
+    Args:
+        images: Whole numbers from 0 to `brightest`, or floats from 0 to 1; one image or many.
+        what: Their name in messages.
+        brightest: The whole number that means white.
+        black: Accept images that are black throughout, as single ones may be.
+        advice: What to do; None: depends on the type.
+
+    Raises:
+        InputError: They are nearly black, or black.
+    """
+    if images.size == 0 or images.dtype.kind not in "iuf":
+        return
+    whole = images.dtype.kind in "iu"
+    white = brightest if whole else 1.0
+    found = float(images.max())
+    if found == 0 and not black:
+        raise InputError(f"{what} are black throughout; check how they were made.")
+    if 0 < found <= DARKEST / 255 * white:
+        kind = "whole numbers" if whole else "floats"
+        scale = "bytes" if whole and white == 255 else f"numbers up to {white:g}"
+        if advice is None:
+            advice = "scale them to 0 to 255, or give floats from 0 to 1" if whole else "divide by 255 once only"
+        raise InputError(f"{what} are {kind} up to {found:g}, nearly black as {scale}; {advice}.")
