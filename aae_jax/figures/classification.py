@@ -20,6 +20,7 @@ from aae_jax.figures.style import (
     letters,
     literals,
     new_figure,
+    room,
     tidy,
 )
 
@@ -49,7 +50,7 @@ def confusion_matrix(counts: ArrayLike, *, label_names: Sequence[str] | None = N
     if len(names) != classes:
         raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    size = min(WIDTH, 1.6 + 0.5 * classes)
+    size = min(WIDTH, 1.6 + 0.5 * classes) + room(names)
     figure = new_figure(width=size, height=size * 0.92)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -101,7 +102,7 @@ def predicted_classes(
             colour = "white" if truth[index] == row else COLOURS["vermillion"]
             tiles[row, column] = _framed(pictures[index], colour, frame)
     cell = min(0.6, (WIDTH - 1) / _PER_CLASS)
-    figure = new_figure(width=1 + cell * _PER_CLASS, height=0.5 + cell * classes * tall / wide)
+    figure = new_figure(width=1 + cell * _PER_CLASS + room(names), height=0.5 + cell * classes * tall / wide)
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=_PER_CLASS)
     axes.set_yticks([(tall - 1) / 2 + i * (tall + gap(tall)) for i in range(classes)], names)

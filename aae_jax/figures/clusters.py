@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.scatter import code_scatter
-from aae_jax.figures.style import COLOURS, caption, letters, literals, new_figure, tidy
+from aae_jax.figures.style import COLOURS, caption, letters, literals, new_figure, room, tidy
 
 __all__ = ["code_map", "histogram", "label_frequencies"]
 
@@ -47,7 +47,7 @@ def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = 
     names = literals(map(str, range(len(numbers))) if label_names is None else label_names)
     if numbers.ndim != 1 or not len(numbers) or len(names) != len(numbers):
         raise ValueError(f"Expected counts [labels] and a name for each; got {numbers.shape} and {len(names)}.")
-    figure = new_figure(height=3.2)
+    figure = new_figure(height=3.2 + room(names))
     axes = figure.subplots()
     axes.bar(np.arange(len(numbers)), numbers, color=COLOURS["blue"])
     axes.axhline(numbers.mean(), color=COLOURS["black"], linestyle="--", linewidth=1.0)

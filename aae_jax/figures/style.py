@@ -34,6 +34,7 @@ __all__ = [
     "literal",
     "literals",
     "new_figure",
+    "room",
     "save_figure",
     "tidy",
 ]
@@ -63,6 +64,8 @@ MAX_NAME, MAX_CLASS_NAME = 48, 24
 
 _MAX_CAPTION = 120
 
+_LETTER, _SWATCH = 0.07, 0.45
+"""Width in inches of a letter in a legend, about, and of what an entry has besides letters."""
 _DPI = 150
 _MAX_READ = 1000
 _NO_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
@@ -128,6 +131,11 @@ def letters(text: str) -> int:
     return len(text.replace(r"\$", "$"))
 
 
+def room(names: Iterable[str], *, free: int = 12) -> float:
+    """Return the inches to add to a figure in which there is room for names of `free` letters."""
+    return 0.075 * max(0, max(map(letters, names), default=0) - free)
+
+
 def caption(text: str) -> str:
     """Return a caller's title or label, in which `$…$` is mathematics where matplotlib can parse it."""
     shown = shortened(printable(text, keep="\n").translate(_NO_XML), _MAX_CAPTION)
@@ -140,7 +148,9 @@ def caption(text: str) -> str:
 
 
 def legend_above(axes: Axes, *, columns: int) -> None:
-    """Put the legend of `axes` above them at the right, in so many `columns`, where it hides no data."""
+    """Put the legend of `axes` above them at the right, where it hides no data, in `columns` as far as they fit."""
+    entry = _LETTER * max(map(letters, axes.get_legend_handles_labels()[1]), default=0) + _SWATCH
+    columns = min(columns, max(1, int(axes.figure.bbox.width / _DPI / entry)))
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.01, 1.0),
