@@ -7,6 +7,7 @@ from importlib import metadata
 
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.experiments.startup import quick_start, start_is_over
+from aae_jax.plotting_backend import neutral_backend
 
 __all__ = ["main"]
 
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(f"aae-jax {metadata.version('aae-jax')}")
         return 0
-    with quick_start():
+    with quick_start(), neutral_backend():
         from aae_jax.experiments.command import run_guarded
 
         return run_guarded(lambda: _find(arguments)())

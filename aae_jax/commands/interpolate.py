@@ -3,10 +3,10 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
@@ -16,6 +16,9 @@ from aae_jax.errors import InputError
 from aae_jax.experiments.pictures import is_drawable
 from aae_jax.experiments.streams import note
 from aae_jax.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["run_interpolate"]
 
@@ -60,7 +63,7 @@ def run_interpolate(argv: Sequence[str]) -> int:
     if out.endswith(".gif"):
         return _write_gif(out, made, model)
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         scale = 255.0 if pictures.images.dtype.kind in "iu" and model.pixels == "bytes" else 1.0
         ends = np.stack([pictures.images[first], pictures.images[second]], axis=1) / scale
         return figures.latent_interpolation(made, ends)

@@ -5,21 +5,23 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from matplotlib.figure import Figure
 
-from aae_jax import figures
 from aae_jax.bundle import Model
 from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, write
 from aae_jax.data.pictures import Pictures, read_pictures
 from aae_jax.errors import InputError
+from aae_jax.experiments.drawing import reason_of
 from aae_jax.experiments.streams import note, write_result
 from aae_jax.text import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "ImageFlags",
@@ -105,6 +107,8 @@ def read_model_pictures(model: Model, flags: ImageFlags) -> Pictures:
 
 def run_reconstruct(argv: Sequence[str]) -> int:
     """Draw images, the first 20 of them, above what the autoencoder makes of them; an .npz file gets all."""
+    from aae_jax import figures  # matplotlib takes a second
+
     flags = parse(ImageFlags, argv, "reconstruct", run_reconstruct.__doc__)
     out = flags.out or "reconstructions.png"
     refuse_overwriting(out, flags.model, flags.images)
@@ -112,7 +116,7 @@ def run_reconstruct(argv: Sequence[str]) -> int:
     pictures = read_model_pictures(model, flags)
     made = np.asarray(model.reconstruct(pictures.images))
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         scale = 255.0 if pictures.images.dtype == np.uint8 else 1.0
         return figures.reconstructions(pictures.images / scale, made)
 
@@ -140,7 +144,9 @@ def run_generate(argv: Sequence[str]) -> int:
     labels = jnp.tile(jnp.asarray(classes), flags.count)
     made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label)))
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
+        from aae_jax import figures  # matplotlib takes a second
+
         grid = made.reshape(flags.count, len(classes), *model.image_shape)
         return figures.style_class_grid(grid, label_names=[model.class_names[i] for i in classes])
 
@@ -154,7 +160,9 @@ def _generate_without_labels(model: Model, flags: _Generate) -> int:
 
     drawn_from = "the prior" if flags.component is None else f"component {flags.component} of the prior"
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
+        from aae_jax import figures  # matplotlib takes a second
+
         columns = min(flags.count, SAMPLES_PER_ROW)
         blank = np.ones((-flags.count % columns, *model.image_shape))
         grid = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)
@@ -164,7 +172,7 @@ def _generate_without_labels(model: Model, flags: _Generate) -> int:
 
 
 def save_result(
-    out: str, arrays: dict[str, np.ndarray], draw: Callable[[], Figure], model: Model, most: int | None = None
+    out: str, arrays: dict[str, np.ndarray], draw: Callable[[], "Figure"], model: Model, most: int | None = None
 ) -> int:
     """Write arrays or a figure, of `most` images where that is bounded, by the ending of the file's name."""
     path = Path(out)
@@ -176,12 +184,21 @@ def save_result(
         if len(model.image_shape) == 1 or model.image_shape[2:] not in ((), (3,)):
             shape = list(model.image_shape)
             raise InputError(f"Images of shape {shape} cannot be drawn; give --out a name that ends in .npz.")
-        drawn = io.BytesIO()
-        draw().savefig(drawn, format=path.suffix[1:], dpi=150)
-        write(out, drawn.getvalue())
+        write(out, _drawn(draw, path.suffix[1:]))
     else:
         raise InputError(f"--out is {out}; give a name that ends in .png, .svg or .npz.")
     count = len(next(iter(arrays.values())))
     part = f"the first {most} of " if path.suffix != ".npz" and most is not None and count > most else ""
     note(f"{part}{count} images: {path}")
     return 0
+
+
+def _drawn(draw: Callable[[], "Figure"], kind: str) -> bytes:
+    try:
+        from aae_jax.figures.style import draw_bytes
+
+        return draw_bytes(draw, kind)
+    except Exception as error:
+        raise InputError(
+            f"The figure could not be drawn ({reason_of(error)}); give fewer images, or --out an .npz file."
+        ) from error

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
@@ -16,13 +16,21 @@ from aae_jax.commands.result import load_model, parse
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments.cluster_pictures import draw_modes
+from aae_jax.experiments.drawing import Drawings, drawing_fault
 from aae_jax.experiments.pictures import is_drawable, unit_images
-from aae_jax.experiments.streams import note
+from aae_jax.experiments.streams import complain, note
+from aae_jax.figures.style import draw_bytes
+from aae_jax.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_model", "run_visualize"]
 
 IMAGES, MOST_IMAGES = 1000, 5000
 STYLES, MEMBERS, MOST_LABELS, FEWEST_CODES = 10, 8, 40, 4
+INCOMPLETE = 1
+"""Exit status where a figure could not be drawn or written."""
 ALIASES = {"latent_features_tsne": "latent_features_tnse"}
 """Its own name for the first, of which scripts may know."""
 
@@ -51,17 +59,21 @@ def run_visualize(argv: Sequence[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out-dir {folder} cannot be made ({error.strerror}); give another.") from error
+    status = 0
     for name, draw in draw_model(model, images, labels, dataset.class_names).items():
-        figure = draw()
-        for stem in (name, *([ALIASES[name]] if name in ALIASES else [])):
-            figure.savefig(folder / f"{stem}.png", dpi=150)
+        try:
+            content = draw_bytes(draw, "png")
+            for stem in (name, *([ALIASES[name]] if name in ALIASES else [])):
+                write_whole(folder / f"{stem}.png", content)
+        except Exception as error:
+            complain(f"error: {drawing_fault(name, error)}")
+            status = INCOMPLETE
+            continue
         note(f"{name}: {folder / name}.png")
-    return 0
+    return status
 
 
-def draw_model(
-    model: Model, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> dict[str, Callable[[], Figure]]:
+def draw_model(model: Model, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Drawings:
     """Return what draws each figure that the model has, by file name.
 
     Args:
@@ -100,7 +112,7 @@ def draw_model(
     return drawn
 
 
-def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.ndarray | None) -> Figure:
+def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.ndarray | None) -> "Figure":
     given = labels[:1] if model.decoded_label and not model.num_classes else None
     outputs = model.encode_stored(jnp.asarray(images[:1]))
     made = model.decode(outputs.mean, model.label_codes(outputs, given))
@@ -108,7 +120,7 @@ def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.nd
     return figures.reconstructions(unit_images(images[:1]), np.asarray(made), names=("original", said))
 
 
-def _draw_first_style(model: Model) -> Figure:
+def _draw_first_style(model: Model) -> "Figure":
     """Draw each label at ten values of the first dimension of the style, the others being 0."""
     shown, length = min(model.decoded_label or 0, MOST_LABELS), model.decoded_label or 0
     z = np.zeros((shown, STYLES, model.network.latent_dim))
@@ -120,7 +132,7 @@ def _draw_first_style(model: Model) -> Figure:
     return figures.image_grid(tiles, title="Each label", across="$z_1$ from -1 to 1", row_names=names)
 
 
-def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> Figure:
+def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> "Figure":
     """Draw each label's mode, the decoder's image of it with a style of zeros, and images of that label."""
     shown = min(model.num_classes, MOST_LABELS)
     modes = np.asarray(model.decode(np.zeros((shown, model.network.latent_dim)), np.eye(shown, model.num_classes)))

@@ -1,14 +1,15 @@
 """The figures of the supervised model: styles in every class, drawn from the prior and taken from images."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.pictures import (
     CLASSES,
     draw_health,
@@ -25,15 +26,16 @@ from aae_jax.experiments.pictures import (
 from aae_jax.experiments.problem import Shown
 from aae_jax.types import PRNGKey
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["draw_supervised_figures"]
 
 CODES, IMAGES, ROWS = 5000, 20, 10
 
 
-def draw_supervised_figures(
-    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey
-) -> dict[str, Figure]:
-    """Return the figures by file name.
+def draw_supervised_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
+    """Return what draws the figures, by file name.
 
     Args:
         rows: The run's metrics.
@@ -43,43 +45,45 @@ def draw_supervised_figures(
     """
     updates = np.asarray([row["update"] for row in rows])
     some = some_of(len(shown.images), CODES)
-    codes = draw_posterior(model, jnp.asarray(shown.images[some]), key)
-    drawn = {
-        "learning_curves": figures.learning_curves(updates, losses_of(rows)),
-        "health": draw_health(updates, rows),
+    prior = model.prior
+    codes = functools.cache(lambda: draw_posterior(model, jnp.asarray(shown.images[some]), key))
+    drawn: dict[str, Callable[[], Figure]] = {
+        "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
+        "health": lambda: draw_health(updates, rows),
     }
-    if codes.shape[1] > 1:
-        drawn["code_scatter"] = figures.code_scatter(
-            codes,
+    if model.network.latent_dim > 1:
+        drawn["code_scatter"] = lambda: figures.code_scatter(
+            codes(),
             shown.labels[some],
-            samples=np.asarray(model.draw_styles(key, len(codes))),
+            samples=np.asarray(model.draw_styles(key, len(codes()))),
             label_names=shown.class_names,
         )
-    if model.prior is not None and model.prior.kind == "gaussian":
-        drawn["code_histograms"] = figures.code_histograms(codes, prior_std=model.prior.std)
+    if prior is not None and prior.kind == "gaussian":
+        drawn["code_histograms"] = lambda: figures.code_histograms(codes(), prior_std=prior.std)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, key)
     return drawn
 
 
-def _draw_pictures(model: Model, shown: Shown, key: PRNGKey) -> dict[str, Figure]:
+def _draw_pictures(model: Model, shown: Shown, key: PRNGKey) -> Drawings:
     first = min(len(shown.images), IMAGES)
     images, labels = unit_images(shown.images[: max(first, 12)]), shown.labels
-    made = np.asarray(model.reconstruct_stored(shown.images[:first], labels[:first]))
-    drawn = {
-        "reconstructions": figures.reconstructions(images[:first], made),
-        "first_layer_features": first_layer(model),
-        "style_class_grid": draw_styles_by_class(model, key),
-        "style_transfer": _draw_transfer(model, shown.images[:ROWS], images[:ROWS]),
+    drawn: dict[str, Callable[[], Figure]] = {
+        "reconstructions": lambda: figures.reconstructions(
+            images[:first], np.asarray(model.reconstruct_stored(shown.images[:first], labels[:first]))
+        ),
+        "first_layer_features": lambda: first_layer(model),
+        "style_class_grid": lambda: draw_styles_by_class(model, key),
+        "style_transfer": lambda: _draw_transfer(model, shown.images[:ROWS], images[:ROWS]),
     }
     if first > 1:
-        drawn["latent_interpolation"] = figures.latent_interpolation(
+        drawn["latent_interpolation"] = lambda: figures.latent_interpolation(
             *interpolate(model, shown.images, images, labels)
         )
     return drawn
 
 
-def _draw_transfer(model: Model, stored: np.ndarray, images: np.ndarray) -> Figure:
+def _draw_transfer(model: Model, stored: np.ndarray, images: np.ndarray) -> "Figure":
     """Draw each image, and every class in its style."""
     classes = min(model.decoded_label or 0, CLASSES)
     styles = model.encode_stored(jnp.asarray(stored)).mean

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from aae_jax.data import Dataset, Reporter
 from aae_jax.experiments import measured
 from aae_jax.experiments.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.experiments.console import percent
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
@@ -22,9 +23,6 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
 from aae_jax.presets import CLUSTERING_PRESETS
 from aae_jax.types import Array, Metrics, Params, PRNGKey
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "main"]
 
@@ -66,7 +64,7 @@ def _saved_codes(config: ClusteringConfig, dataset: Dataset) -> SavedCodes:
     return SavedCodes(config.prior, clusters, clusters, mode_decoder=config.weights.mode > 0, clusters=True)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
     from aae_jax.experiments.cluster_pictures import draw_cluster_figures  # matplotlib takes a second
 
     return draw_cluster_figures(rows, model, shown, key)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aae_jax.bundle import Model
 from aae_jax.config import DimReductionConfig, validate_dim_reduction
@@ -11,6 +11,7 @@ from aae_jax.evaluation import error_rate
 from aae_jax.experiments import measured
 from aae_jax.experiments.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.experiments.console import percent
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
@@ -22,9 +23,6 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
 from aae_jax.presets import DIM_REDUCTION_PRESETS
 from aae_jax.types import Array, Metrics, Params, PRNGKey
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "main"]
 
@@ -59,7 +57,7 @@ def _saved_codes(config: DimReductionConfig, dataset: Dataset) -> SavedCodes:
     return SavedCodes(config.prior, classes, classes, names, heads=True, clusters=untaught)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
     from aae_jax.experiments.cluster_pictures import draw_head_figures  # matplotlib takes a second
 
     return draw_head_figures(rows, model, shown, key)

@@ -8,14 +8,13 @@ import numpy as np
 
 from aae_jax.config import PriorConfig
 from aae_jax.data import Dataset, Reporter
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.hyper import Hyper
 from aae_jax.networks import Networks
 from aae_jax.phases import Phase
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Schedule, Stats
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from aae_jax.bundle import Model
     from aae_jax.experiments.console import Console
     from aae_jax.experiments.problem import Problem, Shown
@@ -58,7 +57,8 @@ class Experiment:
         shares: Measures that are shares of the images: exact fractions, where float32 is only near.
         show_score: Says it of all seeds, those that failed being NaN.
         saved_codes: `(config, dataset) ->` what a saved model has to know.
-        draw: `(rows of metrics, model, images, key) -> figures by file name`; imports matplotlib when called.
+        draw: `(rows of metrics, model, images, key) -> what draws each figure, by file name`; imports matplotlib when
+            called.
         report: What is done with what training ends with: summary, models, figures, words.
         find_targets: `(dataset, configurations with their seeds, largest shift, reporter) -> labels of the pool`,
             where the model learns from any; of all members at once.
@@ -79,7 +79,7 @@ class Experiment:
     shares: tuple[str, ...]
     show_score: Callable[[np.ndarray], str]
     saved_codes: Callable[[Any, Dataset], SavedCodes]
-    draw: Callable[[Sequence[Mapping[str, Any]], "Model", "Shown", PRNGKey], dict[str, "Figure"]]
+    draw: Callable[[Sequence[Mapping[str, Any]], "Model", "Shown", PRNGKey], Drawings]
     report: Callable[["Problem", "Outcome", "RunFolder", "Console"], None]
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
     find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None

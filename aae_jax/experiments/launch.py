@@ -15,6 +15,7 @@ from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, ope
 from aae_jax.experiments.streams import complain
 from aae_jax.experiments.trainer import AllSeedsFailed, Stopped, Trainer
 from aae_jax.experiments.user_prior import keep_samples, require_samples, with_kept_samples
+from aae_jax.plotting_backend import neutral_backend
 
 __all__ = ["FAILED", "launch", "run"]
 
@@ -34,7 +35,8 @@ def launch(experiment: Experiment, argv: Sequence[str] | None = None, *, launche
         keep_compiled_programs()
         return run(experiment, parse(experiment, arguments, launcher=launcher))
 
-    return run_guarded(command)
+    with neutral_backend():
+        return run_guarded(command)
 
 
 def run(experiment: Experiment, request: Request) -> int:

@@ -1,7 +1,7 @@
 """What experiments have in common whose summary is what they measured: measures of codes, figures, report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from aae_jax.evaluation import (
     exact_share,
 )
 from aae_jax.experiments.console import Console
+from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.experiment import MeasureFn
 from aae_jax.experiments.measures import build_seed_measure, draw_views, flat, health_of
 from aae_jax.experiments.problem import Problem, Shown, images_of
@@ -28,9 +29,6 @@ from aae_jax.models.adversaries import beside_labels
 from aae_jax.networks import EncoderOutput
 from aae_jax.state import evaluation_variables
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = [
     "SCORE",
@@ -109,8 +107,8 @@ def spoken(values: np.ndarray, digits: int = 5) -> str:
     return f"{found.mean():.{digits}f}{spread}"
 
 
-def draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
-    """Return the figures of a model of style alone by file name."""
+def draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
+    """Return what draws the figures of a model of style alone, by file name."""
     from aae_jax.experiments.code_pictures import draw_code_figures  # matplotlib takes a second
 
     return draw_code_figures(rows, model, shown, key)
@@ -148,8 +146,11 @@ def report(
         **({} if further is None else further(problem, models)),
     }
     summary = summarise(problem, outcome, folder.read_origin(), results)
-    _save_figures(problem, rows, models[0], folder)
+    notices: list[str] = []
+    _save_figures(problem, rows, models[0], folder, notices.append)
     folder.write_summary(summary)
+    for notice in notices:
+        console.notice(notice)
     for line in say(summary) if say is not None else ():
         console.say(line)
     _say_results(console, problem, summary, folder)
@@ -166,12 +167,18 @@ def _on_test_images(problem: Problem, outcome: Outcome, survivors: Sequence[bool
     return {name: over_seeds(values, survivors) for name, values in found.items()}
 
 
-def _save_figures(problem: Problem, rows: list[dict[str, Any]], model: Model, folder: RunFolder) -> None:
-    from aae_jax.figures import save_figure
+def _save_figures(
+    problem: Problem,
+    rows: list[dict[str, Any]],
+    model: Model,
+    folder: RunFolder,
+    notice: Callable[[str], None],
+) -> None:
+    def prepare() -> Drawings:
+        shown = images_of(problem, test=problem.config.test)
+        return problem.experiment.draw(rows, model, shown, problem.keys.samples[0])
 
-    shown = images_of(problem, test=problem.config.test)
-    for name, figure in problem.experiment.draw(rows, model, shown, problem.keys.samples[0]).items():
-        save_figure(figure, folder.figures / name)
+    draw_and_save(prepare, folder.figures, notice)
 
 
 def _say_results(console: Console, problem: Problem, summary: Mapping[str, Any], folder: RunFolder) -> None:

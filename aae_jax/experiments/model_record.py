@@ -38,7 +38,10 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
         pictures += [path for path in _visualize(run, config["data_dir"]) if path.stem in row.visualized]
     missing = {*row.figures, *row.visualized} - {path.stem for path in pictures if path.is_file()}
     if missing:
-        raise InputError(f"{run.path} has no {', '.join(sorted(missing))}; remove {folder} and train the row anew.")
+        raise InputError(
+            f"{run.path} has no {', '.join(sorted(missing))}; remove its {SUMMARY_FILE} and give the command again, "
+            "which draws the figures anew."
+        )
     (results / row.name).mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         write_whole(results / row.name / picture.name, _fewer_colours(picture))

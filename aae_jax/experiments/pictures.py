@@ -1,18 +1,22 @@
 """The figures of a run, from its metrics and a model: at the end, and during training where they are asked for."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from aae_jax import figures
 from aae_jax.bundle import Model
 from aae_jax.evaluation import build_draw_codes, confusion_counts, reliability
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.problem import Shown
 from aae_jax.types import Array, PRNGKey
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "CLASSES",
@@ -43,8 +47,8 @@ def draw_figures(
     *,
     baseline_error: float | None = None,
     test_errors: Sequence[float] = (),
-) -> dict[str, Figure]:
-    """Return the figures by file name.
+) -> Drawings:
+    """Return what draws the figures, by file name.
 
     Args:
         rows: The run's metrics.
@@ -55,33 +59,32 @@ def draw_figures(
         test_errors: Test errors by seed, where they are known.
     """
     updates = np.asarray([row["update"] for row in rows])
-    codes = model.encode_stored(jnp.asarray(shown.images))
-    predicted = np.argmax(np.asarray(codes.logits), axis=1)
-    validation = column(rows, "validation_error")
+    codes = functools.cache(lambda: model.encode_stored(jnp.asarray(shown.images)))
+    predicted = functools.cache(lambda: np.argmax(np.asarray(codes().logits), axis=1))
     some = some_of(len(shown.images), CODES)
-    drawn = {
-        "learning_curves": figures.learning_curves(updates, losses_of(rows)),
-        "validation_error": figures.validation_error(
+    drawn: dict[str, Callable[[], Figure]] = {
+        "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
+        "validation_error": lambda: figures.validation_error(
             updates,
-            validation,
+            column(rows, "validation_error"),
             baseline_error=np.nan if baseline_error is None else baseline_error,
             test_error=np.asarray(test_errors, dtype=np.float64),
         ),
-        "train_and_validation_error": figures.train_and_validation_error(
-            updates, column(rows, "classification/error"), validation
+        "train_and_validation_error": lambda: figures.train_and_validation_error(
+            updates, column(rows, "classification/error"), column(rows, "validation_error")
         ),
-        "code_histograms": figures.code_histograms(
-            np.asarray(codes.mean)[some],
+        "code_histograms": lambda: figures.code_histograms(
+            np.asarray(codes().mean)[some],
             prior_std=1.0 if model.prior is None else model.prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes.logits))[some],
+            class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
         ),
-        "confusion_matrix": figures.confusion_matrix(
-            confusion_counts(shown.labels, predicted, model.num_classes), label_names=short_names(model)
+        "confusion_matrix": lambda: figures.confusion_matrix(
+            confusion_counts(shown.labels, predicted(), model.num_classes), label_names=short_names(model)
         ),
-        "reliability_diagram": _draw_reliability(model, np.asarray(codes.logits), shown.labels),
+        "reliability_diagram": lambda: _draw_reliability(model, np.asarray(codes().logits), shown.labels),
     }
     if "validation_code_mmd" in rows[0]:  # a run begun by an earlier version has none
-        drawn["health"] = draw_health(updates, rows)
+        drawn["health"] = lambda: draw_health(updates, rows)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
@@ -102,13 +105,13 @@ def unit_images(stored: np.ndarray) -> np.ndarray:
     return stored if stored.dtype == np.float32 else stored / 255.0
 
 
-def first_layer(model: Model) -> Figure:
+def first_layer(model: Model) -> "Figure":
     """Return what the encoder's first units look at."""
     kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
     return figures.first_layer_features(np.asarray(kernel), model.image_shape)
 
 
-def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figure:
+def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> "Figure":
     """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
     names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
     ratios = np.stack([column(rows, name) for name in names], axis=2)
@@ -126,7 +129,7 @@ def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> Figur
     )
 
 
-def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> Figure:
+def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> "Figure":
     found = {"as trained": reliability(logits, labels)}
     if model.temperature is not None:
         name = f"at temperature {model.temperature:.2f}"
@@ -134,20 +137,19 @@ def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> F
     return figures.reliability_diagram(found)
 
 
-def _draw_pictures(model: Model, shown: Shown, predicted: np.ndarray, key: PRNGKey) -> dict[str, Figure]:
-    images = unit_images(shown.images)
-    names = short_names(model)
-    first = min(len(images), IMAGES)
+def _draw_pictures(model: Model, shown: Shown, predicted: Callable[[], np.ndarray], key: PRNGKey) -> Drawings:
+    images = functools.cache(lambda: unit_images(shown.images))
+    first = min(len(shown.images), IMAGES)
     return {
-        "reconstructions": figures.reconstructions(
-            images[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
+        "reconstructions": lambda: figures.reconstructions(
+            images()[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
         ),
-        "style_class_grid": draw_styles_by_class(model, key),
-        "predicted_classes": figures.predicted_classes(
-            images[:CODES], predicted[:CODES], shown.labels[:CODES], label_names=names
+        "style_class_grid": lambda: draw_styles_by_class(model, key),
+        "predicted_classes": lambda: figures.predicted_classes(
+            images()[:CODES], predicted()[:CODES], shown.labels[:CODES], label_names=short_names(model)
         ),
-        "first_layer_features": first_layer(model),
-        "latent_interpolation": figures.latent_interpolation(*interpolate(model, shown.images, images)),
+        "first_layer_features": lambda: first_layer(model),
+        "latent_interpolation": lambda: figures.latent_interpolation(*interpolate(model, shown.images, images())),
     }
 
 
@@ -175,7 +177,7 @@ def draw_posterior(model: Model, images: Array, key: PRNGKey) -> np.ndarray:
     return np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
 
 
-def draw_styles_by_class(model: Model, key: PRNGKey) -> Figure:
+def draw_styles_by_class(model: Model, key: PRNGKey) -> "Figure":
     """Draw styles drawn from the prior, one to a row, in every class that the decoder knows."""
     length = model.decoded_label or 0
     classes = min(length, CLASSES)

@@ -1,7 +1,7 @@
 """Semi-supervised classification with few labels (Makhzani et al. 2016, §5, figure 8), end to end."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
 from aae_jax.data import Dataset
 from aae_jax.evaluation import build_encode, error_rate, exact_share
 from aae_jax.experiments.console import Console, percent
+from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.measures import draw_views, health_of
@@ -37,9 +38,6 @@ from aae_jax.presets import PRESETS
 from aae_jax.state import evaluation_variables
 from aae_jax.training import compile_epoch, fit
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "baseline_task", "main"]
 
@@ -83,7 +81,7 @@ def _saved_codes(config: SemiSupervisedConfig, dataset: Dataset) -> SavedCodes:
     return SavedCodes(prior, classes, classes, dataset.class_names)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
     from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second, and is wanted at the end
 
     return draw_figures(rows, model, shown, key)
@@ -111,8 +109,11 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
     }
     summary = summarise(problem, outcome, folder.read_origin(), results)
     models = save_models(problem, outcome, folder, calibration["temperature"])
-    _save_figures(problem, rows, summary, models, folder)
+    notices: list[str] = []
+    _save_figures(problem, rows, summary, models, folder, notices.append)
     folder.write_summary(summary)
+    for notice in notices:
+        console.notice(notice)
     _say_results(console, summary, folder)
 
 
@@ -138,20 +139,21 @@ def _save_figures(
     summary: dict[str, Any],
     models: list[Model],
     folder: RunFolder,
+    notice: Callable[[str], None],
 ) -> None:
-    from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second, and is wanted at the end
-    from aae_jax.figures import save_figure
+    def prepare() -> Drawings:
+        from aae_jax.experiments.pictures import draw_figures  # matplotlib takes a second, and is wanted at the end
 
-    drawn = draw_figures(
-        rows,
-        models[0],
-        images_of(problem, test=problem.config.test),
-        problem.keys.samples[0],
-        baseline_error=summary["baseline"]["validation_error"]["mean"],
-        test_errors=[error for error in summary["test_error"]["per_seed"] if error is not None],
-    )
-    for name, figure in drawn.items():
-        save_figure(figure, folder.figures / name)
+        return draw_figures(
+            rows,
+            models[0],
+            images_of(problem, test=problem.config.test),
+            problem.keys.samples[0],
+            baseline_error=summary["baseline"]["validation_error"]["mean"],
+            test_errors=[error for error in summary["test_error"]["per_seed"] if error is not None],
+        )
+
+    draw_and_save(prepare, folder.figures, notice)
 
 
 def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ from aae_jax.config import SupervisedConfig, validate_supervised
 from aae_jax.data import Dataset
 from aae_jax.evaluation import measure_leakage
 from aae_jax.experiments import measured
+from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
@@ -21,9 +22,6 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.phases import Phase
 from aae_jax.presets import SUPERVISED_PRESETS
 from aae_jax.types import Array, Metrics, Params, PRNGKey
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "main"]
 
@@ -62,7 +60,7 @@ def _saved_codes(config: SupervisedConfig, dataset: Dataset) -> SavedCodes:
     return SavedCodes(config.prior, 0, dataset.num_classes, dataset.class_names)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> "dict[str, Figure]":
+def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
     from aae_jax.experiments.class_pictures import draw_supervised_figures  # matplotlib takes a second
 
     return draw_supervised_figures(rows, model, shown, key)

@@ -21,6 +21,7 @@ from aae_jax.evaluation import exact_share
 from aae_jax.experiments.command import Request, RunFlags, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
+from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.event_log import require_tensorboard
 from aae_jax.experiments.members import (
     Member,
@@ -36,6 +37,7 @@ from aae_jax.experiments.records import read_json, read_record
 from aae_jax.experiments.run_folder import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
 from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.plotting_backend import neutral_backend
 from aae_jax.sweep import Range, apply_setting, grid, random_search
 
 __all__ = ["main", "run"]
@@ -96,7 +98,8 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
         asked = parse(EXPERIMENT, arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags)
         return run(asked)
 
-    return run_guarded(command)
+    with neutral_backend():
+        return run_guarded(command)
 
 
 def run(request: Request) -> int:
@@ -193,7 +196,8 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
         results += _read_results(place / RESULT_FILE, chunk)
     results.sort(key=lambda result: result["member"])
     rows = _rows(sweep, results)
-    _write_results(folder, sweep, results, rows)
+    for notice in _write_results(folder, sweep, results, rows):
+        console.notice(notice)
     return _say(rows, folder, console)
 
 
@@ -268,21 +272,28 @@ def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 
 def _write_results(
     folder: RunFolder, sweep: Sweep, results: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]
-) -> None:
-    from aae_jax.figures import save_figure, sweep_figure
-
+) -> list[str]:
+    """Write table, figure and summary, and return a sentence if the figure could not be drawn."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
     write_text(folder.path / TABLE_FILE, text.getvalue())
+    notices: list[str] = []
+    draw_and_save(lambda: _drawings(sweep, results), folder.figures, notices.append)
+    folder.write_summary({"experiment": "sweep", "command": sweep.request.command, "rows": rows, "members": results})
+    return notices
+
+
+def _drawings(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> Drawings:
+    from aae_jax.figures import sweep_figure  # matplotlib takes a second
+
     errors = [np.nan if r["validation_error"] is None else r["validation_error"] for r in results]
     values = {
         name: np.asarray([sweep.settings[result["setting"]][name] for result in results])
         for name in sweep.settings[0]
     }
-    save_figure(sweep_figure(values, np.asarray(errors, dtype=float)), folder.figures / "sweep")
-    folder.write_summary({"experiment": "sweep", "command": sweep.request.command, "rows": rows, "members": results})
+    return {"sweep": lambda: sweep_figure(values, np.asarray(errors, dtype=float))}
 
 
 def _say(rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:

@@ -132,7 +132,7 @@ class Trainer:
         self.console.training_starts(self.compile_seconds, first_epoch)
         start_is_over()
         self.started = self.saved = time.perf_counter()
-        self.watch = Watch(self.problem, self.folder, first_epoch=first_epoch)
+        self.watch = Watch(self.problem, self.folder, first_epoch=first_epoch, notice=self.console.notice)
         with contextlib.closing(self.watch), Interruption() as self.interruption:
             state, _ = fit(
                 state,

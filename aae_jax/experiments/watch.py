@@ -1,7 +1,7 @@
 """What is shown of a run while it trains: TensorBoard events, and figures every so many epochs."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.bundle import Model, save_model
+from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.event_log import EventLog
 from aae_jax.experiments.problem import Problem, Shown, images_of
 from aae_jax.experiments.run_folder import RunFolder
@@ -71,9 +72,11 @@ def save_models(
 class Watch:
     """Follows a run's evaluations; shows validation images alone, of the first seed."""
 
-    def __init__(self, problem: Problem, folder: RunFolder, *, first_epoch: int) -> None:
-        """Open the log of events, if there shall be one."""
-        self.problem, self.folder = problem, folder
+    def __init__(
+        self, problem: Problem, folder: RunFolder, *, first_epoch: int, notice: Callable[[str], None]
+    ) -> None:
+        """Open the log of events, if there shall be one; `notice` gets a sentence for a figure that is missing."""
+        self.problem, self.folder, self.notice = problem, folder, notice
         self.drawn = first_epoch
         self.events: EventLog | None = None
         if problem.config.tensorboard:
@@ -86,19 +89,16 @@ class Watch:
         due = every is not None and (epoch + 1) // every > self.drawn // every
         if self.events is None and not due:
             return
-        model = model_of(self.problem, params, stats, 0)
-        shown = images_of(self.problem, test=False)
         if self.events is not None:
-            self._log(self.events, row, model, shown)
+            self._log(self.events, row, model_of(self.problem, params, stats, 0), images_of(self.problem, test=False))
         if due:
-            from aae_jax.figures import save_figure  # matplotlib takes a second
-
             self.drawn = epoch + 1
-            drawn = self.problem.experiment.draw(
-                self.folder.read_metrics(), model, shown, self.problem.keys.samples[0]
-            )
-            for name, figure in drawn.items():
-                save_figure(figure, self.folder.figures / f"epoch-{epoch + 1:05d}" / name)
+            folder = self.folder.figures / f"epoch-{epoch + 1:05d}"
+            draw_and_save(lambda: self._drawings(params, stats), folder, self.notice)
+
+    def _drawings(self, params: Params, stats: Stats) -> Drawings:
+        model, shown = model_of(self.problem, params, stats, 0), images_of(self.problem, test=False)
+        return self.problem.experiment.draw(self.folder.read_metrics(), model, shown, self.problem.keys.samples[0])
 
     def _log(self, events: EventLog, row: Mapping[str, Any], model: Model, shown: Shown) -> None:
         update = int(row["update"])

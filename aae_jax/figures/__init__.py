@@ -1,21 +1,24 @@
 """Figures of runs and models: arrays in, a `matplotlib.figure.Figure` out, without pyplot or global state."""
 
-from aae_jax.figures.classification import confusion_matrix, predicted_classes, reliability_diagram
-from aae_jax.figures.clusters import code_map, histogram, label_frequencies
-from aae_jax.figures.codes import code_histograms
-from aae_jax.figures.comparison import ablation, error_against_labels, error_curves, sweep_figure
-from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
-from aae_jax.figures.health import health_curves
-from aae_jax.figures.images import (
-    MOST_IMAGES,
-    first_layer_features,
-    latent_interpolation,
-    reconstructions,
-    style_class_grid,
-)
-from aae_jax.figures.manifold import image_grid
-from aae_jax.figures.scatter import code_scatter
-from aae_jax.figures.style import save_figure
+from aae_jax.plotting_backend import neutral_backend
+
+with neutral_backend():
+    from aae_jax.figures.classification import confusion_matrix, predicted_classes, reliability_diagram
+    from aae_jax.figures.clusters import code_map, histogram, label_frequencies
+    from aae_jax.figures.codes import code_histograms
+    from aae_jax.figures.comparison import ablation, error_against_labels, error_curves, sweep_figure
+    from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
+    from aae_jax.figures.health import health_curves
+    from aae_jax.figures.images import (
+        MOST_IMAGES,
+        first_layer_features,
+        latent_interpolation,
+        reconstructions,
+        style_class_grid,
+    )
+    from aae_jax.figures.manifold import image_grid
+    from aae_jax.figures.scatter import code_scatter
+    from aae_jax.figures.style import save_figure
 
 __all__ = [
     "MOST_IMAGES",

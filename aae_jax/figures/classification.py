@@ -10,7 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from aae_jax.evaluation import Reliability, calibration_error
 from aae_jax.figures.images import are_pictures, as_rgb, draw_tiles, gap
-from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, colour, legend_above, new_figure, tidy
+from aae_jax.figures.style import (
+    COLOURS,
+    FONT_SIZE,
+    WIDTH,
+    colour,
+    legend_above,
+    legend_name,
+    letters,
+    literals,
+    new_figure,
+    room,
+    tidy,
+)
 
 __all__ = ["confusion_matrix", "predicted_classes", "reliability_diagram"]
 
@@ -34,18 +46,18 @@ def confusion_matrix(counts: ArrayLike, *, label_names: Sequence[str] | None = N
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
         raise ValueError(f"Expected counts [classes, classes]; got {table.shape}.")
     classes = len(table)
-    names = [str(i) for i in range(classes)] if label_names is None else list(label_names)
+    names = literals(map(str, range(classes)) if label_names is None else label_names)
     if len(names) != classes:
         raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    size = min(WIDTH, 1.6 + 0.5 * classes)
+    size = min(WIDTH, 1.6 + 0.5 * classes) + room(names)
     figure = new_figure(width=size, height=size * 0.92)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     ticks, small = np.arange(classes), FONT_SIZE - 2 if classes > 12 else FONT_SIZE - 1
     axes.set_xticks(ticks, names)
-    if max(map(len, names)) > 3:
+    if max(map(letters, names)) > 3:
         for text in axes.get_xticklabels():
             text.update({"rotation": 45, "ha": "right", "rotation_mode": "anchor"})
     axes.set_yticks(ticks, names)
@@ -80,7 +92,7 @@ def predicted_classes(
             f"Expected images [n, h, w] or [n, h, w, 3] with a prediction and a label each; got {shapes}."
         )
     classes = len(label_names) if label_names is not None else int(max(guesses.max(), truth.max())) + 1
-    names = [str(i) for i in range(classes)] if label_names is None else list(label_names)
+    names = literals(map(str, range(classes)) if label_names is None else label_names)
     height, width = pictures.shape[1:3]
     frame = max(height // 14, 1)
     tall, wide = height + 2 * frame, width + 2 * frame
@@ -90,7 +102,7 @@ def predicted_classes(
             colour = "white" if truth[index] == row else COLOURS["vermillion"]
             tiles[row, column] = _framed(pictures[index], colour, frame)
     cell = min(0.6, (WIDTH - 1) / _PER_CLASS)
-    figure = new_figure(width=1 + cell * _PER_CLASS, height=0.5 + cell * classes * tall / wide)
+    figure = new_figure(width=1 + cell * _PER_CLASS + room(names), height=0.5 + cell * classes * tall / wide)
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=_PER_CLASS)
     axes.set_yticks([(tall - 1) / 2 + i * (tall + gap(tall)) for i in range(classes)], names)
@@ -136,7 +148,7 @@ def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
     upper.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
     for index, (name, own) in enumerate(found.items()):
         filled = own.counts > 0
-        label = f"{name}: {100 * calibration_error(own):.2f} %"
+        label = f"{legend_name(name)}: {100 * calibration_error(own):.2f} %"
         upper.plot(own.confidence[filled], own.accuracy[filled], "-o", color=colour(index), markersize=5, label=label)
         middles = 0.5 * (own.edges[1:] + own.edges[:-1])
         width = 0.8 * (own.edges[1] - own.edges[0]) / len(found)

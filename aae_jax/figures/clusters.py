@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.scatter import code_scatter
-from aae_jax.figures.style import COLOURS, new_figure, tidy
+from aae_jax.figures.style import COLOURS, caption, letters, literals, new_figure, room, tidy
 
 __all__ = ["code_map", "histogram", "label_frequencies"]
 
@@ -44,14 +44,14 @@ def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = 
         ValueError: There are none, or not one name for each.
     """
     numbers = np.asarray(counts)
-    names = [str(i) for i in range(len(numbers))] if label_names is None else list(label_names)
+    names = literals(map(str, range(len(numbers))) if label_names is None else label_names)
     if numbers.ndim != 1 or not len(numbers) or len(names) != len(numbers):
         raise ValueError(f"Expected counts [labels] and a name for each; got {numbers.shape} and {len(names)}.")
-    figure = new_figure(height=3.2)
+    figure = new_figure(height=3.2 + room(names))
     axes = figure.subplots()
     axes.bar(np.arange(len(numbers)), numbers, color=COLOURS["blue"])
     axes.axhline(numbers.mean(), color=COLOURS["black"], linestyle="--", linewidth=1.0)
-    axes.set_xticks(np.arange(len(numbers)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_xticks(np.arange(len(numbers)), names, rotation=90 if max(map(letters, names)) > 3 else 0)
     axes.set(xlabel="label", ylabel="images")
     tidy(axes, title="Images by their most probable label")
     return figure
@@ -70,6 +70,6 @@ def histogram(values: ArrayLike, *, title: str, xlabel: str, bins: int = 15) -> 
     figure = new_figure(width=4.9, height=3.2)
     axes = figure.subplots()
     axes.hist(numbers, bins=bins, color=COLOURS["blue"])
-    axes.set(xlabel=xlabel, ylabel="images")
+    axes.set(xlabel=caption(xlabel), ylabel="images")
     tidy(axes, title=title)
     return figure

@@ -10,7 +10,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.series import as_series, draw_series
-from aae_jax.figures.style import COLOURS, FONT_SIZE, colour, legend_above, new_figure, tidy
+from aae_jax.figures.style import (
+    COLOURS,
+    FONT_SIZE,
+    caption,
+    colour,
+    legend_above,
+    legend_name,
+    literal,
+    new_figure,
+    tidy,
+)
 
 __all__ = ["ablation", "error_against_labels", "error_curves", "sweep_figure"]
 
@@ -47,8 +57,8 @@ def ablation(rows: Sequence[tuple[str, float, float]], *, xlabel: str = "error (
             bar = spread if spread else None
             axes.errorbar([100 * mean], [position], xerr=bar, color=COLOURS["blue"], fmt="o", markersize=6, capsize=3)
             reach = max(reach, 100 * mean + spread)
-    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    axes.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.05 * reach or 1.0))
+    axes.set_yticks(range(len(rows)), [literal(row[0]) for row in rows])
+    axes.set(xlabel=caption(xlabel), ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.05 * reach or 1.0))
     tidy(axes)
     axes.tick_params(axis="y", length=0, labelsize=FONT_SIZE)
     return figure
@@ -80,7 +90,7 @@ def sweep_figure(values: Mapping[str, np.ndarray], errors: np.ndarray) -> Figure
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (name, numbers) in zip(grid, values.items(), strict=False):
         _draw_swept(axes, np.asarray(numbers, dtype=float), 100 * np.asarray(errors, dtype=float))
-        axes.set_xlabel(name)
+        axes.set_xlabel(literal(name))
         tidy(axes)
     for axes in grid[len(values) :]:
         axes.set_axis_off()
@@ -125,8 +135,10 @@ def error_against_labels(
             finite = 100 * np.asarray([e for e in errors if math.isfinite(e)])
             axes.plot([labels] * len(finite), finite, "o", color=colour(index), markersize=4, alpha=0.5)
             means.append(finite.mean() if finite.size else np.nan)
-        axes.plot([labels for labels, _ in ordered], means, "-", color=colour(index), linewidth=1.6, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="labelled images", ylabel=ylabel)
+        axes.plot(
+            [labels for labels, _ in ordered], means, "-", color=colour(index), linewidth=1.6, label=legend_name(name)
+        )
+    axes.set(xscale="log", yscale="log", xlabel="labelled images", ylabel=caption(ylabel))
     places = sorted({labels for rows in found.values() for labels, _ in rows})
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -160,10 +172,17 @@ def error_curves(
     axes = figure.subplots()
     for index, (name, (updates, errors)) in enumerate(curves.items()):
         x, fractions = as_series(updates, errors, name=name)
-        draw_series(axes, x, 100 * fractions, colour=colour(index), label=name)
+        draw_series(axes, x, 100 * fractions, colour=colour(index), label=legend_name(name))
     if milestones:
         reported = np.asarray(milestones, dtype=np.float64)
-        axes.plot(reported[:, 0], 100 * reported[:, 1], "D", color=COLOURS["black"], markersize=6, label=said)
+        axes.plot(
+            reported[:, 0],
+            100 * reported[:, 1],
+            "D",
+            color=COLOURS["black"],
+            markersize=6,
+            label=legend_name(said) if said else "",
+        )
     axes.set(xscale="log", yscale="log", xlabel="update", ylabel="error (%)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.series import as_series, draw_series, finite_mean_std, log_y_if_wide, update_axis
-from aae_jax.figures.style import COLOURS, colour, legend_above, new_figure, tidy
+from aae_jax.figures.style import COLOURS, colour, legend_above, legend_name, new_figure, tidy
 
 __all__ = ["learning_curves", "train_and_validation_error", "validation_error"]
 
@@ -76,7 +76,7 @@ def _members(losses: Mapping[str, ArrayLike], phases: tuple[str, ...]) -> list[s
 
 def _spoken(name: str) -> str:
     phase, _, metric = name.partition("/")
-    return f"{phase}{metric.removeprefix('loss')}".replace("_", " ")
+    return legend_name(f"{phase}{metric.removeprefix('loss')}".replace("_", " "))
 
 
 def _draw_equilibria(axes: Axes, names: list[str], discriminator: float, generator: float | None) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.series import as_series, draw_series, update_axis
-from aae_jax.figures.style import COLOURS, colour, legend_above, new_figure, tidy
+from aae_jax.figures.style import COLOURS, colour, legend_above, legend_name, new_figure, tidy
 
 __all__ = ["health_curves"]
 
@@ -46,7 +46,9 @@ def health_curves(
     tidy(panels[1], title="Standard deviation of codes over the prior's, by dimension")
     if accuracies:
         for index, (name, values) in enumerate(accuracies.items()):
-            draw_series(panels[2], *as_series(updates, values, name=name), colour=colour(index), label=name)
+            draw_series(
+                panels[2], *as_series(updates, values, name=name), colour=colour(index), label=legend_name(name)
+            )
         panels[2].axhline(0.5, color=COLOURS["black"], linestyle="--", linewidth=1.2, label="fooled: 0.5")
         panels[2].set_ylim(0, 1.02)
         tidy(panels[2], title="Accuracy of the adversaries")

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aae_jax.figures.style import COLOURS, FONT_SIZE, WIDTH, new_figure
+from aae_jax.figures.style import COLOURS, FONT_SIZE, MAX_NAME, WIDTH, letters, literals, new_figure, room
 
 __all__ = [
     "MOST_IMAGES",
@@ -53,12 +53,13 @@ def reconstructions(
     columns = min(len(originals), _PER_ROW)
     cell = _LARGEST_CELL * originals.shape[1] / originals.shape[2]
     width = min(1.3 + _LARGEST_CELL * columns, WIDTH)
-    figure = new_figure(width=max(width, 3.0), height=len(starts) * (2 * cell + 0.2))
+    shown = literals(names, most=MAX_NAME)
+    figure = new_figure(width=max(width, 3.0) + room(shown, free=20), height=len(starts) * (2 * cell + 0.2))
     for axes, start in zip(figure.subplots(len(starts), 1, squeeze=False)[:, 0], starts, strict=True):
         block = np.stack([part[start : start + columns] for part in (originals, made)])
         draw_tiles(axes, block, columns=columns)
         height = block.shape[2]
-        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + gap(height)], list(names))
+        axes.set_yticks([(height - 1) / 2, (height - 1) / 2 + height + gap(height)], shown)
     return figure
 
 
@@ -76,16 +77,17 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     if not are_pictures(tiles, axes=2):
         raise ValueError(f"Expected images [styles, classes, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
     styles, classes, height, width = tiles.shape[:4]
-    names = [str(index) for index in range(classes)] if label_names is None else list(label_names)
+    names = literals(map(str, range(classes)) if label_names is None else label_names)
     if len(names) != classes:
         raise ValueError(f"Expected {classes} label names, one for each class; got {len(names)}.")
     cell = min(_LARGEST_CELL, (WIDTH - 0.6) / classes)
-    figure = new_figure(width=max(cell * classes + 0.6, 3.0), height=cell * styles * height / width + 0.8)
+    size = (max(cell * classes + 0.6, 3.0), cell * styles * height / width + 0.8)
+    figure = new_figure(width=size[0] + room(names), height=size[1] + room(names))
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=classes)
     axes.xaxis.tick_top()
     # About 0.075 inches to a letter of this size.
-    crowded = max(len(name) for name in names) * 0.075 > cell
+    crowded = max(map(letters, names)) * 0.075 > cell
     slant = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if crowded else {}
     axes.set_xticks([(width - 1) / 2 + index * (width + gap(width)) for index in range(classes)], names)
     for text in axes.get_xticklabels():

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.images import are_pictures, draw_tiles, gap
-from aae_jax.figures.style import FONT_SIZE, WIDTH, new_figure
+from aae_jax.figures.style import FONT_SIZE, WIDTH, caption, literals, new_figure, room
 
 __all__ = ["image_grid"]
 
@@ -38,12 +38,13 @@ def image_grid(
         raise ValueError(f"Expected a name for each of {rows} rows; got {len(row_names)}.")
     shape = height / width
     cell = min(_LARGEST_CELL, (WIDTH - 0.5) / columns, _LARGEST_HEIGHT / (rows * shape))
-    figure = new_figure(width=max(cell * columns + 0.5, 4.0), height=cell * rows * shape + 0.7)
+    names = literals(row_names)
+    figure = new_figure(width=max(cell * columns + 0.5, 4.0) + room(names), height=cell * rows * shape + 0.7)
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=columns)
     places = [(height - 1) / 2 + row * (height + gap(height)) for row in range(rows)] if row_names else []
-    axes.set_yticks(places, list(row_names))
-    axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold")
-    axes.set_xlabel(across, fontsize=FONT_SIZE)
-    axes.set_ylabel(down, fontsize=FONT_SIZE)
+    axes.set_yticks(places, names)
+    axes.set_title(caption(title), loc="left", fontsize=FONT_SIZE, fontweight="bold")
+    axes.set_xlabel(caption(across), fontsize=FONT_SIZE)
+    axes.set_ylabel(caption(down), fontsize=FONT_SIZE)
     return figure

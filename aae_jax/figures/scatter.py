@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aae_jax.figures.style import COLOURS, FONT_SIZE, new_figure, tidy
+from aae_jax.figures.style import COLOURS, FONT_SIZE, MAX_CLASS_NAME, legend_name, new_figure, tidy
 
 __all__ = ["code_scatter"]
 
@@ -49,7 +49,8 @@ def code_scatter(
         raise ValueError(f"Expected samples [m, {z.shape[1]}]; got {drawn.shape}.")
     figure = new_figure(height=4.4) if drawn is not None else new_figure(width=4.9, height=4.4)
     panels = figure.subplots(1, 1 if drawn is None else 2, squeeze=False)[0]
-    names = [str(i) for i in range(int(classes.max()) + 1)] if label_names is None else list(label_names)
+    names = [str(i) for i in range(int(classes.max()) + 1)] if label_names is None else label_names
+    names = [legend_name(name, most=MAX_CLASS_NAME) for name in names]
     _draw_codes(panels[0], z, classes, names)
     more = f", 2 of {z.shape[1]} dimensions" if z.shape[1] > 2 else ""
     if marks is not None:

@@ -1,16 +1,43 @@
-"""The look all figures share, and how a figure becomes files."""
+"""Look of all figures, text in them, and their files."""
 
+import contextlib
+import io
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.mathtext import MathTextParser
 
-__all__ = ["COLOURS", "FONT_SIZE", "WIDTH", "colour", "legend_above", "new_figure", "save_figure", "tidy"]
+from aae_jax.files import write_whole
+from aae_jax.text import printable, shortened
+
+__all__ = [
+    "COLOURS",
+    "FONT_SIZE",
+    "MAX_CLASS_NAME",
+    "MAX_NAME",
+    "WIDTH",
+    "caption",
+    "colour",
+    "draw_bytes",
+    "drawing",
+    "legend_above",
+    "legend_name",
+    "letters",
+    "literal",
+    "literals",
+    "new_figure",
+    "room",
+    "save_figure",
+    "tidy",
+]
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -32,7 +59,17 @@ FONT_SIZE = 10.0
 WIDTH = 8.3
 """Width in inches of a figure that fills a README column."""
 
+MAX_NAME, MAX_CLASS_NAME = 48, 24
+"""Characters of a name that are drawn; of a longer one the middle is left out."""
+
+_MAX_CAPTION = 120
+
+_LETTER, _SWATCH = 0.07, 0.45
+"""Width in inches of a letter in a legend, about, and of what an entry has besides letters."""
 _DPI = 150
+_MAX_READ = 1000
+_NO_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
+"""Characters that a font and `printable` let through, but that no SVG file may hold."""
 _HASH_SALT = "aae_jax"
 _METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
@@ -58,11 +95,62 @@ def tidy(axes: Axes, *, title: str | None = None, grid: bool = True) -> None:
     if grid:
         axes.grid(color="0.9", linewidth=0.8)
     if title is not None:
-        axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold")
+        axes.set_title(caption(title), loc="left", fontsize=FONT_SIZE, fontweight="bold")
+
+
+def literal(text: str, *, most: int = MAX_NAME) -> str:
+    r"""Return a name from a user or a file such that matplotlib draws it as it is, not as mathematics.
+
+    Dollar signs are preceded by a backslash, which matplotlib removes; control, format and surrogate characters are
+    drawn as escapes such as `\x1b`. The result must not be joined with mathtext of our own.
+
+    Args:
+        text: The name.
+        most: Characters that are drawn at most; the middle of a longer name is left out.
+    """
+    shown = printable(shortened(str(text), _MAX_READ)).translate(_NO_XML)
+    return shortened(shown, most).replace("$", r"\$")
+
+
+def literals(texts: Iterable[str], *, most: int = MAX_CLASS_NAME) -> list[str]:
+    """Return names as `literal` does, by default of classes."""
+    return [literal(text, most=most) for text in texts]
+
+
+def legend_name(text: str, *, most: int = MAX_NAME) -> str:
+    """Return a name as `literal` does, for a legend.
+
+    One that is empty or begins with an underscore gets a space first: matplotlib leaves such labels out of legends.
+    """
+    shown = literal(text, most=most)
+    return shown if shown and not shown.startswith("_") else f" {shown}"
+
+
+def letters(text: str) -> int:
+    """Return how many characters are drawn of what `literal` returned."""
+    return len(text.replace(r"\$", "$"))
+
+
+def room(names: Iterable[str], *, free: int = 12) -> float:
+    """Return the inches to add to a figure in which there is room for names of `free` letters."""
+    return 0.075 * max(0, max(map(letters, names), default=0) - free)
+
+
+def caption(text: str) -> str:
+    """Return a caller's title or label, in which `$…$` is mathematics where matplotlib can parse it."""
+    shown = shortened(printable(text, keep="\n").translate(_NO_XML), _MAX_CAPTION)
+    if is_math_text(shown):
+        try:
+            MathTextParser("path").parse(shown)
+        except ValueError:
+            return literal(text, most=_MAX_CAPTION)
+    return shown
 
 
 def legend_above(axes: Axes, *, columns: int) -> None:
-    """Put the legend of `axes` above them at the right, in so many `columns`, where it hides no data."""
+    """Put the legend of `axes` above them at the right, where it hides no data, in `columns` as far as they fit."""
+    entry = _LETTER * max(map(letters, axes.get_legend_handles_labels()[1]), default=0) + _SWATCH
+    columns = min(columns, max(1, int(axes.figure.bbox.width / _DPI / entry)))
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.01, 1.0),
@@ -75,25 +163,50 @@ def legend_above(axes: Axes, *, columns: int) -> None:
     )
 
 
+@contextlib.contextmanager
+def drawing() -> Iterator[None]:
+    """Draw text without TeX in the block, whatever the user's matplotlibrc asks for.
+
+    Characters that the font lacks are drawn as boxes, without a warning for each.
+    """
+    with (
+        matplotlib.rc_context({"text.usetex": False, "text.parse_math": True}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def draw_bytes(draw: Callable[[], Figure], kind: str) -> bytes:
+    """Return the figure that `draw` makes as the content of a `kind` of file, "png" (150 dots per inch) or "svg"."""
+    content = io.BytesIO()
+    with drawing():
+        draw().savefig(content, format=kind, dpi=_DPI)
+    return content.getvalue()
+
+
 def save_figure(figure: Figure, path_stem: str | os.PathLike[str]) -> None:
     """Write `figure` to `<path_stem>.png` (150 dots per inch) and `<path_stem>.svg`, creating the folder.
 
-    Equal figures give equal bytes. A reader never meets half a file: each is written beside its final name
-    and then moved onto it. The layout is settled here and stays: later additions get no room.
+    Equal figures give equal bytes. Each file is written whole, and only when both are rendered. The layout is settled
+    here and stays: later additions get no room.
+
+    Raises:
+        OSError: A file cannot be written; the earlier one is kept.
     """
     stem = Path(path_stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    _settle(figure)
-    for kind in ("png", "svg"):
-        # Appended, as with_suffix would cut a stem such as "rate-0.1" at its dot.
-        target = stem.with_name(f"{stem.name}.{kind}")
-        temporary = stem.with_name(f".{stem.name}.{os.getpid()}.{kind}.tmp")
-        try:
+    contents = {}
+    with drawing():
+        _settle(figure)
+        for kind in ("png", "svg"):
+            content = io.BytesIO()
             with matplotlib.rc_context({"svg.hashsalt": _HASH_SALT, "svg.fonttype": "path"}):
-                figure.savefig(temporary, format=kind, dpi=_DPI, metadata=dict(_METADATA[kind]))
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+                figure.savefig(content, format=kind, dpi=_DPI, metadata=dict(_METADATA[kind]))
+            contents[kind] = content.getvalue()
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for kind, packed in contents.items():
+        # Appended, as with_suffix would cut a stem such as "rate-0.1" at its dot.
+        write_whole(stem.with_name(f"{stem.name}.{kind}"), packed)
 
 
 def _settle(figure: Figure) -> None:

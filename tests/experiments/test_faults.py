@@ -1,6 +1,7 @@
 """What machines, disks, clocks and terminals do to a run."""
 
 import io
+import json
 import os
 import random
 import re
@@ -13,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import checkpoint, losses, priors
+from aae_jax import checkpoint, cli, figures, losses, priors
 from aae_jax.errors import StorageError
-from aae_jax.experiments import run_folder
+from aae_jax.experiments import run_folder, sweep, unsupervised
 from aae_jax.experiments.console import Console
 from aae_jax.files import LOCK_FILE, Claim, write_whole
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import ROOT, SMALL, contents, copied, evidence, status, train
+from tests.experiments.running import EPOCHS, ROOT, SMALL, contents, copied, evidence, status, train
 
 
 def one_sentence(capsys):
@@ -401,3 +402,163 @@ def test_killed_at_twenty_random_moments(environment, tmp_path):
         assert start(argv, environment).returncode == 0
         assert evidence(folder) == evidence(whole)
     assert kills >= 18  # a run may end before its last moment comes
+
+
+def unfinished(finished, target):
+    """Return a copy of a run whose training is over, but whose report was never finished."""
+    folder = copied(finished, target)
+    (folder / "summary.json").unlink()
+    return folder
+
+
+def broken(*_, **__):
+    raise ValueError("Expected end of text, found '$'")
+
+
+def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_path, monkeypatch, capsys):
+    folder = unfinished(finished, tmp_path / "run")
+    (folder / "figures" / "confusion_matrix.png").unlink()
+    monkeypatch.setattr("aae_jax.figures.confusion_matrix", broken)
+    assert status("--resume", folder) == 0
+    said = capsys.readouterr().out
+    assert said.count("\n! ") == 1
+    assert "! The figure confusion_matrix could not be drawn (ValueError: Expected end of text, found '$').\n" in said
+    assert said.index("! The figure") < said.index("test error")
+    assert evidence(folder) == evidence(finished)
+    drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    expected = {path.name: path.read_bytes() for path in (finished / "figures").iterdir()}
+    assert expected.keys() - drawn.keys() == {"confusion_matrix.png"}
+    assert all(expected[name] == content for name, content in drawn.items())
+
+
+def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
+    finished, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "aae_jax.experiments.pictures", None)
+    assert train(tmp_path / "run", "--figures-every", "1") == 0
+    said = capsys.readouterr().out
+    assert said.count("! No figure could be drawn (ModuleNotFoundError: ") == EPOCHS + 1
+    assert {k: v for k, v in evidence(tmp_path / "run").items() if k != "config"} == {
+        k: v for k, v in evidence(finished).items() if k != "config"
+    }
+    assert not (tmp_path / "run" / "figures").exists()
+
+
+def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_path, monkeypatch):
+    folder = unfinished(finished, tmp_path / "run")
+
+    def no_reader(self, text):
+        assert (folder / "summary.json").exists()
+        raise BrokenPipeError
+
+    monkeypatch.setitem(sys.modules, "aae_jax.experiments.pictures", None)
+    monkeypatch.setattr(Console, "notice", no_reader)
+    assert status("--resume", folder) == 1
+    assert evidence(folder) == evidence(finished)
+
+
+def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys):
+    def draw(*_):
+        return {
+            "walks": broken,
+            "learning_curves": lambda: figures.learning_curves([1], {"reconstruction/loss": [1]}),
+        }
+
+    monkeypatch.setattr("aae_jax.experiments.code_pictures.draw_code_figures", draw)
+    argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--out-dir", str(tmp_path / "run")]
+    assert unsupervised.main(argv) == 0
+    assert (tmp_path / "run" / "summary.json").exists()
+    assert "! The figure walks could not be drawn" in capsys.readouterr().out
+    names = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert names == {"learning_curves.png", "learning_curves.svg"}
+
+
+def test_a_sweep_is_summed_up_without_its_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("aae_jax.figures.sweep_figure", broken)
+    argv = [*SMALL, "--epochs", "1", "--vary", "views.noise_std=0.1", "--out-dir", str(tmp_path / "run")]
+    assert sweep.main(argv) == 0
+    assert "! The figure sweep could not be drawn" in capsys.readouterr().out
+    assert (tmp_path / "run" / "summary.json").exists()
+    assert (tmp_path / "run" / "table.csv").exists()
+
+
+def test_visualize_draws_the_others_and_ends_with_status_1(finished, tmp_path, monkeypatch, capsys):
+    drawn = {"first": broken, "latent_features_tsne": lambda: figures.label_frequencies([1, 2])}
+    monkeypatch.setattr("aae_jax.commands.visualize.draw_model", lambda *_: drawn)
+    argv = [str(finished / "model"), "--dataset", "digits", "--out-dir", str(tmp_path / "drawn")]
+    assert cli.main(["visualize", *argv]) == 1
+    said = one_sentence(capsys)
+    assert said == "error: The figure first could not be drawn (ValueError: Expected end of text, found '$').\n"
+    names = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert names == {"latent_features_tsne.png", "latent_features_tnse.png"}
+
+
+@pytest.fixture
+def priced(finished, tmp_path):
+    """A saved model whose classes are named with dollar signs and worse."""
+    folder = copied(finished / "model", tmp_path / "priced")
+    names = ["10% of $ to 20% of $", "$", "\\$", "$\\frac{1$", "a\nb", "\x1b[31m", "\u202e", "😀", "_", "x" * 10_000]
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "class_names": names}))
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_samples_of_classes_with_any_names_are_drawn(priced, ending, tmp_path, capsys):
+    out = tmp_path / f"made.{ending}"
+    assert cli.main(["generate", str(priced), "--count", "1", "--out", str(out)]) == 0
+    assert out.stat().st_size > 1000
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_all_figures_of_a_model_with_any_names_are_drawn(priced, tmp_path, capsys):
+    argv = [str(priced), "--dataset", "digits", "--images", "60", "--out-dir", str(tmp_path / "drawn")]
+    assert cli.main(["visualize", *argv]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_samples_that_cannot_be_drawn_are_one_sentence(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("aae_jax.figures.style_class_grid", broken)
+    assert cli.main(["generate", str(finished), "--count", "1", "--out", str(tmp_path / "made.png")]) == 2
+    assert "give fewer images, or --out an .npz file" in one_sentence(capsys)
+    assert not (tmp_path / "made.png").exists()
+
+
+NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+PROGRAM = "import sys; from aae_jax.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_commands_on_models_work_in_a_notebook(finished, environment, tmp_path):
+    np.save(tmp_path / "some.npy", np.zeros((2, 8, 8), np.uint8))
+    out = tmp_path / "made.png"
+    argv = ["reconstruct", finished / "model", tmp_path / "some.npy", "--out", out]
+    result = start(argv, {**environment, **NOTEBOOK}, PROGRAM)
+    assert result.returncode == 0, result.stderr
+    assert out.stat().st_size > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["predict", "generate", "visualize", "interpolate", "doctor", "evaluate"])
+def test_every_command_works_in_a_notebook(command, finished, environment, tmp_path):
+    np.save(tmp_path / "some.npy", np.arange(128, dtype=np.uint8).reshape(2, 8, 8) % 17)
+    further = {
+        "predict": [tmp_path / "some.npy"],
+        "interpolate": [tmp_path / "some.npy"],
+        "visualize": ["--dataset", "digits", "--images", "60"],
+        "evaluate": ["--dataset", "digits"],
+    }
+    argv = [command, finished, *further.get(command, [])]
+    result = start(argv, {**environment, **NOTEBOOK}, PROGRAM, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [["train", "semi-supervised"], None])
+def test_a_run_started_in_a_notebook_is_finished(first, environment, tmp_path):
+    argv = [*(first or ()), *SMALL, "--out-dir", tmp_path / "run"]
+    result = start(argv, {**environment, **NOTEBOOK}, COMMAND if first is None else PROGRAM)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "summary.json").exists()
+    assert (tmp_path / "run" / "figures" / "learning_curves.png").exists()
+    assert b"could not be drawn" not in result.stdout
