@@ -56,8 +56,9 @@ class NetworkConfig:
     weight_init: Literal["he", "paper"] = "he"
     """He/LeCun normal, or the paper's N(0, 0.01^2)."""
     precision: Literal["auto", "float32", "bfloat16", "tf32"] = "float32"
-    """Operands of matrix products; sums, weights and losses stay float32. auto: bfloat16 where the CPU has it. tf32:
-    rounded to 10 bits of mantissa, on NVIDIA GPUs alone. --precision for short."""
+    """Operands of matrix products; sums, weights and losses stay float32. tf32: rounded to 10 bits of mantissa, on
+    NVIDIA GPUs of compute capability 8.0 or more. auto: tf32 there, bfloat16 on TPUs and on CPUs that have it, else
+    float32. --precision for short."""
 
 
 @dataclass(frozen=True, kw_only=True)
