@@ -42,7 +42,8 @@ class Phase(NamedTuple):
         loss: The scalar to go down.
         optimizer: Any optax transformation. Those of `aae_jax.optimizers` take the traced rate
             `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as extra argument.
-        every: Run at every n-th step only; at the others its metrics are 0.
+        every: Run at every n-th step only; at the others its metrics are 0. Under `jax.vmap` it rests as long as the
+            state's `step` is not mapped (see `training.over_seeds`); else it is computed at every step.
         updates_stats: Whether the batch statistics of this phase's loss are kept: true of one phase.
     """
 

@@ -62,6 +62,7 @@ def to_device(arrays: TrainingArrays) -> TrainData:
     )
 
 
+SeedKeys = Key[Array, " seeds"]
 EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]
 """`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
 
@@ -149,7 +150,7 @@ def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, 
 def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
     """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
 
-    The pool is shared.
+    The pool is shared. Seeds trained at once must have made equally many updates, as those of one run have.
 
     Args:
         train_epoch: The epoch of one seed.
@@ -163,7 +164,7 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         at_once = jax.default_backend() != "cpu"
 
     def train_epochs(
-        state: AAEState, data: TrainData, hyper: Hyper, keys: Key[Array, " seeds"], epoch: Array
+        state: AAEState, data: TrainData, hyper: Hyper, keys: SeedKeys, epoch: Array
     ) -> tuple[AAEState, Metrics]:
         def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
             state, own, numbers, key = seed
@@ -174,10 +175,25 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         own: Any = data._replace(pool=None, neighbours=None)  # type: ignore[arg-type]
         seeds = state, own, hyper if own_hyper else None, keys
         together = at_once and len(data.labels) > 1
-        result: tuple[AAEState, Metrics] = jax.vmap(one)(seeds) if together else jax.lax.map(one, seeds)
+        result: tuple[AAEState, Metrics] = _together(one, seeds) if together else jax.lax.map(one, seeds)
         return result
 
     return train_epochs
+
+
+def _together(
+    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Hyper | None, SeedKeys]
+) -> tuple[AAEState, Metrics]:
+    """Return `jax.vmap(train_epoch)(seeds)` with one count of updates for all seeds.
+
+    A count with a seed axis would turn the condition by which a phase rests (`Phase.every`) into a selection, and
+    the phase would be computed at every update.
+    """
+    state, *others = seeds
+    axes: Any = AAEState(0, 0, 0, 0, 0, None)  # type: ignore[arg-type]
+    mapped = jax.vmap(train_epoch, in_axes=((axes, 0, 0, 0),), out_axes=(axes, 0))
+    trained, metrics = mapped((state._replace(step=state.step[0]), *others))
+    return trained._replace(step=jnp.broadcast_to(trained.step, state.step.shape)), metrics
 
 
 def lower_epoch(

@@ -307,7 +307,7 @@ def test_tf32_is_refused_where_it_is_not():
 
 
 def pretend(monkeypatch, backend, *capabilities):
-    """Put devices of a backend in the place of this process's; a capability of None: they do not have the attribute."""
+    """Put devices of a backend in the place of this process's; None: without a compute capability."""
     devices = [
         SimpleNamespace(
             platform=backend, device_kind="a card", **({} if value is None else {"compute_capability": value})

@@ -21,7 +21,7 @@ def fastest_precision() -> Precision:
     """Return the precision of matrix products that this process's device is fast in.
 
     TF32 on NVIDIA GPUs that have it; bfloat16 on TPUs, whose float32 products are six of bfloat16, and on x86 CPUs
-    with AVX-512 BF16 or AMX (twice as fast there); float32 on every other device, which may have to emulate the others.
+    with AVX-512 BF16 or AMX (twice as fast there); float32 on every other device, which may emulate the rest.
     """
     if has_tf32():
         return "tf32"
