@@ -85,7 +85,8 @@ class ViewConfig:
     dropout: float = 0.0
     """Share of the encoder's input pixels that are set to 0, the others divided by what is left of 1."""
     max_shift: int | None = 0
-    """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels), 0 for vectors."""
+    """Largest random shift in pixels, both ways. None: a fourteenth of the shorter side (2 at 28 pixels), 0 for
+    vectors."""
     probability: float = 1.0
     """Of an image's being shifted, noisy and dropped from at all, drawn anew for each view."""
 
