@@ -77,8 +77,8 @@ def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | No
         most = count
     # Every position of a cycle draws a number, and the cycle's permutation is the order of its numbers. A number
     # depends on its position alone; the last cycle is drawn whole before it is cut.
-    positions = jnp.arange(total + most)
-    numbers = jax.random.bits(key, (total + most,))
+    positions = jnp.arange(total + most, dtype=jnp.int32)
+    numbers = jax.random.bits(key, (total + most,), jnp.uint32)
     cycles = positions // count
     _, _, order = jax.lax.sort((cycles, numbers, positions), num_keys=2)
     return (order - cycles * count)[:total]
@@ -114,7 +114,7 @@ def build_train_epoch(
         key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
         num_pool, most = data.pool.shape[0], data.labels.shape[0]
         steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
-        pool_order = jax.random.permutation(key_pool, num_pool)[: steps * batch_size]
+        pool_order = jax.random.permutation(key_pool, jnp.arange(num_pool, dtype=jnp.int32))[: steps * batch_size]
         num_labelled = most if data.num_labelled is None else data.num_labelled
         labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled, most=most)
         train_step = build_train_step(phases, hyper, schedule, order=order)
@@ -125,7 +125,7 @@ def build_train_epoch(
                 scale_pixels(data.pool[pool_rows], output),
                 scale_pixels(data.labelled_images[labelled_rows], output),
                 data.labels[labelled_rows],
-                None if data.targets is None else data.targets[pool_rows],
+                None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
                 None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
             )
             return train_step(state, batch, key_step)
@@ -143,7 +143,8 @@ def build_train_epoch(
 def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
     """Return one of the neighbours of each of the pool's `rows`, scaled."""
     assert data.neighbours is not None, "as the caller asked"
-    column = jax.random.randint(jax.random.fold_in(key, NEIGHBOURS), rows.shape, 0, data.neighbours.shape[1])
+    key = jax.random.fold_in(key, NEIGHBOURS)
+    column = jax.random.randint(key, rows.shape, 0, data.neighbours.shape[1], jnp.int32)
     return scale_pixels(data.pool[data.neighbours[rows, column]], output)
 
 

@@ -102,7 +102,7 @@ def _grid(model: Model, across: Array, down: Array) -> np.ndarray:
 
 def _draw_linear_grid(model: Model, points: np.ndarray) -> Figure:
     low, high = np.quantile(points, [0.01, 0.99], axis=0)
-    across, down = (jnp.linspace(low[i], high[i], GRID) for i in range(2))
+    across, down = (jnp.linspace(low[i], high[i], GRID, dtype=jnp.float32) for i in range(2))
     title = f"Decoded grid, $z_1$ from {low[0]:.1f} to {high[0]:.1f}, $z_2$ from {low[1]:.1f} to {high[1]:.1f}"
     return figures.image_grid(_grid(model, across, down), title=title, across="$z_1$", down="$z_2$")
 
@@ -121,7 +121,7 @@ def _draw_through_prior(model: Model, prior: PriorConfig) -> dict[str, Figure]:
         return {"walks": _draw_walks(model, walk, "Along the roll, from the inside out", "further out")}
     if dim != 2 or prior.kind == "samples":
         return {}
-    shares = jnp.linspace(TAIL, 1 - TAIL, GRID)
+    shares = jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32)
     gaussian = prior.kind == "gaussian"
     at = (
         priors.gaussian_quantile(shares, prior.std) if gaussian else priors.uniform_quantile(shares, prior.half_width)

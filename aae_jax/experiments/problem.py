@@ -228,7 +228,7 @@ def _root_keys(seeds: Sequence[int]) -> Keys:
         keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), len(Keys._fields)))(seeds)
         return Keys(*(keys[:, i] for i in range(len(Keys._fields))))
 
-    keys: Keys = draw(jnp.asarray(seeds))
+    keys: Keys = draw(jnp.asarray(seeds, jnp.int32))
     return keys
 
 
