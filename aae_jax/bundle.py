@@ -182,9 +182,9 @@ class Model:
         Raises:
             InputError: The two are not of these shapes.
         """
-        z = jnp.asarray(z)
+        z = jnp.asarray(z, jnp.float32)
         count, length = len(z) if z.ndim else 0, self.decoded_label
-        y = jnp.zeros((count, 0)) if y is None else jnp.asarray(y)
+        y = jnp.zeros((count, 0), jnp.float32) if y is None else jnp.asarray(y, jnp.float32)
         if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, length)):
             labels = f"labels [n, {length}]" if length else "no labels"
             how = f"jax.nn.one_hot(classes, {length}) makes the latter" if length else "give styles alone"
@@ -200,7 +200,7 @@ class Model:
         Raises:
             InputError: The model has no mode decoder, or the labels are not of this shape.
         """
-        y, decode = jnp.asarray(y), self.networks.decode_mode
+        y, decode = jnp.asarray(y, jnp.float32), self.networks.decode_mode
         if decode is None:
             raise InputError("The model has no mode decoder; train clusters with --weights.mode 1.")
         if y.ndim != 2 or y.shape[1] != self.decoded_label:
@@ -215,7 +215,8 @@ class Model:
         """
         if self.networks.represent is None:
             raise InputError("The model has no heads around which styles lie; train one by dim_reduction.")
-        return self.networks.represent(self.params, jnp.asarray(z), jnp.asarray(y), None)
+        z, y = jnp.asarray(z, jnp.float32), jnp.asarray(y, jnp.float32)
+        return self.networks.represent(self.params, z, y, None)
 
     def _as_data(self, decoded: Array) -> Decoded:
         unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
@@ -253,7 +254,7 @@ class Model:
         fits = classes.shape == (len(encoded.mean),) and np.issubdtype(classes.dtype, np.integer)
         if not fits or (not traced and ((classes < 0) | (classes >= length)).any()):
             raise InputError(f"labels are one class from 0 to {length - 1} for each of {len(encoded.mean)} images.")
-        return jax.nn.one_hot(classes, length)
+        return jax.nn.one_hot(classes, length, dtype=jnp.float32)
 
     def _as_stored(self, images: Any) -> Array:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
@@ -335,7 +336,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         expected["scaling"] = saved_model.expected_scaling(model.image_shape, wide)
     if num_samples:
         table = num_samples, model.network.latent_dim
-        expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table))
+        expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table, jnp.float32))
     tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(saved_model.named(expected)))
     tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[saved_model.name_of(path)], expected)
     return dataclasses.replace(

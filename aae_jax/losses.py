@@ -122,7 +122,7 @@ def kl_to_gaussian(
 
     Kingma and Welling 2014, appendix B, with its constant and for any std of the prior.
     """
-    ratio = log_std - jnp.log(prior_std)
+    ratio = log_std - jnp.log(jnp.asarray(prior_std, jnp.float32))
     return jnp.mean(jnp.sum(0.5 * ((mean / prior_std) ** 2 + jnp.exp(2 * ratio) - 1.0) - ratio, axis=1))
 
 
@@ -143,7 +143,7 @@ def kl_by_samples(
         prior_log_density: log p(z) of each row.
     """
     within = (z - mean) * jnp.exp(-log_std)
-    own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(2 * jnp.pi), axis=1)
+    own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(jnp.float32(2 * jnp.pi)), axis=1)
     return jnp.mean(own - prior_log_density)
 
 
@@ -163,8 +163,8 @@ def balance_loss(logits: Float[Array, "batch classes"], slack: Float[Array, ""] 
         slack: How far, in nats, frequencies may be from equal without cost. A batch of n sure labels is about
             (classes − 1) / 2n from it by chance alone.
     """
-    mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0])
-    lacking = jnp.log(logits.shape[1]) + jnp.sum(jnp.exp(mean) * mean)
+    mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(jnp.float32(logits.shape[0]))
+    lacking = jnp.log(jnp.float32(logits.shape[1])) + jnp.sum(jnp.exp(mean) * mean)
     return jax.nn.relu(lacking - slack)
 
 
@@ -228,7 +228,7 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
     classes, pixels = logits.shape
     target = jax.lax.stop_gradient(jax.nn.sigmoid(logits))
     entropies = jnp.sum(jax.nn.softplus(logits), axis=1)[:, None] - logits @ target.T
-    later = jnp.triu(jnp.ones((classes, classes)), 1)
+    later = jnp.triu(jnp.ones((classes, classes), jnp.float32), 1)
     return -2.0 / (classes * (classes - 1)) * jnp.sum(later * entropies) / pixels
 
 

@@ -50,8 +50,8 @@ def scale_by_adam(beta1: float, beta2: float = 0.999, eps: float = 1e-8) -> opta
         mu = jax.tree.map(lambda g, m: (1 - beta1) * g + beta1 * m, updates, state.mu)
         nu = jax.tree.map(lambda g, v: (1 - beta2) * g**2 + beta2 * v, updates, state.nu)
         count = optax.safe_increment(state.count)
-        root = jnp.sqrt(1 - beta2**count)
-        scale, floor = root / (1 - beta1**count), eps * root
+        root = jnp.sqrt(1 - jnp.float32(beta2) ** count)
+        scale, floor = root / (1 - jnp.float32(beta1) ** count), eps * root
         scaled = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + floor), mu, nu)
         return scaled, optax.ScaleByAdamState(count, mu, nu)
 
@@ -76,7 +76,7 @@ def build_step_schedule(drops: Sequence[float]) -> Schedule:
 
     def schedule(step: Array, num_steps: Array) -> Array:
         passed = sum((step >= share * num_steps).astype(jnp.float32) for share in drops)
-        return jnp.asarray(0.1) ** passed
+        return jnp.asarray(0.1, jnp.float32) ** passed
 
     return schedule
 

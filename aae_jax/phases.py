@@ -42,7 +42,8 @@ class Phase(NamedTuple):
         loss: The scalar to go down.
         optimizer: Any optax transformation. Those of `aae_jax.optimizers` take the traced rate
             `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as extra argument.
-        every: Run at every n-th step only; at the others its metrics are 0.
+        every: Run at every n-th step only; at the others its metrics are 0. Under `jax.vmap` it rests as long as the
+            state's `step` is not mapped (see `training.over_seeds`); else it is computed at every step.
         updates_stats: Whether the batch statistics of this phase's loss are kept: true of one phase.
     """
 
@@ -109,13 +110,16 @@ def build_train_step(
     which the update begins, so that more is shared.
     """
 
+    # Numbers of a user's own may be float64 under jax_enable_x64: the state would change its types.
+    hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), hyper)
+
     def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:
-        factor = schedule(state.step, jnp.asarray(hyper.num_steps))
+        factor = jnp.asarray(schedule(state.step, jnp.asarray(hyper.num_steps)), jnp.float32)
         current = hyper.at(state.step)
         metrics: Metrics = {}
         begun = state if order == "simultaneous" else None
         for name, phase in phases.items():
-            rate = jnp.asarray(hyper.learning_rates.get(name, 1.0)) * factor
+            rate = jnp.asarray(hyper.learning_rates.get(name, 1.0), jnp.float32) * factor
             step = functools.partial(
                 phase_step, name, phase, batch=batch, hyper=current, key=key, rate=rate, at=begun
             )

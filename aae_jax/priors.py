@@ -58,7 +58,7 @@ def build_gaussian(dim: int, std: float = 1.0) -> Prior:
     """
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
-        return std * jax.random.normal(key, (n, dim))
+        return std * jax.random.normal(key, (n, dim), jnp.float32)
 
     return sample
 
@@ -67,7 +67,7 @@ def build_uniform(dim: int, half_width: float = 1.0) -> Prior:
     """Return a sampler of the uniform distribution on [−half_width, half_width]^dim: `(key, n) -> [n, dim]`."""
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
-        return jax.random.uniform(key, (n, dim), minval=-half_width, maxval=half_width)
+        return jax.random.uniform(key, (n, dim), jnp.float32, -half_width, half_width)
 
     return sample
 
@@ -88,7 +88,7 @@ def build_empirical(samples: ArrayLike) -> Prior:
         raise InputError(f"Samples of a prior are of shape {list(rows.shape)}; give [count, latent].")
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
-        return rows[jax.random.randint(key, (n,), 0, rows.shape[0])]
+        return rows[jax.random.randint(key, (n,), 0, rows.shape[0], jnp.int32)]
 
     return sample
 
@@ -107,7 +107,8 @@ def build_categorical(num_classes: int) -> Prior:
     """Return a sampler of one-hot vectors of a uniform class: `(key, n) -> [n, num_classes]` (§5)."""
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count classes"]:
-        return jax.nn.one_hot(jax.random.randint(key, (n,), 0, num_classes), num_classes)
+        drawn = jax.random.randint(key, (n,), 0, num_classes, jnp.int32)
+        return jax.nn.one_hot(drawn, num_classes, dtype=jnp.float32)
 
     return sample
 
@@ -119,21 +120,23 @@ def rare_categorical(key: PRNGKey, labels: Float[Array, "batch classes"]) -> Flo
     inverse frequency, which nearly always draws the rarest.
     """
     classes = labels.shape[1]
-    counts = jnp.sum(jax.nn.one_hot(jnp.argmax(labels, axis=1), classes), axis=0)
+    counts = jnp.sum(jax.nn.one_hot(jnp.argmax(labels, axis=1), classes, dtype=jnp.float32), axis=0)
     drawn = jax.random.categorical(key, -counts, shape=(labels.shape[0],))
-    return jax.nn.one_hot(drawn, classes)
+    return jax.nn.one_hot(drawn, classes, dtype=jnp.float32)
 
 
 def gaussian_log_density(z: Float[Array, "batch latent"], std: float = 1.0) -> Float[Array, " batch"]:
     """Return log N(z; 0, std² I), one number per row."""
     dim = z.shape[-1]
-    return -0.5 * jnp.sum((z / std) ** 2, axis=-1) - dim * (jnp.log(std) + 0.5 * jnp.log(2 * jnp.pi))
+    return -0.5 * jnp.sum((z / std) ** 2, axis=-1) - dim * (
+        jnp.log(jnp.asarray(std, jnp.float32)) + 0.5 * jnp.log(jnp.float32(2 * jnp.pi))
+    )
 
 
 def categorical_log_density(y: Float[Array, "batch classes"]) -> Float[Array, " batch"]:
     """Return log(1 / classes) for each one-hot row, minus infinity for rows that are not one-hot."""
     one_hot = jnp.all((y == 0) | (y == 1), axis=-1) & (jnp.sum(y, axis=-1) == 1)
-    return jnp.where(one_hot, -jnp.log(y.shape[-1]), -jnp.inf)
+    return jnp.where(one_hot, -jnp.log(jnp.float32(y.shape[-1])), -jnp.inf)
 
 
 class Mixture(NamedTuple):
@@ -178,11 +181,11 @@ def ring_mixture(
         pairs: Pairs of latent dimensions, each with this mixture, all of the same component; without labels
             conan7882's pairs have each their own.
     """
-    angles = 2 * jnp.pi * jnp.arange(num_components) / num_components
+    angles = 2 * jnp.pi * jnp.arange(num_components, dtype=jnp.float32) / num_components
     outwards = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     across = jnp.stack([-jnp.sin(angles), jnp.cos(angles)], axis=1)
     factors = jnp.stack([std_along * outwards, std_across * across], axis=2)
-    wide = jax.vmap(lambda factor: jnp.kron(jnp.eye(pairs), factor))(factors)
+    wide = jax.vmap(lambda factor: jnp.kron(jnp.eye(pairs, dtype=jnp.float32), factor))(factors)
     return Mixture(jnp.tile(radius * outwards, (1, pairs)), wide, jnp.tile(std_along * outwards, (1, pairs)))
 
 
@@ -200,7 +203,7 @@ def build_mixture(mixture: Mixture) -> Prior:
     labelled = build_labelled_mixture(mixture)
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
-        return labelled(key, jnp.full(n, UNLABELLED))
+        return labelled(key, jnp.full(n, UNLABELLED, jnp.int32))
 
     return sample
 
@@ -211,9 +214,9 @@ def build_labelled_mixture(mixture: Mixture) -> LabelledPrior:
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count latent"]:
         key_component, key_within = jax.random.split(key)
-        drawn = jax.random.randint(key_component, labels.shape, 0, count)
+        drawn = jax.random.randint(key_component, labels.shape, 0, count, jnp.int32)
         component = jnp.where((labels >= 0) & (labels < count), labels, drawn)
-        within = jax.random.normal(key_within, (*labels.shape, dim))
+        within = jax.random.normal(key_within, (*labels.shape, dim), jnp.float32)
         return mixture.means[component] + jnp.einsum("nij,nj->ni", mixture.factors[component], within)
 
     return sample
@@ -225,14 +228,14 @@ def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -
     within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
     _, log_volume = jnp.linalg.slogdet(mixture.factors)
     dim = z.shape[-1]
-    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume - 0.5 * dim * jnp.log(2 * jnp.pi)
+    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume - 0.5 * dim * jnp.log(jnp.float32(2 * jnp.pi))
     return found
 
 
 def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, " batch"]:
     """Return the log-density of each row under the mixture."""
     found = component_log_densities(z, mixture)
-    return jax.nn.logsumexp(found, axis=-1) - jnp.log(found.shape[-1])
+    return jax.nn.logsumexp(found, axis=-1) - jnp.log(jnp.float32(found.shape[-1]))
 
 
 def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[Array, " batch"]:
@@ -243,7 +246,7 @@ def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[
 
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
     """Return codes along a component's main axis, from −reach to reach of its standard deviations (figure 4b)."""
-    shares = jnp.linspace(-reach, reach, steps)[:, None]
+    shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)[:, None]
     walk: Array = mixture.means[component] + shares * mixture.axes[component]
     return walk
 
@@ -259,7 +262,7 @@ def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Prior:  # noqa: B008 - a 
     labelled = build_labelled_swiss_roll(roll)
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count 2"]:
-        return labelled(key, jnp.full(n, UNLABELLED))
+        return labelled(key, jnp.full(n, UNLABELLED, jnp.int32))
 
     return sample
 
@@ -268,7 +271,7 @@ def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledPrior:  
     """Return a sampler of each label's own part, `(key, labels [n]) -> [n, 2]`; of any for `UNLABELLED`."""
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:
-        u = jax.random.uniform(key, labels.shape)
+        u = jax.random.uniform(key, labels.shape, jnp.float32)
         own = (u + labels) / roll.num_parts
         return _spiral(roll, jnp.where((labels >= 0) & (labels < roll.num_parts), own, u))
 
@@ -280,7 +283,7 @@ def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll
 
     `NO_PART` of rows that are not finite.
     """
-    u = (jnp.arange(POINTS) + 0.5) / POINTS
+    u = (jnp.arange(POINTS, dtype=jnp.float32) + 0.5) / POINTS
     distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)
     found = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
     return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
@@ -288,4 +291,4 @@ def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll
 
 def swiss_roll_walk(steps: int, roll: SwissRoll = SwissRoll()) -> Float[Array, "steps 2"]:  # noqa: B008
     """Return codes along the roll from the inside out (figure 4d)."""
-    return _spiral(roll, jnp.linspace(0.0, 1.0, steps))
+    return _spiral(roll, jnp.linspace(0.0, 1.0, steps, dtype=jnp.float32))

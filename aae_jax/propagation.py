@@ -83,7 +83,7 @@ def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
     mean = jnp.mean(rows, axis=0)
     centred = rows - mean
     wide = min(count + 10, *rows.shape)
-    basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide))
+    basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide), jnp.float32)
     for _ in range(4):
         basis, _ = jnp.linalg.qr(_product(centred.T, _product(centred, basis)))
     covariance = _product(basis.T, _product(centred.T, _product(centred, basis)))
@@ -136,7 +136,7 @@ def nearest_neighbours(
 
     def of_block(own: Array) -> tuple[Array, Array]:
         own_places = places[:, own]
-        squared, _ = jax.lax.scan(from_place, jnp.full((block, groups * GROUP), jnp.inf), own_places)
+        squared, _ = jax.lax.scan(from_place, jnp.full((block, groups * GROUP), jnp.inf, jnp.float32), own_places)
         squared = squared.at[jnp.arange(block), own].set(jnp.inf).reshape(block, groups, GROUP)
         _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(some, groups))
         candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)

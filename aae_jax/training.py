@@ -62,6 +62,7 @@ def to_device(arrays: TrainingArrays) -> TrainData:
     )
 
 
+SeedKeys = Key[Array, " seeds"]
 EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]
 """`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
 
@@ -76,8 +77,8 @@ def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | No
         most = count
     # Every position of a cycle draws a number, and the cycle's permutation is the order of its numbers. A number
     # depends on its position alone; the last cycle is drawn whole before it is cut.
-    positions = jnp.arange(total + most)
-    numbers = jax.random.bits(key, (total + most,))
+    positions = jnp.arange(total + most, dtype=jnp.int32)
+    numbers = jax.random.bits(key, (total + most,), jnp.uint32)
     cycles = positions // count
     _, _, order = jax.lax.sort((cycles, numbers, positions), num_keys=2)
     return (order - cycles * count)[:total]
@@ -113,7 +114,7 @@ def build_train_epoch(
         key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
         num_pool, most = data.pool.shape[0], data.labels.shape[0]
         steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
-        pool_order = jax.random.permutation(key_pool, num_pool)[: steps * batch_size]
+        pool_order = jax.random.permutation(key_pool, jnp.arange(num_pool, dtype=jnp.int32))[: steps * batch_size]
         num_labelled = most if data.num_labelled is None else data.num_labelled
         labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled, most=most)
         train_step = build_train_step(phases, hyper, schedule, order=order)
@@ -124,7 +125,7 @@ def build_train_epoch(
                 scale_pixels(data.pool[pool_rows], output),
                 scale_pixels(data.labelled_images[labelled_rows], output),
                 data.labels[labelled_rows],
-                None if data.targets is None else data.targets[pool_rows],
+                None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
                 None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
             )
             return train_step(state, batch, key_step)
@@ -142,14 +143,15 @@ def build_train_epoch(
 def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
     """Return one of the neighbours of each of the pool's `rows`, scaled."""
     assert data.neighbours is not None, "as the caller asked"
-    column = jax.random.randint(jax.random.fold_in(key, NEIGHBOURS), rows.shape, 0, data.neighbours.shape[1])
+    key = jax.random.fold_in(key, NEIGHBOURS)
+    column = jax.random.randint(key, rows.shape, 0, data.neighbours.shape[1], jnp.int32)
     return scale_pixels(data.pool[data.neighbours[rows, column]], output)
 
 
 def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
     """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
 
-    The pool is shared.
+    The pool is shared. Seeds trained at once must have made equally many updates, as those of one run have.
 
     Args:
         train_epoch: The epoch of one seed.
@@ -163,7 +165,7 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         at_once = jax.default_backend() != "cpu"
 
     def train_epochs(
-        state: AAEState, data: TrainData, hyper: Hyper, keys: Key[Array, " seeds"], epoch: Array
+        state: AAEState, data: TrainData, hyper: Hyper, keys: SeedKeys, epoch: Array
     ) -> tuple[AAEState, Metrics]:
         def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
             state, own, numbers, key = seed
@@ -174,10 +176,25 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         own: Any = data._replace(pool=None, neighbours=None)  # type: ignore[arg-type]
         seeds = state, own, hyper if own_hyper else None, keys
         together = at_once and len(data.labels) > 1
-        result: tuple[AAEState, Metrics] = jax.vmap(one)(seeds) if together else jax.lax.map(one, seeds)
+        result: tuple[AAEState, Metrics] = _together(one, seeds) if together else jax.lax.map(one, seeds)
         return result
 
     return train_epochs
+
+
+def _together(
+    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Hyper | None, SeedKeys]
+) -> tuple[AAEState, Metrics]:
+    """Return `jax.vmap(train_epoch)(seeds)` with one count of updates for all seeds.
+
+    A count with a seed axis would turn the condition by which a phase rests (`Phase.every`) into a selection, and
+    the phase would be computed at every update.
+    """
+    state, *others = seeds
+    axes: Any = AAEState(0, 0, 0, 0, 0, None)  # type: ignore[arg-type]
+    mapped = jax.vmap(train_epoch, in_axes=((axes, 0, 0, 0),), out_axes=(axes, 0))
+    trained, metrics = mapped((state._replace(step=state.step[0]), *others))
+    return trained._replace(step=jnp.broadcast_to(trained.step, state.step.shape)), metrics
 
 
 def lower_epoch(

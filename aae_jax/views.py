@@ -62,11 +62,11 @@ def random_shift(
     batch, height, width, *channels = images.shape
     margin = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), *((0, 0) for _ in channels))
     padded = jnp.pad(images, margin, constant_values=background)
-    corners = jax.random.randint(key, (batch, 2), 0, 2 * max_shift + 1)
+    corners = jax.random.randint(key, (batch, 2), 0, 2 * max_shift + 1, jnp.int32)
 
     def crop(image: Array, corner: Array) -> Array:
         return jax.lax.dynamic_slice(
-            image, (corner[0], corner[1], *(0 for _ in channels)), (height, width, *channels)
+            image, (corner[0], corner[1], *(jnp.int32(0) for _ in channels)), (height, width, *channels)
         )
 
     return jax.vmap(crop)(padded, corners)
@@ -93,13 +93,14 @@ def draw_view(
     key_shift, key_noise = jax.random.split(key)
     target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
     # Drawn as rows: the same numbers as in the images' shape, in half the time on a CPU.
-    noise = jax.random.normal(key_noise, (target.shape[0], math.prod(target.shape[1:]))).reshape(target.shape)
+    rows = target.shape[0], math.prod(target.shape[1:])
+    noise = jax.random.normal(key_noise, rows, jnp.float32).reshape(target.shape)
     seen = target + noise_std * noise
     if dropout:
-        kept = jax.random.bernoulli(jax.random.fold_in(key, DROPPED), 1.0 - dropout, seen.shape)
+        kept = jax.random.bernoulli(jax.random.fold_in(key, DROPPED), jnp.float32(1.0 - dropout), seen.shape)
         seen = jnp.where(kept, seen / (1.0 - dropout), 0.0)
     if probability == 1.0:
         return View(seen, target)
-    chosen = jax.random.bernoulli(jax.random.fold_in(key, CHOICE), probability, images.shape[:1])
+    chosen = jax.random.bernoulli(jax.random.fold_in(key, CHOICE), jnp.float32(probability), images.shape[:1])
     chosen = chosen.reshape(-1, *(1 for _ in images.shape[1:]))
     return View(jnp.where(chosen, seen, images), jnp.where(chosen, target, images))

@@ -8,6 +8,7 @@ from aae_jax.config import SemiSupervisedConfig, require_resolved, resolve, vali
 from aae_jax.config.run import EPOCHS, EVALUATIONS, FEWEST_IMAGES
 from aae_jax.config_text import from_mapping
 from aae_jax.errors import InputError
+from aae_jax.experiments.problem import _check_shift
 from aae_jax.presets import PRESETS, preset
 
 SIZES = [(8, 8), (28, 28), (32, 32, 3), (30,)]
@@ -38,11 +39,42 @@ def test_resolving_twice_changes_nothing(name, size):
     assert resolve(once, (500, 500), precision="float32") == once
 
 
-@pytest.mark.parametrize(("height", "shift"), [(8, 0), (13, 0), (14, 1), (28, 2), (32, 2), (64, 4)])
-def test_the_shift_goes_by_the_height(height, shift):
-    assert resolve(preset("default"), (height, 28)).views.max_shift == shift
-    assert resolve(preset("default"), (height, 7, 3)).views.max_shift == shift
-    assert resolve(preset("default"), (height,)).views.max_shift == 0
+@pytest.mark.parametrize(
+    ("shape", "shift"),
+    [
+        ((8, 28), 0),
+        ((13, 28), 0),
+        ((14, 28), 1),
+        ((28, 28), 2),
+        ((32, 32, 3), 2),
+        ((64, 64), 4),
+        ((300, 20), 1),
+        ((20, 300), 1),
+        ((200, 7, 3), 0),
+        ((7, 200, 3), 0),
+        ((64,), 0),
+    ],
+)
+def test_the_shift_goes_by_the_shorter_side(shape, shift):
+    assert resolve(preset("default"), shape).views.max_shift == shift
+    _check_shift(shift, shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "said"),
+    [
+        (
+            (300, 20),
+            20,
+            r"max_shift is 20, but the images have 300 × 20 pixels; give less than 20 \(the default is 1\)",
+        ),
+        ((5, 9, 3), 6, r"max_shift is 6, but the images have 5 × 9 pixels; give less than 5 \(the default is 0\)"),
+        ((64,), 1, "max_shift is 1, but plain vectors cannot be shifted; give 0, the default"),
+    ],
+)
+def test_a_shift_of_the_whole_image_is_refused(shape, given, said):
+    with pytest.raises(InputError, match=said):
+        _check_shift(given, shape)
 
 
 def test_a_given_shift_stays():

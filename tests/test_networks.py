@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -22,7 +23,7 @@ from aae_jax.networks import (
     sample_style,
 )
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM
-from aae_jax.networks.precision import bfloat16_dot_general
+from aae_jax.networks.precision import bfloat16_dot_general, has_tf32
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -301,7 +302,52 @@ def test_weight_gradients_in_bfloat16_are_those_of_rounded_operands_at_any_size(
 
 def test_tf32_is_refused_where_it_is_not():
     require_precision("float32")
-    with pytest.raises(InputError, match="tf32, which NVIDIA GPUs have"):
+    with pytest.raises(InputError, match="tf32, which NVIDIA GPUs of compute capability"):
+        require_precision("tf32")
+
+
+def pretend(monkeypatch, backend, *capabilities):
+    """Put devices of a backend in the place of this process's; None: without a compute capability."""
+    devices = [
+        SimpleNamespace(
+            platform=backend, device_kind="a card", **({} if value is None else {"compute_capability": value})
+        )
+        for value in capabilities
+    ]
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(jax, "devices", lambda: devices)
+
+
+@pytest.mark.parametrize(
+    ("backend", "capabilities", "fastest"),
+    [
+        ("gpu", ["9.0"], "tf32"),
+        ("gpu", ["8.0"], "tf32"),
+        ("gpu", ["10.0"], "tf32"),
+        ("gpu", ["12.1", "8.6"], "tf32"),
+        ("gpu", ["7.5"], "float32"),
+        ("gpu", ["9.0", "7.0"], "float32"),
+        ("gpu", [None], "float32"),
+        ("gpu", ["gfx942"], "float32"),
+        ("tpu", [None], "bfloat16"),
+        ("METAL", [None], "float32"),
+    ],
+)
+def test_auto_is_tf32_from_ampere_on_bfloat16_on_tpus_and_float32_on_others(
+    monkeypatch, backend, capabilities, fastest
+):
+    pretend(monkeypatch, backend, *capabilities)
+    assert fastest_precision() == fastest
+    assert has_tf32() == (fastest == "tf32")
+    require_precision(fastest)
+    if fastest != "tf32":
+        with pytest.raises(InputError, match="compute capability"):
+            require_precision("tf32")
+
+
+def test_the_refusal_of_tf32_names_the_cards_capability(monkeypatch):
+    pretend(monkeypatch, "gpu", "7.5")
+    with pytest.raises(InputError, match=r"the device is a card \(gpu, 7\.5\); give float32 or bfloat16"):
         require_precision("tf32")
 
 

@@ -216,6 +216,30 @@ def test_seeds_in_one_program_train_as_each_does_alone(at_once):
         np.testing.assert_allclose(history[-1]["rebuild/loss"][i], alone_history[-1]["rebuild/loss"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("own_hyper", [False, True], ids=["seeds", "settings"])
+def test_a_phase_rests_for_seeds_at_once_too(own_hyper):
+    """Not computed and thrown away: the program keeps its condition, and trains as seeds in turn do."""
+    epoch = build_train_epoch(toy_phases(every=10), **{**SIZES, "batch_size": 2})
+    seeds = (0, 1, 2)
+    many = DATA._replace(
+        labelled_images=jnp.stack([random_data(seed=seed).labelled_images for seed in seeds]),
+        labels=jnp.stack([DATA.labels] * 3),
+    )
+    states = stacked([start(seed) for seed in seeds])
+    later = states._replace(step=jnp.full_like(states.step, 7))
+    hyper = stacked([HYPER] * 3) if own_hyper else HYPER
+    arguments = later, many, hyper, jax.random.split(KEY, 3), jnp.asarray(4)
+    together, in_turn = (over_seeds(epoch, at_once=at_once, own_hyper=own_hyper) for at_once in (True, False))
+    assert str(jax.make_jaxpr(together)(*arguments)).count(" cond[") == 1
+    (state, metrics), (expected, expected_metrics) = jax.jit(together)(*arguments), jax.jit(in_turn)(*arguments)
+    assert state.step.dtype == later.step.dtype
+    np.testing.assert_array_equal(state.step, expected.step)
+    assert_close(state, expected, atol=1e-4)
+    assert_close(metrics, expected_metrics, atol=1e-3)
+    ran = np.flatnonzero(np.asarray(metrics["pull/loss"])[0])
+    np.testing.assert_array_equal(ran, [3, 13, 23])  # updates 10, 20 and 30
+
+
 SETTINGS = [
     toy_hyper(noise_std=0.3),
     toy_hyper(noise_std=0.6),

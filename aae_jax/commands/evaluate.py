@@ -124,7 +124,9 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
     """Return what is measured of a model without labels on the test images, and what prints it."""
     images, output = jnp.asarray(dataset.test_images), model.network.output
     outputs = model.encode_stored(images)
-    given = jax.nn.one_hot(dataset.test_labels, model.decoded_label) if model.decoded_label else None
+    given = (
+        jax.nn.one_hot(dataset.test_labels, model.decoded_label, dtype=jnp.float32) if model.decoded_label else None
+    )
     error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs, given))
     result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
     if model.prior is not None:
@@ -134,7 +136,7 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
         if model.experiment == "label_regularized" and dataset.num_classes == model.prior.parts:
             own = np.asarray(prior_part(model.prior, outputs.mean)) == dataset.test_labels
             result["component_error"] = float(np.mean(~own))
-        found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0))
+        found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
         result |= {name: np.asarray(value).tolist() for name, value in found.items()}
 
     def show() -> None:

@@ -84,7 +84,7 @@ def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _between(values: Array, first: np.ndarray, second: np.ndarray, share: np.ndarray) -> Array:
-    weights = jnp.asarray(share)[None, :, None]
+    weights = jnp.asarray(share, jnp.float32)[None, :, None]
     found = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
     return found.reshape(len(first) * len(share), values.shape[1])
 

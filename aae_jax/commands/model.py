@@ -142,7 +142,7 @@ def run_generate(argv: Sequence[str]) -> int:
     styles = model.draw_styles(jax.random.key(flags.seed), flags.count, flags.component)
     z = jnp.repeat(styles, len(classes), axis=0)
     labels = jnp.tile(jnp.asarray(classes), flags.count)
-    made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label)))
+    made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label, dtype=jnp.float32)))
 
     def draw() -> "Figure":
         from aae_jax import figures  # matplotlib takes a second

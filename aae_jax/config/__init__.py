@@ -24,7 +24,15 @@ from aae_jax.config.parts import (
     ViewConfig,
     validate_network,
 )
-from aae_jax.config.run import LabelledConfig, RunConfig, ScheduledOptimizers, require_resolved, resolve, validate_run
+from aae_jax.config.run import (
+    LabelledConfig,
+    RunConfig,
+    ScheduledOptimizers,
+    default_shift,
+    require_resolved,
+    resolve,
+    validate_run,
+)
 from aae_jax.config.semi_supervised import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
 from aae_jax.config.supervised import (
     LabelRegularizedConfig,
@@ -80,6 +88,7 @@ __all__ = [
     "UpdateOrder",
     "ViewConfig",
     "WeightsConfig",
+    "default_shift",
     "require_resolved",
     "resolve",
     "validate",

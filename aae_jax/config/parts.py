@@ -56,8 +56,9 @@ class NetworkConfig:
     weight_init: Literal["he", "paper"] = "he"
     """He/LeCun normal, or the paper's N(0, 0.01^2)."""
     precision: Literal["auto", "float32", "bfloat16", "tf32"] = "float32"
-    """Operands of matrix products; sums, weights and losses stay float32. auto: bfloat16 where the CPU has it. tf32:
-    rounded to 10 bits of mantissa, on NVIDIA GPUs alone. --precision for short."""
+    """Operands of matrix products; sums, weights and losses stay float32. tf32: rounded to 10 bits of mantissa, on
+    NVIDIA GPUs of compute capability 8.0 or more. auto: tf32 there, bfloat16 on TPUs and on CPUs that have it, else
+    float32. --precision for short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,8 @@ class ViewConfig:
     dropout: float = 0.0
     """Share of the encoder's input pixels that are set to 0, the others divided by what is left of 1."""
     max_shift: int | None = 0
-    """Largest random shift in pixels, both ways. None: a fourteenth of the height (2 at 28 pixels), 0 for vectors."""
+    """Largest random shift in pixels, both ways. None: a fourteenth of the shorter side (2 at 28 pixels), 0 for
+    vectors."""
     probability: float = 1.0
     """Of an image's being shifted, noisy and dropped from at all, drawn anew for each view."""
 

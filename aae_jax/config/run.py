@@ -22,6 +22,7 @@ __all__ = [
     "LabelledConfig",
     "RunConfig",
     "ScheduledOptimizers",
+    "default_shift",
     "refuse_noise_in_one_view",
     "require_resolved",
     "resolve",
@@ -107,6 +108,11 @@ class LabelledConfig(RunConfig):
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 
 
+def default_shift(image_shape: tuple[int, ...]) -> int:
+    """Return the largest random shift by default: a fourteenth of an image's shorter side, 0 for plain vectors."""
+    return 0 if len(image_shape) == 1 else min(image_shape[:2]) // PIXELS_PER_SHIFT
+
+
 def resolve(
     config: AnyConfig,
     image_shape: tuple[int, ...],
@@ -118,15 +124,14 @@ def resolve(
 
     Args:
         config: What the user chose.
-        image_shape: Shape of one image; random shifts go by its height, and plain vectors have none.
+        image_shape: Shape of one image; random shifts go by its shorter side, and plain vectors have none.
         pool_size: Images that an epoch passes over; a small pool gets more epochs. None: a large one.
         precision: What `auto` stands for.
     """
     passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(FEWEST_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
-    widest = 0 if len(image_shape) == 1 else image_shape[0] // PIXELS_PER_SHIFT
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
-    shift = config.views.max_shift if config.views.max_shift is not None else widest
+    shift = config.views.max_shift if config.views.max_shift is not None else default_shift(image_shape)
     network = config.network
     if network.precision == "auto":
         network = dataclasses.replace(network, precision=precision)

@@ -21,7 +21,7 @@ def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, 
     """Return the share of rows whose largest logit is not at `labels`; rows that are not finite count as wrong."""
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
     right = (jnp.argmax(logits, axis=-1) == labels) & finite
-    return jnp.mean(~right, axis=-1)
+    return jnp.mean(~right, axis=-1, dtype=jnp.float32)
 
 
 def confusion_counts(

@@ -68,7 +68,9 @@ def build_health(networks: Networks, prior: Prior, *, judge_codes: bool = True) 
         found["label_entropy"], found["label_balance"] = entropies.of_each, entropies.of_all
         found["labels_used"] = entropies.used
         if "discriminator_y" in params:
-            every_class, fake = (networks.discriminate_y(params, each, None) for each in (jnp.eye(classes), labels))
+            every_class, fake = (
+                networks.discriminate_y(params, each, None) for each in (jnp.eye(classes, dtype=jnp.float32), labels)
+            )
             found["discriminator_y_accuracy"] = discriminator_accuracy(every_class, fake)
         return found
 
@@ -81,4 +83,4 @@ def _some_of(count: int, most: int) -> np.ndarray:
 
 
 def _discrepancy(codes: Array, samples: Array) -> Array:
-    return maximum_mean_discrepancy(codes, samples) if len(codes) > 1 else jnp.asarray(jnp.nan)
+    return maximum_mean_discrepancy(codes, samples) if len(codes) > 1 else jnp.asarray(jnp.nan, jnp.float32)

@@ -75,7 +75,7 @@ def maximum_mean_discrepancy(
         of_prior = (jnp.sum(kernels[1]) - others) / (others * (others - 1))
         return within + of_prior - 2 * jnp.mean(kernels[2])
 
-    return jnp.mean(jax.vmap(at)(jnp.asarray(SCALES)))
+    return jnp.mean(jax.vmap(at)(jnp.asarray(SCALES, jnp.float32)))
 
 
 def _squared(a: Array, b: Array) -> Array:

@@ -65,7 +65,7 @@ def build_widths(least: float = 0.05, largest: float = 0.5, count: int = 40) -> 
 def no_samples(num_images: int, num_widths: int) -> ParzenState:
     """Return the state before any sample is seen."""
     shape = (num_widths, num_images)
-    return ParzenState(jnp.full(shape, -jnp.inf), jnp.zeros(shape))
+    return ParzenState(jnp.full(shape, -jnp.inf, jnp.float32), jnp.zeros(shape, jnp.float32))
 
 
 @jax.jit

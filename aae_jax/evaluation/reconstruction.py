@@ -38,7 +38,7 @@ def build_reconstruction_error(networks: Networks, output: OutputKind) -> ErrorF
     def error(params: Params, images: Array, outputs: EncoderOutput, labels: Array | None = None, /) -> Array:
         count = images.shape[0]
         codes = outputs.mean, class_probabilities(outputs.logits) if labels is None else labels
-        there = jnp.ones(count)  # 0 for what fills up the last batch
+        there = jnp.ones(count, jnp.float32)  # 0 for what fills up the last batch
 
         def of_batch(batch: tuple[Array, Array, Array, Array]) -> Array:
             pixels, z, y, weights = batch

@@ -88,7 +88,7 @@ def _draw_transfer(model: Model, stored: np.ndarray, images: np.ndarray) -> "Fig
     classes = min(model.decoded_label or 0, CLASSES)
     styles = model.encode_stored(jnp.asarray(stored)).mean
     z = jnp.repeat(styles, classes, axis=0)
-    y = jnp.tile(jnp.eye(classes, model.decoded_label or 0), (len(stored), 1))
+    y = jnp.tile(jnp.eye(classes, model.decoded_label or 0, dtype=jnp.float32), (len(stored), 1))
     made = np.asarray(model.decode(z, y)).reshape(len(stored), classes, *model.image_shape)
     tiles = np.concatenate([images[:, None], made], axis=1)
     return figures.style_class_grid(tiles, label_names=["image", *short_names(model)[:classes]])

@@ -77,7 +77,9 @@ def draw_head_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
 
 def _heads(model: Model) -> Array:
     classes = model.num_classes
-    return model.represent(jnp.zeros((classes, model.network.latent_dim)), jnp.eye(classes))
+    return model.represent(
+        jnp.zeros((classes, model.network.latent_dim), jnp.float32), jnp.eye(classes, dtype=jnp.float32)
+    )
 
 
 def _draw_plane(model: Model, places: np.ndarray) -> "Figure":
@@ -136,8 +138,8 @@ def _draw_pictures(model: Model, shown: Shown, logits: Callable[[], np.ndarray],
 def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray) -> "Figure":
     """Draw each cluster's head, decoded with a style of zeros, and images that are put to it (figure 9)."""
     shown = min(model.num_classes, MOST_CLUSTERS)
-    z = jnp.zeros((shown, model.network.latent_dim))
-    heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes)))
+    z = jnp.zeros((shown, model.network.latent_dim), jnp.float32)
+    heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes, dtype=jnp.float32)))
     clusters = logits.argmax(axis=1)
     blank = np.ones(model.image_shape)
     tiles = []
@@ -153,7 +155,7 @@ def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray)
 def draw_modes(model: Model) -> "Figure":
     """Draw what the mode decoder makes of each label alone."""
     labels = model.num_classes
-    made = np.asarray(model.decode_mode(jnp.eye(labels)))
+    made = np.asarray(model.decode_mode(jnp.eye(labels, dtype=jnp.float32)))
     columns = min(labels, MEMBERS)
     blank = np.ones((-labels % columns, *model.image_shape))
     tiles = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)

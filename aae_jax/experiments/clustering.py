@@ -16,7 +16,7 @@ from aae_jax.experiments.drawing import Drawings
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
 from aae_jax.experiments.launch import launch
 from aae_jax.experiments.problem import Problem, Shown
-from aae_jax.experiments.propagated import propagated_labels
+from aae_jax.experiments.propagated import pool_neighbours, propagated_labels
 from aae_jax.experiments.user_prior import own_sampler
 from aae_jax.models import clustering as model
 from aae_jax.networks import EncoderOutput, Networks
@@ -53,10 +53,7 @@ def _build_measure(problem: Problem) -> MeasureFn:
 def _find_neighbours(config: ClusteringConfig, pool: np.ndarray, reporter: Reporter) -> np.ndarray | None:
     if not config.neighbours:
         return None
-    from aae_jax.propagation import graph_shift, neighbours_of  # SciPy takes a third of a second
-
-    reporter.working(f"linking {len(pool):,} images to their nearest neighbours")
-    return np.asarray(neighbours_of(pool, config.neighbours, graph_shift(config.views.max_shift or 0)).indices)
+    return pool_neighbours(pool, config.neighbours, config.views.max_shift or 0, reporter)
 
 
 def _saved_codes(config: ClusteringConfig, dataset: Dataset) -> SavedCodes:

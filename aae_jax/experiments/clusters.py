@@ -34,8 +34,8 @@ CLUSTER_ERRORS = {
 
 def within_majority(logits: Array, labels: Array, num_classes: int) -> Array:
     """Return the share of images that are not of their cluster's most frequent class, counted among themselves."""
-    clusters = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1])
-    counts = clusters.T @ jax.nn.one_hot(labels, num_classes)
+    clusters = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1], dtype=jnp.float32)
+    counts = clusters.T @ jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
     return 1.0 - jnp.sum(jnp.max(counts, axis=1)) / labels.shape[0]
 
 

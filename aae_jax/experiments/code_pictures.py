@@ -115,7 +115,7 @@ def _grid(model: Model, across: Array, down: Array) -> np.ndarray:
 
 def _draw_linear_grid(model: Model, points: np.ndarray) -> "Figure":
     low, high = np.quantile(points, [0.01, 0.99], axis=0)
-    across, down = (jnp.linspace(low[i], high[i], GRID) for i in range(2))
+    across, down = (jnp.linspace(low[i], high[i], GRID, dtype=jnp.float32) for i in range(2))
     title = f"Decoded grid, $z_1$ from {low[0]:.1f} to {high[0]:.1f}, $z_2$ from {low[1]:.1f} to {high[1]:.1f}"
     return figures.image_grid(_grid(model, across, down), title=title, across="$z_1$", down="$z_2$")
 
@@ -144,7 +144,7 @@ def _draw_roll(model: Model, prior: PriorConfig) -> "Figure":
 
 
 def _draw_percentiles(model: Model, prior: PriorConfig) -> "Figure":
-    shares = jnp.linspace(TAIL, 1 - TAIL, GRID)
+    shares = jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32)
     gaussian = prior.kind == "gaussian"
     at = (
         priors.gaussian_quantile(shares, prior.std) if gaussian else priors.uniform_quantile(shares, prior.half_width)

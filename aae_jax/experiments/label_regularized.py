@@ -46,7 +46,7 @@ def _build_measure(problem: Problem) -> MeasureFn:
 
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         return {
-            SCORE: jnp.mean(prior_part(config.prior, outputs.mean) != labels),
+            SCORE: jnp.mean(prior_part(config.prior, outputs.mean) != labels, dtype=jnp.float32),
             "discriminator_z_accuracy": judge(params, codes, labels, key),
         }
 

@@ -43,7 +43,7 @@ def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
         def measure(model: Model, index: int, count: int = count) -> dict[str, float]:
             def sample(key: PRNGKey, n: int) -> Array:
                 z, output = model.draw_styles(key, n), model.network.output
-                decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0)), None)
+                decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0), jnp.float32), None)
                 return unscale_pixels(activate(decoded, output), output).reshape(n, -1)
 
             report = measure_likelihood(sample, problem.keys.samples[index], chosen_on, judged, num_samples=count)

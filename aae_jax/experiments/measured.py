@@ -82,7 +82,7 @@ def build_code_measure(
         key_codes, key_prior, key_own = jax.random.split(key, 3)
         outputs = encode(params, stats, images)
         codes = outputs.mean if health is None else draw_codes(params, stats, images, key_codes, hyper)
-        given = jax.nn.one_hot(labels, given_labels) if given_labels else None
+        given = jax.nn.one_hot(labels, given_labels, dtype=jnp.float32) if given_labels else None
         found = {SCORE: rebuild(params, images, outputs, given)}
         if own is not None:
             found |= own(params, outputs, codes, labels, key_own)

@@ -182,7 +182,7 @@ def draw_styles_by_class(model: Model, key: PRNGKey) -> "Figure":
     length = model.decoded_label or 0
     classes = min(length, CLASSES)
     z = jnp.repeat(model.draw_styles(key, STYLES), classes, axis=0)
-    y = jnp.tile(jnp.eye(classes, length), (STYLES, 1))
+    y = jnp.tile(jnp.eye(classes, length, dtype=jnp.float32), (STYLES, 1))
     made = np.asarray(model.decode(z, y)).reshape(STYLES, classes, *model.image_shape)
     return figures.style_class_grid(made, label_names=short_names(model)[:classes])
 
@@ -196,7 +196,7 @@ def interpolate(
     """
     pairs = min(PAIRS, len(stored) // 2)
     codes = model.encode_stored(jnp.asarray(stored[: 2 * pairs]))
-    share = jnp.linspace(0.0, 1.0, STEPS)[None, :, None]
+    share = jnp.linspace(0.0, 1.0, STEPS, dtype=jnp.float32)[None, :, None]
 
     def between(values: jax.Array) -> jax.Array:
         ends = values.reshape(pairs, 2, 1, values.shape[1])

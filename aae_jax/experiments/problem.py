@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
 
-from aae_jax.config import LabelledConfig, RunConfig, resolve
+from aae_jax.config import LabelledConfig, RunConfig, default_shift, resolve
 from aae_jax.data import Dataset, Reporter, Splits, TrainingArrays, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
 from aae_jax.experiments.experiment import Experiment
@@ -214,10 +214,13 @@ def assemble(
 
 def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
     if max_shift and len(image_shape) == 1:
-        raise InputError(f"views.max_shift is {max_shift}, but plain vectors cannot be shifted; give 0.")
-    pixels = min(image_shape[:2])
-    if max_shift >= pixels:
-        raise InputError(f"views.max_shift is {max_shift}, but the images have {pixels} pixels; give less.")
+        raise InputError(f"views.max_shift is {max_shift}, but plain vectors cannot be shifted; give 0, the default.")
+    height, width = (*image_shape, 1)[:2]
+    if max_shift >= min(height, width):
+        raise InputError(
+            f"views.max_shift is {max_shift}, but the images have {height} × {width} pixels; give less than "
+            f"{min(height, width)} (the default is {default_shift(image_shape)})."
+        )
 
 
 def _root_keys(seeds: Sequence[int]) -> Keys:
@@ -226,7 +229,7 @@ def _root_keys(seeds: Sequence[int]) -> Keys:
         keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), len(Keys._fields)))(seeds)
         return Keys(*(keys[:, i] for i in range(len(Keys._fields))))
 
-    keys: Keys = draw(jnp.asarray(seeds))
+    keys: Keys = draw(jnp.asarray(seeds, jnp.int32))
     return keys
 
 

@@ -1,15 +1,29 @@
-"""What a graph says of a run's pool, for each of its seeds or members: propagated labels, or clusters."""
+"""What a graph says of a run's pool, for each of its seeds or members: propagated labels, clusters, neighbours."""
 
-from collections.abc import Sequence
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.config import ClusteringConfig, DimReductionConfig, SemiSupervisedConfig
-from aae_jax.data import Dataset, Reporter
+from aae_jax.data import Dataset, Reporter, Splits
 from aae_jax.experiments.problem import indices_for_seed
 
-__all__ = ["propagated_labels"]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+__all__ = ["forget_graphs", "pool_neighbours", "propagated_labels"]
+
+MAX_KEPT = 64
+"""Results that are kept for the same question again: of 50,000 images 2 MB for each subset of labelled ones."""
+
+Found = TypeVar("Found")
+_kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+_lock = threading.Lock()
 
 
 def propagated_labels(
@@ -22,35 +36,99 @@ def propagated_labels(
 
     Where a configuration has clusters instead of labels, they are the graph's clusters, by the seed. None where no
     configuration has a weight for them. Where views are shifted, by `max_shift` at the most, so are images to find
-    their neighbours, by `graph_shift` of it. The `reporter` is told: that of 50,000 images takes half a minute.
+    their neighbours, by `graph_shift` of it. The `reporter` is told: that of 50,000 images takes half a minute. What
+    was computed for the same images and subset in this process is not computed again.
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
-    from aae_jax.propagation import (  # SciPy takes a third of a second
-        cluster_targets_of,
-        graph_clusters,
-        graph_directions,
-        graph_of,
-        graph_shift,
-        targets_of,
-    )
-
-    graph, found, made, directions = None, [], {}, {}
-    for config, seed in members:
-        splits = indices_for_seed(config, dataset, seed)
+    splits = [indices_for_seed(config, dataset, seed) for config, seed in members]
+    pool = _Pool(dataset.train_images[splits[0].unlabelled], max_shift, reporter)  # the same for all
+    made: dict[Any, NDArray[np.float32]] = {}
+    found = []
+    for (config, seed), own in zip(members, splits, strict=True):
         clusters = None if isinstance(config, SemiSupervisedConfig) else config.num_clusters
-        if graph is None:  # the pool is the same for all
-            reporter.working(f"linking {len(splits.unlabelled):,} images to their nearest neighbours")
-            graph = graph_of(dataset.train_images[splits.unlabelled], graph_shift(max_shift))
-        if clusters is not None:
-            if clusters not in directions:
-                directions[clusters] = graph_directions(graph, clusters)
-            named = graph_clusters(directions[clusters], seed)
-            found.append(cluster_targets_of(graph, named, clusters))
-            continue
-        subset = splits.labelled.tobytes()
-        if subset not in made:
-            places = np.searchsorted(splits.unlabelled, splits.labelled)
-            made[subset] = targets_of(graph, places, dataset.train_labels[splits.labelled], dataset.num_classes)
-        found.append(made[subset])
+        key = (clusters, seed) if clusters is not None else own.labelled.tobytes()
+        if key not in made:
+            made[key] = pool.clusters(clusters, seed) if clusters is not None else pool.labels(dataset, own)
+        found.append(made[key])
     return np.stack(found)
+
+
+def pool_neighbours(pool: NDArray[Any], k: int, max_shift: int, reporter: Reporter) -> NDArray[np.int32]:
+    """Return where in the pool the k images are that are nearest to each, `[pool, k]`; see `propagated_labels`."""
+    return _Pool(pool, max_shift, reporter).neighbours(k)
+
+
+def forget_graphs() -> None:
+    """Forget what was computed in this process, as for data that are not needed any more."""
+    with _lock:
+        _kept.clear()
+
+
+class _Pool:
+    """The graph of a pool's images, and what follows from it, each computed when it is first asked for."""
+
+    def __init__(self, images: NDArray[Any], max_shift: int, reporter: Reporter) -> None:
+        from aae_jax.propagation import graph_shift  # SciPy takes a third of a second
+
+        self._images, self._reporter = images, reporter
+        self._shift = graph_shift(max_shift)
+        digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+        self._key = (digest, images.shape, images.dtype.str, self._shift)
+
+    def neighbours(self, k: int) -> NDArray[np.int32]:
+        from aae_jax.propagation import neighbours_of
+
+        def compute() -> NDArray[np.int32]:
+            self._say()
+            return np.asarray(neighbours_of(self._images, k, self._shift).indices)
+
+        return self._once(compute, "neighbours", k)
+
+    def labels(self, dataset: Dataset, splits: Splits) -> NDArray[np.float32]:
+        from aae_jax.propagation import targets_of
+
+        places = np.searchsorted(splits.unlabelled, splits.labelled)
+        classes = dataset.train_labels[splits.labelled]
+
+        def compute() -> NDArray[np.float32]:
+            return targets_of(self._graph(), places, classes, dataset.num_classes)
+
+        return self._once(compute, "labels", places.tobytes(), classes.tobytes(), dataset.num_classes)
+
+    def clusters(self, count: int, seed: int) -> NDArray[np.float32]:
+        from aae_jax.propagation import cluster_targets_of, graph_clusters, graph_directions
+
+        def compute() -> NDArray[np.float32]:
+            graph = self._graph()
+            directions = self._once(lambda: graph_directions(graph, count), "directions", count)
+            return cluster_targets_of(graph, graph_clusters(directions, seed), count)
+
+        return self._once(compute, "clusters", count, seed)
+
+    def _graph(self) -> "csr_matrix":
+        from aae_jax.propagation import graph_of
+
+        def compute() -> "csr_matrix":
+            self._say()
+            return graph_of(self._images, self._shift)
+
+        return self._once(compute, "graph")
+
+    def _say(self) -> None:
+        self._reporter.working(f"linking {len(self._images):,} images to their nearest neighbours")
+
+    def _once(self, compute: Callable[[], Found], *what: Any) -> Found:
+        """Return what `compute` gives, or gave for the same pool and `what`."""
+        key = (*self._key, *what)
+        with _lock:
+            if key in _kept:
+                _kept.move_to_end(key)
+                found: Found = _kept[key]
+                return found
+        found = compute()
+        with _lock:
+            _kept[key] = found
+            while len(_kept) > MAX_KEPT:
+                _kept.popitem(last=False)
+        return found

@@ -180,7 +180,7 @@ class Trainer:
         params, stats = self._kept(state)
         seeds = len(self.problem.seeds)
         params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))((params, stats))
-        return Best(params, stats, error=jnp.full(seeds, jnp.inf), epoch=jnp.full(seeds, -1))
+        return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
 
     def _kept(self, state: AAEState) -> tuple[Params, Stats]:
         params, stats = evaluation_variables(state)
@@ -266,7 +266,7 @@ class Trainer:
         images, labels = problem.validation_images, problem.validation_labels
         measures = self.measure(*evaluation_variables(state), images, labels)
         score = measures[problem.experiment.score]
-        self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch))
+        self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch, jnp.int32))
         alive = np.asarray([seed not in self.failed for seed in problem.seeds])
         found = flat(measures)
         for name in problem.experiment.shares:

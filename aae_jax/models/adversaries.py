@@ -56,7 +56,7 @@ DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
 
 def own_prior(prior: Prior) -> DrawPrior:
     """Return a user's sampler, which `hyper.prior_std` does not scale."""
-    return lambda key, count, hyper: prior(key, count)
+    return lambda key, count, hyper: jnp.asarray(prior(key, count), jnp.float32)
 
 
 def scaled_prior(config: PriorConfig, latent_dim: int) -> DrawPrior:
@@ -128,7 +128,7 @@ def beside_labels(
 ) -> Float[Array, "batch judged"]:
     """Return codes with one-hot labels of `length` after them; a label below 0 is the last class."""
     known = jnp.where(labels < 0, length - 1, labels)
-    return jnp.concatenate([codes, jax.nn.one_hot(known, length)], axis=1)
+    return jnp.concatenate([codes, jax.nn.one_hot(known, length, dtype=jnp.float32)], axis=1)
 
 
 def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:

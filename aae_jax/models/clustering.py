@@ -145,10 +145,10 @@ def _build_mode(model: LabelCode) -> LossFn:
 
 
 def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> LossFn:
-    clusters = jnp.eye(config.num_clusters)
+    clusters = jnp.eye(config.num_clusters, dtype=jnp.float32)
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        styles = jnp.zeros((clusters.shape[0], config.network.latent_dim))
+        styles = jnp.zeros((clusters.shape[0], config.network.latent_dim), jnp.float32)
         value = losses.pairwise_mode_loss(networks.decode(params, styles, clusters, key))
         return hyper.weight_mode_separation * value, (stats, {"nearness": value})
 

@@ -146,7 +146,7 @@ def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 
     angles = 2 * np.pi * np.arange(classes) / classes
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     if style_std == 0.0:
-        return jnp.linalg.pinv(heads) @ circle
+        return jnp.linalg.pinv(heads) @ jnp.asarray(circle, heads.dtype)
     rows = np.asarray(heads, np.float64)
     inverse = np.linalg.solve(rows.T @ rows + classes * style_std**2 * np.eye(latent), rows.T)
     left = np.eye(classes) - rows @ inverse  # what is left of any targets, as a quadratic form

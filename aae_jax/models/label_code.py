@@ -226,7 +226,7 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False) -> Lo
         output, _, _, stats = encode_view(
             model.networks, model.config, params, stats, batch.labelled_images, hyper, draw
         )
-        error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels)
+        error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels, dtype=jnp.float32)
         logits = jax.nn.softmax(output.logits) if softmax_twice else output.logits
         return losses.classification_loss(logits, batch.labels), (stats, {"error": error})
 

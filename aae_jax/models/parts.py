@@ -133,7 +133,7 @@ def draw_component(
         raise InputError(f"component is {component}, but a prior of kind {config.kind} has no parts; leave it out.")
     if not 0 <= component < config.parts:
         raise InputError(f"component is {component}; give one of the prior's, from 0 to {config.parts - 1}.")
-    return build_labelled_prior(config, latent_dim)(key, jnp.full(count, component))
+    return build_labelled_prior(config, latent_dim)(key, jnp.full(count, component, jnp.int32))
 
 
 def configured_roll(config: PriorConfig) -> priors.SwissRoll:
@@ -255,4 +255,5 @@ def adversary_loss(
     logits = discriminate(params, jnp.concatenate([real, fake]), key)
     real_logits, fake_logits = jnp.split(logits, [real.shape[0]])
     value = losses.discriminator_loss(real_logits, fake_logits)
-    return value, (stats, {"accuracy": 0.5 * (jnp.mean(real_logits > 0) + jnp.mean(fake_logits < 0))})
+    right = jnp.mean(real_logits > 0, dtype=jnp.float32) + jnp.mean(fake_logits < 0, dtype=jnp.float32)
+    return value, (stats, {"accuracy": 0.5 * right})

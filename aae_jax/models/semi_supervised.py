@@ -4,6 +4,8 @@ One encoder gives a style z and a label y; two adversaries pull them to a Gaussi
 the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
 """
 
+import jax.numpy as jnp
+
 from aae_jax import priors
 from aae_jax.config import SemiSupervisedConfig, require_resolved
 from aae_jax.hyper import Hyper
@@ -58,7 +60,7 @@ def build_phases(
     unit = prior_z or priors.build_gaussian(config.network.latent_dim)
     common = build_common_phases(
         model,
-        lambda key, count, hyper: hyper.prior_std * unit(key, count),
+        lambda key, count, hyper: hyper.prior_std * jnp.asarray(unit(key, count), jnp.float32),
         rebuilt_by=("encoder", "decoder"),
         terms=propagation_terms(config.weights),
     )

@@ -5,6 +5,7 @@ written, not which it is. All phases are of labelled images.
 """
 
 import jax
+import jax.numpy as jnp
 
 from aae_jax.config import SupervisedConfig, require_resolved, validate_supervised
 from aae_jax.hyper import Hyper
@@ -99,7 +100,7 @@ def _build_reconstruction(networks: Networks, config: SupervisedConfig, num_clas
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.labelled_images, hyper, draw, reconstructed=True)
-        label = jax.nn.one_hot(batch.labels, num_classes)
+        label = jax.nn.one_hot(batch.labels, num_classes, dtype=jnp.float32)
         error = rebuild(networks, config, config.weights, params, encoded, label, key)
         return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
 

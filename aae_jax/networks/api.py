@@ -105,7 +105,7 @@ def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "ba
     """Draw z = μ + σ ε (reparametrised, §2.1); the mean itself without a key or a posterior's std."""
     if key is None or output.log_std is None:
         return output.mean
-    return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape)
+    return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape, jnp.float32)
 
 
 def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
@@ -167,17 +167,21 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
 def _example_inputs(
     config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes
 ) -> dict[str, tuple[Array | None, ...]]:
-    z, y = jnp.zeros((1, config.latent_dim)), jnp.zeros((1, codes.decoded_label))
-    none = jnp.zeros((1, 0))
-    extra = jnp.zeros((1, config.noise_dim)) if config.posterior == "universal" else None
-    images = jnp.zeros((1, *image_shape))
+    z, y = _zeros(1, config.latent_dim), _zeros(1, codes.decoded_label)
+    none = _zeros(1, 0)
+    extra = _zeros(1, config.noise_dim) if config.posterior == "universal" else None
+    images = _zeros(1, *image_shape)
     return {
         "encoder": (images, extra),
         "decoder": (z, none if codes.heads else y),
         "heads": (y,),
         "mode_decoder": (none, y),
-        **{name: (jnp.zeros((1, length)),) for name, length in codes.discriminators.items()},
+        **{name: (_zeros(1, length),) for name, length in codes.discriminators.items()},
     }
+
+
+def _zeros(*shape: int) -> Array:
+    return jnp.zeros(shape, jnp.float32)
 
 
 def _rngs(key: PRNGKey | None) -> dict[str, PRNGKey]:
@@ -204,7 +208,7 @@ def _build_represent(apply_heads: Callable[..., Array]) -> Callable[..., Array]:
 
 def _build_decode_represented(decode: Callable[..., Array], represent: Callable[..., Array]) -> Callable[..., Array]:
     def decode_represented(params: Params, z: Array, y: Array, key: PRNGKey | None) -> Array:
-        return decode(params, represent(params, z, y, key), jnp.zeros((z.shape[0], 0)), key)
+        return decode(params, represent(params, z, y, key), _zeros(z.shape[0], 0), key)
 
     return decode_represented
 
@@ -213,7 +217,7 @@ def _build_decode_mode(module: nn.Module) -> Callable[..., Array]:
     apply = _build_apply(module, "mode_decoder")
 
     def decode_mode(params: Params, y: Array, key: PRNGKey | None) -> Array:
-        return apply(params, jnp.zeros((y.shape[0], 0)), y, key)
+        return apply(params, _zeros(y.shape[0], 0), y, key)
 
     return decode_mode
 
@@ -222,8 +226,9 @@ def _build_encode(module: nn.Module, config: NetworkConfig) -> EncodeNetwork:
     def noise_input(key: PRNGKey | None, batch: int) -> Array | None:
         if config.posterior != "universal":
             return None
-        shape = (batch, config.noise_dim)
-        return jnp.zeros(shape) if key is None else jax.random.normal(jax.random.fold_in(key, 1), shape)
+        if key is None:
+            return _zeros(batch, config.noise_dim)
+        return jax.random.normal(jax.random.fold_in(key, 1), (batch, config.noise_dim), jnp.float32)
 
     def encode(
         params: Params, stats: Stats, images: Array, key: PRNGKey | None, /, *, train: bool | None = None

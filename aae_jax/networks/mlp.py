@@ -56,8 +56,27 @@ class Trunk(nn.Module):
             if self.batch_norm:
                 x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
             x = nn.leaky_relu(x, self.slope) if self.slope else nn.relu(x)
-            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            x = Dropout(self.dropout)(x, train=train)
         return x
+
+
+class Dropout(nn.Module):
+    """Linen's dropout, whose draws are float32 whatever `jax_enable_x64` is.
+
+    Attributes:
+        rate: Probability of dropping a unit in training; the others are divided by what is left of 1.
+    """
+
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """Drop units by draws from the `"dropout"` stream when `train`."""
+        if self.rate == 0.0 or not train:
+            return x
+        kept = 1.0 - self.rate
+        mask = jax.random.bernoulli(self.make_rng("dropout"), jnp.float32(kept), x.shape)
+        return jnp.where(mask, x / kept, 0.0)
 
 
 class Head(nn.Module):
@@ -145,7 +164,7 @@ class ClusterHeads(nn.Module):
     def __call__(self, y: Array, *, train: bool) -> Array:
         """Return the heads of one-hot labels, or their mean under probabilities."""
         del train
-        kernel = self.param("kernel", nn.initializers.normal(1.0), (y.shape[1], self.latent_dim))
+        kernel = self.param("kernel", nn.initializers.normal(1.0), (y.shape[1], self.latent_dim), jnp.float32)
         return jnp.asarray(y @ kernel)
 
 
@@ -167,5 +186,5 @@ class MLPDiscriminator(nn.Module):
         """Score codes; prior samples are the "real" class. Noise draws from the `"dropout"` stream when `train`."""
         if self.noise_std and train:
             key = jax.random.fold_in(self.make_rng("dropout"), self.draw)
-            code = code + self.noise_std * jax.random.normal(key, code.shape)
+            code = code + self.noise_std * jax.random.normal(key, code.shape, jnp.float32)
         return jnp.squeeze(head(1, self.trunk)(self.trunk(code, train=train)), axis=1)

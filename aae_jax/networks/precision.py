@@ -1,5 +1,6 @@
 """Precision of matrix products: float32 throughout, or operands rounded to bfloat16 or TF32 with float32 sums."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ from aae_jax.types import Array
 __all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product_options", "require_precision"]
 
 CPU_FLAGS = Path("/proc/cpuinfo")
+TF32_CAPABILITY = (8, 0)
 
 
 def fastest_precision() -> Precision:
     """Return the precision of matrix products that this process's device is fast in.
 
-    bfloat16 on an x86 CPU with AVX-512 BF16 or AMX (twice as fast there), float32 on every other device:
-    there it is either slower (emulated) or not yet measured.
+    TF32 on NVIDIA GPUs that have it; bfloat16 on TPUs, whose float32 products are six of bfloat16, and on x86 CPUs
+    with AVX-512 BF16 or AMX (twice as fast there); float32 on every other device, which may emulate the rest.
     """
+    if has_tf32():
+        return "tf32"
+    if jax.default_backend() == "tpu":
+        return "bfloat16"
     if jax.default_backend() != "cpu" or not CPU_FLAGS.exists():
         return "float32"
     flags = CPU_FLAGS.read_text(errors="replace")
@@ -28,21 +34,32 @@ def fastest_precision() -> Precision:
 
 
 def has_tf32() -> bool:
-    """Return whether this process's device multiplies in TF32: NVIDIA's GPUs do."""
-    return jax.default_backend() == "gpu"
+    """Return whether all devices multiply in TF32: NVIDIA GPUs of compute capability 8.0 (Ampere) or more do."""
+    return jax.default_backend() == "gpu" and all(_capability(device) >= TF32_CAPABILITY for device in jax.devices())
+
+
+def _capability(device: Any) -> tuple[int, ...]:
+    """Return the compute capability of an NVIDIA GPU, such as (9, 0); () of any other device.
+
+    AMD's GPUs, which are of the backend "gpu" too, have none, or the name of their architecture in its place.
+    """
+    numbers = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(device, "compute_capability", "")))
+    return tuple(int(number) for number in numbers.groups()) if numbers else ()
 
 
 def require_precision(precision: str) -> None:
-    """Refuse a precision that this process's device has not.
+    """Refuse a precision that this process's device does not have.
 
     Raises:
-        InputError: TF32 is asked for without an NVIDIA GPU.
+        InputError: TF32 without an NVIDIA GPU of compute capability 8.0 or more.
     """
     device = jax.devices()[0]
     if precision == "tf32" and not has_tf32():
+        capability = ".".join(map(str, _capability(device)))
         raise InputError(
-            f"network.precision is tf32, which NVIDIA GPUs have, but the device is {device.device_kind} "
-            f"({device.platform}); give float32 or bfloat16."
+            "network.precision is tf32, which NVIDIA GPUs of compute capability 8.0 or more have, but the device is "
+            f"{device.device_kind} ({device.platform}{f', {capability}' if capability else ''}); "
+            "give float32 or bfloat16."
         )
 
 
