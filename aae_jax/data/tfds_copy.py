@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.download import Remote, offline, probe
 from aae_jax.data.known import KnownSet
-from aae_jax.data.seeds import draw_test
+from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, settle_parts
 from aae_jax.errors import InputError
 
 __all__ = [
@@ -80,72 +80,88 @@ def _file_format(info: Path) -> str:
 def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
     """Read a prepared copy of an image-classification set.
 
-    Its `test` split is taken as the test images, else its `validation`, else a seeded quarter of `train`.
+    Its `test` split is taken as the test images, else its `validation`, else a seeded quarter of `train`. Of a `test`
+    split without labels, which TFDS gives as -1, the images join those of `train`, and `validation` is the test set.
 
     Raises:
         InputError: It is stored in a form that needs TensorFlow, which is not installed, or holds no images of one
-            size with a class each.
+            size with at most one class each.
     """
     try:
         with _quiet() as tfds:
-            parts, classes = _read_parts(tfds, copy)
+            splits, classes = _read_parts(tfds, copy)
     except InputError:
         raise
     except Exception as error:  # of whatever kind TFDS meets in a damaged copy
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"The TFDS copy in {copy.folder} cannot be read ({reason}); prepare it again.") from error
-    train_images, train_labels = parts.pop("train")
-    if parts:
-        ((test_images, test_labels),) = parts.values()
-    else:
-        is_test = draw_test(train_labels, split_seed)
-        test_images, test_labels = train_images[is_test], train_labels[is_test]
-        train_images, train_labels = train_images[~is_test], train_labels[~is_test]
+    class_names = tuple(classes.names) if classes is not None else ()
+    parts, notices = _arrange(splits, name, split_seed)
+    settled = settle_parts(parts, class_names, name=name, split_seed=split_seed)
     return build_dataset(
         name=name,
         source=f"the TFDS copy in {copy.folder}",
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        num_classes=classes.num_classes,
-        class_names=classes.names,
+        **settled.parts._asdict(),
+        num_classes=len(settled.class_names),
+        class_names=settled.class_names,
+        notices=(*notices, *settled.notices),
     )
 
 
-def _read_parts(tfds: Any, copy: Copy) -> tuple[dict[str, tuple[NDArray[np.uint8], NDArray[np.int32]]], Any]:
-    """Return images and labels by split, and TFDS's description of the classes."""
+Split = tuple[NDArray[np.uint8], NDArray[np.int32]]
+
+
+def _arrange(splits: dict[str, Split], name: str, split_seed: int) -> tuple[Parts, tuple[str, ...]]:
+    """Return training and test images out of splits by their names, and notices."""
+    images, labels = splits["train"]
+    if {"test", "validation"} <= set(splits) and splits["test"][0].shape[1:] == images.shape[1:]:
+        bare, none = splits["test"]
+        told = f"The {len(bare):,} images of the test split of {name} have no label and join the training images; "
+        joined = np.concatenate([images, bare]), np.concatenate([labels, none])
+        return Parts(*joined, *splits["validation"]), (f"{told}its validation split is the test set.",)
+    for split in ("test", "validation"):
+        if split in splits:
+            return Parts(images, labels, *splits[split]), ()
+    return draw_parts(images, labels, name=name, split_seed=split_seed), ()
+
+
+def _read_parts(tfds: Any, copy: Copy) -> tuple[dict[str, Split], Any]:
+    """Return images and labels by split, and TFDS's description of the classes, None where there are none.
+
+    Validation images are read where there is no test split, or one without labels.
+    """
     builder = tfds.builder_from_directory(str(copy.folder))
     features = builder.info.features
     image, label = _image_and_label(tfds, features, copy)
-    splits = _splits(builder.info, copy)
-    return {split: _read_split(tfds, builder, copy, split, image, label) for split in splits}, features[label]
+    found: dict[str, Split] = {}
+    for split in _splits(builder.info, copy):
+        if split != "validation" or "test" not in found or (label is not None and (found["test"][1] < 0).all()):
+            found[split] = _read_split(tfds, builder, copy, split, image, label)
+    return found, None if label is None else features[label]
 
 
-def _image_and_label(tfds: Any, features: Any, copy: Copy) -> tuple[str, str]:
-    """Return the names of the one image and the one class of an example."""
+def _image_and_label(tfds: Any, features: Any, copy: Copy) -> tuple[str, str | None]:
+    """Return the names of the one image and the one class of an example, None where it has no class."""
     kinds = dict(features) if isinstance(features, tfds.features.FeaturesDict) else {}
     images = [name for name, kind in kinds.items() if isinstance(kind, tfds.features.Image)]
     labels = [name for name, kind in kinds.items() if isinstance(kind, tfds.features.ClassLabel)]
     if "label" in labels:
         labels = ["label"]
-    if len(images) != 1 or len(labels) != 1:
+    if len(images) != 1 or len(labels) > 1 or ("label" in kinds and not labels):
         raise InputError(
             f"The TFDS copy in {copy.folder} has the features {', '.join(kinds) or 'of no dictionary'}; "
-            "give a set of images with one class each."
+            "give a set of images with one class each, or none."
         )
-    return images[0], labels[0]
+    return images[0], labels[0] if labels else None
 
 
 def _splits(info: Any, copy: Copy) -> list[str]:
     if "train" not in info.splits:
         raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', but {', '.join(info.splits)}.")
-    return ["train", *[name for name in ("test", "validation") if name in info.splits][:1]]
+    return ["train", *[name for name in ("test", "validation") if name in info.splits]]
 
 
-def _read_split(
-    tfds: Any, builder: Any, copy: Copy, split: str, image: str, label: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+def _read_split(tfds: Any, builder: Any, copy: Copy, split: str, image: str, label: str | None) -> Split:
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     for example in _examples(tfds, builder, copy, split):
@@ -156,7 +172,7 @@ def _read_split(
                 "give a set whose images have one size."
             )
         images.append(picture)
-        labels.append(int(example[label]))
+        labels.append(NO_LABEL if label is None else max(int(example[label]), NO_LABEL))
     if not images:
         raise InputError(f"The TFDS copy in {copy.folder} has no images in its split {split!r}; prepare it again.")
     stacked = np.stack(images)

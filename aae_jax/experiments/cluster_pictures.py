@@ -90,14 +90,15 @@ def _draw_label_code(
     updates = np.asarray([row["update"] for row in rows])
     outputs = model.encode_stored(jnp.asarray(shown.images))
     some = some_of(len(shown.images), CODES)
-    score = "validation_cluster_error" if "validation_cluster_error" in rows[0] else "validation_error"
+    score = next((name for name in ("validation_cluster_error", "validation_error") if name in rows[0]), None)
     drawn = {
         "learning_curves": figures.learning_curves(updates, losses_of(rows)),
         "health": draw_health(updates, rows),
-        "validation_error": figures.validation_error(
-            updates, column(rows, score), baseline_error=np.nan, test_error=[]
-        ),
     }
+    if score is not None:  # there is none of data without labels
+        drawn["validation_error"] = figures.validation_error(
+            updates, column(rows, score), baseline_error=np.nan, test_error=[]
+        )
     if model.prior is not None and model.prior.kind == "gaussian":
         drawn["code_histograms"] = figures.code_histograms(
             np.asarray(outputs.mean)[some],
