@@ -148,6 +148,8 @@ def draw_parts(images: NDArray[Any], labels: Labels, *, name: str, split_seed: i
     """
     is_test = draw_test(labels, split_seed)
     if len(labels) and not is_test.any():
+        if not (labels >= 0).any():
+            raise InputError(f"{name} has too few images for a test set, a quarter of them; give test images too.")
         raise InputError(
             f"{name} has too few images with a label for a test set, a quarter of each class; give test images with "
             "labels, or more labels."

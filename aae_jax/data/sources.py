@@ -142,8 +142,8 @@ def _report(dataset: Dataset, reporter: Reporter) -> None:
     repeated, total = count_repeated(dataset.train_images, dataset.test_images), len(dataset.test_images)
     if repeated:
         reporter.notice(
-            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; leave them out of "
-            "either set, or test errors are too low."
+            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; leave them out "
+            "of either set, or test errors are too low."
         )
 
 

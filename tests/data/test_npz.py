@@ -223,6 +223,7 @@ def test_numbers_of_different_types_are_labels_alike(save):
 BAD = [
     ({"images": IMAGES}, "give the arrays x_train"),
     ({"x_train": IMAGES, "y_train": LABELS}, "give the arrays x_train"),
+    ({"x": IMAGES[:1]}, "too few images for a test set, a quarter of them"),
     ({"x": IMAGES, "y_test": LABELS}, "no y for y_test; give both"),
     ({"x": IMAGES, "y_train": LABELS}, "no y for y_train; give both"),
     ({"x_train": IMAGES, "x_test": IMAGES, "y_test": LABELS}, "no y_train for y_test; give both"),
