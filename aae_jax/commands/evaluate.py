@@ -163,7 +163,7 @@ def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[
     """Return what a classifier makes of the test images, and what says it."""
     if not dataset.num_classes:
         raise InputError(
-            f"{dataset.name} has no labels by which answers are judged; give --dataset data with labels."
+            f"{dataset.name} has no labels, by which answers are judged; give --dataset data with labels."
         )
     if dataset.class_names != model.class_names:
         raise InputError(
