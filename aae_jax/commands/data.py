@@ -99,8 +99,12 @@ def _describe(dataset: Dataset) -> list[str]:
         "classes  (train, test)",
     ]
     counts = [
-        np.bincount(labels, minlength=dataset.num_classes) for labels in (dataset.train_labels, dataset.test_labels)
+        np.bincount(labels[labels >= 0], minlength=dataset.num_classes)
+        for labels in (dataset.train_labels, dataset.test_labels)
     ]
     for name, train, test in zip(dataset.class_names, *counts, strict=True):
         lines.append(f"  {name:12} {train:7} {test:7}")
+    bare = [np.count_nonzero(labels < 0) for labels in (dataset.train_labels, dataset.test_labels)]
+    if any(bare):
+        lines.append(f"  {'(no label)':12} {bare[0]:7} {bare[1]:7}")
     return lines

@@ -59,9 +59,9 @@ class _Evaluate(DataFlags):
 def run_evaluate(argv: Sequence[str]) -> int:
     """Classify test images: error, cross-entropy, calibration, and which class is taken for which.
 
-    Of clusters: what they are by name, and every measure of how well they are classes. Without a label code: how well
-    images are rebuilt, and how their codes lie beside the prior; of images in their places and without noise, where
-    a run's own measures are of views.
+    Of clusters: what they are by name, and every measure of how well they are classes. Without a label code, and of
+    clusters on data without labels: how well images are rebuilt, and how their codes lie beside the prior; of images
+    in their places and without noise, where a run's own measures are of views.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)
@@ -70,7 +70,7 @@ def run_evaluate(argv: Sequence[str]) -> int:
     refuse_other_data(model, dataset)
     measure = _classify if model.num_classes else _measure_codes
     if model.clusters:
-        measure = _measure_clusters
+        measure = _measure_clusters if dataset.num_classes else _measure_codes
     result, show = measure(model, dataset)
     if flags.out is not None:
         write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
@@ -82,8 +82,13 @@ def refuse_other_data(model: Model, dataset: Dataset) -> None:
     """Refuse images that a model cannot take.
 
     Raises:
-        InputError: Their shape is another, or their rows were scaled by others.
+        InputError: Their shape is another, their rows were scaled by others, or they lack the labels that it needs.
     """
+    if not dataset.num_classes and model.decoded_label and not model.num_classes:
+        raise InputError(
+            f"{dataset.name} has no labels, which the model's decoder gets as well as the style; "
+            "give --dataset data with labels."
+        )
     if dataset.image_shape != model.image_shape:
         raise InputError(
             f"{dataset.name} has images of shape {dataset.image_shape}, the model takes {model.image_shape}; "
@@ -121,12 +126,12 @@ def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], C
 
 
 def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what is measured of a model without labels on the test images, and what prints it."""
+    """Return what is measured of a model, or of data, without labels on the test images, and what prints it."""
     images, output = jnp.asarray(dataset.test_images), model.network.output
     outputs = model.encode_stored(images)
-    given = (
-        jax.nn.one_hot(dataset.test_labels, model.decoded_label, dtype=jnp.float32) if model.decoded_label else None
-    )
+    given = None
+    if model.decoded_label and not model.num_classes:
+        given = jax.nn.one_hot(dataset.test_labels, model.decoded_label, dtype=jnp.float32)
     error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs, given))
     result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
     if model.prior is not None:
@@ -158,6 +163,10 @@ def _source(dataset: Dataset) -> dict[str, str]:
 
 def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
     """Return what a classifier makes of the test images, and what prints it."""
+    if not dataset.num_classes:
+        raise InputError(
+            f"{dataset.name} has no labels, by which answers are judged; give --dataset data with labels."
+        )
     if dataset.class_names != model.class_names:
         raise InputError(
             f"{dataset.name} has the classes {_some(dataset.class_names)}, the model {_some(model.class_names)}; "

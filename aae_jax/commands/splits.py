@@ -10,6 +10,7 @@ import numpy as np
 
 from aae_jax.commands.result import parse, refuse_overwriting, source_of
 from aae_jax.data import Dataset, load_dataset, split_indices
+from aae_jax.data.labels import NO_LABEL
 from aae_jax.errors import InputError
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.streams import note
@@ -17,7 +18,6 @@ from aae_jax.files import write_whole
 
 __all__ = ["run_init_datasets"]
 
-NO_LABEL = -1
 FILES = ("train_labeled", "train_unlabeled", "validation", "test")
 
 
@@ -30,7 +30,7 @@ class _InitDatasets:
     data_dir: str | None = None
     """Folder for data. Also from $AAE_DATA_DIR."""
     labels: int | Literal["all"] = 3000
-    """Number of labelled training images, balanced over the classes, or all."""
+    """Number of labelled training images, balanced over the classes, or all; none of data without labels."""
     label_seed: int = 0
     """Draws the labelled images, as a run of this seed does."""
     pool_size: int | None = None
@@ -43,7 +43,8 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     """Write the images that a run of these settings trains, is validated and tested on, each with its label.
 
     train_labeled.npz, train_unlabeled.npz (labels of -1), validation.npz and test.npz hold x and y; the first three
-    also where in the training set their images are. Runs do not need these files: they draw the same by themselves.
+    also where in the training set their images are. Runs do not need these files: they draw the same by themselves,
+    and take any of them as npz:FILE. Of data without labels, all labels are -1, and train_labeled.npz is left out.
     """
     flags = parse(_InitDatasets, argv, "init-datasets", run_init_datasets.__doc__)
     reporter = DataReporter(Console())
@@ -69,9 +70,10 @@ def _files(dataset: Dataset, flags: _InitDatasets) -> dict[str, dict[str, np.nda
     splits = split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
-        num_labels=flags.labels,
+        num_labels=flags.labels if dataset.num_classes else None,
         label_seed=flags.label_seed,
         pool_size=flags.pool_size,
+        class_names=dataset.class_names,
     )
     unlabelled = np.setdiff1d(splits.unlabelled, splits.labelled)
     none = np.full(len(unlabelled), NO_LABEL, np.int32)
@@ -80,8 +82,9 @@ def _files(dataset: Dataset, flags: _InitDatasets) -> dict[str, dict[str, np.nda
     def of(places: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
         return {"x": images[places], "y": known, "index": places}
 
+    labelled = {"train_labeled": of(splits.labelled, classes[splits.labelled])} if dataset.num_classes else {}
     return {
-        "train_labeled": of(splits.labelled, classes[splits.labelled]),
+        **labelled,
         "train_unlabeled": of(unlabelled, none),
         "validation": of(splits.validation, classes[splits.validation]),
         "test": {"x": dataset.test_images, "y": dataset.test_labels},

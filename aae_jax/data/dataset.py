@@ -12,7 +12,7 @@ from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 
-__all__ = ["Dataset", "build_dataset", "content_sha256"]
+__all__ = ["Dataset", "build_dataset", "content_sha256", "count_repeated"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 Labels = NDArray[np.int32]
@@ -30,12 +30,13 @@ class Dataset:
         source: Where the images came from, in words.
         sha256: The hexadecimal SHA-256 of all four arrays, from `content_sha256`.
         train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only.
-        train_labels: int32 `[num_train]`, in `0..num_classes - 1`; read-only.
+        train_labels: int32 `[num_train]`, in `0..num_classes - 1`, and -1 where an image has no label; read-only.
         test_images: As `train_images`, `[num_test, *image]`; read-only.
-        test_labels: int32 `[num_test]`; read-only.
-        num_classes: The number of classes.
+        test_labels: int32 `[num_test]`, in `0..num_classes - 1`, all -1 where there are no classes; read-only.
+        num_classes: The number of classes; 0 of data without labels.
         class_names: Their names, `num_classes` of them.
         scaling: How plain vectors were brought to [0, 1], or None.
+        notices: What a user should know of how the source was read, a sentence each.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Dataset:
     num_classes: int
     class_names: tuple[str, ...]
     scaling: Scaling | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def num_unlabelled(self) -> int:
+        """Return how many training images have no label."""
+        return int(np.count_nonzero(self.train_labels < 0))
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -66,6 +73,7 @@ def build_dataset(
     num_classes: int,
     class_names: Sequence[str] | None = None,
     scaling: Scaling | None = None,
+    notices: Sequence[str] = (),
 ) -> Dataset:
     """Check the four arrays and return them as a `Dataset` of read-only copies.
 
@@ -73,23 +81,22 @@ def build_dataset(
         name: The short name of the data.
         source: Where the images came from, in words.
         train_images: uint8, or float32 in [0, 1], `[num_train, *image]`.
-        train_labels: any integer type, `[num_train]`, in `0..num_classes - 1`.
+        train_labels: any integer type, `[num_train]`, in `0..num_classes - 1`, and -1 where an image has no label.
         test_images: of the same type and image shape, `[num_test, *image]`.
-        test_labels: any integer type, `[num_test]`.
-        num_classes: The number of classes.
+        test_labels: any integer type, `[num_test]`, in `0..num_classes - 1`, or all -1 where there are no classes.
+        num_classes: The number of classes; 0 of data without labels.
         class_names: Their names; None counts from "0".
         scaling: How plain vectors were brought to [0, 1], to be kept with the model.
+        notices: What a user should know of how the source was read.
 
     Raises:
         InputError: An array is empty or has the wrong type, rank, length or image shape, a number is not finite or
             outside [0, 1], images are nearly black, or a label is out of range.
     """
-    for part, images, labels in (
-        ("training", train_images, train_labels),
-        ("test", test_images, test_labels),
-    ):
+    parts = (("training", train_images, train_labels), ("test", test_images, test_labels))
+    for part, images, labels in parts:
         _check_images(images, f"The {part} images of {name!r}")
-        _check_labels(labels, f"The {part} labels of {name!r}", length=len(images), num_classes=num_classes)
+        _check_shape(labels, f"The {part} labels of {name!r}", length=len(images))
     if train_images.shape[1:] != test_images.shape[1:]:
         raise InputError(
             f"The test images of {name!r} have shape {test_images.shape[1:]} but its training images "
@@ -103,6 +110,9 @@ def build_dataset(
     if train_images.dtype == np.uint8 or train_images.ndim > 2:
         refuse_darkness(train_images, f"The training images of {name!r}")
         refuse_darkness(test_images, f"The test images of {name!r}", black=True)
+    for part, _, labels in parts:
+        lowest = -1 if part == "training" or not num_classes else 0
+        _check_range(labels, f"The {part} labels of {name!r}", lowest, num_classes)
     arrays = (
         _read_only_copy(train_images, train_images.dtype.type),
         _read_only_copy(train_labels, np.int32),
@@ -123,6 +133,7 @@ def build_dataset(
         num_classes=num_classes,
         class_names=names,
         scaling=scaling,
+        notices=tuple(notices),
     )
 
 
@@ -142,6 +153,19 @@ def content_sha256(
         digest.update(f"{portable.dtype.name}{list(portable.shape)};".encode())
         digest.update(portable.data)
     return digest.hexdigest()
+
+
+def count_repeated(train_images: NDArray[Any], test_images: NDArray[Any]) -> int:
+    """Return how many test images are training images too, byte for byte.
+
+    Args:
+        train_images: `[num_train, *image]`.
+        test_images: Of the same type and image shape, `[num_test, *image]`.
+    """
+    test = [image.tobytes() for image in test_images]
+    sought = set(test)
+    met = {content for image in train_images if (content := image.tobytes()) in sought}
+    return sum(content in met for content in test) if met else 0
 
 
 def _check_images(images: NDArray[Any], what: str) -> None:
@@ -164,16 +188,23 @@ def _check_images(images: NDArray[Any], what: str) -> None:
             raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1{bytes_}.")
 
 
-def _check_labels(labels: NDArray[Any], what: str, *, length: int, num_classes: int) -> None:
+def _check_shape(labels: NDArray[Any], what: str, *, length: int) -> None:
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"{what} have type {labels.dtype}; give integer classes.")
     if labels.shape != (length,):
         raise InputError(f"{what} have shape {labels.shape} for {length} images; give one label per image.")
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise InputError(
-            f"{what} run from {labels.min()} to {labels.max()}; with {num_classes} classes "
-            f"they must lie in 0..{num_classes - 1}."
-        )
+
+
+def _check_range(labels: NDArray[Any], what: str, lowest: int, num_classes: int) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low >= lowest and high < num_classes:
+        return
+    if not num_classes:
+        raise InputError(f"{what} run from {low} to {high}; without classes they must all be -1.")
+    without = ", or be -1 where there is none" if lowest < 0 else ""
+    raise InputError(
+        f"{what} run from {low} to {high}; with {num_classes} classes they must lie in 0..{num_classes - 1}{without}."
+    )
 
 
 def _read_only_copy(array: NDArray[Any], dtype: type[Scalar]) -> NDArray[Scalar]:

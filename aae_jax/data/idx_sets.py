@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.idx import MOST_DEFLATED, parse_idx, read_idx
 from aae_jax.data.known import KNOWN, KnownSet, stems
+from aae_jax.data.labels import NO_LABEL, Parts, counted_from, number_classes, settle_parts
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 RANKS = (3, 1, 3, 1)
+BYTE_OF_NONE = 255
+"""What -1, no label, becomes in a byte."""
 
 
 class MissingDataError(InputError):
@@ -106,9 +109,9 @@ def read_known(known: KnownSet, found: Found, *, trusted: bool = False) -> Datas
         name=known.name,
         source=source,
         train_images=train_images,
-        train_labels=train_labels.astype(np.int32) - known.first_label,
+        train_labels=counted_from(known.first_label, train_labels, f"The labels in {names[1]}"),
         test_images=test_images,
-        test_labels=test_labels.astype(np.int32) - known.first_label,
+        test_labels=counted_from(known.first_label, test_labels, f"The labels in {names[3]}"),
         num_classes=len(known.class_names),
         class_names=known.class_names,
     )
@@ -166,10 +169,15 @@ def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], n
     return opened.read(info)
 
 
-def load_idx_folder(folder: str | os.PathLike[str]) -> Dataset:
+def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
     """Load anybody's four IDX files, named like MNIST's: `--dataset idx:FOLDER`.
 
-    The classes are 0 to the largest label.
+    The classes are the labels that occur. 255, which -1 becomes in a byte, stands for no label, unless it follows on
+    254 or is one of two labels alone. Where both files of labels are missing, no image has one.
+
+    Args:
+        folder: Holds the files.
+        split_seed: Draws a quarter of each class as test images where none of those in the folder has a label.
 
     Raises:
         InputError: A file is missing or damaged, or they do not belong together.
@@ -181,22 +189,48 @@ def load_idx_folder(folder: str | os.PathLike[str]) -> Dataset:
     files = [[_find_file(path, name) for name in names] for names in candidates]
     best = max(range(len(files)), key=lambda i: sum(file is not None for file in files[i]))
     missing = [name for name, file in zip(candidates[best], files[best], strict=True) if file is None]
-    if missing:
+    if missing and missing != list(candidates[best][1::2]):
         raise InputError(
-            f"The folder {path} of idx: lacks {', '.join(missing)} (with or without .gz); name the four files so."
+            f"The folder {path} of idx: lacks {', '.join(missing)} (with or without .gz); name the four files so, or "
+            "leave both files of labels out."
         )
     arrays = [
-        read_idx(file, rank=None if rank == 3 else 1)
+        None if file is None else read_idx(file, rank=None if rank == 3 else 1)
         for file, rank in zip(files[best], RANKS, strict=True)
-        if file is not None
     ]
-    labels = np.concatenate([arrays[1], arrays[3]])
+    return _build_own(arrays, path, split_seed)
+
+
+def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_seed: int) -> Dataset:
+    """Return the data set of four arrays, or of images alone."""
+    train, train_labels, test, test_labels = arrays
+    assert train is not None and test is not None, "as the caller saw"  # noqa: PT018
+    name, notices = f"idx:{path.name or path}", []
+    counts = len(train), len(test)
+    class_names: tuple[str, ...] = ()
+    labels = np.full(sum(counts), NO_LABEL, np.int32)
+    if train_labels is not None and test_labels is not None:
+        counts = len(train_labels), len(test_labels)
+        given, blanks = _without_blanks(np.concatenate([train_labels, test_labels]))
+        labels, class_names = number_classes(given, f"The labels in {path}")
+        if blanks:
+            notices = [f"{blanks:,} images of {name} have the label 255, which is taken for none (-1 in a byte)."]
+    parts = Parts(train, labels[: counts[0]], test, labels[counts[0] :])
+    settled = settle_parts(parts, class_names, name=name, split_seed=split_seed)
     return build_dataset(
-        name=f"idx:{path.name or path}",
+        name=name,
         source=f"IDX files in {path}",
-        train_images=arrays[0],
-        train_labels=arrays[1],
-        test_images=arrays[2],
-        test_labels=arrays[3],
-        num_classes=int(labels.max(initial=0)) + 1,
+        **settled.parts._asdict(),
+        num_classes=len(settled.class_names),
+        class_names=settled.class_names,
+        notices=(*notices, *settled.notices),
     )
+
+
+def _without_blanks(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
+    """Return labels with -1 in place of the byte that stands for none, and how many those are."""
+    values, numbers = np.unique(labels), labels.astype(np.int32)
+    if BYTE_OF_NONE not in values or BYTE_OF_NONE - 1 in values or len(values) == 2:
+        return numbers, 0
+    blank = numbers == BYTE_OF_NONE
+    return np.where(blank, np.int32(NO_LABEL), numbers), int(blank.sum())

@@ -1,4 +1,4 @@
-"""Anybody's arrays in an npz file: images of any shape or plain vectors, with or without a test set of their own."""
+"""Anybody's arrays in an npz file: images of any shape or plain vectors, with or without labels and a test set."""
 
 import math
 import os
@@ -7,7 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,16 +15,25 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.idx import MOST_DEFLATED
+from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, number_classes, require_classes, settle_parts
 from aae_jax.data.scaling import check_rows, fit_scaling
-from aae_jax.data.seeds import draw_test
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
 __all__ = ["load_npz", "read_arrays"]
 
-SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
-SHORT_SPLIT_KEYS = ("x", "y", "x_test", "y_test")
-WHOLE_KEYS = ("x", "y")
+KEYS = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("x", "y", "x_test", "y_test"),
+    ("x_train", "y_train", "x_test"),
+    ("x", "y", "x_test"),
+    ("x", "y"),
+    ("x_train", "x_test"),
+    ("x", "x_test"),
+    ("x",),
+)
+"""Arrays of which a file has the first set that it has whole; a test set without labels has none."""
+LABEL_KEYS = ("y", "y_train", "y_test")
 NAMES_KEY = "class_names"
 MOST_CHANNELS = 4
 DAMAGE = (
@@ -34,59 +43,78 @@ DAMAGE = (
 """What zipfile and NumPy raise over bytes that are not what they should be."""
 
 
-UNLABELLED = (
-    "give a class, not negative, to each: images without one cannot be used yet, and --labels hides labels itself."
-)
-
-
-class _Parts(NamedTuple):
-    train_images: NDArray[Any]
-    train_labels: NDArray[Any]
-    test_images: NDArray[Any]
-    test_labels: NDArray[Any]
-
-
 def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
     """Load `x_train, y_train, x_test, y_test`, or `x, y, x_test, y_test`, or `x, y`, from an npz file.
 
-    That is what `--dataset npz:FILE` reads.
+    That is what `--dataset npz:FILE` reads. Any of the labels `y` may be missing, those of the test images first.
 
     Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
     to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
-    feature by the range of the training rows. Labels are whole numbers, not negative, or texts; the classes are
-    those that occur. An array `class_names` of texts calls the whole numbers 0, 1, … by their names.
+    feature by the range of the training rows. Labels are whole numbers or texts; the classes are those that occur.
+    Negative numbers, NaN and empty texts stand for no label; test images without one join the training images. An
+    array `class_names` of texts calls the whole numbers 0, 1, … by their names.
 
     Args:
         path: The file.
-        split_seed: Draws a quarter of each class as test images where the file has `x, y` only.
+        split_seed: Draws a quarter of each class, or of data without labels, as test images where the file has none.
 
     Raises:
         InputError: The file is missing, damaged, holds pickled objects, or arrays that cannot be used.
     """
     file = Path(os.path.expanduser(path))
-    arrays = read_arrays(file, SPLIT_KEYS, SHORT_SPLIT_KEYS, WHOLE_KEYS, more=(NAMES_KEY,))
+    arrays = read_arrays(file, *KEYS, more=(*LABEL_KEYS, NAMES_KEY))
     given = arrays.pop(NAMES_KEY, None)
-    if set(arrays) == set(WHOLE_KEYS):
-        labels, class_names = _as_labels(arrays["y"], f"y in {file}")
-        _check_lengths(arrays["x"], labels, f"x and y in {file}")
-        is_test = draw_test(labels, split_seed)
-        images = arrays["x"]
-        parts = _Parts(images[~is_test], labels[~is_test], images[is_test], labels[is_test])
+    x = "x_train" if "x_train" in arrays else "x"
+    y = "y_train" if x == "x_train" else "y"
+    stray = [key for key in LABEL_KEYS if key in arrays and key not in (y, "y_test")]
+    if "y_test" in arrays and y not in arrays:
+        stray.append("y_test")
+    if stray:
+        raise InputError(f"{file} holds {', '.join(arrays)}, but no images or no {y} for {stray[0]}; give both.")
+    labels, class_names = _read_labels(arrays, (x, y), file)
+    images = arrays[x]
+    if "x_test" in arrays:
+        parts = Parts(images, labels[: len(images)], arrays["x_test"], labels[len(images) :])
     else:
-        (x, y, x_test, y_test), (train_images, train, test_images, test) = arrays, arrays.values()
-        if train.ndim == 0 or train.shape[1:] != test.shape[1:] or train.dtype.kind != test.dtype.kind:
-            raise InputError(f"{y} and {y_test} in {file} are of different kinds; bring both to one form.")
-        labels, class_names = _as_labels(np.concatenate([train, test]), f"{y} and {y_test} in {file}")
-        parts = _Parts(train_images, labels[: len(train)], test_images, labels[len(train) :])
-        _check_lengths(parts.train_images, parts.train_labels, f"{x} and {y} in {file}")
-        _check_lengths(parts.test_images, parts.test_labels, f"{x_test} and {y_test} in {file}")
-    if len(class_names) < 2:
-        raise InputError(f"All labels in {file} are {class_names[0]!r}; give images of two classes at least.")
-    return _build(parts, class_names if given is None else _named(class_names, given, file), file)
+        parts = draw_parts(images, labels, name=f"npz:{file.name}", split_seed=split_seed)
+    return _build(parts, class_names if given is None else _named(class_names, given, file), file, split_seed)
+
+
+def _read_labels(
+    arrays: dict[str, NDArray[Any]], keys: tuple[str, str], file: Path
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the classes of the training images and, after them, of the test images, and their names."""
+    pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
+    written = [labels for _, labels in pairs if labels in arrays]
+    found, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
+    if any(
+        each.ndim == 0 or each.shape[1:] != found[0].shape[1:] or _kind(each) != _kind(found[0]) for each in found
+    ):
+        raise InputError(f"{what} are of different kinds; bring both to one form.")
+    for images, labels in pairs:
+        if labels in arrays:
+            _check_lengths(arrays[images], arrays[labels], f"{images} and {labels} in {file}")
+        elif arrays[images].ndim == 0:
+            raise InputError(f"{images} in {file} has no dimension; give an array of images or rows.")
+    counts = [len(arrays[images]) for images, _ in pairs]
+    classes = np.full(sum(counts), NO_LABEL, np.int32)
+    if not found:
+        return classes, ()
+    numbered, class_names = number_classes(np.concatenate(found), what)
+    classes[: len(numbered)] = numbered
+    require_classes(class_names, numbered, f"in {file}")
+    return classes, class_names
+
+
+def _kind(labels: NDArray[Any]) -> str:
+    """Return one kind for numbers: NaN, where a label is missing, makes floats of them."""
+    return "f" if labels.dtype.kind in "iuf" else labels.dtype.kind
 
 
 def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tuple[str, ...]:
-    """Return the names that the file gives to the whole numbers from 0."""
+    """Return the names that the file gives to the whole numbers from 0, where any image has a label."""
+    if not class_names:
+        return ()
     if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
         raise InputError(
             f"{NAMES_KEY} in {file} has shape {given.shape} and type {given.dtype} for the labels "
@@ -95,9 +123,13 @@ def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tup
     return tuple(str(name) for name in given)
 
 
-def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
+def _build(parts: Parts, class_names: tuple[str, ...], file: Path, split_seed: int) -> Dataset:
     train = _as_images(parts.train_images, f"The training images in {file}")
     test = _as_images(parts.test_images, f"The test images in {file}")
+    name = f"npz:{file.name}"
+    parts = parts._replace(train_images=train, test_images=test)
+    parts, class_names, notices = settle_parts(parts, class_names, name=name, split_seed=split_seed)
+    train, test = parts.train_images, parts.test_images
     scaling = None
     if train.ndim == 2 and train.dtype != np.uint8:
         if test.ndim != 2 or train.shape[1] != test.shape[1] or len(train) == 0:
@@ -108,7 +140,7 @@ def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
         train = scaling.apply(train, f"The training rows in {file}")
         test = scaling.apply(test, f"The test rows in {file}")
     return build_dataset(
-        name=f"npz:{file.name}",
+        name=name,
         source=f"{file}",
         train_images=train,
         train_labels=parts.train_labels,
@@ -117,6 +149,7 @@ def _build(parts: _Parts, class_names: tuple[str, ...], file: Path) -> Dataset:
         num_classes=len(class_names),
         class_names=class_names,
         scaling=scaling,
+        notices=notices,
     )
 
 
@@ -149,26 +182,6 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
         return images.astype(np.uint8)
     check_rows(images, what)
     return images.astype(np.float32)
-
-
-def _as_labels(labels: NDArray[Any], what: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return classes counted from 0, and their names."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.size == 0:
-        raise InputError(f"{what} have shape {labels.shape}; give one class per image, not one-hot rows.")
-    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise InputError(f"{what} hold NaN; {UNLABELLED}")
-    if labels.dtype.kind not in "iuU":
-        raise InputError(f"{what} have type {labels.dtype}; give whole numbers or texts.")
-    if labels.dtype.kind != "U" and labels.min() < 0:
-        raise InputError(f"{what} hold the label {labels.min()}; {UNLABELLED}")
-    if labels.dtype.kind == "U" and (np.char.strip(labels) == "").any():
-        raise InputError(f"{what} hold an empty text; {UNLABELLED}")
-    values, classes = np.unique(labels, return_inverse=True)
-    return classes.astype(np.int32), tuple(str(value) for value in values)
 
 
 def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:

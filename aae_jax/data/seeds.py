@@ -22,10 +22,14 @@ def seeded_generator(seed: int, name: str) -> np.random.Generator:
 
 
 def draw_test(labels: NDArray[np.int32], split_seed: int) -> NDArray[np.bool_]:
-    """Return a mask `[n]` that is true at a quarter of the images of every class, drawn by `split_seed`."""
+    """Return a mask `[n]` that is true at a quarter of the images of every class, drawn by `split_seed`.
+
+    Images without a label, -1, are not drawn; where no image has one, a quarter of them all is.
+    """
     generator = seeded_generator(split_seed, "split_seed")
     is_test = np.zeros(len(labels), dtype=np.bool_)
-    for label in range(int(labels.max(initial=-1)) + 1):
+    unlabelled = not (labels >= 0).any()
+    for label in [-1] if unlabelled else range(int(labels.max()) + 1):
         members = generator.permutation(np.flatnonzero(labels == label))
         is_test[members[: round(TEST_SHARE * len(members))]] = True
     return is_test

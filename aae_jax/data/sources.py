@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aae_jax.data import tfds_copy
 from aae_jax.data.cache import CachedDataset, default_cache_dir, fingerprint, read_cache, write_cache
-from aae_jax.data.dataset import Dataset, Images, build_dataset
+from aae_jax.data.dataset import Dataset, Images, build_dataset, count_repeated
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
 from aae_jax.data.idx_sets import (
@@ -22,6 +22,7 @@ from aae_jax.data.idx_sets import (
     read_known,
 )
 from aae_jax.data.known import KNOWN, KnownSet, check_content
+from aae_jax.data.labels import counted_from
 from aae_jax.data.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean
 
@@ -111,7 +112,9 @@ def load_dataset(
     if name in KNOWN:
         return _load_known(KNOWN[name], where, reporter)
     if colon and rest and kind in ("tfds", "idx", "npz"):
-        return _load_own(kind, rest, where, split_seed, reporter)
+        dataset = _load_own(kind, rest, where, split_seed, reporter)
+        _report(dataset, reporter)
+        return dataset
     if name.endswith(".npz"):
         raise InputError(f"There is no data set {name!r}; did you mean npz:{name}?")
     if os.path.isdir(name):
@@ -123,13 +126,25 @@ def _load_own(kind: str, rest: str, where: Places, split_seed: int, reporter: Re
     if kind == "npz":
         return load_npz(rest, split_seed=split_seed)
     if kind == "idx":
-        return load_idx_folder(rest)
+        return load_idx_folder(rest, split_seed=split_seed)
     roots = tfds_copy.copy_roots(where.data_dir, where.cache_dir)
     copy = tfds_copy.find_copy(rest, roots)
     if copy is None:
         reporter.notice(f"{rest} is not prepared in {', '.join(map(str, roots))}; asking TFDS to prepare it.")
         copy = tfds_copy.prepare_by_tfds(rest, roots[0])
     return tfds_copy.read_copy(copy, name=f"tfds:{rest}", split_seed=split_seed)
+
+
+def _report(dataset: Dataset, reporter: Reporter) -> None:
+    """Report how the data were read, and training images among the test images: errors would be too low."""
+    for notice in dataset.notices:
+        reporter.notice(notice)
+    repeated, total = count_repeated(dataset.train_images, dataset.test_images), len(dataset.test_images)
+    if repeated:
+        reporter.notice(
+            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; leave them out "
+            "of either set, or test errors are too low."
+        )
 
 
 def _load_auto(where: Places, split_seed: int, reporter: Reporter) -> Dataset:
@@ -238,9 +253,9 @@ def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
         name=known.name,
         source=copied.source,
         train_images=upright(copied.train_images),
-        train_labels=copied.train_labels - known.first_label,
+        train_labels=counted_from(known.first_label, copied.train_labels, f"The training labels in {copied.source}"),
         test_images=upright(copied.test_images),
-        test_labels=copied.test_labels - known.first_label,
+        test_labels=counted_from(known.first_label, copied.test_labels, f"The test labels in {copied.source}"),
         num_classes=len(known.class_names),
         class_names=known.class_names,
     )

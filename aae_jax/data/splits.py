@@ -1,5 +1,6 @@
 """Which training images are held out for validation, which keep their label, and what training may see."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from aae_jax.data.dataset import Dataset, Images
 from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
+from aae_jax.text import quoted
 
 __all__ = ["Splits", "TrainingArrays", "split_indices", "training_arrays"]
 
@@ -23,8 +25,8 @@ class Splits(NamedTuple):
     Attributes:
         validation: int32 `[num_validation]`, ascending; shared by all label seeds.
         labelled: int32 `[num_labels]`, in random order, disjoint from `validation`.
-        unlabelled: int32 `[num_pool]`, ascending: every image outside `validation`, or a random subset of
-            them, the labelled ones among them.
+        unlabelled: int32 `[num_pool]`, ascending: every image outside `validation`, with or without a label of its
+            own, or a random subset of them, the labelled ones among them.
     """
 
     validation: NDArray[np.int32]
@@ -58,38 +60,60 @@ def split_indices(
     label_seed: int,
     validation_size: int | None = None,
     pool_size: int | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Splits:
     """Draw the validation images and the images that keep their label.
 
-    The validation images depend on the number of training images alone: neither on `label_seed` nor on the
-    labels. The labelled images are balanced: the counts of two classes differ by at most one. For one
-    `label_seed`, the images of a smaller `num_labels` are among those of a larger one.
+    Images without a label, -1, are neither validated on nor labelled, but are all in the pool; the rest holds for
+    those that have one, or for all images where none has. The validation images depend on how many images there are
+    alone: neither on `label_seed` nor on their classes. The labelled images are balanced: the counts of two classes
+    differ by at most one. For one `label_seed`, the images of a smaller `num_labels` are among those of a larger one.
 
     Args:
-        labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`.
-        num_classes: The number of classes.
+        labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`, or -1.
+        num_classes: The number of classes; 0 of data without labels.
         num_labels: How many images keep their label, or "all" for every image to train on, or None for none.
         label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
         validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
             tenth of fewer.
         pool_size: How many of the others to train on, a random subset that is the same for all seeds, those of a
-            smaller one among those of a larger one; None for all.
+            smaller one among those of a larger one, and images with a label before those without; None for all.
+        class_names: Of the classes, for messages; None counts from "0".
 
     Raises:
-        InputError: A size or the seed is out of range, or a class has too few images for its share.
+        InputError: A size or the seed is out of range, a class has too few images for its share, or there are no
+            labels to keep.
     """
-    order = np.random.default_rng(VALIDATION_SEED).permutation(len(labels)).astype(np.int32)
-    held_out = _validation_size(len(labels), validation_size)
-    rest = np.sort(order[held_out:][: _pool_size(len(labels) - held_out, pool_size)])
+    order, others = _orders(labels)
+    held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)
+    available = np.concatenate([order[held_out:], others])
+    rest = np.sort(available[: _pool_size(len(available), pool_size)])
     generator = seeded_generator(label_seed, "label_seed")
+    known = rest[labels[rest] >= 0]
     if num_labels is None:
         labelled = rest[:0]
+    elif not num_classes:
+        raise InputError("The data have no labels, so that none can be kept; give data with labels, or keep none.")
     elif num_labels == "all":
-        labelled = rest
+        labelled = known
     else:
-        _check_num_labels(num_labels, num_classes=num_classes, available=len(rest))
-        labelled = _draw_balanced(rest, labels[rest], num_classes, num_labels, generator)
+        names = [str(i) for i in range(num_classes)] if class_names is None else class_names
+        counts = np.bincount(labels[known], minlength=num_classes)
+        more = np.bincount(labels[order[held_out:]], minlength=num_classes) if pool_size is not None else None
+        _check_num_labels(num_labels)
+        _check_counts(num_labels, counts, more, names, mixed=len(others) > 0)
+        labelled = _draw_balanced(known, labels[known], num_classes, num_labels, generator, names)
     return Splits(validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest)
+
+
+def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the images that have a label, or all where none has, in random order, and the others in random order."""
+    has_label = labels >= 0
+    if not has_label.any():
+        has_label = ~has_label
+    known, others = np.flatnonzero(has_label).astype(np.int32), np.flatnonzero(~has_label).astype(np.int32)
+    generator = np.random.default_rng(VALIDATION_SEED)
+    return known[generator.permutation(len(known))], others[generator.permutation(len(others))]
 
 
 def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
@@ -103,13 +127,15 @@ def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
     )
 
 
-def _validation_size(num_train: int, wanted: int | None) -> int:
+def _validation_size(count: int, wanted: int | None, *, mixed: bool) -> int:
+    """Return how many of `count` images to hold out; `mixed`: there are others, without a label."""
     if wanted is None:
-        return LARGE_VALIDATION_SIZE if num_train >= LARGE_TRAINING_SET else round(num_train / 10)
-    if not 0 <= wanted < num_train:
+        least = 1 if mixed and count > 1 else 0  # the few with a label may be fewer than ten
+        return LARGE_VALIDATION_SIZE if count >= LARGE_TRAINING_SET else max(least, round(count / 10))
+    if not 0 <= wanted < count:
         raise InputError(
-            f"validation_size is {wanted}, but there are {num_train} training images; "
-            f"give a number from 0 to {num_train - 1}."
+            f"validation_size is {wanted}, but there are {count} training images{' with a label' if mixed else ''}; "
+            f"give a number from 0 to {count - 1}."
         )
     return wanted
 
@@ -125,20 +151,52 @@ def _pool_size(available: int, wanted: int | None) -> int:
     return wanted
 
 
-def _check_num_labels(num_labels: int, *, num_classes: int, available: int) -> None:
+def _check_num_labels(num_labels: int) -> None:
     if isinstance(num_labels, str):
         raise InputError(f"The number of labels is {num_labels!r}; give a whole number or 'all'.")
     if num_labels <= 0:
         raise InputError(f"The number of labels is {num_labels}; give a positive number or 'all'.")
-    if num_labels < num_classes:
+
+
+def _check_counts(
+    num_labels: int,
+    counts: NDArray[np.int64],
+    without_pool_size: NDArray[np.int64] | None,
+    names: Sequence[str],
+    *,
+    mixed: bool,
+) -> None:
+    """Refuse a class without images, and a number of labels below that of the classes or above that of the images.
+
+    Args:
+        num_labels: How many are wanted.
+        counts: Images to train on by class, `[classes]`.
+        without_pool_size: What they would be without the pool's given size.
+        names: Of the classes.
+        mixed: Whether there are images without a label.
+    """
+    with_label = " with a label" if mixed else ""
+    empty = int(np.argmin(counts))
+    if not counts[empty]:
+        if without_pool_size is not None and without_pool_size[empty]:
+            how = "give a larger pool_size, or the number of labels 'all'"
+        else:
+            how = "leave the class out of the data, or give the number of labels 'all'"
+        raise InputError(f"Class {quoted(names[empty])} has no images{with_label} to train on; {how}.")
+    if num_labels < len(counts):
         raise InputError(
-            f"The number of labels is {num_labels}, fewer than classes; give at least {num_classes}, one per class."
+            f"The number of labels is {num_labels}, fewer than classes; give at least {len(counts)}, one per class."
         )
-    if num_labels > available:
+    if num_labels > counts.sum():
         raise InputError(
-            f"The number of labels is {num_labels}, more than the {available} images to train on; "
-            f"give at most {available}, or 'all'."
+            f"The number of labels is {num_labels}, more than the {counts.sum()} images{with_label} to train on; "
+            f"{_possible(counts)}."
         )
+
+
+def _possible(counts: NDArray[np.int64]) -> str:
+    """Return the advice for balanced labels out of so many images by class."""
+    return f"give at most {len(counts) * counts.min()}, of which every class has its share, or 'all'"
 
 
 def _draw_balanced(
@@ -147,6 +205,7 @@ def _draw_balanced(
     num_classes: int,
     num_labels: int,
     generator: np.random.Generator,
+    names: Sequence[str],
 ) -> NDArray[np.int32]:
     """Return `[num_labels]` of the indices, the same number from each class, give or take one."""
     shares = np.full(num_classes, num_labels // num_classes)
@@ -156,8 +215,8 @@ def _draw_balanced(
         members = indices[labels == label]
         if len(members) < share:
             raise InputError(
-                f"Class {label} has {len(members)} images to train on, too few for its share "
-                f"of {share} of {num_labels} labels; give fewer labels, 'all', or a larger pool."
+                f"Class {quoted(names[label])} has {len(members)} images to train on, too few for its share of "
+                f"{share} of {num_labels} labels; {_possible(np.bincount(labels, minlength=num_classes))}."
             )
         chosen.append(generator.permutation(members)[:share])
     return np.concatenate(chosen)

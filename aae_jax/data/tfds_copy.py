@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.download import Remote, offline, probe
 from aae_jax.data.known import KnownSet
-from aae_jax.data.seeds import draw_test
+from aae_jax.data.labels import Parts, draw_parts, settle_parts
 from aae_jax.data.tfds_records import INFO_FILE, CopyDescription, describe_copy, read_file_format, read_split
 from aae_jax.errors import InputError
 
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)?")
+
+Split = tuple[NDArray[Any], NDArray[np.int32]]
+"""Images of a split, and their labels."""
 
 
 class Copy(NamedTuple):
@@ -77,44 +81,55 @@ def _version(name: str) -> tuple[int, ...] | None:
 def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
     """Read a prepared copy of an image-classification set.
 
-    Its `test` split is taken as the test images, else its `validation`, else a seeded quarter of `train`.
+    Its `test` split is taken as the test images, else its `validation`, else a seeded quarter of `train`. Of a `test`
+    split without labels, which TFDS gives as -1, the images join those of `train`, and `validation` is the test set.
 
     Raises:
         InputError: It is stored in a form that needs TensorFlow, which is not installed, or holds no images of one
-            size with a class each.
+            size with at most one class each.
     """
     described = describe_copy(copy.folder)
     try:
         with _quiet():
-            parts = {split: read_split(described, split) for split in _splits(described)}
+            splits: dict[str, Split] = {}
+            for split in _splits(described):
+                if split != "validation" or "test" not in splits or (splits["test"][1] < 0).all():
+                    splits[split] = read_split(described, split)
     except InputError:
         raise
     except Exception as error:  # of whatever kind a damaged copy provokes in the readers of records
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"The TFDS copy in {copy.folder} cannot be read ({reason}); prepare it again.") from error
-    train_images, train_labels = parts.pop("train")
-    if parts:
-        ((test_images, test_labels),) = parts.values()
-    else:
-        is_test = draw_test(train_labels, split_seed)
-        test_images, test_labels = train_images[is_test], train_labels[is_test]
-        train_images, train_labels = train_images[~is_test], train_labels[~is_test]
+    parts, notices = _arrange(splits, name, split_seed)
+    settled = settle_parts(parts, described.class_names, name=name, split_seed=split_seed)
     return build_dataset(
         name=name,
         source=f"the TFDS copy in {copy.folder}",
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        num_classes=len(described.class_names),
-        class_names=described.class_names,
+        **settled.parts._asdict(),
+        num_classes=len(settled.class_names),
+        class_names=settled.class_names,
+        notices=(*notices, *settled.notices),
     )
+
+
+def _arrange(splits: dict[str, Split], name: str, split_seed: int) -> tuple[Parts, tuple[str, ...]]:
+    """Return training and test images out of splits by their names, and notices."""
+    images, labels = splits["train"]
+    if {"test", "validation"} <= set(splits) and splits["test"][0].shape[1:] == images.shape[1:]:
+        bare, none = splits["test"]
+        told = f"The {len(bare):,} images of the test split of {name} have no label and join the training images; "
+        joined = np.concatenate([images, bare]), np.concatenate([labels, none])
+        return Parts(*joined, *splits["validation"]), (f"{told}its validation split is the test set.",)
+    for split in ("test", "validation"):
+        if split in splits:
+            return Parts(images, labels, *splits[split]), ()
+    return draw_parts(images, labels, name=name, split_seed=split_seed), ()
 
 
 def _splits(copy: CopyDescription) -> list[str]:
     if "train" not in copy.shards:
         raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', but {', '.join(copy.shards)}.")
-    return ["train", *[name for name in ("test", "validation") if name in copy.shards][:1]]
+    return ["train", *[name for name in ("test", "validation") if name in copy.shards]]
 
 
 def check_name(name: str) -> None:

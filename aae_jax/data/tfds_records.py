@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.data.labels import NO_LABEL
 from aae_jax.data.picture_files import decode_picture
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular, read_text, require_regular
@@ -54,7 +55,7 @@ class CopyDescription(NamedTuple):
         file_format: Of its records.
         image: Name of the one image of an example.
         pixels: Their type, uint8 or float32: TFDS stores the latter as four bytes each.
-        label: Name of the one class of an example.
+        label: Name of the one class of an example, None where it has no class.
         class_names: Of every class.
         shards: The files of every split, with the number of records in each.
     """
@@ -63,7 +64,7 @@ class CopyDescription(NamedTuple):
     file_format: str
     image: str
     pixels: str
-    label: str
+    label: str | None
     class_names: tuple[str, ...]
     shards: dict[str, list[tuple[Path, int]]]
 
@@ -168,21 +169,23 @@ def _fields(features: dict[str, Any]) -> dict[str, Any]:
     return dict(inner if isinstance(inner, dict) and not any(key in inner for key in CLASS_KEYS) else content)
 
 
-def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, str, int]:
-    """Return the name and type of the one image, the name of the one class, and the number of classes."""
+def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, str | None, int]:
+    """Return the name and type of the one image, the name of the one class or None, and the number of classes."""
     images = [name for name, feature in fields.items() if _class_of(feature) == IMAGE]
     labels = [name for name, feature in fields.items() if _class_of(feature) == CLASS_LABEL]
     if "label" in labels:
         labels = ["label"]
-    if len(images) != 1 or len(labels) != 1:
+    if len(images) != 1 or len(labels) > 1 or ("label" in fields and not labels):
         raise InputError(
             f"The TFDS copy in {folder} has the features {', '.join(fields) or 'of no dictionary'}; "
-            "give a set of images with one class each."
+            "give a set of images with one class each, or none."
         )
     content = _content(fields[images[0]], "image")
     kind = str(content.get("dtype") or "uint8").removeprefix("tf.")
     if kind not in ("uint8", "float32"):
         raise InputError(f"The TFDS copy in {folder} has images of type {quoted(kind)}; give a set of 8-bit images.")
+    if not labels:
+        return images[0], kind, None, 0
     content = _content(fields[labels[0]], "classLabel", "class_label")
     count = int(content.get("numClasses", content.get("num_classes")) or 0)
     if not 0 <= count <= MAX_CLASSES:
@@ -190,8 +193,10 @@ def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, st
     return images[0], kind, labels[0], count
 
 
-def _class_names(folder: Path, label: str, count: int) -> tuple[str, ...]:
+def _class_names(folder: Path, label: str | None, count: int) -> tuple[str, ...]:
     """Return the names in the copy's file of them, or numbers where it has none."""
+    if label is None:
+        return ()
     path = folder / f"{label}.labels.txt"
     if PLAIN_NAME.fullmatch(label):
         try:
@@ -259,14 +264,15 @@ def read_split(copy: CopyDescription, split: str) -> tuple[NDArray[Any], NDArray
 
 
 def _parse(record: bytes, copy: CopyDescription) -> tuple[bytes, int]:
-    """Return the encoded image and the label of a record."""
+    """Return the encoded image and the label of a record, -1 where it has none."""
     from tensorflow_datasets.proto import tf_example_pb2
 
     features = tf_example_pb2.Example.FromString(record).features.feature
-    encoded, labels = features[copy.image].bytes_list.value, features[copy.label].int64_list.value
+    encoded = features[copy.image].bytes_list.value
+    labels = [NO_LABEL] if copy.label is None else features[copy.label].int64_list.value
     if len(encoded) != 1 or len(labels) != 1 or not -(2**31) <= labels[0] < 2**31:
         raise ValueError(f"a record has {len(encoded)} images and {len(labels)} labels")
-    return encoded[0], int(labels[0])
+    return encoded[0], max(int(labels[0]), NO_LABEL)
 
 
 def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:

@@ -96,14 +96,15 @@ def _draw_label_code(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sho
     updates, prior = np.asarray([row["update"] for row in rows]), model.prior
     outputs = functools.cache(lambda: model.encode_stored(jnp.asarray(shown.images)))
     some = some_of(len(shown.images), CODES)
-    score = "validation_cluster_error" if "validation_cluster_error" in rows[0] else "validation_error"
+    score = next((name for name in ("validation_cluster_error", "validation_error") if name in rows[0]), None)
     drawn: dict[str, Callable[[], Figure]] = {
         "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
         "health": lambda: draw_health(updates, rows),
-        "validation_error": lambda: figures.validation_error(
-            updates, column(rows, score), baseline_error=np.nan, test_error=[]
-        ),
     }
+    if score is not None:  # there is none of data without labels
+        drawn["validation_error"] = lambda: figures.validation_error(
+            updates, column(rows, score), baseline_error=np.nan, test_error=[]
+        )
     if prior is not None and prior.kind == "gaussian":
         drawn["code_histograms"] = lambda: figures.code_histograms(
             np.asarray(outputs().mean)[some],

@@ -45,6 +45,8 @@ def _build_phases(networks: Networks, config: ClusteringConfig, dataset: Dataset
 
 def _build_measure(problem: Problem) -> MeasureFn:
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
+        if not problem.dataset.num_classes:
+            return {}
         return {SCORE: within_majority(outputs.logits, labels, problem.dataset.num_classes)}
 
     return measured.build_code_measure(problem, problem.config.prior, own=own)
@@ -85,4 +87,5 @@ EXPERIMENT = Experiment(
     find_targets=propagated_labels,
     find_neighbours=_find_neighbours,
     report=functools.partial(measured.report, further=measure_clusters, say=say_clusters),
+    without_classes=measured.WITHOUT_CLASSES,
 )

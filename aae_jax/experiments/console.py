@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from aae_jax.data import Reporter
+from aae_jax.data import Dataset, Reporter
 from aae_jax.experiments.problem import Problem
 from aae_jax.experiments.streams import mute_output
 from aae_jax.text import printable
@@ -31,6 +31,14 @@ def percent(errors: np.ndarray) -> str:
         return "–"
     spread = f" ± {100 * errors.std(ddof=1):.2f}" if errors.size > 1 else ""
     return f"{100 * errors.mean():.2f}{spread} %"
+
+
+def _unlabelled(dataset: Dataset) -> str:
+    """Return how many training images have no label, for the end of a line."""
+    if not dataset.num_classes:
+        return "; no image has a label"
+    count, total = dataset.num_unlabelled, len(dataset.train_labels)
+    return f"; {count} of the {total} training images have no label" if count else ""
 
 
 class Console:
@@ -84,7 +92,7 @@ class Console:
         among = f"{labelled} labelled among " if labelled else ""
         self.say(
             f"split    {among}{problem.data.pool.shape[0]} pool images, "
-            f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test"
+            f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
         )
         self.say(
             f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}"

@@ -43,6 +43,8 @@ def _build_phases(networks: Networks, config: DimReductionConfig, dataset: Datas
 
 def _build_measure(problem: Problem) -> MeasureFn:
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
+        if not problem.dataset.num_classes:
+            return {}
         if problem.config.num_clusters is None:
             return {"error": error_rate(outputs.logits, labels)}
         return {"error": within_majority(outputs.logits, labels, problem.dataset.num_classes)}
@@ -92,4 +94,5 @@ EXPERIMENT = Experiment(
     draw=_draw,
     report=functools.partial(measured.report, further=_further, say=_say),
     find_targets=propagated_labels,
+    without_classes=measured.WITHOUT_CLASSES,
 )

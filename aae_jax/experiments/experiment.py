@@ -1,7 +1,7 @@
 """What a run needs to know of its model: the record by which all experiments share a command, a loop, a folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -64,6 +64,7 @@ class Experiment:
             where the model learns from any; of all members at once.
         find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, where in the pool the images are that are
             nearest to each; None where the model is shown none.
+        without_classes: What is otherwise where the data have no labels, by attribute: the score, and the report.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Experiment:
     report: Callable[["Problem", "Outcome", "RunFolder", "Console"], None]
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
     find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None
+    without_classes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def config_class(self) -> type[Any]:

@@ -32,6 +32,7 @@ from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 __all__ = [
     "SCORE",
+    "WITHOUT_CLASSES",
     "Labelled",
     "OwnMeasure",
     "build_code_measure",
@@ -202,6 +203,10 @@ def _say_results(console: Console, problem: Problem, summary: Mapping[str, Any],
     if not summary["tested"]:
         console.say("  the test images were not looked at")
     console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+
+
+WITHOUT_CLASSES: Mapping[str, Any] = {"score": SCORE, "shares": (), "show_score": show_score, "report": report}
+"""What experiments that find clusters do with data without labels, by which clusters cannot be named or judged."""
 
 
 def chosen_and_judged(problem: Problem) -> tuple[Labelled, Labelled]:

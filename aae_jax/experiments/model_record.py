@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
     """
     run = RunFolder(folder / "run")
     config = read_yaml(run.path / CONFIG_FILE)
-    pictures = [run.figures / f"{name}.png" for name in row.figures]
+    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
+    figures = _figures(row, summary)
+    pictures = [run.figures / f"{name}.png" for name in figures]
     if row.visualized:
         pictures += [path for path in _visualize(run, config["data_dir"]) if path.stem in row.visualized]
-    missing = {*row.figures, *row.visualized} - {path.stem for path in pictures if path.is_file()}
+    missing = {*figures, *row.visualized} - {path.stem for path in pictures if path.is_file()}
     if missing:
         raise InputError(
             f"{run.path} has no {', '.join(sorted(missing))}; remove its {SUMMARY_FILE} and give the command again, "
@@ -45,7 +48,6 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
     (results / row.name).mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         write_whole(results / row.name / picture.name, _fewer_colours(picture))
-    summary = json.loads((run.path / SUMMARY_FILE).read_text(encoding="utf-8"))
     found: dict[str, Any] = {
         "row": row.name,
         "preset": row.preset,
@@ -57,6 +59,13 @@ def record_model(row: ModelRow, folder: Path, results: Path) -> Path:
     path = results / f"{row.name}.json"
     write_text(path, compact(found))
     return path
+
+
+def _figures(row: ModelRow, summary: Mapping[str, Any]) -> list[str]:
+    """Return the names of a row's figures that its run drew: of data without labels there is no error to draw."""
+    measured = [name for name in summary.get("validation", ["error"]) if name != "reconstruction_error"]
+    has_error = any(name.endswith("error") for name in measured)
+    return [name for name in row.figures if has_error or name != "validation_error"]
 
 
 def _visualize(run: RunFolder, data_dir: str | None) -> list[Path]:

@@ -121,14 +121,23 @@ def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
     """Return which images a seed trains and is validated on; this is where bad numbers of labels end.
 
     A model that learns from no labels has no labelled images.
+
+    Raises:
+        InputError: The labels that the model learns from are not there, or not so many.
     """
     own = config if isinstance(config, LabelledConfig) else None
+    if own is not None and own.drawn_labels is not None and not dataset.num_classes:
+        raise InputError(
+            f"{dataset.name} has no labels, and this model learns from labels; give data with labels, or train "
+            "unsupervised, autoencoder, likelihood, clustering, or dim_reduction with --num-clusters."
+        )
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
         num_labels=None if own is None else own.drawn_labels,
         label_seed=seed if own is None or own.label_seed is None else own.label_seed,
         pool_size=config.pool_size,
+        class_names=dataset.class_names,
     )
 
 
@@ -144,6 +153,8 @@ def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Pr
         InputError: Data or values that cannot be trained with.
     """
     dataset = load_data(config, reporter)
+    if not dataset.num_classes:
+        experiment = dataclasses.replace(experiment, **experiment.without_classes)
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     config = settle(experiment, config, dataset, arrays[0].pool)

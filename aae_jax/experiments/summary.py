@@ -161,6 +161,7 @@ def _what_was_trained(problem: Problem) -> dict[str, Any]:
             "pool": int(problem.data.pool.shape[0]),
             "validation": len(problem.validation_labels),
             "test": len(dataset.test_labels),
+            **({"unlabelled": dataset.num_unlabelled} if dataset.num_unlabelled else {}),
         },
         **_labels_of(problem),
         "seeds": list(problem.seeds),

@@ -13,6 +13,7 @@ __all__ = ["code_scatter"]
 
 _HUES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99")
 """Ten that stay apart for most eyes (Paul Tol's bright ones, and three more)."""
+_GREY = "#888888"
 _MOST_NAMES = 12
 
 
@@ -32,7 +33,7 @@ def code_scatter(
 
     Args:
         codes: [n, d], d at least 2.
-        labels: Classes of the images, [n].
+        labels: Classes of the images, [n]; those that are negative have none, and are drawn in grey.
         samples: Of the prior, [m, d]; one panel if not given.
         label_names: Names of the classes; their numbers if not given.
         marks: Points to be marked among the codes, [k, d], such as heads.
@@ -63,10 +64,13 @@ def code_scatter(
 
 
 def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.integer], names: list[str]) -> None:
+    bare = z[classes < 0]
+    if len(bare):
+        axes.scatter(bare[:, 0], bare[:, 1], s=4, color=_GREY, linewidths=0)
     for index in range(len(names)):
         own = z[classes == index]
         axes.scatter(own[:, 0], own[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index])
-    if len(names) <= _MOST_NAMES:
+    if 0 < len(names) <= _MOST_NAMES:
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(1.0, 1.0),

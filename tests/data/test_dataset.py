@@ -65,9 +65,20 @@ def test_hash_ignores_memory_order_and_byte_order():
         ({"test_labels": np.zeros(20)}, "integer"),
         ({"test_labels": np.full(20, 10)}, r"0\.\.9"),
         ({"test_labels": np.full(20, -1)}, "from -1 to -1"),
+        ({"train_labels": np.full(30, -2)}, r"from -2 to -2; .* 0\.\.9, or be -1 where there is none"),
+        ({"num_classes": 0}, "without classes they must all be -1"),
         ({"test_images": np.zeros((20, 4, 4), np.uint8)}, r"\(4, 4\)"),
     ],
 )
 def test_bad_arrays_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         build(**changes)
+
+
+def test_training_images_may_have_no_label_and_data_no_classes():
+    labels = np.where(np.arange(30) % 3, np.arange(30) % 10, -1)
+    some = build(train_labels=labels)
+    assert (some.num_unlabelled, some.num_classes) == (10, 10)
+    np.testing.assert_array_equal(some.train_labels, labels)
+    none = build(train_labels=np.full(30, -1), test_labels=np.full(20, -1), num_classes=0)
+    assert (none.num_unlabelled, none.num_classes, none.class_names) == (30, 0, ())

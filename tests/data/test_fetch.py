@@ -217,7 +217,7 @@ def test_tfds_is_not_asked_where_nobody_answers(monkeypatch, tmp_path):
 
 
 def prepare(root, features, examples, *, splits=("train", "test"), file_format="array_record", name="made_up"):
-    """Write a set as TFDS would, by TFDS."""
+    """Write a set as TFDS would, by TFDS; `examples` are of every split, or a list by split."""
     import tensorflow_datasets as tfds
 
     described = features(tfds.features)
@@ -231,10 +231,13 @@ def prepare(root, features, examples, *, splits=("train", "test"), file_format="
             return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(described))
 
         def _split_generators(self, manager):
-            return {split: self._generate_examples() for split in splits}
+            return {
+                split: self._generate_examples(examples[split] if isinstance(examples, dict) else examples)
+                for split in splits
+            }
 
-        def _generate_examples(self):
-            yield from enumerate(examples)
+        def _generate_examples(self, some):
+            yield from enumerate(some)
 
     with tfds_copy._quiet():
         Builder(data_dir=str(root), file_format=file_format).download_and_prepare()
@@ -271,6 +274,53 @@ def test_sets_that_cannot_be_used(tmp_path):
     prepare(tmp_path, colour_images, pictures(*[(6, 5)] * 3), splits=("extra",), name="no_train")
     with pytest.raises(InputError, match="no split 'train', but extra"):
         load(tmp_path, "tfds:no_train", data_dir=tmp_path)
+
+
+def labelled_pictures(*labels):
+    """Return examples of these labels, their images all different."""
+    return [
+        {"image": Image.fromarray(np.full((6, 5, 3), 20 + 20 * i, np.uint8)), "label": label}
+        for i, label in enumerate(labels)
+    ]
+
+
+@needs_array_record
+def test_a_test_split_without_labels(tmp_path):
+    """TFDS gives hidden labels as -1: that split joins the training images, validation or a quarter of each class."""
+    two = {"train": labelled_pictures(*[0, 1] * 4), "test": labelled_pictures(*[-1] * 3)}
+    prepare(tmp_path, colour_images, two, splits=tuple(two), name="two")
+    said = Noting()
+    drawn = load(tmp_path, "tfds:two", data_dir=tmp_path, reporter=said)
+    assert (len(drawn.train_images), drawn.num_unlabelled, sorted(drawn.test_labels)) == (9, 3, [0, 1])
+    assert "3 of the 3 test images of tfds:two have no label" in said.notices[0]
+    three = two | {"validation": labelled_pictures(1, 0, 0)}
+    prepare(tmp_path, colour_images, three, splits=tuple(three), name="three")
+    said = Noting()
+    held_out = load(tmp_path, "tfds:three", data_dir=tmp_path, reporter=said)
+    assert (len(held_out.train_images), held_out.num_unlabelled) == (11, 3)
+    np.testing.assert_array_equal(held_out.test_labels, [1, 0, 0])
+    assert "its validation split is the test set" in said.notices[0]
+    mixed = two | {"test": labelled_pictures(-1, 1, 0, -1)}
+    prepare(tmp_path, colour_images, mixed, splits=tuple(mixed), name="mixed")
+    some = load(tmp_path, "tfds:mixed", data_dir=tmp_path)
+    assert (len(some.train_images), some.num_unlabelled) == (10, 2)
+    np.testing.assert_array_equal(some.test_labels, [1, 0])
+
+
+@needs_array_record
+@pytest.mark.parametrize("splits", [("train", "test"), ("train",)])
+@pytest.mark.parametrize("has_feature", [True, False])
+def test_a_set_without_labels(tmp_path, splits, has_feature):
+    examples = [example if has_feature else {"image": example["image"]} for example in labelled_pictures(*[-1] * 8)]
+    prepare(
+        tmp_path,
+        colour_images if has_feature else lambda f: {"image": f.Image(shape=(6, 5, 3))},
+        dict.fromkeys(splits, examples),
+        splits=splits,
+    )
+    dataset = load(tmp_path, "tfds:made_up", data_dir=tmp_path)
+    assert (dataset.num_classes, set(dataset.train_labels), set(dataset.test_labels)) == (0, {-1}, {-1})
+    assert len(dataset.train_images) == (8 if len(splits) == 2 else 6)
 
 
 @needs_array_record

@@ -4,9 +4,10 @@ import os
 import numpy as np
 import pytest
 
-from aae_jax.data import MissingDataError, read_idx
+from aae_jax.data import MissingDataError, Quiet, load_dataset, load_idx_folder, read_idx, split_indices
+from aae_jax.data.known import KNOWN
 from aae_jax.errors import InputError
-from tests.data.conftest import idx_bytes, load_mnist, small_arrays, write_files
+from tests.data.conftest import MNIST, idx_bytes, load_mnist, small_arrays, write_files
 
 IMAGES = small_arrays()[0]
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -148,3 +149,82 @@ def test_the_real_mnist(real_mnist, tmp_path):
     np.testing.assert_array_equal(dataset.test_labels[:8], [7, 2, 1, 0, 4, 1, 4, 9])
     assert dataset.train_images.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
     assert load_mnist(cache_dir=tmp_path).sha256 == dataset.sha256
+
+
+def own_folder(folder, labels, *, count=30, seed=0):
+    """Write images with these labels, the first `count` for training; without labels where they are None."""
+    images = np.random.default_rng(seed).integers(0, 256, (50, 5, 4)).astype(np.uint8)
+    arrays = [images[:count], None, images[count:], None]
+    if labels is not None:
+        arrays[1], arrays[3] = np.asarray(labels)[:count], np.asarray(labels)[count:]
+    folder.mkdir(exist_ok=True)
+    for name, array in zip(MNIST.files, arrays, strict=True):
+        if array is not None:
+            (folder / name).write_bytes(idx_bytes(array))
+    return images
+
+
+def test_the_classes_are_the_labels_that_occur(tmp_path):
+    own_folder(tmp_path, np.arange(50) % 5 * 2 + 1)
+    dataset = load_idx_folder(tmp_path)
+    assert dataset.class_names == ("1", "3", "5", "7", "9")
+    np.testing.assert_array_equal(dataset.train_labels, np.arange(30) % 5)
+    splits = split_indices(dataset.train_labels, num_classes=5, num_labels=10, label_seed=0)
+    np.testing.assert_array_equal(np.bincount(dataset.train_labels[splits.labelled]), [2] * 5)
+
+
+def test_255_is_no_label(tmp_path):
+    images = own_folder(tmp_path, np.where(np.arange(50) % 3 == 0, np.arange(50) % 5 + 1, 255))
+    dataset = load_idx_folder(tmp_path)
+    assert dataset.class_names == ("1", "2", "3", "4", "5")
+    has_label = np.arange(50) % 3 == 0
+    np.testing.assert_array_equal(dataset.test_images, images[30:][has_label[30:]])
+    assert dataset.num_unlabelled == 33
+    assert [notice.split(" images")[0] for notice in dataset.notices] == ["33", "13 of the 20 test"]
+    assert "label 255, which is taken for none" in dataset.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.where(np.arange(50) % 2, 255, 0), ("0", "255")),
+        (253 + np.arange(50) % 3, ("253", "254", "255")),
+    ],
+)
+def test_255_may_be_a_class(tmp_path, labels, names):
+    own_folder(tmp_path, labels)
+    dataset = load_idx_folder(tmp_path)
+    assert (dataset.class_names, dataset.notices) == (names, ())
+
+
+@pytest.mark.parametrize("labels", [None, np.full(50, 255)])
+def test_a_folder_without_labels(tmp_path, labels):
+    images = own_folder(tmp_path, labels)
+    dataset = load_idx_folder(tmp_path)
+    assert (dataset.num_classes, set(dataset.train_labels), set(dataset.test_labels)) == (0, {-1}, {-1})
+    np.testing.assert_array_equal(dataset.test_images, images[30:])
+
+
+def test_a_test_set_without_labels_is_drawn_by_the_split_seed(tmp_path):
+    own_folder(tmp_path, np.where(np.arange(50) < 30, np.arange(50) % 3, 255))
+    dataset, other = load_idx_folder(tmp_path), load_dataset(f"idx:{tmp_path}", split_seed=1, reporter=Quiet())
+    assert (len(dataset.train_images), len(dataset.test_images), dataset.num_unlabelled) == (44, 6, 20)
+    assert dataset.sha256 != other.sha256
+
+
+def test_labels_of_another_number_than_images_are_refused(tmp_path):
+    own_folder(tmp_path, np.where(np.arange(49) % 2, 255, np.arange(49) % 3))
+    with pytest.raises(InputError, match="one label per image"):
+        load_idx_folder(tmp_path)
+    own_folder(tmp_path, np.arange(50) % 3)
+    (tmp_path / MNIST.files[1]).unlink()
+    with pytest.raises(InputError, match=r"lacks train-labels-idx1-ubyte .* or leave both files of labels out"):
+        load_idx_folder(tmp_path)
+
+
+def test_a_label_below_the_first_of_a_known_set_is_refused(tmp_path):
+    known = KNOWN["emnist/letters"]
+    images, labels = small_arrays()[0], (np.arange(30) % 26).astype(np.uint8)
+    write_files(tmp_path / "emnist", (images, labels, images, labels), stems=known.files)
+    with pytest.raises(InputError, match="run from 0; its classes are counted from 1"):
+        load_dataset("emnist/letters", data_dir=tmp_path, cache_dir=tmp_path / "cache", reporter=Quiet())

@@ -131,18 +131,113 @@ def test_labels_of_many_kinds(save, labels, names):
     )
 
 
+HIDDEN = np.arange(40) % 3 != 0
+"""Of 40 images those that have no label: 6 or 7 of each class."""
+BLANKS = {
+    "-1": np.where(HIDDEN, -1, LABELS),
+    "other negative numbers": np.where(HIDDEN, -7, LABELS).astype(np.int8),
+    "NaN": np.where(HIDDEN, np.nan, LABELS),
+    "-1.0": np.where(HIDDEN, -1.0, LABELS).astype(np.float32),
+    "a column": np.where(HIDDEN, -1, LABELS)[:, None],
+    **{repr(text): np.where(HIDDEN, text, LABELS.astype(str)) for text in ("", "  ", "nan", "None", " NaN", "-1")},
+}
+
+
+@pytest.mark.parametrize("labels", BLANKS.values(), ids=BLANKS)
+def test_images_without_a_label_join_the_pool(save, labels):
+    dataset = load_npz(save(**split(IMAGES, labels)))
+    assert dataset.class_names == ("0", "1", "2", "3")
+    bare = np.flatnonzero(HIDDEN[30:]) + 30
+    np.testing.assert_array_equal(dataset.train_images, np.concatenate([IMAGES[:30], IMAGES[bare]]))
+    expected = np.where(HIDDEN[:30], -1, LABELS[:30])
+    np.testing.assert_array_equal(dataset.train_labels, np.concatenate([expected, np.full(len(bare), -1)]))
+    np.testing.assert_array_equal(dataset.test_images, IMAGES[30:][~HIDDEN[30:]])
+    np.testing.assert_array_equal(dataset.test_labels, LABELS[30:][~HIDDEN[30:]])
+    assert dataset.num_unlabelled == HIDDEN.sum()
+    assert dataset.notices == (
+        f"{len(bare)} of the 10 test images of npz:mine äö.npz have no label and join the training images.",
+    )
+
+
+def test_the_quarter_for_testing_is_drawn_among_images_with_a_label(save):
+    dataset = load_npz(save(x=IMAGES, y=BLANKS["-1"]))
+    assert len(dataset.train_labels) + len(dataset.test_labels) == 40
+    assert (dataset.num_unlabelled, dataset.notices) == (HIDDEN.sum(), ())
+    np.testing.assert_array_equal(np.bincount(dataset.test_labels), np.rint(np.bincount(LABELS[~HIDDEN]) / 4))
+    shown = {image.tobytes(): label for image, label in zip(IMAGES, BLANKS["-1"], strict=True)}
+    together = [*zip(dataset.train_images, dataset.train_labels, strict=True)]
+    together += zip(dataset.test_images, dataset.test_labels, strict=True)
+    assert all(shown[image.tobytes()] == label for image, label in together)
+
+
+@pytest.mark.parametrize("given", [{"y_test": np.full(10, -1)}, {"y_test": np.full(10, np.nan)}, {}])
+def test_a_test_set_without_labels_is_drawn_instead(save, given):
+    arrays = {"x_train": IMAGES[:30], "y_train": LABELS[:30], "x_test": IMAGES[30:], **given}
+    dataset, other = load_npz(save(**arrays)), load_npz(save(**arrays), split_seed=1)
+    assert len(dataset.train_images) == 32
+    np.testing.assert_array_equal(np.bincount(dataset.test_labels), [2, 2, 2, 2])
+    assert dataset.num_unlabelled == 10
+    np.testing.assert_array_equal(dataset.train_images[-10:], IMAGES[30:])
+    assert "a quarter of each class is the test set instead" in dataset.notices[0]
+    assert dataset.sha256 != other.sha256
+
+
+def test_rows_without_a_label_are_scaled_with_the_training_rows(save):
+    rows = np.arange(40, dtype=float)[:, None] * [1, 2]
+    labels = np.where(np.arange(40) >= 35, -1, LABELS)
+    dataset = load_npz(save(x_train=rows[:20], y_train=labels[:20], x_test=rows[20:], y_test=labels[20:]))
+    np.testing.assert_array_equal(dataset.scaling.span, [39, 78])
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x": IMAGES},
+        {"x": IMAGES, "y": np.full(40, -1)},
+        {"x": IMAGES, "y": np.full(40, "")},
+        {"x": IMAGES, "y": np.full(40, np.nan), "class_names": np.array(["a", "b"])},
+        {"x_train": IMAGES[:30], "x_test": IMAGES[30:]},
+        {"x": IMAGES[:30], "x_test": IMAGES[30:]},
+        split(IMAGES, np.full(40, -1)),
+        split(IMAGES, np.where(np.arange(40) < 30, -1, LABELS)),
+    ],
+)
+def test_data_without_labels(save, arrays):
+    dataset = load_npz(save(**arrays))
+    assert (dataset.num_classes, dataset.class_names) == (0, ())
+    assert (len(dataset.train_images), len(dataset.test_images)) == (30, 10)
+    assert set(dataset.train_labels) == set(dataset.test_labels) == {-1}
+    unused = "No training image of npz:mine äö.npz has a label: the labels of its test images are not used."
+    assert dataset.notices == ((unused,) if np.any(arrays.get("y_test", -1) >= 0) else ())
+    if "x_test" in arrays:
+        np.testing.assert_array_equal(dataset.train_images, IMAGES[:30])
+
+
+def test_numbers_of_different_types_are_labels_alike(save):
+    arrays = split(IMAGES, LABELS)
+    whole = load_npz(save(**arrays))
+    assert load_npz(save(**arrays | {"y_test": LABELS[30:].astype(np.uint8)})).sha256 == whole.sha256
+    assert load_npz(save(**arrays | {"y_train": LABELS[:30].astype(float)})).sha256 == whole.sha256
+
+
 BAD = [
-    ({"x": IMAGES}, "give the arrays x_train"),
+    ({"images": IMAGES}, "give the arrays x_train"),
     ({"x_train": IMAGES, "y_train": LABELS}, "give the arrays x_train"),
+    ({"x": IMAGES[:1]}, "too few images for a test set, a quarter of them"),
+    ({"x": IMAGES, "y_test": LABELS}, "no y for y_test; give both"),
+    ({"x": IMAGES, "y_train": LABELS}, "no y for y_train; give both"),
+    ({"x_train": IMAGES, "x_test": IMAGES, "y_test": LABELS}, "no y_train for y_test; give both"),
+    ({"x": np.uint8(3), "x_test": IMAGES}, "x in .* has no dimension"),
     ({"x": IMAGES, "y": LABELS[:-1]}, "one label per image"),
     ({**split(IMAGES, LABELS), "y_test": LABELS[:3]}, "x_test and y_test in .* one label per image"),
     ({"x": IMAGES, "y": LABELS[1:], "x_test": IMAGES, "y_test": LABELS}, "x and y in .* one label per image"),
-    ({"x": IMAGES, "y": LABELS - 1}, "not negative"),
     ({"x": IMAGES, "y": LABELS + 0.5}, "whole numbers"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, np.nan, LABELS)}, "hold NaN; give a class"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, "", "cat")}, "hold an empty text; give a class"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, -1, LABELS)}, "hold the label -1; give a class"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, np.inf, LABELS)}, "hold inf, type float64; give whole numbers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, 1e300, LABELS)}, "give whole numbers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, "", "cat")}, "'cat' .*empty texts stand for no label.*two classes"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, -1, 1)}, "negative numbers.* stand for no label.*two classes"),
     ({"x": IMAGES, "y": np.zeros_like(LABELS)}, "give images of two classes"),
+    ({"x": IMAGES, "y": np.where(np.arange(40) < 4, LABELS, -1)}, "too few images with a label for a test set"),
     ({"x": IMAGES, "y": LABELS, "class_names": np.asarray(["a"])}, "one text for each label"),
     ({"x": IMAGES, "y": LABELS, "class_names": np.arange(LABELS.max() + 1)}, "one text for each label"),
     ({"x": np.zeros((len(LABELS), 3, 6, 5)), "y": LABELS}, "channels before height and width"),

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import itertools
 
 import numpy as np
@@ -87,12 +88,91 @@ def test_validation_size(num_train, validation_size, expected):
         ({"pool_size": 1801}, "pool_size is 1801, but there are 1800 images"),
         ({"pool_size": 0}, "pool_size is 0"),
         ({"pool_size": 50, "num_labels": 100}, "more than the 50 images"),
-        ({"labels": np.where(LABELS == 4, 5, LABELS).astype(np.int32)}, "Class 4 has 0 images"),
+        ({"labels": np.where(LABELS == 4, 5, LABELS).astype(np.int32)}, "Class '4' has no images to train on; leave"),
     ],
 )
 def test_impossible_splits_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         split(**options)
+
+
+def test_a_class_is_called_by_its_name_and_what_would_work_works():
+    labels = np.concatenate([np.zeros(40), np.ones(300), np.full(300, 2)]).astype(np.int32)
+    names = ("ant", "bee\x1b[2J", "cat")
+
+    def draw(num_labels, seed=0, **options):
+        return split_indices(
+            labels, num_classes=3, num_labels=num_labels, label_seed=seed, class_names=names, **options
+        )
+
+    for wanted, options in ((300, {}), (570, {}), (9999, {}), (150, {"pool_size": 200})):
+        with pytest.raises(InputError, match="give at most") as caught:
+            draw(wanted, **options)
+        most = int(str(caught.value).split("give at most ")[1].split(",")[0])
+        for seed in range(5):
+            assert len(draw(most, seed, **options).labelled) == most
+        shown = split_indices(labels, num_classes=3, num_labels="all", label_seed=0, **options).labelled
+        assert most == 3 * np.bincount(labels[shown]).min()
+    with pytest.raises(InputError, match=r"^Class 'ant' has \d+ images .* share of 100 of 300 labels"):
+        draw(300)
+    with pytest.raises(InputError, match="Class 'ant' has no images to train on; give a larger pool_size"):
+        draw(3, pool_size=2)
+    with pytest.raises(InputError, match=r"Class 'bee\\x1b\[2J' has no images to train on; leave the class out"):
+        split_indices(np.where(labels == 1, 2, labels), num_classes=3, num_labels=1, label_seed=0, class_names=names)
+
+
+MIXED = np.where(np.arange(2000) % 4 == 0, LABELS, -1).astype(np.int32)
+
+
+@pytest.mark.parametrize("num_labels", [None, 10, 100, "all"])
+def test_images_without_a_label_are_in_the_pool_alone(num_labels):
+    splits = split(labels=MIXED, num_labels=num_labels)
+    np.testing.assert_array_equal(np.sort(np.concatenate([splits.validation, splits.unlabelled])), np.arange(2000))
+    assert len(splits.validation) == 50  # a tenth of the 500 that have a label
+    assert (MIXED[splits.validation] >= 0).all()
+    assert (MIXED[splits.labelled] >= 0).all()
+    assert len(splits.labelled) == {None: 0, "all": 450}.get(num_labels, num_labels)
+    assert set(splits.labelled) <= set(splits.unlabelled)
+    assert all(part.dtype == np.int32 for part in splits)
+
+
+def test_a_small_pool_has_images_with_a_label_first():
+    whole, large, small = (split(labels=MIXED, pool_size=size).unlabelled for size in (None, 1000, 300))
+    assert (len(large), len(small)) == (1000, 300)
+    assert set(small) < set(large) < set(whole)
+    assert (MIXED[small] >= 0).all()
+    assert (MIXED[large] >= 0).sum() == 450
+    np.testing.assert_allclose(large[MIXED[large] < 0].mean(), 1000, atol=5 * 2000 / (12 * 550) ** 0.5)
+
+
+def test_few_images_with_a_label_leave_one_for_validation():
+    labels = np.full(100, -1, np.int32)
+    labels[[3, 50, 70, 98]] = [0, 0, 1, 1]
+    for number in (2, "all"):
+        splits = split_indices(labels, num_classes=2, num_labels=number, label_seed=0)
+        assert (len(splits.validation), len(splits.unlabelled)) == (1, 99)
+    with pytest.raises(InputError, match="more than the 3 images with a label"):
+        split_indices(labels, num_classes=2, num_labels=4, label_seed=0)
+    with pytest.raises(InputError, match=r"4 training images with a label; give a number from 0 to 3"):
+        split_indices(labels, num_classes=2, num_labels=2, label_seed=0, validation_size=4)
+
+
+def test_data_without_labels_are_split_as_others_are():
+    bare = np.full(2000, -1, np.int32)
+    splits = split_indices(bare, num_classes=0, num_labels=None, label_seed=0)
+    np.testing.assert_array_equal(splits.validation, split().validation)
+    np.testing.assert_array_equal(splits.unlabelled, split().unlabelled)
+    for number in (10, "all"):
+        with pytest.raises(InputError, match="The data have no labels"):
+            split_indices(bare, num_classes=0, num_labels=number, label_seed=0)
+
+
+def test_splits_of_data_with_all_labels_are_those_they_always_were():
+    digest = hashlib.sha256()
+    for options in ({}, {"num_labels": "all"}, {"num_labels": 137, "label_seed": 3}, {"pool_size": 300}):
+        for part in split(**options):
+            digest.update(part.tobytes())
+    assert digest.hexdigest()[:16] == "033fc97d80284339"
 
 
 def test_a_smaller_pool_is_a_random_part_of_a_larger_one_and_has_the_labelled_images():
