@@ -1,7 +1,9 @@
 """One picture, decoded by Pillow without trusting it: formats by name, pixels counted first, no helper programs."""
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ def read_picture(file: Path, image_shape: tuple[int, ...], *, resize: bool = Fal
         InputError: It cannot be read, is not of that size, too large, or nearly black.
     """
     try:
-        with open_regular(file, MAX_FILE_BYTES) as stream:
+        with open_regular(file, MAX_FILE_BYTES) as stream, _without_warnings():
             return _decode(stream, str(file), image_shape, resize)
     except OSError as error:
         raise InputError(f"{file} cannot be read as a picture ({error.strerror or error}); leave it out.") from error
@@ -75,14 +77,20 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
         raise InputError(f"{what} cannot be read as a picture ({reason}); leave it out, or save it again.") from error
 
 
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep Pillow's warnings away: of damage in what a picture holds besides pixels, and of sizes refused here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _open(stream: Any, what: str) -> Any:
     """Return an opened picture, nothing of which is decoded, of a known format and not too large."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():  # of sizes that are refused here in any case
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(stream, formats=FORMATS)
+        opened = Image.open(stream, formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise InputError(f"{what} has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
     except UnidentifiedImageError as error:
@@ -136,7 +144,7 @@ def decode_picture(content: bytes, what: str) -> NDArray[np.uint8]:
         InputError: It is damaged, too large, of another format, or has not 8 bits.
     """
     try:
-        with _open(io.BytesIO(content), what) as opened:
+        with _without_warnings(), _open(io.BytesIO(content), what) as opened:
             picture = _upright(opened, what)
             if picture.mode == "P":  # numbers of colours, which are none themselves
                 picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")

@@ -91,7 +91,7 @@ def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
     gaps = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_mean_gap/")]
     if not ratios:
         return
-    ratio, gap = float(np.median(ratios)), float(np.max(np.abs(gaps)))
+    ratio, gap = float(np.median(ratios)), float(np.max(np.abs(gaps), initial=0.0))
     share = seen.get("discriminator_z/accuracy", math.nan)
     lost = seen.get("generator/z", seen.get("reconstruction/generator_z", math.nan))
     spread = f"codes have {ratio:.2f} of the prior's standard deviation"
