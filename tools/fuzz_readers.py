@@ -95,22 +95,8 @@ def repeat(generator: np.random.Generator, raw: bytes) -> bytes:
 
 def token(generator: np.random.Generator, raw: bytes) -> bytes:
     """Put something that means much in JSON or YAML somewhere."""
-    tokens = (
-        b"null",
-        b"NaN",
-        b"-1",
-        b"1e999",
-        b"true",
-        b"[]",
-        b"{}",
-        b'""',
-        b"&a [*a]",
-        b"<<: *a",
-        b"!!binary ",
-        b"\x1b[2J",
-    )
     at = int(generator.integers(0, len(raw) + 1))
-    return raw[:at] + tokens[int(generator.integers(len(tokens)))] + raw[at + int(generator.integers(0, 5)) :]
+    return raw[:at] + TOKENS[int(generator.integers(len(TOKENS)))] + raw[at + int(generator.integers(0, 5)) :]
 
 
 def noise(generator: np.random.Generator, raw: bytes) -> bytes:
