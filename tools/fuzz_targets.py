@@ -26,7 +26,7 @@ from aae_jax.data.known import KNOWN
 from aae_jax.data.npz import load_npz
 from aae_jax.data.pictures import read_pictures
 from aae_jax.experiments import checkpoint_notes, semi_supervised
-from aae_jax.experiments.command import parse
+from aae_jax.experiments.command import resumed_config
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.user_prior import own_samples
 from aae_jax.presets import preset
@@ -204,7 +204,7 @@ def _run_targets(folder: Path) -> list[Target]:
     like = jax.eval_shape(lambda: tree)
 
     def resume(path: Path) -> object:
-        parse(semi_supervised.EXPERIMENT, ["--resume", str(path)])
+        aae_jax.validate(resumed_config(semi_supervised.EXPERIMENT, path))
         found = RunFolder(path)
         found.claim()
         try:

@@ -24,7 +24,7 @@ from aae_jax.files import refuse_links
 from aae_jax.presets import choose_preset
 from aae_jax.seed_yaml import clusters_from_seed_yaml, from_seed_yaml, is_seed_yaml
 
-__all__ = ["Request", "RunFlags", "parse", "run_guarded"]
+__all__ = ["Request", "RunFlags", "parse", "resumed_config", "run_guarded"]
 
 NOT_WRITTEN = 1
 BAD_INPUT = 2
@@ -115,7 +115,7 @@ def parse(
         base, notes = _read_config(experiment, values, base, early.preset)
         base = with_kept_samples(base, Path(early.config_path).parent)
     if early.resume is not None:
-        base = _resumed_config(experiment, Path(early.resume))
+        base = resumed_config(experiment, Path(early.resume))
     said = experiment.description if description is None else description
     flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
     experiment.validate(flags.config)
@@ -159,7 +159,12 @@ def _read_config(
     return from_mapping(kind, values, base=base), []
 
 
-def _resumed_config(experiment: Experiment, folder: Path) -> Any:
+def resumed_config(experiment: Experiment, folder: Path) -> Any:
+    """Return the configuration that a run's folder holds, which nothing else decides when the run is resumed.
+
+    Raises:
+        InputError: It is not the folder of a run, holds something that is no file, or a configuration that is none.
+    """
     path = folder / CONFIG_FILE
     if not os.path.isfile(path):
         raise InputError(f"{folder} is not the folder of a run ({CONFIG_FILE} is missing); name one to --resume.")
