@@ -106,7 +106,12 @@ def run(flags: Flags) -> int:
             continue
         if status != 0:
             return status
-        path = _record(row, runs / row.name, results, console)
+        try:
+            path = _record(row, runs / row.name, results, console)
+        except InputError as error:  # a figure of the gallery is missing; the other rows are trained all the same
+            console.notice(f"row {row.name} is not recorded: {error}")
+            worst = BAD_INPUT
+            continue
         console.say(f"recorded in {path}")
         console.say()
     return worst

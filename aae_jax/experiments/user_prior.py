@@ -171,7 +171,7 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
             f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
             f"{MOST_NUMBERS:,} numbers."
         )
-    with np.errstate(over="ignore"):  # which the next line says
+    with np.errstate(over="ignore", invalid="ignore"):  # the next line refuses them
         numbers = np.array(samples, dtype=np.float32)
     if not np.isfinite(numbers).all():
         raise InputError(f"prior.file {file} gives samples that are not all finite in float32; mend the sampler.")

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from aae_jax import InputError, cli, data, load
 from aae_jax.data import Quiet
@@ -242,6 +243,7 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     row = losses | health | {f"validation_discriminator_{code}_accuracy": [0.5] for code in "zy"}
     drawn = experiment.draw([row, {**row, "update": 2}], model, images_of(problem, test=False), jax.random.key(0))
     assert expected in drawn
+    assert all(isinstance(draw_one(), Figure) for draw_one in drawn.values())
 
 
 @pytest.mark.parametrize("name", marked(MEASURED))

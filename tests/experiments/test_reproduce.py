@@ -315,7 +315,7 @@ MODEL = ModelRow(
 def toy_models(monkeypatch):
     """Have a row of a model whose one figure is a small picture."""
 
-    def draw(problem, rows, model, folder):
+    def draw(problem, rows, model, folder, notice):
         folder.figures.mkdir()
         plt.imsave(folder.figures / "code_scatter.png", np.arange(12.0).reshape(3, 4))
 
@@ -323,7 +323,7 @@ def toy_models(monkeypatch):
     monkeypatch.setitem(TABLES, "toy", (MODEL,))
 
 
-def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models):
+def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models, capsys):
     argv = ["--table", "toy", "--dataset", "digits"]
     assert reproduce.main(argv) == 0
     found, run = recorded("toy-codes"), summary(Path("runs/toy/toy-codes/run"))
@@ -338,6 +338,8 @@ def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models):
     with pytest.raises(InputError, match="has no code_scatter"):
         record_model(MODEL, Path("runs/toy/toy-codes"), Path("other"))
     assert not Path("other").exists()
+    assert reproduce.main(argv) == 2
+    assert "! row toy-codes is not recorded: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
