@@ -15,6 +15,7 @@ from aae_jax.experiments.records import valid_rows
 from aae_jax.experiments.run_folder import RunFolder
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import contents, copied, status
+from tests.killing import count_calls, kill_before_call
 
 PAYLOAD = """
 import pathlib
@@ -338,3 +339,17 @@ def test_a_model_whose_file_is_none(name, kind, finished, tmp_path, capsys):
     }[kind](model / name)
     assert cli.main(["generate", str(model), "--out", str(tmp_path / "out.png")]) == 2
     refused(capsys)
+
+
+def test_killed_at_any_system_call_the_old_or_the_new_summary_is_whole(tmp_path):
+    run, seen = RunFolder(tmp_path), set()
+    old, new = {"test_error": 0.5}, {"test_error": 0.25, "rows": list(range(1000))}
+    run.write_summary(old)
+    for moment in range(count_calls(lambda: run.write_summary(new)) + 2):
+        run.write_summary(old)
+        kill_before_call(moment, lambda: run.write_summary(new))
+        seen.add(json.loads((tmp_path / "summary.json").read_text())["test_error"])
+        run.claim()  # sweeps what the kill left
+        run.release()
+        assert [path.name for path in tmp_path.iterdir() if path.name != "here"] == ["summary.json"]
+    assert seen == {0.5, 0.25}
