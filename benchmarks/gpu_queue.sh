@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [FOLDER [JOB ...]]`, all jobs by default.
+# Run benchmarks/gpu_ten.sh first: it measures in one process and ten minutes what the jobs here, each of which starts
+# for 35 to 55 s, measure in an hour.
 #
 # A job that is done is not done again: FOLDER (default: runs/gpu_queue) keeps a small JSON file for each, and a log. Where
 # $OUT names a folder that is fetched from a lent machine, one archive of all results is left there after each job. Stop

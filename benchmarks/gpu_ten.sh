@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The first thing to run where there is a GPU: `benchmarks/gpu_ten.sh [FLAGS]`, see gpu_ten.py.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PYTHONPATH="$PWD:$PWD/benchmarks:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"
+export XLA_PYTHON_CLIENT_PREALLOCATE=false PYTHONUNBUFFERED=1
+export AAE_CACHE_DIR="${AAE_CACHE_DIR:-runs/gpu_cache}"
+exec "${PYTHON:-python3}" benchmarks/gpu_ten.py "$@"
