@@ -78,9 +78,17 @@ def generator_loss(fake_logits: Float[Array, " fake"]) -> Float[Array, ""]:
     return jnp.mean(jax.nn.softplus(-fake_logits))
 
 
-def classification_loss(logits: Float[Array, "batch classes"], labels: Int[Array, " batch"]) -> Float[Array, ""]:
-    """Return the cross-entropy of `softmax(logits)` with integer `labels`, batch mean (§5, third phase)."""
-    log_probabilities = jax.nn.log_softmax(logits)
+def classification_loss(
+    logits: Float[Array, "batch classes"],
+    labels: Int[Array, " batch"],
+    shift: Float[Array, " classes"] | None = None,
+) -> Float[Array, ""]:
+    """Return the cross-entropy of `softmax(logits + shift)` with integer `labels`, batch mean (§5, third phase).
+
+    With a shift of log q(y) − log p(y), where q are the labels' class frequencies, softmax(logits) becomes the
+    posterior for the frequencies p (Ren et al. 2020, §3.2; Menon et al. 2021, §4).
+    """
+    log_probabilities = jax.nn.log_softmax(logits if shift is None else logits + shift)
     return -jnp.mean(jnp.take_along_axis(log_probabilities, labels[:, None], axis=1))
 
 

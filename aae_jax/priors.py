@@ -29,6 +29,7 @@ __all__ = [
     "build_swiss_roll",
     "build_uniform",
     "categorical_log_density",
+    "draw_classes",
     "gaussian_log_density",
     "gaussian_quantile",
     "mixture_component",
@@ -111,6 +112,12 @@ def build_categorical(num_classes: int) -> Prior:
         return jax.nn.one_hot(drawn, num_classes, dtype=jnp.float32)
 
     return sample
+
+
+def draw_classes(key: PRNGKey, frequencies: Float[Array, " classes"], n: int) -> Float[Array, "count classes"]:
+    """Return one-hot vectors of classes drawn with `frequencies`, which are above 0: `[n, classes]`."""
+    drawn = jax.random.categorical(key, jnp.log(frequencies), shape=(n,))
+    return jax.nn.one_hot(drawn, frequencies.shape[0])
 
 
 def rare_categorical(key: PRNGKey, labels: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:

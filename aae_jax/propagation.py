@@ -165,7 +165,11 @@ def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
 
 
 def propagate_labels(
-    graph: scipy.sparse.csr_matrix, labelled: NDArray[Any], labels: NDArray[Any], num_classes: int
+    graph: scipy.sparse.csr_matrix,
+    labelled: NDArray[Any],
+    labels: NDArray[Any],
+    num_classes: int,
+    frequencies: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Return each point's probability of each class, `[points, classes]`.
 
@@ -174,6 +178,7 @@ def propagate_labels(
         labelled: Which points have a label.
         labels: Theirs.
         num_classes: How many there are.
+        frequencies: Of the classes among the points, `[classes]`; None: equal.
     """
     spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
@@ -181,7 +186,9 @@ def propagate_labels(
     found = given.copy()
     for _ in range(STEPS):
         found = ALPHA * (spread @ found) + (1 - ALPHA) * given
-    found /= np.maximum(found.sum(axis=0), 1e-300)  # classes are equally frequent, as under the label's prior
+    found /= np.maximum(found.sum(axis=0), 1e-300)  # as frequent as under the label's prior (Zhu et al. 2003, §4)
+    if frequencies is not None:
+        found *= frequencies
     found += 1e-30  # where no label arrives, all classes alike
     probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
@@ -320,10 +327,17 @@ def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points 
 
 
 def targets_of(
-    graph: scipy.sparse.csr_matrix, labelled: NDArray[Any], labels: NDArray[Any], num_classes: int
+    graph: scipy.sparse.csr_matrix,
+    labelled: NDArray[Any],
+    labels: NDArray[Any],
+    num_classes: int,
+    frequencies: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
-    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes))
+    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have.
+
+    Arguments are those of `propagate_labels`.
+    """
+    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes, frequencies))
 
 
 def cluster_targets_of(

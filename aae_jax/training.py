@@ -14,7 +14,7 @@ from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
 from aae_jax.phases import Phase, build_train_step
 from aae_jax.state import AAEState
-from aae_jax.types import Array, Batch, Metrics, PRNGKey, Schedule
+from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
 from aae_jax.views import OutputKind, scale_pixels
 
 __all__ = [
@@ -45,6 +45,8 @@ class TrainData(NamedTuple):
         targets: `[pool, classes]`, propagated labels (`propagation.propagated_targets`); None: there are none.
         neighbours: `[pool, k]`, where in the pool the images are that are nearest to each
             (`propagation.neighbours_of`), one of which is drawn at every update; None: none is.
+        class_shares: Class frequencies of the pool and of the labelled images; None: all classes are taken to be
+            equally frequent.
     """
 
     pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
@@ -53,6 +55,7 @@ class TrainData(NamedTuple):
     num_labelled: Int[Array, ""] | None = None
     targets: Float[Array, "pool classes"] | None = None
     neighbours: Int[Array, "pool k"] | None = None
+    class_shares: ClassShares | None = None
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:
@@ -127,6 +130,7 @@ def build_train_epoch(
                 data.labels[labelled_rows],
                 None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
                 None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
+                data.class_shares,
             )
             return train_step(state, batch, key_step)
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Key, UInt8
 __all__ = [
     "Array",
     "Batch",
+    "ClassShares",
     "Images",
     "LabelledPrior",
     "Labels",
@@ -46,6 +47,18 @@ Schedule = Callable[[Array, Array], Array]
 """`(step, num_steps) -> factor` on a learning rate."""
 
 
+class ClassShares(NamedTuple):
+    """Class frequencies where they are taken into account; each sums to 1.
+
+    Attributes:
+        pool: `[classes]`, those assumed of the unlabelled images: the categorical prior p(y).
+        labelled: `[classes]`, those of the labelled images.
+    """
+
+    pool: Float[Array, " classes"]
+    labelled: Float[Array, " classes"]
+
+
 class Batch(NamedTuple):
     """One update's data: pool images without labels, and a labelled batch.
 
@@ -55,6 +68,7 @@ class Batch(NamedTuple):
         labels: `[labelled]` integer classes of `labelled_images`.
         targets: `[batch, classes]` propagated labels of `images`, times how certain they are (`propagation.py`).
         neighbours: `[batch, *image]`, for each of `images` another of the pool that is like it.
+        class_shares: Class frequencies; None: those of the pool are taken to be equal and those of the labels.
     """
 
     images: Float[Array, "batch *image"]
@@ -62,3 +76,4 @@ class Batch(NamedTuple):
     labels: Int[Array, " labelled"]
     targets: Float[Array, "batch classes"] | None = None
     neighbours: Float[Array, "batch *image"] | None = None
+    class_shares: ClassShares | None = None

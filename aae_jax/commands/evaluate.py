@@ -15,7 +15,7 @@ from aae_jax.bundle import Model
 from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, source_of, write
 from aae_jax.config import RunConfig
 from aae_jax.config_text import from_mapping, read_yaml
-from aae_jax.data import Dataset, load_dataset, split_indices
+from aae_jax.data import Dataset, are_unequal, load_dataset, split_indices
 from aae_jax.data.known import KNOWN
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
@@ -27,6 +27,7 @@ from aae_jax.evaluation import (
     describe_calibration,
     evaluate,
 )
+from aae_jax.experiments.class_shares import balanced_error, majority_error
 from aae_jax.experiments.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.run_folder import CONFIG_FILE
@@ -182,6 +183,8 @@ def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[
         "error": round(found["error"] * len(labels)) / len(labels),
         "cross_entropy": found["cross_entropy"],
         "calibration": describe_calibration(logits, labels, model.temperature),
+        "balanced_error": balanced_error(np.argmax(logits, axis=1), labels, model.num_classes),
+        "majority_error": majority_error(counts.sum(axis=1)),
         "class_names": list(model.class_names),
         "confusion": counts.tolist(),
     }
@@ -208,6 +211,9 @@ def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], coun
     say(f"data           {dataset.name} from {dataset.source}")
     say(f"test error     {100 * result['error']:.2f} % of {result['images']} images")
     say(f"cross-entropy  {result['cross_entropy']:.4f} nats")
+    if are_unequal(counts.sum(axis=1)):
+        majority, balanced = 100 * result["majority_error"], 100 * result["balanced_error"]
+        say(f"majority class {majority:.2f} % wrong if always answered; mean error of a class {balanced:.2f} %")
     _say_calibration(result["calibration"])
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:

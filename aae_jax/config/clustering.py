@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aae_jax.config.label_code import (
+    ClassPrior,
     FoundClusterWeights,
     PropagationWeights,
+    validate_class_prior,
     validate_found_clusters,
     validate_propagation,
 )
@@ -22,6 +24,7 @@ from aae_jax.config.run import (
 from aae_jax.config.semi_supervised import OptimizersConfig
 from aae_jax.config.unsupervised import PriorConfig, validate_trained_prior
 from aae_jax.errors import InputError
+from aae_jax.text import quoted
 
 __all__ = [
     "ClusteringConfig",
@@ -108,6 +111,11 @@ class DimReductionConfig(LabelledConfig):
 
     num_clusters: int | None = None
     """Clusters to be found without labels. None: the classes, from labels."""
+    class_prior: ClassPrior = "uniform"
+    """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
+    propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
+    from equal ones, else uniform. Or one
+    frequency per class, e.g. 0.1 0.9. Clusters found without labels are pulled to equal frequencies."""
     least_distance: float = 2.0
     """Of two heads; those that are nearer cost what is missing."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
@@ -161,11 +169,17 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
     """
     validate_run(config)
     validate_labels(config)
+    validate_class_prior(config.class_prior)
     check_bounds(
         ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
         ("least_distance", config.least_distance, 0, 10**6),
         ("weights.head_distance", config.weights.head_distance, 0, 10**6),
     )
+    if config.num_clusters is not None and config.class_prior not in ("auto", "uniform"):
+        raise InputError(
+            f"class_prior is {quoted(config.class_prior)}, but {config.num_clusters} clusters are found without "
+            "labels; give uniform."
+        )
     validate_propagation(config.weights, config.views)
     validate_found_clusters(config.weights, config.num_clusters)
     validate_optimizers(config.optimizers)

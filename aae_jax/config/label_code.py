@@ -8,13 +8,19 @@ from aae_jax.config.parts import ReconstructionWeights, ViewConfig, check_bounds
 from aae_jax.errors import InputError
 
 __all__ = [
+    "ClassPrior",
     "FoundClusterWeights",
     "LabelCodeWeights",
     "PropagationWeights",
+    "validate_class_prior",
     "validate_found_clusters",
     "validate_label_code",
     "validate_propagation",
 ]
+
+ClassPrior = Literal["auto", "uniform", "validation"] | tuple[float, ...]
+"""Class frequencies that a model assumes of its unlabelled images (see `SemiSupervisedConfig.class_prior`)."""
+SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +94,25 @@ def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:
             f"views.probability is {views.probability:g} beside an adversarial_norm of {weights.adversarial_norm:g}; "
             "no direction parts two views that are both unchanged: give probability 1, or no adversarial norm."
         )
+
+
+def validate_class_prior(prior: ClassPrior, num_classes: int | None = None) -> None:
+    """Refuse given class frequencies that are none.
+
+    Args:
+        prior: Of the configuration.
+        num_classes: How many there should be, where the data are known.
+
+    Raises:
+        InputError: A frequency is outside (0, 1], they do not sum to 1, or their number is wrong.
+    """
+    if isinstance(prior, str):
+        return
+    check_bounds(*((f"class_prior[{i}]", value, 1e-6, 1) for i, value in enumerate(prior)))
+    if abs(sum(prior) - 1) > SUM_TOLERANCE:
+        raise InputError(f"class_prior sums to {sum(prior):g}; give a frequency for each class, which sum to 1.")
+    if num_classes is not None and len(prior) != num_classes:
+        raise InputError(f"class_prior has {len(prior)} frequencies for {num_classes} classes; give one per class.")
 
 
 def validate_found_clusters(weights: FoundClusterWeights, num_clusters: int | None) -> None:

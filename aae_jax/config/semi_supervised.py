@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from aae_jax.config.label_code import PropagationWeights, validate_propagation
+from aae_jax.config.label_code import ClassPrior, PropagationWeights, validate_class_prior, validate_propagation
 from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
 from aae_jax.config.run import (
     LabelledConfig,
@@ -43,6 +43,10 @@ class SemiSupervisedConfig(LabelledConfig):
 
     classification_every: int = 1
     """Run the classification phase at every n-th update only."""
+    class_prior: ClassPrior = "uniform"
+    """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
+    propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
+    from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
     baseline_share: float = 0.25
     """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
@@ -63,6 +67,7 @@ def validate(config: SemiSupervisedConfig) -> None:
         ("baseline_share", config.baseline_share, 1e-6, 100),
         ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
     )
+    validate_class_prior(config.class_prior)
     validate_propagation(config.weights, config.views)
     refuse_noise_in_one_view(config)
     validate_optimizers(config.optimizers)

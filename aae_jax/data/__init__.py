@@ -1,6 +1,7 @@
 """Data: where images come from, how they are checked and cached, and which labels training may see."""
 
 from aae_jax.data.cache import default_cache_dir
+from aae_jax.data.class_counts import are_unequal, count_classes, estimate_frequencies
 from aae_jax.data.dataset import Dataset, build_dataset, content_sha256
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError
@@ -21,9 +22,12 @@ __all__ = [
     "Scaling",
     "Splits",
     "TrainingArrays",
+    "are_unequal",
     "build_dataset",
     "content_sha256",
+    "count_classes",
     "default_cache_dir",
+    "estimate_frequencies",
     "load_dataset",
     "load_digits",
     "load_idx_folder",

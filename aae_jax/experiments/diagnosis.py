@@ -67,7 +67,21 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
     late = rows[-max(1, len(rows) // 4) :]
     seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
     stuck = [*_of_reconstruction(rows, seed)]
-    return [*_of_codes(seen, stuck=any(found.name == STUCK for found in stuck)), *_of_labels(seen, classes), *stuck]
+    codes = _of_codes(seen, stuck=any(found.name == STUCK for found in stuck))
+    return [*_of_majority(seen), *codes, *_of_labels(seen, classes), *stuck]
+
+
+def _of_majority(seen: Mapping[str, float]) -> Iterator[Finding]:
+    """Find that a classifier is no better than the most frequent class; recorded where classes are unequal."""
+    error, majority = (seen.get(f"{VALIDATION}{name}", math.nan) for name in ("error", "majority_error"))
+    if error >= majority:
+        yield Finding(
+            "an error above that of the most frequent class",
+            f"the validation error is {100 * error:.1f} %, that of always answering the most frequent class "
+            f"{100 * majority:.1f} %",
+            "Give --class-prior auto or the classes' frequencies, more labels, or more updates; compare the mean "
+            "error of a class too.",
+        )
 
 
 def _median(rows: Sequence[Mapping[str, Any]], name: str, seed: int) -> float:

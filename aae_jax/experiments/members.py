@@ -12,6 +12,7 @@ import numpy as np
 from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset, Reporter, TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
+from aae_jax.experiments.class_shares import assumed_frequencies, class_shares
 from aae_jax.experiments.problem import Problem, Task, assemble, main_task, settle, split_for_seed
 from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.experiments.semi_supervised import EXPERIMENT
@@ -111,6 +112,9 @@ def prepare_chunk(
         dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
     )
     problem = assemble(EXPERIMENT, common, dataset, arrays[0], seeds, labelled, targets)
+    frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
+    shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
+    problem = problem._replace(data=problem.data._replace(class_shares=shares))
     trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
     problem = problem._replace(seeds=tuple(numbers), called="Member", members=trained)
     settled = [apply_setting(common, settings[member.setting]) for member in members]

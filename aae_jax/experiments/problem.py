@@ -12,6 +12,7 @@ from jaxtyping import Key
 from aae_jax.config import LabelledConfig, RunConfig, default_shift, resolve
 from aae_jax.data import Dataset, Reporter, Splits, TrainingArrays, load_dataset, split_indices, training_arrays
 from aae_jax.errors import InputError
+from aae_jax.experiments.class_shares import announce_frequencies, assumed_frequencies, class_shares
 from aae_jax.experiments.experiment import Experiment
 from aae_jax.hyper import Hyper
 from aae_jax.networks import Networks, fastest_precision, require_precision
@@ -54,6 +55,7 @@ class Problem(NamedTuple):
 
     `config` is of the experiment's own class. In a sweep, members with their numbers stand where a run has its seeds;
     they are `called` so, and `members` has the setting and the seed of each.
+    `frequencies` are those of the classes that are assumed of the pool; None: equal ones.
     """
 
     experiment: Experiment
@@ -67,6 +69,7 @@ class Problem(NamedTuple):
     validation_labels: jax.Array
     called: str = "Seed"
     members: tuple[tuple[Mapping[str, float], int], ...] | None = None
+    frequencies: np.ndarray | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -158,12 +161,16 @@ def build_problem(experiment: Experiment, config: Any, reporter: Reporter) -> Pr
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     config = settle(experiment, config, dataset, arrays[0].pool)
+    frequencies = assumed_frequencies(config, dataset, arrays[0].validation_labels)
+    announce_frequencies(config, dataset, arrays[0].validation_labels, frequencies, reporter)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
     targets = None
     if experiment.find_targets is not None:
         members, shift = [(config, seed) for seed in seeds], config.views.max_shift or 0
         targets = experiment.find_targets(dataset, members, shift, reporter)
     problem = assemble(experiment, config, dataset, arrays[0], seeds, labelled, targets)
+    shares = class_shares([frequencies] * len(seeds), labelled[1], None)
+    problem = problem._replace(data=problem.data._replace(class_shares=shares), frequencies=frequencies)
     if experiment.find_neighbours is None:
         return problem
     found = experiment.find_neighbours(config, arrays[0].pool, reporter)
@@ -209,7 +216,8 @@ def assemble(
         labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
         targets: What the experiment's `find_targets` returns.
     """
-    data = TrainData(jnp.asarray(shared.pool), *(jnp.asarray(array) for array in labelled))
+    own: list[Any] = [jnp.asarray(array) for array in labelled]
+    data = TrainData(jnp.asarray(shared.pool), *own)
     return Problem(
         experiment=experiment,
         config=config,

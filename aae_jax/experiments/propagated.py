@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aae_jax.config import ClusteringConfig, DimReductionConfig, SemiSupervisedConfig
 from aae_jax.data import Dataset, Reporter, Splits
+from aae_jax.experiments.class_shares import assumed_frequencies
 from aae_jax.experiments.problem import indices_for_seed
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def propagated_labels(
     found = []
     for (config, seed), own in zip(members, splits, strict=True):
         clusters = None if isinstance(config, SemiSupervisedConfig) else config.num_clusters
-        key = (clusters, seed) if clusters is not None else own.labelled.tobytes()
+        frequencies = assumed_frequencies(config, dataset, dataset.train_labels[own.validation])
+        known = None if frequencies is None else frequencies.tobytes()
+        key = (clusters, seed) if clusters is not None else (own.labelled.tobytes(), known)
         if key not in made:
-            made[key] = pool.clusters(clusters, seed) if clusters is not None else pool.labels(dataset, own)
+            made[key] = pool.labels(dataset, own, frequencies) if clusters is None else pool.clusters(clusters, seed)
         found.append(made[key])
     return np.stack(found)
 
@@ -85,16 +88,19 @@ class _Pool:
 
         return self._once(compute, "neighbours", k)
 
-    def labels(self, dataset: Dataset, splits: Splits) -> NDArray[np.float32]:
+    def labels(
+        self, dataset: Dataset, splits: Splits, frequencies: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
         from aae_jax.propagation import targets_of
 
         places = np.searchsorted(splits.unlabelled, splits.labelled)
         classes = dataset.train_labels[splits.labelled]
 
         def compute() -> NDArray[np.float32]:
-            return targets_of(self._graph(), places, classes, dataset.num_classes)
+            return targets_of(self._graph(), places, classes, dataset.num_classes, frequencies)
 
-        return self._once(compute, "labels", places.tobytes(), classes.tobytes(), dataset.num_classes)
+        known = None if frequencies is None else frequencies.tobytes()
+        return self._once(compute, "labels", places.tobytes(), classes.tobytes(), dataset.num_classes, known)
 
     def clusters(self, count: int, seed: int) -> NDArray[np.float32]:
         from aae_jax.propagation import cluster_targets_of, graph_clusters, graph_directions

@@ -5,11 +5,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
-from aae_jax.data import Dataset
+from aae_jax.data import Dataset, are_unequal, count_classes
 from aae_jax.evaluation import build_encode, error_rate, exact_share
+from aae_jax.experiments.class_shares import balanced_error, describe_classes, say_classes
 from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
@@ -26,6 +28,7 @@ from aae_jax.experiments.summary import (
     over_seeds,
     per_seed,
     seed_errors,
+    seed_logits,
     summarise,
 )
 from aae_jax.experiments.trainer import Outcome
@@ -65,13 +68,18 @@ def _build_phases(networks: Networks, config: SemiSupervisedConfig, dataset: Dat
 def _build_measure(problem: Problem) -> MeasureFn:
     encode = build_encode(problem.networks, problem.config.network.output)
     draw_codes, health = draw_views(problem), health_of(problem, PriorConfig(std=1.0))
+    unequal = are_unequal(count_classes(problem.validation_labels, problem.dataset.num_classes))
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
         outputs = encode(params, stats, images)
         codes = draw_codes(params, stats, images, key_codes, hyper)
         measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
-        return {"error": error_rate(outputs.logits, labels), **measured}
+        found = {"error": error_rate(outputs.logits, labels), **measured}
+        if unequal:
+            counts = jnp.bincount(labels, length=problem.dataset.num_classes)
+            found["majority_error"] = 1.0 - jnp.max(counts) / jnp.float32(labels.shape[0])
+        return found
 
     return measure
 
@@ -105,6 +113,7 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
         },
         "baseline": baseline,
         "calibration": calibration,
+        "classes": _describe_classes(problem, *last, survivors),
         "health": measured,
     }
     summary = summarise(problem, outcome, folder.read_origin(), results)
@@ -115,6 +124,21 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
     for notice in notices:
         console.notice(notice)
     _say_results(console, summary, folder)
+
+
+def _describe_classes(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Return class frequencies, the error of always answering the most frequent class, and each seed's by class."""
+    dataset, tested = problem.dataset, problem.config.test
+    images: dict[str, tuple[Any, Any]] = {"validation": (problem.validation_images, problem.validation_labels)}
+    if tested:
+        images["test"] = dataset.test_images, dataset.test_labels
+    balanced = {}
+    for kind, (pictures, labels) in images.items():
+        predicted = np.argmax(np.asarray(seed_logits(problem, params, stats, pictures)), axis=2)
+        errors = [balanced_error(own, labels, dataset.num_classes) for own in predicted]
+        balanced[kind] = over_seeds(errors, survivors)
+    described = describe_classes(dataset, problem.validation_labels, problem.frequencies, tested=tested)
+    return {**described, "balanced_error": balanced}
 
 
 def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
@@ -171,6 +195,9 @@ def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -
     else:
         console.say(f"validation error {validation} on {splits['validation']} {data} images ({how})")
         console.say(f"  supervised baseline {of(baseline['validation_error'])}; the test images were not looked at")
+    kind = "test" if summary["tested"] else "validation"
+    for line in say_classes(summary["classes"], kind, of(summary["classes"]["balanced_error"][kind])):
+        console.say(line)
     sure = summary["calibration"]
     before, after = of(sure["expected_error"]), of(sure["calibrated_error"])
     where = "" if summary["tested"] else " (validation images, on which it was fitted)"

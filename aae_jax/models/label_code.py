@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from aae_jax import losses
+from aae_jax import losses, priors
 from aae_jax.config import (
     ClusteringConfig,
     DimReductionConfig,
@@ -126,10 +126,16 @@ def build_label_discriminator(model: LabelCode) -> LossFn:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         output, _, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         fake = jax.nn.softmax(output.logits)
-        real = model.draw_labels(jax.random.fold_in(key, DRAW_PRIOR_Y), fake)
+        real = _draw_real(model, batch, jax.random.fold_in(key, DRAW_PRIOR_Y), fake)
         return adversary_loss(model.networks.discriminate_y, params, stats, real, fake, key)
 
     return loss
+
+
+def _draw_real(model: LabelCode, batch: Batch, key: PRNGKey, fake: Array) -> Array:
+    if batch.class_shares is None:
+        return model.draw_labels(key, fake)
+    return priors.draw_classes(key, batch.class_shares.pool, fake.shape[0])
 
 
 def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossFn:
@@ -218,17 +224,31 @@ def _propagation(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper
     return "propagation", jnp.asarray(hyper.weight_propagation), value
 
 
-def build_classification(model: LabelCode, *, softmax_twice: bool = False) -> LossFn:
-    """Return the cross-entropy of the labelled images' logits with their labels."""
+def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone: bool = False) -> LossFn:
+    """Return the cross-entropy of the labelled images' logits with their labels.
+
+    Where the class frequencies of pool and labels are given, the logits are fitted to those of the pool (see
+    `losses.classification_loss`), and the labelled images are normalised by the running moments: those of their own
+    batch belong to other class frequencies than the encoder meets elsewhere.
+
+    Args:
+        model: Networks and configuration.
+        softmax_twice: Whether the softmax is taken of probabilities.
+        alone: Whether there is no other phase, so that the running moments are of labelled images too.
+    """
+    config = model.config
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        draw = jax.random.fold_in(key, DRAW_LABELLED)
-        output, _, _, stats = encode_view(
-            model.networks, model.config, params, stats, batch.labelled_images, hyper, draw
-        )
+        draw, shares = jax.random.fold_in(key, DRAW_LABELLED), batch.class_shares
+        normalised = config.network.batch_norm or config.network.batch_norm_heads
+        view, key_encode = draw_seen(config, batch.labelled_images, hyper, draw)
+        by_running = shares is not None and normalised and not alone
+        train = False if by_running else None
+        output, stats = model.networks.encode(params, stats, view.seen, key_encode, train=train)
         error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels, dtype=jnp.float32)
         logits = jax.nn.softmax(output.logits) if softmax_twice else output.logits
-        return losses.classification_loss(logits, batch.labels), (stats, {"error": error})
+        shift = None if shares is None else jnp.log(shares.labelled) - jnp.log(shares.pool)
+        return losses.classification_loss(logits, batch.labels, shift), (stats, {"error": error})
 
     return loss
 

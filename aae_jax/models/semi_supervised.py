@@ -79,7 +79,7 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
     """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
     require_resolved(config)
     model = LabelCode(networks, config, labels_of(priors.build_categorical(1)))
-    loss = build_classification(model, softmax_twice=config.weights.softmax_twice)
+    loss = build_classification(model, softmax_twice=config.weights.softmax_twice, alone=True)
     optimizer = build_optimizer(config.optimizers.classification)
     return {"classification": Phase(("encoder",), loss, optimizer, updates_stats=True)}
 

@@ -142,6 +142,7 @@ CLUSTERING_PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
 
 HEADS = DimReductionConfig(
     labels=1000,
+    class_prior="auto",
     network=NetworkConfig(latent_dim=2, batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=NOISY,
     optimizers=DimReductionOptimizers(reconstruction=adam(1e-4)),
@@ -208,7 +209,7 @@ DIM_REDUCTION_PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
         "ten dimensions, 100 labels, brought to a circle, as in figure 11d",
     ),
     "plain": (
-        dataclasses.replace(HEADS, weights=DimReductionWeights()),
+        dataclasses.replace(HEADS, class_prior="uniform", weights=DimReductionWeights()),
         "the default by the paper's losses alone",
     ),
     "musyoku": (MUSYOKU, "musyoku's settings with 100 labels"),

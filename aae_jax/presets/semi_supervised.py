@@ -22,6 +22,7 @@ __all__ = ["PRESETS"]
 
 PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
+    class_prior="auto",
     network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
     views=ViewConfig(noise_std=0.3, max_shift=None),
     weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),

@@ -75,7 +75,7 @@ def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
         return found
 
     monkeypatch.setattr(problem, "load_dataset", sealed)
-    monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
+    monkeypatch.setattr(sweep, "_write_results", lambda *_: [])
     monkeypatch.setattr(Console, "header", lambda *_: None)
     assert swept(*SMALL, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
 

@@ -208,7 +208,7 @@ def test_a_file_of_settings_runs_no_code_and_takes_what_a_run_kept(sampler, tmp_
     settings.write_text(f"prior:\n  kind: samples\n  file: {sampler}:broken\n")
     argv = (*SMOKE, "--config-path", settings)
     assert status(unsupervised, *argv) == 2
-    assert "a file of settings does not make code run" in capsys.readouterr().err
+    assert "only where the command line names it" in capsys.readouterr().err
     assert status(unsupervised, *argv, "--prior.file", f"{sampler}:broken") == 2
     assert "KeyError: 'no such thing'" in capsys.readouterr().err
     corner_rows(tmp_path / "prior.npy")
