@@ -35,7 +35,7 @@ def require_native(text: str) -> None:
     assert "f64" not in text
 
 
-@pytest.mark.parametrize("precision", PLATFORMS)
+@pytest.mark.parametrize("precision", ["bfloat16", "tf32"])
 @pytest.mark.parametrize("name", SMOKE)
 def test_every_model_lowers_in_every_precision(name: str, precision: str) -> None:
     text = lowered(name, precision)
@@ -44,7 +44,7 @@ def test_every_model_lowers_in_every_precision(name: str, precision: str) -> Non
     assert ("tf32" in text) == (precision == "tf32")
 
 
-@pytest.mark.parametrize("name", sorted({*ALL} - {*SMOKE}))
+@pytest.mark.parametrize("name", ALL)
 def test_every_preset_lowers(name: str) -> None:
     require_native(lowered(name, "float32"))
 
@@ -56,6 +56,6 @@ def test_every_preset_lowers_in_every_precision(name: str, precision: str) -> No
     require_native(lowered(name, precision))
 
 
-@pytest.mark.parametrize("name", ["semi_supervised/fducau", "semi_supervised/few_labels_shifts"])
+@pytest.mark.parametrize("name", ["semi_supervised/fducau"])
 def test_seeds_at_once_lower(name: str) -> None:
     require_native(lowered(name, "tf32", seeds=3))

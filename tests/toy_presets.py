@@ -41,12 +41,12 @@ class Toy(NamedTuple):
 
 
 def narrow(config: Any, precision: str) -> Any:
-    """Return a configuration with hidden layers of a few units, as many of them, settled for the toy's images."""
+    """Return a configuration with one hidden layer of a few units, settled for the toy's images."""
     network = dataclasses.replace(
         config.network,
         precision=precision,
-        hidden=(WIDTH,) * min(2, len(config.network.hidden)),
-        discriminator_hidden=(WIDTH,) * min(2, len(config.network.discriminator_hidden)),
+        hidden=(WIDTH,),
+        discriminator_hidden=(WIDTH,),
     )
     return dataclasses.replace(resolve(config, SHAPE, pool_size=POOL), network=network)
 
