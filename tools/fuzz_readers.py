@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from aae_jax.errors import InputError
+from aae_jax.text import printable
 from tools.fuzz_targets import Target, build_targets
 
 Harm = Callable[[np.random.Generator, bytes], bytes]
@@ -183,7 +184,7 @@ def attack(target: Target, place: Place, generator: np.random.Generator, seconds
         with contextlib.redirect_stdout(io.StringIO()):
             target.read(path)
     except InputError as error:
-        return None if str(error).isprintable() else f"a message that cannot be printed: {error!r}"
+        return None if printable(str(error)) == str(error) else f"a message that cannot be printed: {error!r}"
     except Hang:
         return "hang"
     except BaseException:
