@@ -197,7 +197,7 @@ def test_data_that_changed_since_are_not_recorded(monkeypatch, capsys):
 
     monkeypatch.setattr(row_record, "load_data", other)
     assert reproduced("--rows", "toy-100") == 2
-    assert "The data have changed since" in capsys.readouterr().err
+    assert "row toy-100 is not recorded: The data have changed since" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
