@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from aae_jax.types import Array
 
-__all__ = ["Hyper"]
+__all__ = ["Hyper", "Scalar"]
 
 Scalar = Float[Array, ""] | float
 

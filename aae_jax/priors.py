@@ -117,7 +117,7 @@ def build_categorical(num_classes: int) -> Prior:
 def draw_classes(key: PRNGKey, frequencies: Float[Array, " classes"], n: int) -> Float[Array, "count classes"]:
     """Return one-hot vectors of classes drawn with `frequencies`, which are above 0: `[n, classes]`."""
     drawn = jax.random.categorical(key, jnp.log(frequencies), shape=(n,))
-    return jax.nn.one_hot(drawn, frequencies.shape[0])
+    return jax.nn.one_hot(drawn, frequencies.shape[0], dtype=jnp.float32)
 
 
 def rare_categorical(key: PRNGKey, labels: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:

@@ -46,15 +46,15 @@ BANDWIDTH = 0.3
 ones are heard."""
 SAMPLE = 50_000
 """Rows, at least, of which principal axes are taken where images are moved, or all of them."""
-MOST_SHIFT = 2
-GROUP = 64
-LEAST_CERTAINTY = 0.1
+MOST_SHIFT, GROUP, LEAST_CERTAINTY = 2, 64, 0.1
 DENSE = 2_000
 """Points up to which a graph's eigenvectors are found as those of a full matrix."""
 SPARE = 10
 """Eigenvectors that are sought beyond those needed: the last ones converge last."""
 ENTRIES = 50_000_000
 """Distances held at once."""
+
+Points = NDArray[Any]
 
 
 class Neighbours(NamedTuple):
@@ -165,11 +165,7 @@ def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
 
 
 def propagate_labels(
-    graph: scipy.sparse.csr_matrix,
-    labelled: NDArray[Any],
-    labels: NDArray[Any],
-    num_classes: int,
-    frequencies: NDArray[np.float64] | None = None,
+    graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
 ) -> NDArray[np.float32]:
     """Return each point's probability of each class, `[points, classes]`.
 
@@ -178,7 +174,7 @@ def propagate_labels(
         labelled: Which points have a label.
         labels: Theirs.
         num_classes: How many there are.
-        frequencies: Of the classes among the points, `[classes]`; None: equal.
+        shares: Of the classes among the points, `[classes]`; None: equal.
     """
     spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
@@ -187,8 +183,7 @@ def propagate_labels(
     for _ in range(STEPS):
         found = ALPHA * (spread @ found) + (1 - ALPHA) * given
     found /= np.maximum(found.sum(axis=0), 1e-300)  # as frequent as under the label's prior (Zhu et al. 2003, §4)
-    if frequencies is not None:
-        found *= frequencies
+    found *= 1.0 if shares is None else shares
     found += 1e-30  # where no label arrives, all classes alike
     probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
@@ -327,17 +322,10 @@ def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points 
 
 
 def targets_of(
-    graph: scipy.sparse.csr_matrix,
-    labelled: NDArray[Any],
-    labels: NDArray[Any],
-    num_classes: int,
-    frequencies: NDArray[np.float64] | None = None,
+    graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
 ) -> NDArray[np.float32]:
-    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have.
-
-    Arguments are those of `propagate_labels`.
-    """
-    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes, frequencies))
+    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
+    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes, shares))
 
 
 def cluster_targets_of(

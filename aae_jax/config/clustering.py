@@ -114,8 +114,8 @@ class DimReductionConfig(LabelledConfig):
     class_prior: ClassPrior = "uniform"
     """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
     propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
-    from equal ones, else uniform. Or one
-    frequency per class, e.g. 0.1 0.9. Clusters found without labels are pulled to equal frequencies."""
+    from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9. Clusters found without labels are pulled
+    to equal frequencies in any case."""
     least_distance: float = 2.0
     """Of two heads; those that are nearer cost what is missing."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))

@@ -1,8 +1,9 @@
 """Class frequencies of a run: assumed of its pool where classes are unequal, announced and reported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,12 +12,13 @@ from aae_jax.config import ClusteringConfig
 from aae_jax.config.label_code import validate_class_prior
 from aae_jax.data import Dataset, Reporter, are_unequal, count_classes, estimate_frequencies
 from aae_jax.text import quoted
-from aae_jax.types import ClassShares
+from aae_jax.types import Array, ClassShares, Metrics
 
 __all__ = [
     "announce_frequencies",
     "assumed_frequencies",
     "balanced_error",
+    "build_class_measures",
     "class_shares",
     "describe_classes",
     "majority_error",
@@ -30,7 +32,8 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
     Args:
         config: With a `class_prior`; other models assume none.
         dataset: Names the classes.
-        validation_labels: Of held-out images, a random draw of those with a label.
+        validation_labels: Of held-out images, a random draw of those with a label; where training has all labels,
+            those of the data are counted instead.
 
     Raises:
         InputError: Frequencies are given for another number of classes.
@@ -42,7 +45,8 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
         validate_class_prior(prior, dataset.num_classes)
         given: NDArray[np.float64] = np.asarray(prior, np.float64)
         return np.asarray(given / given.sum())
-    counts = count_classes(validation_labels, dataset.num_classes)
+    known = dataset.train_labels if config.drawn_labels == "all" else validation_labels
+    counts = count_classes(known, dataset.num_classes)
     return estimate_frequencies(counts) if prior == "validation" or are_unequal(counts) else None
 
 
@@ -110,6 +114,28 @@ def balanced_error(predicted: ArrayLike, labels: ArrayLike, num_classes: int) ->
     truth, wrong = np.asarray(labels), np.asarray(predicted) != np.asarray(labels)
     errors = [wrong[truth == label].mean() for label in range(num_classes) if (truth == label).any()]
     return float(np.mean(errors))
+
+
+def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Callable[[Array, Array], Metrics]:
+    """Return `(logits [count, classes], labels [count]) -> measures` of answers where classes are unequal, else none.
+
+    They are the error of each class that occurs, mean over classes, and that of always answering the most frequent.
+    """
+    unequal = are_unequal(count_classes(validation_labels, num_classes))
+
+    def measure(logits: Array, labels: Array) -> Metrics:
+        if not unequal:
+            return {}
+        members = jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
+        wrong = (jnp.argmax(logits, axis=1) != labels) | ~jnp.isfinite(logits).all(axis=1)
+        counts = jnp.sum(members, axis=0)
+        errors = jnp.sum(wrong[:, None] * members, axis=0) / jnp.maximum(counts, 1.0)
+        return {
+            "balanced_error": jnp.sum(errors) / jnp.sum(counts > 0, dtype=jnp.float32),
+            "majority_error": 1.0 - jnp.max(counts) / jnp.sum(counts),
+        }
+
+    return measure
 
 
 def describe_classes(

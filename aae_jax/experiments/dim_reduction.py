@@ -9,6 +9,7 @@ from aae_jax.config import DimReductionConfig, validate_dim_reduction
 from aae_jax.data import Dataset
 from aae_jax.evaluation import error_rate
 from aae_jax.experiments import measured
+from aae_jax.experiments.class_shares import build_class_measures, describe_classes, say_classes
 from aae_jax.experiments.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.experiments.console import percent
 from aae_jax.experiments.drawing import Drawings
@@ -42,11 +43,13 @@ def _build_phases(networks: Networks, config: DimReductionConfig, dataset: Datas
 
 
 def _build_measure(problem: Problem) -> MeasureFn:
+    of_classes = build_class_measures(problem.dataset.num_classes, problem.validation_labels)
+
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         if not problem.dataset.num_classes:
             return {}
         if problem.config.num_clusters is None:
-            return {"error": error_rate(outputs.logits, labels)}
+            return {"error": error_rate(outputs.logits, labels), **of_classes(outputs.logits, labels)}
         return {"error": within_majority(outputs.logits, labels, problem.dataset.num_classes)}
 
     return measured.build_code_measure(problem, problem.config.prior, own=own)
@@ -66,15 +69,20 @@ def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PR
 
 
 def _further(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
-    return {} if problem.config.num_clusters is None else measure_clusters(problem, models)
+    if problem.config.num_clusters is not None:
+        return measure_clusters(problem, models)
+    dataset, tested = problem.dataset, problem.config.test
+    return {"classes": describe_classes(dataset, problem.validation_labels, problem.frequencies, tested=tested)}
 
 
 def _say(summary: Mapping[str, Any]) -> list[str]:
     if "clusters" in summary:
         return say_clusters(summary)
     kind = "test" if summary["tested"] else "validation"
-    errors = per_seed(summary[kind]["error"])
-    return [f"{kind} error {percent(errors)} ({summary['splits']['labelled']} labels)"]
+    line = f"{kind} error {percent(per_seed(summary[kind]['error']))} ({summary['splits']['labelled']} labels)"
+    balanced = summary[kind].get("balanced_error")
+    of_classes = [] if balanced is None else say_classes(summary["classes"], kind, percent(per_seed(balanced)))
+    return [line, *of_classes]
 
 
 EXPERIMENT = Experiment(
@@ -88,7 +96,7 @@ EXPERIMENT = Experiment(
     build_schedule=model.build_schedule,
     build_measure=_build_measure,
     score="error",
-    shares=("error",),
+    shares=("error", "majority_error"),
     show_score=lambda errors: f"validation error {percent(errors)}",
     saved_codes=_saved_codes,
     draw=_draw,

@@ -163,7 +163,7 @@ def _on_test_images(problem: Problem, outcome: Outcome, survivors: Sequence[bool
         return None
     images, labels = jnp.asarray(problem.dataset.test_images), jnp.asarray(problem.dataset.test_labels)
     found = flat(build_seed_measure(problem)(*evaluation_variables(outcome.state), images, labels))
-    for name in problem.experiment.shares:
+    for name in found.keys() & set(problem.experiment.shares):
         found[name] = exact_share(found[name], len(labels))
     return {name: over_seeds(values, survivors) for name, values in found.items()}
 

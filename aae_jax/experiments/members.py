@@ -114,7 +114,7 @@ def prepare_chunk(
     problem = assemble(EXPERIMENT, common, dataset, arrays[0], seeds, labelled, targets)
     frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
     shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
-    problem = problem._replace(data=problem.data._replace(class_shares=shares))
+    problem = problem._replace(data=problem.data._replace(class_shares=shares), frequencies=frequencies[0])
     trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
     problem = problem._replace(seeds=tuple(numbers), called="Member", members=trained)
     settled = [apply_setting(common, settings[member.setting]) for member in members]

@@ -9,9 +9,9 @@ import numpy as np
 
 from aae_jax.bundle import Model
 from aae_jax.config import PriorConfig, SemiSupervisedConfig, validate
-from aae_jax.data import Dataset, are_unequal, count_classes
+from aae_jax.data import Dataset
 from aae_jax.evaluation import build_encode, error_rate, exact_share
-from aae_jax.experiments.class_shares import balanced_error, describe_classes, say_classes
+from aae_jax.experiments.class_shares import balanced_error, build_class_measures, describe_classes, say_classes
 from aae_jax.experiments.console import Console, percent
 from aae_jax.experiments.drawing import Drawings, draw_and_save
 from aae_jax.experiments.experiment import Experiment, MeasureFn, SavedCodes
@@ -68,18 +68,14 @@ def _build_phases(networks: Networks, config: SemiSupervisedConfig, dataset: Dat
 def _build_measure(problem: Problem) -> MeasureFn:
     encode = build_encode(problem.networks, problem.config.network.output)
     draw_codes, health = draw_views(problem), health_of(problem, PriorConfig(std=1.0))
-    unequal = are_unequal(count_classes(problem.validation_labels, problem.dataset.num_classes))
+    of_classes = build_class_measures(problem.dataset.num_classes, problem.validation_labels)
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
         outputs = encode(params, stats, images)
         codes = draw_codes(params, stats, images, key_codes, hyper)
         measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
-        found = {"error": error_rate(outputs.logits, labels), **measured}
-        if unequal:
-            counts = jnp.bincount(labels, length=problem.dataset.num_classes)
-            found["majority_error"] = 1.0 - jnp.max(counts) / jnp.float32(labels.shape[0])
-        return found
+        return {"error": error_rate(outputs.logits, labels), **of_classes(outputs.logits, labels), **measured}
 
     return measure
 
@@ -103,6 +99,8 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
     last = evaluation_variables(outcome.state)
     measured = last_measures(rows, survivors)
     calibration = calibrate(problem, *last, survivors)
+    for name in ("balanced_error", "majority_error"):
+        measured.pop(name, None)
     results = {
         "test_error": over_seeds(errors_on_test_images(problem, *last), survivors),
         "validation_error": measured.pop("error"),
@@ -128,6 +126,14 @@ def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Cons
 
 def _describe_classes(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
     """Return class frequencies, the error of always answering the most frequent class, and each seed's by class."""
+    found = describe_classes(
+        problem.dataset, problem.validation_labels, problem.frequencies, tested=problem.config.test
+    )
+    return {**found, "balanced_error": _balanced_errors(problem, params, stats, survivors)}
+
+
+def _balanced_errors(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Return each seed's error averaged over the classes, of validation and, where allowed, test images."""
     dataset, tested = problem.dataset, problem.config.test
     images: dict[str, tuple[Any, Any]] = {"validation": (problem.validation_images, problem.validation_labels)}
     if tested:
@@ -137,8 +143,7 @@ def _describe_classes(problem: Problem, params: Params, stats: Stats, survivors:
         predicted = np.argmax(np.asarray(seed_logits(problem, params, stats, pictures)), axis=2)
         errors = [balanced_error(own, labels, dataset.num_classes) for own in predicted]
         balanced[kind] = over_seeds(errors, survivors)
-    described = describe_classes(dataset, problem.validation_labels, problem.frequencies, tested=tested)
-    return {**described, "balanced_error": balanced}
+    return balanced
 
 
 def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
@@ -154,6 +159,7 @@ def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
         "updates": task.epochs * problem.steps_per_epoch,
         "test_error": over_seeds(test, survivors),
         "validation_error": over_seeds(validation, survivors),
+        "balanced_error": _balanced_errors(problem, *variables, survivors),
     }
 
 
@@ -216,7 +222,7 @@ EXPERIMENT = Experiment(
     build_schedule=model.build_schedule,
     build_measure=_build_measure,
     score="error",
-    shares=("error",),
+    shares=("error", "majority_error"),
     show_score=lambda errors: f"validation error {percent(errors)}",
     saved_codes=_saved_codes,
     draw=_draw,

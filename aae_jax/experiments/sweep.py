@@ -18,6 +18,7 @@ from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
+from aae_jax.experiments.class_shares import announce_frequencies
 from aae_jax.experiments.command import Request, RunFlags, parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
@@ -224,10 +225,13 @@ def _is_result(result: Mapping[str, Any]) -> bool:
 
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
-    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, DataReporter(console))
+    reporter = DataReporter(console)
+    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, reporter)
     begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(problem.config)
+    if 0 in chunk:
+        announce_frequencies(config, sweep.dataset, problem.validation_labels, problem.frequencies, reporter)
     console.problem = problem
     outcome: Outcome | None = None
     trainer = Trainer(problem, task, folder, console)

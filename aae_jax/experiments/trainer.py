@@ -269,7 +269,7 @@ class Trainer:
         self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch, jnp.int32))
         alive = np.asarray([seed not in self.failed for seed in problem.seeds])
         found = flat(measures)
-        for name in problem.experiment.shares:
+        for name in found.keys() & set(problem.experiment.shares):
             found[name] = exact_share(found[name], len(labels))
         shown = {name: np.where(alive, value, np.nan) for name, value in found.items()}
         means = active_means(metrics, self.task.phases, epoch * self.problem.steps_per_epoch)

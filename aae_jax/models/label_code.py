@@ -20,7 +20,7 @@ from aae_jax.config import (
     SemiSupervisedConfig,
 )
 from aae_jax.errors import InputError
-from aae_jax.hyper import Hyper
+from aae_jax.hyper import Hyper, Scalar
 from aae_jax.models.adversaries import DrawPrior, build_style_discriminator
 from aae_jax.models.parts import (
     DRAW_ADVERSARIES,
@@ -148,7 +148,7 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
         label, judging = jax.nn.softmax(output.logits), jax.random.fold_in(key, DRAW_JUDGED)
         loss_z = losses.generator_loss(networks.discriminate_z(params, style, judging))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, judging))
-        value = hyper.weight_z * loss_z + hyper.weight_y * loss_y
+        value = hyper.weight_z * loss_z + _weight_y(batch, hyper) * loss_y
         metrics = {"z": loss_z, "y": loss_y}
         if consistent:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
@@ -160,6 +160,17 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
         return value, (stats, metrics)
 
     return loss
+
+
+def _weight_y(batch: Batch, hyper: Hyper) -> Scalar:
+    """Return the weight of y's adversary, less where a class is rare: it would pull all labels to the frequent ones.
+
+    The factor is the smallest frequency in that of equal classes.
+    """
+    if batch.class_shares is None:
+        return hyper.weight_y
+    frequencies = batch.class_shares.pool
+    return hyper.weight_y * frequencies.shape[0] * jnp.min(frequencies)
 
 
 def label_code_numbers(weights: LabelCodeWeights, num_steps: int) -> dict[str, float]:
@@ -242,9 +253,8 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone
         draw, shares = jax.random.fold_in(key, DRAW_LABELLED), batch.class_shares
         normalised = config.network.batch_norm or config.network.batch_norm_heads
         view, key_encode = draw_seen(config, batch.labelled_images, hyper, draw)
-        by_running = shares is not None and normalised and not alone
-        train = False if by_running else None
-        output, stats = model.networks.encode(params, stats, view.seen, key_encode, train=train)
+        by_running = {"train": False} if shares is not None and normalised and not alone else {}
+        output, stats = model.networks.encode(params, stats, view.seen, key_encode, **by_running)
         error = jnp.mean(jnp.argmax(output.logits, axis=1) != batch.labels, dtype=jnp.float32)
         logits = jax.nn.softmax(output.logits) if softmax_twice else output.logits
         shift = None if shares is None else jnp.log(shares.labelled) - jnp.log(shares.pool)
