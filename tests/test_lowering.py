@@ -12,6 +12,8 @@ from tests.toy_presets import ALL, SMOKE, build_toy
 PLATFORMS = {"float32": ("cuda", "tpu"), "bfloat16": ("cuda", "tpu"), "tf32": ("cuda",)}
 """TF32 is lowered for TPUs too, where it cannot run: `require_precision` refuses it there."""
 
+pytestmark = pytest.mark.slow
+
 SOLVERS = r"cusolver_|cu_lu_|LuDecomposition"
 
 

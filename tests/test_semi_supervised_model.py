@@ -328,7 +328,7 @@ def test_a_softmax_taken_twice_cannot_be_sure():
     sure = EncoderOutput(jnp.zeros((10, 2)), 50.0 * jax.nn.one_hot(BATCH_OF_NOISE.labels, 10), None)
     found = []
     for twice in (False, True):
-        networks = build(TINY)[0]._replace(encode=lambda params, stats, images, key, train=None: (sure, stats))
+        networks = build(TINY)[0]._replace(encode=lambda params, stats, images, key, **_: (sure, stats))
         config = replace(TINY, weights={"softmax_twice": twice})
         phase = semi_supervised.build_phases(networks, config, num_classes=10)["classification"]
         found.append(float(phase.loss({}, {}, BATCH_OF_NOISE, semi_supervised.build_hyper(config, 10), KEY)[0]))
