@@ -46,6 +46,7 @@ def test_a_run_says_so_before_it_compiles(data_file, tmp_path, capsys):
     assert re.search(r"always the most frequent class: 10\.37 %; mean error of a class \d", after)
 
 
+@pytest.mark.slow
 def test_equal_frequencies_can_be_asked_for(data_file, tmp_path, capsys):
     flags = (*FLAGS, "--class-prior", "uniform", "--epochs", "1", "--no-test")
     assert status(*flags, "--dataset", f"npz:{data_file}", "--out-dir", tmp_path / "run") == 0
@@ -89,6 +90,7 @@ def test_an_older_configuration_assumes_equal_classes_as_it_did(unequal, tmp_pat
     assert parse(EXPERIMENT, []).config.class_prior == "auto"
 
 
+@pytest.mark.slow
 def test_given_frequencies_are_used(data_file, tmp_path, capsys):
     flags = (*FLAGS, "--epochs", "1", "--no-test", "--dataset", f"npz:{data_file}")
     assert status(*flags, "--class-prior", "0.25", "0.75", "--out-dir", tmp_path / "run") == 0
@@ -98,6 +100,7 @@ def test_given_frequencies_are_used(data_file, tmp_path, capsys):
     assert "has 3 frequencies for 2 classes; give one per class" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_says_so_and_its_members_train_as_runs_do(unequal, data_file, tmp_path, capsys):
     flags = (*FLAGS, "--dataset", f"npz:{data_file}", "--out-dir", str(tmp_path / "sweep"))
     assert sweep.main([*flags, "--vary", "weights.generator_z=1,0.5"]) == 0
@@ -106,6 +109,7 @@ def test_a_sweep_says_so_and_its_members_train_as_runs_do(unequal, data_file, tm
     assert first["validation_error"] == rows(unequal)[-1]["validation_error"][0]
 
 
+@pytest.mark.slow
 def test_heads_of_unequal_classes_are_judged_alike(data_file, tmp_path, capsys):
     flags = [
         *FLAGS,
@@ -151,6 +155,7 @@ def test_measures_of_classes():
     assert build_class_measures(2, np.repeat([0, 1], 70))(logits, jnp.zeros(4, int)) == {}
 
 
+@pytest.mark.slow
 def test_all_labels_tell_more_of_their_frequencies_than_some(data_file):
     dataset = load_npz(data_file)
     held_out = dataset.train_labels[:135]
