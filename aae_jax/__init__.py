@@ -1,41 +1,36 @@
 """Adversarial autoencoders (Makhzani et al. 2016) as pure functions in JAX.
 
-Names are imported when they are first asked for, so that a command is quick to say what it does.
+Names are imported when they are first asked for, so that a command starts quickly.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from aae_jax.compat import module_names
+
 if TYPE_CHECKING:
     from aae_jax import losses, models, priors
-    from aae_jax.bundle import Model, load, save_model
-    from aae_jax.config import (
-        AutoencoderConfig,
-        AveragingConfig,
-        NetworkConfig,
-        OptimizerConfig,
-        OptimizersConfig,
-        PriorConfig,
-        SemiSupervisedConfig,
-        UnsupervisedConfig,
-        ViewConfig,
-        WeightsConfig,
-        resolve,
-        validate,
-    )
+    from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig, resolve
     from aae_jax.data import Dataset, load_dataset, split_indices, training_arrays
     from aae_jax.errors import InputError
     from aae_jax.evaluation import evaluate
-    from aae_jax.hyper import Hyper
-    from aae_jax.models.semi_supervised import build_baseline_phases, build_hyper, build_phases, build_schedule
+    from aae_jax.models import MODELS, preset
+    from aae_jax.models.autoencoder.config import AutoencoderConfig
+    from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
+    from aae_jax.models.semi_supervised.phases import build_baseline_phases, build_hyper, build_phases, build_schedule
+    from aae_jax.models.semi_supervised.presets import PRESETS
+    from aae_jax.models.unsupervised.config import UnsupervisedConfig
     from aae_jax.networks import Codes, EncoderOutput, Networks, build_mlp_networks, build_networks
-    from aae_jax.phases import Phase, build_train_step, phase_step
-    from aae_jax.presets import PRESETS, preset
-    from aae_jax.state import AAEState, evaluation_variables, init_state
-    from aae_jax.training import TrainData, build_train_epoch, compile_epoch, fit, over_seeds, to_device
+    from aae_jax.saved.model import Model, load, save_model
+    from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
+    from aae_jax.train.fit import compile_epoch, fit
+    from aae_jax.train.hyper import Hyper
+    from aae_jax.train.phases import Phase, build_train_step, phase_step
+    from aae_jax.train.state import AAEState, evaluation_variables, init_state
     from aae_jax.types import Batch
 
 __all__ = [
+    "MODELS",
     "PRESETS",
     "AAEState",
     "AutoencoderConfig",
@@ -88,68 +83,54 @@ __all__ = [
 ]
 
 _SUBMODULES = (
-    "bundle",
-    "checkpoint",
-    "compiling",
+    "augment",
     "config",
-    "config_text",
     "data",
     "errors",
     "evaluation",
+    "figures",
     "files",
-    "hyper",
+    "graph",
     "losses",
     "models",
     "networks",
-    "optimizers",
-    "phases",
-    "presets",
     "priors",
-    "propagation",
-    "state",
-    "sweep",
-    "training",
+    "saved",
+    "train",
     "types",
-    "views",
 )
 _HOMES = {
-    "aae_jax.bundle": ("Model", "load", "save_model"),
-    "aae_jax.config": (
-        "AutoencoderConfig",
-        "AveragingConfig",
-        "NetworkConfig",
-        "OptimizerConfig",
-        "OptimizersConfig",
-        "PriorConfig",
-        "SemiSupervisedConfig",
-        "UnsupervisedConfig",
-        "ViewConfig",
-        "WeightsConfig",
-        "resolve",
-        "validate",
-    ),
-    "aae_jax.data": ("Dataset", "load_dataset", "split_indices", "training_arrays"),
-    "aae_jax.errors": ("InputError",),
-    "aae_jax.evaluation": ("evaluate",),
-    "aae_jax.hyper": ("Hyper",),
-    "aae_jax.models.semi_supervised": ("build_baseline_phases", "build_hyper", "build_phases", "build_schedule"),
-    "aae_jax.networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
-    "aae_jax.phases": ("Phase", "build_train_step", "phase_step"),
-    "aae_jax.presets": ("PRESETS", "preset"),
-    "aae_jax.state": ("AAEState", "evaluation_variables", "init_state"),
-    "aae_jax.training": ("TrainData", "build_train_epoch", "compile_epoch", "fit", "over_seeds", "to_device"),
-    "aae_jax.types": ("Batch",),
+    "config": ("AveragingConfig", "NetworkConfig", "OptimizerConfig", "PriorConfig", "ViewConfig", "resolve"),
+    "data": ("Dataset", "load_dataset", "split_indices", "training_arrays"),
+    "errors": ("InputError",),
+    "evaluation": ("evaluate",),
+    "models": ("MODELS", "preset"),
+    "models.autoencoder.config": ("AutoencoderConfig",),
+    "models.semi_supervised.config": ("OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"),
+    "models.semi_supervised.phases": ("build_baseline_phases", "build_hyper", "build_phases", "build_schedule"),
+    "models.semi_supervised.presets": ("PRESETS",),
+    "models.unsupervised.config": ("UnsupervisedConfig",),
+    "networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
+    "saved.model": ("Model", "load", "save_model"),
+    "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),
+    "train.fit": ("compile_epoch", "fit"),
+    "train.hyper": ("Hyper",),
+    "train.phases": ("Phase", "build_train_step", "phase_step"),
+    "train.state": ("AAEState", "evaluation_variables", "init_state"),
+    "types": ("Batch",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+module_names.install()
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name's module, and keep the name here."""
-    if name in _SUBMODULES:
+    if name in _SUBMODULES or name in module_names.MOVED:
         return importlib.import_module(f"aae_jax.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'aae_jax' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOME_OF[name]), name)
+    value = globals()[name] = getattr(importlib.import_module(f"aae_jax.{_HOME_OF[name]}"), name)
     return value
 
 

@@ -6,23 +6,15 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments.startup import quick_start, start_is_over
+from aae_jax.models import MODELS
 from aae_jax.plotting_backend import neutral_backend
+from aae_jax.run.process import quick_start, start_is_over
 
 __all__ = ["main"]
 
-USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
+_USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
-  train semi-supervised   few labels; the same as python experiments/semi_supervised.py
-  train unsupervised      no labels, any prior; the same as python experiments/unsupervised.py
-  train supervised        labels for the decoder, style for the code; experiments/supervised.py
-  train label-regularized labels for the adversary, a part of the prior for each; experiments/label_regularized.py
-  train clustering        clusters without labels; experiments/clustering.py
-  train dim-reduction     images around heads in few dimensions; experiments/dim_reduction.py
-  train likelihood        log-likelihood of the AAE's samples; experiments/likelihood.py
-  train autoencoder       plain, denoising or variational; the same as python experiments/autoencoder.py
-  train sweep             many settings in one program; the same as python experiments/sweep.py
-  doctor RUN              says in words whether a run's adversaries look healthy
+{train}  doctor RUN              says in words whether a run's adversaries look healthy
   evaluate MODEL          test error of a run's or saved model; without labels, of its reconstructions
   predict MODEL IMAGES    class probabilities of images, as CSV
   reconstruct MODEL IMAGES
@@ -48,30 +40,19 @@ ON_MODELS = {
 }
 """Where the function of each command is, below `aae_jax.commands`."""
 COMMANDS = ("train", *ON_MODELS)
-EXPERIMENTS = (
-    "semi-supervised",
-    "unsupervised",
-    "supervised",
-    "label-regularized",
-    "clustering",
-    "dim-reduction",
-    "likelihood",
-    "autoencoder",
-    "sweep",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 2 for input that cannot be used."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        print(_usage())
         return 0
     if arguments[0] == "--version":
         print(f"aae-jax {metadata.version('aae-jax')}")
         return 0
     with quick_start(), neutral_backend():
-        from aae_jax.experiments.command import run_guarded
+        from aae_jax.run.arguments import run_guarded
 
         return run_guarded(lambda: _find(arguments)())
 
@@ -80,7 +61,7 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
     """Return the command that the first words name, with the rest; modules are imported when they are wanted."""
     name, rest = arguments[0], list(arguments[1:])
     if "_" in name:
-        from aae_jax.commands.seed_names import SEED_COMMANDS, translate
+        from aae_jax.compat.command_names import SEED_COMMANDS, translate
 
         if name in SEED_COMMANDS:
             name, *rest = translate(name, rest)
@@ -93,9 +74,28 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         return lambda: run(rest)
     experiment = rest[0] if rest else ""
     if experiment in ("-h", "--help"):
-        print("usage: aae-jax train {" + ",".join(EXPERIMENTS) + "} [options; --help lists them]")
+        print("usage: aae-jax train {" + ",".join(_experiments()) + "} [options; --help lists them]")
         return lambda: 0
-    if experiment not in EXPERIMENTS:
-        raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, EXPERIMENTS)}")
-    module = importlib.import_module(f"aae_jax.experiments.{experiment.replace('-', '_')}")
-    return lambda: int(module.main(rest[1:], launcher=f"aae-jax train {experiment}"))
+    launcher = f"aae-jax train {experiment}"
+    if experiment == "sweep":
+        from aae_jax.run.sweep.command import main as sweep
+
+        return lambda: sweep(rest[1:], launcher=launcher)
+    if experiment.replace("_", "-") not in _experiments():
+        raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, _experiments())}")
+    from aae_jax.run.run import main as train
+
+    return lambda: train(experiment, rest[1:], launcher=launcher)
+
+
+def _experiments() -> list[str]:
+    """Return the words that may follow `train`."""
+    return [*(entry.name.replace("_", "-") for entry in MODELS), "sweep"]
+
+
+def _usage() -> str:
+    """Return the text of --help."""
+    lines = [f"  train {entry.name.replace('_', '-'):18}{entry.summary}" for entry in MODELS]
+    lines.append(f"  train {'sweep':18}many settings in one program")
+    scripts = "                          (each is also a script: python experiments/semi_supervised.py)"
+    return _USAGE.format(train="\n".join([*lines, scripts, ""]))

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aae_jax.experiments.startup import quick_start
+from aae_jax.run.process import quick_start
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 

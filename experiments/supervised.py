@@ -2,10 +2,10 @@
 
 import sys
 
-from aae_jax.experiments.startup import quick_start
+from aae_jax.run.process import quick_start
 
 if __name__ == "__main__":
     with quick_start():
-        from aae_jax.experiments.supervised import main
+        from aae_jax.run.run import main
 
-        sys.exit(main())
+        sys.exit(main("supervised"))

@@ -28,10 +28,12 @@ if importlib.util.find_spec("beartype") is not None:
     # A string with the name of this module, which is still being imported; nothing of ours is imported yet.
     install_import_hook("aae_jax", f"sys.modules[{__name__!r}].check")
 
-from aae_jax import losses, optimizers, training  # noqa: E402
-from aae_jax.hyper import Hyper  # noqa: E402
+from aae_jax import losses  # noqa: E402
 from aae_jax.networks import Networks  # noqa: E402
-from aae_jax.phases import Phase  # noqa: E402
+from aae_jax.train import optimizers  # noqa: E402
+from aae_jax.train.epoch import TrainData  # noqa: E402
+from aae_jax.train.hyper import Hyper  # noqa: E402
+from aae_jax.train.phases import Phase  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def random_data(*, pool=50, labelled=7, size=4, classes=3, seed=0):
     labelled_images = generator.integers(0, 256, (labelled, size, size)).astype(np.uint8)
     pool_images[:, 0, 0], labelled_images[:, 0, 0] = np.arange(pool), np.arange(labelled)
     labels = np.arange(labelled, dtype=np.int32) % classes
-    return training.TrainData(jnp.asarray(pool_images), jnp.asarray(labelled_images), jnp.asarray(labels))
+    return TrainData(jnp.asarray(pool_images), jnp.asarray(labelled_images), jnp.asarray(labels))
 
 
 def toy_hyper(**numbers):

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import InputError, checkpoint
+from aae_jax import InputError
+from aae_jax.train import checkpoint
 from tests.killing import count_calls, kill_before_call
 
 

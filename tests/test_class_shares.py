@@ -9,12 +9,15 @@ import pytest
 import yaml
 
 from aae_jax import losses, priors
-from aae_jax.config import DimReductionConfig, NetworkConfig, SemiSupervisedConfig, validate, validate_dim_reduction
-from aae_jax.config_text import from_mapping, to_yaml
+from aae_jax.config import NetworkConfig
+from aae_jax.config.text import from_mapping, to_yaml
 from aae_jax.errors import InputError
-from aae_jax.models import semi_supervised
+from aae_jax.graph.neighbours import Neighbours
+from aae_jax.graph.propagation import propagate_labels, similarity_graph
+from aae_jax.models.dim_reduction.config import DimReductionConfig, validate_dim_reduction
+from aae_jax.models.semi_supervised import phases as semi_supervised
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
 from aae_jax.networks import build_mlp_networks
-from aae_jax.propagation import Neighbours, propagate_labels, similarity_graph
 from aae_jax.types import Batch, ClassShares
 from tests.conftest import changed
 

@@ -4,12 +4,14 @@ import dataclasses
 
 import pytest
 
-from aae_jax.config import SemiSupervisedConfig, require_resolved, resolve, validate
+from aae_jax.config import require_resolved, resolve
 from aae_jax.config.run import EPOCHS, EVALUATIONS, FEWEST_IMAGES
-from aae_jax.config_text import from_mapping
+from aae_jax.config.text import from_mapping
 from aae_jax.errors import InputError
-from aae_jax.experiments.problem import _check_shift
-from aae_jax.presets import PRESETS, preset
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
+from aae_jax.models.semi_supervised.presets import PRESETS
+from aae_jax.run.setup import _check_shift
 
 SIZES = [(8, 8), (28, 28), (32, 32, 3), (30,)]
 

@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 
-from aae_jax.config import OptimizerConfig, SemiSupervisedConfig, resolve
-from aae_jax.config_text import differences, from_mapping, read_yaml, to_yaml
+from aae_jax.config import OptimizerConfig, resolve
+from aae_jax.config.text import differences, from_mapping, read_yaml, to_yaml
 from aae_jax.errors import InputError
-from aae_jax.presets import PRESETS, preset
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.semi_supervised.presets import PRESETS
 
 
 def parse(text, tmp_path, base=None):

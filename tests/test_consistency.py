@@ -8,12 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import config, losses, views
-from aae_jax.hyper import Hyper
-from aae_jax.models import label_code, parts, semi_supervised
+from aae_jax import augment as views
+from aae_jax import config, losses
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised import phases as semi_supervised
+from aae_jax.models.shared import label_code
+from aae_jax.models.shared.terms import DRAW_ADVERSARIES
 from aae_jax.networks import Networks, build_mlp_networks
-from aae_jax.phases import LossFn
-from aae_jax.presets import preset
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.phases import LossFn
 from aae_jax.types import Batch
 
 KEY = jax.random.key(2)
@@ -54,7 +57,7 @@ def test_the_clean_target_is_what_evaluation_says_of_the_image_and_takes_no_grad
     phase = generator(**CLEAN, sharpness=2.0)
     target = phase.networks.encode(phase.params, phase.stats, phase.batch.images, None)[0].logits
     still = phase.hyper._replace(noise_std=jnp.zeros(()))
-    key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, parts.DRAW_ADVERSARIES))
+    key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, DRAW_ADVERSARIES))
     view = views.draw_view(key_view, phase.batch.images, noise_std=0.0, max_shift=0, output="sigmoid")
 
     def expected(params: Any) -> Any:

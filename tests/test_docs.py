@@ -1,15 +1,16 @@
 """Pages speak of flags and presets that exist."""
 
 import dataclasses
-import importlib
 import re
 from pathlib import Path
 
 import pytest
 
 from aae_jax import cli
-from aae_jax.experiments.command import parse
-from aae_jax.presets import BY_EXPERIMENT, PRESETS
+from aae_jax.models import MODELS, find_model
+from aae_jax.models.semi_supervised.presets import PRESETS
+from aae_jax.run.arguments import parse
+from aae_jax.run.run import main as run_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "coming-from.md"
@@ -40,7 +41,7 @@ def rows():
     return [row for row in cells if len(row) == 2 and row != ["there", "here"] and not row[0].startswith("---")]
 
 
-CONFIGURATIONS = {name: presets["default"][0] for name, presets in BY_EXPERIMENT.items()}
+CONFIGURATIONS = {entry.name: entry.presets["default"][0] for entry in MODELS}
 OF_COMMANDS = {
     "init-datasets": {"--dir-path"},
     "visualize": {"--out-dir"},
@@ -73,7 +74,7 @@ def test_every_implementation_has_its_preset(name):
 def test_readme_names_every_preset():
     labelled, others = (ROOT / "README.md").read_text().split("## The paper's other models")
     assert [name for name in PRESETS if name != "smoke" and f"`{name}`" not in labelled] == []
-    for experiment, presets in BY_EXPERIMENT.items():
+    for experiment, presets in ((entry.name, entry.presets) for entry in MODELS):
         if experiment != "semi_supervised":
             (row,) = (line for line in others.splitlines() if line.startswith(f"| `{experiment}` |"))
             named = {"default", "smoke", *re.findall(r"`(\w+)`", row.split("|")[2])}
@@ -93,7 +94,7 @@ SHOWN = re.findall(r"```sh\npython experiments/(\w+)\.py (.*)\n```\n\n> ([^:]+):
 def test_curves_are_shown_with_their_commands():
     assert len(SHOWN) == CURVES.count("![") == 5
     for experiment, argv, _ in SHOWN:
-        parse(importlib.import_module(f"aae_jax.experiments.{experiment}").EXPERIMENT, argv.split())
+        parse(find_model(experiment).spec, argv.split())
     for image in re.findall(r"\((images/[^)]*)\)", CURVES):
         assert (ROOT / "docs" / image).is_file()
 
@@ -101,8 +102,7 @@ def test_curves_are_shown_with_their_commands():
 @pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "argv", "name"), SHOWN, ids=[name for _, _, name in SHOWN])
 def test_the_doctor_says_what_the_page_says(experiment, argv, name, tmp_path, capsys):
-    module = importlib.import_module(f"aae_jax.experiments.{experiment}")
-    assert module.main([*argv.split(), "--out-dir", str(tmp_path / "run")]) == 0
+    assert run_model(experiment, [*argv.split(), "--out-dir", str(tmp_path / "run")]) == 0
     capsys.readouterr()
     assert cli.main(["doctor", str(tmp_path / "run")]) == 0
     assert capsys.readouterr().out.startswith(f"{name}:")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aae_jax.config import SemiSupervisedConfig
 from aae_jax.data import Quiet, load_digits
 from aae_jax.errors import InputError
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import hyper
+from aae_jax.train import hyper
 
 
 @pytest.mark.parametrize(

@@ -11,24 +11,19 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from aae_jax import losses, priors
-from aae_jax.config import (
-    ClusteringConfig,
-    ClusteringWeights,
-    DimReductionConfig,
-    DimReductionWeights,
-    NetworkConfig,
-    ViewConfig,
-    validate_clustering,
-    validate_dim_reduction,
-)
+from aae_jax.config import NetworkConfig, ViewConfig
 from aae_jax.data import load_digits
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, report_clusters
-from aae_jax.experiments.clusters import within_majority
-from aae_jax.models import clustering, dim_reduction
-from aae_jax.phases import phase_step
-from aae_jax.state import evaluation_variables, init_state
-from aae_jax.training import TrainData, build_train_epoch, fit
+from aae_jax.models.clustering import phases as clustering
+from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights, validate_clustering
+from aae_jax.models.dim_reduction import phases as dim_reduction
+from aae_jax.models.dim_reduction.config import DimReductionConfig, DimReductionWeights, validate_dim_reduction
+from aae_jax.models.shared.clusters import within_majority
+from aae_jax.train.epoch import TrainData, build_train_epoch
+from aae_jax.train.fit import fit
+from aae_jax.train.phases import phase_step
+from aae_jax.train.state import evaluation_variables, init_state
 from aae_jax.types import Batch
 from tests.conftest import changed
 

@@ -9,25 +9,21 @@ import numpy as np
 import pytest
 
 from aae_jax import losses, priors
-from aae_jax.config import (
-    LabelRegularizedConfig,
-    NetworkConfig,
-    OptimizerConfig,
-    PriorConfig,
-    SupervisedConfig,
-    UnsupervisedOptimizers,
-    ViewConfig,
-    validate_label_regularized,
-    validate_supervised,
-)
+from aae_jax.config import NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig
 from aae_jax.data import load_digits
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, measure_leakage
-from aae_jax.models import label_regularized, parts, supervised
-from aae_jax.models.adversaries import beside_labels
-from aae_jax.phases import phase_step
-from aae_jax.state import evaluation_variables, init_state
-from aae_jax.training import TrainData, build_train_epoch, fit
+from aae_jax.models.label_regularized import phases as label_regularized
+from aae_jax.models.label_regularized.config import LabelRegularizedConfig, validate_label_regularized
+from aae_jax.models.shared.adversary import beside_labels
+from aae_jax.models.supervised import phases as supervised
+from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
+from aae_jax.models.unsupervised.config import UnsupervisedOptimizers
+from aae_jax.priors.configured import build_labelled_prior, prior_part
+from aae_jax.train.epoch import TrainData, build_train_epoch
+from aae_jax.train.fit import fit
+from aae_jax.train.phases import phase_step
+from aae_jax.train.state import evaluation_variables, init_state
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -150,7 +146,7 @@ def test_real_samples_are_from_the_labels_own_part(monkeypatch):
     many = Batch(jnp.repeat(POOL, 20, axis=0), jnp.repeat(IMAGES, 20, axis=0), jnp.repeat(LABELS, 20))
     phases["discriminator_z"].loss(state.params, state.batch_stats, many, hyper, KEY)
     real = np.asarray(seen["codes"][: 240 + 400])
-    found = np.asarray(parts.prior_part(REGULARIZED.prior, jnp.asarray(real[:, :2])))
+    found = np.asarray(prior_part(REGULARIZED.prior, jnp.asarray(real[:, :2])))
     assert np.mean(found[:240] == np.asarray(many.labels)) > 0.97  # components overlap a little
     np.testing.assert_array_equal(real[:240, 2:].argmax(axis=1), many.labels)
     np.testing.assert_array_equal(real[240:, 2:].argmax(axis=1), CLASSES)
@@ -166,9 +162,9 @@ def test_a_label_below_0_is_the_extra_class():
 def test_codes_drawn_from_a_part_lie_in_it(kind):
     config = PriorConfig(kind=kind)
     labels = jnp.arange(1000, dtype=jnp.int32) % 10
-    codes = parts.build_labelled_prior(config, 2)(KEY, labels)
-    assert float(jnp.mean(parts.prior_part(config, codes) == labels)) > 0.9
-    assert int(parts.prior_part(config, jnp.full((1, 2), jnp.nan))[0]) == priors.NO_PART
+    codes = build_labelled_prior(config, 2)(KEY, labels)
+    assert float(jnp.mean(prior_part(config, codes) == labels)) > 0.9
+    assert int(prior_part(config, jnp.full((1, 2), jnp.nan))[0]) == priors.NO_PART
 
 
 # Learning
@@ -199,7 +195,7 @@ def test_classes_come_to_their_parts_and_shuffled_labels_to_chance():
 
     def purity(labels):
         encode = train(config, digits.train_images, labels, 50)
-        found = parts.prior_part(config.prior, encode(digits.test_images).mean)
+        found = prior_part(config.prior, encode(digits.test_images).mean)
         return float(np.mean(np.asarray(found) == digits.test_labels))
 
     assert purity(digits.train_labels) > 0.7

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from aae_jax.training import over_seeds
+from aae_jax.train.epoch import over_seeds
 from tests.toy_presets import ALL, SMOKE, build_toy
 
 PLATFORMS = {"float32": ("cuda", "tpu"), "bfloat16": ("cuda", "tpu"), "tf32": ("cuda",)}

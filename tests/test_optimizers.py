@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from aae_jax import optimizers
 from aae_jax.config import OptimizerConfig
+from aae_jax.train import optimizers
 
 RATE = 0.05
 START = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]]), "bias": jnp.array([0.1, -0.1])}

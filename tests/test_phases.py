@@ -6,12 +6,13 @@ import numpy as np
 import optax
 import pytest
 
-from aae_jax import optimizers
-from aae_jax.config import NetworkConfig, SemiSupervisedConfig, WeightsConfig
-from aae_jax.models import semi_supervised
+from aae_jax.config import NetworkConfig
+from aae_jax.models.semi_supervised import phases as semi_supervised
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, WeightsConfig
 from aae_jax.networks import build_mlp_networks
-from aae_jax.phases import build_train_step, constant_schedule, phase_step
-from aae_jax.state import init_state
+from aae_jax.train import optimizers
+from aae_jax.train.phases import build_train_step, constant_schedule, phase_step
+from aae_jax.train.state import init_state
 from aae_jax.types import Batch
 from tests.conftest import changed, flat, toy_hyper, toy_networks, toy_phases
 

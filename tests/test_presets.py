@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from aae_jax import NetworkConfig, build_hyper, build_mlp_networks, build_phases, build_schedule, init_state, resolve
-from aae_jax.config import validate
+from aae_jax.compat.yaml_settings import from_seed_yaml, is_seed_yaml
 from aae_jax.errors import InputError
-from aae_jax.experiments.trainer import active_means
-from aae_jax.phases import build_train_step
-from aae_jax.presets import PRESETS, preset
-from aae_jax.seed_yaml import from_seed_yaml, is_seed_yaml
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.config import validate
+from aae_jax.models.semi_supervised.presets import PRESETS
+from aae_jax.run.trainer import active_means
+from aae_jax.train.phases import build_train_step
 from aae_jax.types import Batch
 
 SHAPE, CLASSES = (4, 4), 3

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import pytest
 
 import aae_jax
-from aae_jax.compiling import compiler_options
 from aae_jax.networks import fastest_precision
-from aae_jax.phases import build_train_step, constant_schedule
-from aae_jax.training import lower_epoch
+from aae_jax.train.compile import compiler_options
+from aae_jax.train.fit import lower_epoch
+from aae_jax.train.phases import build_train_step, constant_schedule
 
 BATCH, SHAPE = 100, (28, 28)
 # Compiled on a CPU in float32, with the versions in pyproject.toml: GFLOP and megabytes of an update at batch 100.

@@ -12,34 +12,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from aae_jax import data, losses, optimizers, propagation
+from aae_jax import data, losses
+from aae_jax import graph as propagation
 from aae_jax.config import resolve
 from aae_jax.errors import InputError
-from aae_jax.hyper import Hyper
-from aae_jax.models.semi_supervised import build_hyper, build_phases
-from aae_jax.networks import build_mlp_networks
-from aae_jax.phases import Phase, constant_schedule
-from aae_jax.presets import preset
-from aae_jax.propagation import (
-    BANDWIDTH,
+from aae_jax.graph.clusters import cluster_targets_of, graph_clusters, graph_directions
+from aae_jax.graph.neighbours import (
     Neighbours,
-    certainty,
-    cluster_targets_of,
-    graph_clusters,
-    graph_directions,
-    graph_of,
     graph_shift,
     nearest_neighbours,
     neighbours_of,
     principal_axes,
     principal_components,
+)
+from aae_jax.graph.propagation import (
+    BANDWIDTH,
+    certainty,
+    graph_of,
     propagate_labels,
     propagated_targets,
     similarity_graph,
     targets_of,
 )
-from aae_jax.state import AAEState
-from aae_jax.training import TrainData, build_train_epoch
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.phases import build_hyper, build_phases
+from aae_jax.networks import build_mlp_networks
+from aae_jax.train import optimizers
+from aae_jax.train.epoch import TrainData, build_train_epoch
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.phases import Phase, constant_schedule
+from aae_jax.train.state import AAEState
 from aae_jax.types import Batch
 
 

@@ -38,7 +38,7 @@ def test_type_checkers_and_users_see_the_same_names() -> None:
 
 
 def test_submodules_are_attributes_without_importing_them() -> None:
-    script = "import aae_jax; print(aae_jax.training.fit.__name__, aae_jax.sweep.grid.__name__)"
+    script = "import aae_jax; print(aae_jax.train.fit.fit.__name__, aae_jax.run.sweep.settings.grid.__name__)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout == "fit grid\n"
 

@@ -10,23 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.config import (
-    AveragingConfig,
-    NetworkConfig,
-    OptimizerConfig,
-    OptimizersConfig,
-    SemiSupervisedConfig,
-    ViewConfig,
-    WeightsConfig,
-)
+from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, ViewConfig
 from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
 from aae_jax.evaluation import evaluate
-from aae_jax.models import parts, semi_supervised
+from aae_jax.models.semi_supervised import phases as semi_supervised
+from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig
+from aae_jax.models.shared.terms import reconstruction_error
 from aae_jax.networks import EncoderOutput, build_mlp_networks
-from aae_jax.optimizers import cosine_schedule
-from aae_jax.phases import build_train_step, constant_schedule, phase_step
-from aae_jax.state import evaluation_variables, init_state
-from aae_jax.training import build_train_epoch, compile_epoch, fit, to_device
+from aae_jax.train.epoch import build_train_epoch, to_device
+from aae_jax.train.fit import compile_epoch, fit
+from aae_jax.train.optimizers import cosine_schedule
+from aae_jax.train.phases import build_train_step, constant_schedule, phase_step
+from aae_jax.train.state import evaluation_variables, init_state
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -314,7 +309,7 @@ def test_reconstruction_errors_by_hand(output, loss):
         "half_squared_error": 0.5 * np.sum((seen - target) ** 2) / 2,
         "bernoulli": -np.sum(target * np.log(p) + (1 - target) * np.log(1 - p)) / 2,
     }[loss]
-    actual = parts.reconstruction_error(jnp.array(decoded), jnp.array(target), loss, output)
+    actual = reconstruction_error(jnp.array(decoded), jnp.array(target), loss, output)
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.state import average, evaluation_variables, init_state
+from aae_jax.train.state import average, evaluation_variables, init_state
 from tests.conftest import toy_networks, toy_phases
 
 KEY = jax.random.key(0)

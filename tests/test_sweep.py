@@ -8,14 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import sweep
 from aae_jax.config import resolve
 from aae_jax.data import TrainingArrays
 from aae_jax.errors import InputError
-from aae_jax.models.semi_supervised import build_hyper
-from aae_jax.presets import preset
-from aae_jax.sweep import Range, apply_setting, common_config, grid, pad_labelled, random_search, stack_hypers
-from aae_jax.training import TrainData, cycled_order, over_seeds
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.phases import build_hyper
+from aae_jax.run.sweep import settings as sweep
+from aae_jax.run.sweep.settings import (
+    Range,
+    apply_setting,
+    common_config,
+    grid,
+    pad_labelled,
+    random_search,
+    stack_hypers,
+)
+from aae_jax.train.epoch import TrainData, cycled_order, over_seeds
 from tests.conftest import random_data, toy_hyper
 from tests.test_training import DATA, KEY, plain_epoch, start
 

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import training
+from aae_jax.augment import scale_pixels
 from aae_jax.data import TrainingArrays
-from aae_jax.optimizers import cosine_schedule, sgd
-from aae_jax.phases import Phase, build_train_step, constant_schedule
-from aae_jax.state import init_state
-from aae_jax.training import build_train_epoch, compile_epoch, cycled_order, fit, over_seeds
+from aae_jax.train.epoch import TrainData, build_train_epoch, cycled_order, over_seeds, to_device
+from aae_jax.train.fit import compile_epoch, fit
+from aae_jax.train.optimizers import cosine_schedule, sgd
+from aae_jax.train.phases import Phase, build_train_step, constant_schedule
+from aae_jax.train.state import init_state
 from aae_jax.types import Batch
-from aae_jax.views import scale_pixels
 from tests.conftest import random_data, rebuild_loss, toy_hyper, toy_networks, toy_phases
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -110,7 +110,7 @@ def test_the_part_of_a_split_that_training_sees_has_no_labels_of_the_pool():
     generator = np.random.default_rng(0)
     images = [generator.integers(0, 256, (n, 4, 4)).astype(np.uint8) for n in (9, 3, 2)]
     labels = [np.arange(n, dtype=np.int32) for n in (3, 2)]
-    data = training.to_device(TrainingArrays(images[0], images[1], labels[0], images[2], labels[1]))
+    data = to_device(TrainingArrays(images[0], images[1], labels[0], images[2], labels[1]))
     assert data.num_labelled is None
     for actual, expected in zip(data[:3], (images[0], images[1], labels[0]), strict=True):
         assert isinstance(actual, jax.Array)
@@ -189,7 +189,7 @@ def test_seeds_in_one_program_train_as_each_does_alone(at_once):
     assert jax.default_backend() == "cpu"
     seeds = (0, 1, 2)
     labelled = [random_data(seed=seed) for seed in seeds]
-    many = training.TrainData(
+    many = TrainData(
         DATA.pool,
         jnp.stack([data.labelled_images for data in labelled]),
         jnp.stack([data.labels + i for i, data in enumerate(labelled)]),
@@ -205,7 +205,7 @@ def test_seeds_in_one_program_train_as_each_does_alone(at_once):
     )
     assert history[0]["rebuild/loss"].shape == (3,)
     for i, seed in enumerate(seeds):
-        own = training.TrainData(DATA.pool, many.labelled_images[i], many.labels[i])
+        own = TrainData(DATA.pool, many.labelled_images[i], many.labels[i])
         alone, alone_history = run(start(seed), data=own, key=keys[i], epochs=5, train_epoch=epoch)
         assert alone.step == 5 * STEPS == 20
         seed_of_many = jax.tree.map(lambda x, i=i: x[i], together)

@@ -9,26 +9,25 @@ import numpy as np
 import pytest
 
 from aae_jax import losses, priors
-from aae_jax.config import (
-    AutoencoderConfig,
-    AutoencoderWeights,
-    NetworkConfig,
-    OptimizerConfig,
-    PriorConfig,
-    UnsupervisedConfig,
-    UnsupervisedOptimizers,
-    UnsupervisedWeights,
-    ViewConfig,
-    validate_autoencoder,
-    validate_unsupervised,
-)
+from aae_jax.config import NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig
 from aae_jax.data import load_dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, maximum_mean_discrepancy, moments_beside
-from aae_jax.models import autoencoder, parts, unsupervised
-from aae_jax.phases import phase_step
-from aae_jax.state import evaluation_variables, init_state
-from aae_jax.training import TrainData, build_train_epoch, fit
+from aae_jax.models.autoencoder import phases as autoencoder
+from aae_jax.models.autoencoder.config import AutoencoderConfig, AutoencoderWeights, validate_autoencoder
+from aae_jax.models.shared.terms import draw_seen
+from aae_jax.models.unsupervised import phases as unsupervised
+from aae_jax.models.unsupervised.config import (
+    UnsupervisedConfig,
+    UnsupervisedOptimizers,
+    UnsupervisedWeights,
+    validate_unsupervised,
+)
+from aae_jax.priors.configured import build_prior, configured_mixture
+from aae_jax.train.epoch import TrainData, build_train_epoch
+from aae_jax.train.fit import fit
+from aae_jax.train.phases import phase_step
+from aae_jax.train.state import evaluation_variables, init_state
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -144,7 +143,7 @@ def test_the_vaes_loss_has_its_whole_divergence(kind):
         return
     many = jnp.repeat(output.mean, 2000, axis=0), jnp.repeat(output.log_std, 2000, axis=0)
     z = many[0] + jnp.exp(many[1]) * jax.random.normal(KEY, many[0].shape)
-    mixture = parts.configured_mixture(config.prior, 2)
+    mixture = configured_mixture(config.prior, 2)
     truth = float(losses.kl_by_samples(z, *many, priors.mixture_log_density(z, mixture)))
     loss = jax.jit(jax.vmap(lambda key: phases["reconstruction"].loss(state.params, {}, NOTHING, hyper, key)))
     drawn = np.asarray(loss(jax.random.split(KEY, 40))[1][1]["kl"])
@@ -188,7 +187,7 @@ def test_codes_come_to_the_prior(prior, digits):
     config = UnsupervisedConfig(network=LEARNING, views=CLEAN, batch_size=50, prior=prior)
     networks, variables, history = trained(config, digits, 40)
     codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
-    samples = parts.build_prior(prior, 2)(jax.random.key(9), 1000)
+    samples = build_prior(prior, 2)(jax.random.key(9), 1000)
     other = 3.0 * samples + 4.0
     near, far = (float(maximum_mean_discrepancy(codes, each)) for each in (samples, other))
     assert near < 0.05
@@ -206,7 +205,7 @@ def test_without_an_adversary_codes_go_where_they_like(digits):
     assert set(variables[0]) == {"encoder", "decoder"}
     assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
     codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
-    samples = parts.build_prior(PriorConfig(std=3.0), 2)(jax.random.key(9), 1000)
+    samples = build_prior(PriorConfig(std=3.0), 2)(jax.random.key(9), 1000)
     assert float(maximum_mean_discrepancy(codes, samples)) > 0.05
 
 
@@ -241,7 +240,7 @@ def test_a_users_own_sampler_is_the_prior():
 @pytest.mark.parametrize("kind", ["gaussian", "mixture", "umbrella", "swiss_roll", "uniform"])
 def test_configured_priors_are_those_of_their_names(kind):
     config = PriorConfig(kind=kind, parts=4, std=2.0, half_width=3.0, radius=5.0, roll_radius=1.5, turns=1.0)
-    drawn = parts.build_prior(config, 2)(KEY, 500)
+    drawn = build_prior(config, 2)(KEY, 500)
     expected = {
         "gaussian": lambda: priors.build_gaussian(2, 2.0),
         "mixture": lambda: priors.build_mixture(priors.ring_mixture(4, radius=5.0, std_along=0.5, std_across=0.1)),
@@ -287,7 +286,7 @@ def test_the_std_of_a_gaussian_prior_is_traced(kind):
 def test_a_view_may_be_left_as_it_is():
     config = dataclasses.replace(AAE, views=dataclasses.replace(NOISY, probability=0.25))
     images = jnp.zeros((400, 3, 3))
-    view, _ = parts.draw_seen(config, images, unsupervised.build_hyper(config, 10), KEY)
+    view, _ = draw_seen(config, images, unsupervised.build_hyper(config, 10), KEY)
     untouched = jnp.all(view.seen == 0.0, axis=(1, 2))
     assert float(jnp.mean(untouched)) == pytest.approx(0.75, abs=0.12)
 
@@ -297,7 +296,7 @@ def test_pixels_are_dropped_in_the_phases_that_see_noise(noise_in):
     config = dataclasses.replace(AAE, views=ViewConfig(noise_std=0.0, max_shift=0, dropout=0.25, noise_in=noise_in))
     images, hyper = jnp.ones((400, 3, 3)), unsupervised.build_hyper(config, 10)
     for reconstructed in (True, False):
-        view, _ = parts.draw_seen(config, images, hyper, KEY, reconstructed=reconstructed)
+        view, _ = draw_seen(config, images, hyper, KEY, reconstructed=reconstructed)
         share = 0.25 if reconstructed or noise_in == "all" else 0.0
         assert float(jnp.mean(view.seen == 0.0)) == pytest.approx(share, abs=0.04)
         np.testing.assert_array_equal(view.target, images)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.views import draw_view, random_shift, scale_pixels, unscale_pixels
+from aae_jax.augment import draw_view, random_shift, scale_pixels, unscale_pixels
 
 RANGES = {"sigmoid": (0.0, 1.0), "linear": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 SIZE = 5

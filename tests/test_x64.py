@@ -14,8 +14,8 @@ import pytest
 
 import aae_jax
 from aae_jax import priors
-from aae_jax.hyper import Hyper
-from aae_jax.training import over_seeds
+from aae_jax.train.epoch import over_seeds
+from aae_jax.train.hyper import Hyper
 from tests.toy_presets import ALL, SMOKE, build_toy
 
 pytestmark = pytest.mark.usefixtures("quick_compile")

@@ -1,7 +1,6 @@
 """Small programs of every preset: its phases with narrow networks, on a few random images."""
 
 import dataclasses
-import importlib
 from typing import Any, NamedTuple
 
 import jax
@@ -11,12 +10,12 @@ import numpy as np
 from aae_jax import init_state
 from aae_jax.config import resolve
 from aae_jax.data import build_dataset
-from aae_jax.presets import BY_EXPERIMENT
-from aae_jax.training import TrainData, build_train_epoch
+from aae_jax.models import MODELS, find_model
+from aae_jax.train.epoch import TrainData, build_train_epoch
 
 SHAPE, CLASSES, POOL, LABELLED, WIDTH = (8, 8), 10, 40, 20, 16
-ALL = [f"{experiment}/{name}" for experiment, presets in BY_EXPERIMENT.items() for name in presets]
-SMOKE = [f"{experiment}/smoke" for experiment in BY_EXPERIMENT]
+ALL = [f"{entry.name}/{name}" for entry in MODELS for name in entry.presets]
+SMOKE = [f"{entry.name}/smoke" for entry in MODELS]
 IMAGES = np.random.default_rng(0).integers(0, 256, (POOL + LABELLED, *SHAPE), dtype=np.uint8)
 LABELS = np.arange(POOL + LABELLED) % CLASSES
 DATASET = build_dataset(
@@ -54,8 +53,8 @@ def narrow(config: Any, precision: str) -> Any:
 def build_toy(name: str, precision: str = "float32") -> Toy:
     """Return the program of a preset, by `experiment/preset`."""
     experiment_name, preset = name.split("/")
-    experiment = importlib.import_module(f"aae_jax.experiments.{experiment_name}").EXPERIMENT
-    config = narrow(BY_EXPERIMENT[experiment_name][preset][0], precision)
+    experiment = find_model(experiment_name).spec
+    config = narrow(find_model(experiment_name).presets[preset][0], precision)
     networks = experiment.build_networks(config, DATASET)
     phases = experiment.build_phases(networks, config, DATASET)
     averaging = config.averaging.decay > 0

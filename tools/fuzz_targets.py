@@ -13,23 +13,25 @@ import numpy as np
 from PIL import Image
 
 import aae_jax
-from aae_jax import checkpoint, seed_yaml
 from aae_jax.commands.doctor import run_doctor
-from aae_jax.config import SemiSupervisedConfig
-from aae_jax.config_text import from_mapping, read_yaml, to_mapping, to_yaml
-from aae_jax.data import tfds_copy
+from aae_jax.compat import yaml_settings as seed_yaml
+from aae_jax.config.text import from_mapping, read_yaml, to_mapping, to_yaml
 from aae_jax.data.cache import read_cache, write_cache
 from aae_jax.data.dataset import build_dataset
-from aae_jax.data.idx import read_idx
-from aae_jax.data.idx_sets import Found, load_idx_folder, read_known
 from aae_jax.data.known import KNOWN
-from aae_jax.data.npz import load_npz
-from aae_jax.data.pictures import read_pictures
-from aae_jax.experiments import checkpoint_notes, semi_supervised
-from aae_jax.experiments.command import resumed_config
-from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.experiments.user_prior import own_samples
-from aae_jax.presets import preset
+from aae_jax.data.readers import tfds_copy
+from aae_jax.data.readers.idx import read_idx
+from aae_jax.data.readers.idx_sets import Found, load_idx_folder, read_known
+from aae_jax.data.readers.npz import load_npz
+from aae_jax.data.readers.pictures import read_pictures
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.priors.custom import own_samples
+from aae_jax.run import checkpoint_notes
+from aae_jax.run.arguments import resumed_config
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.train import checkpoint
 
 __all__ = ["Target", "build_targets"]
 
@@ -204,7 +206,7 @@ def _run_targets(folder: Path) -> list[Target]:
     like = jax.eval_shape(lambda: tree)
 
     def resume(path: Path) -> object:
-        aae_jax.validate(resumed_config(semi_supervised.EXPERIMENT, path))
+        aae_jax.validate(resumed_config(semi_supervised.SPEC, path))
         found = RunFolder(path)
         found.claim()
         try:

@@ -10,12 +10,12 @@ import tyro
 from aae_jax.data import Dataset, Reporter, load_dataset
 from aae_jax.data.cache import fingerprint
 from aae_jax.data.known import KNOWN, KnownSet
+from aae_jax.data.readers.tfds_copy import copy_roots, find_copy
 from aae_jax.data.sources import Places, cached_set, files_at_hand, places
-from aae_jax.data.tfds_copy import copy_roots, find_copy
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.flags import parse_flags
-from aae_jax.experiments.streams import say
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.flags import parse_flags
+from aae_jax.streams import say
 
 __all__ = ["main"]
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from aae_jax.bundle import load
 from aae_jax.commands.result import parse
-from aae_jax.config_text import coerce, read_yaml
+from aae_jax.config.text import coerce, read_yaml
 from aae_jax.errors import InputError
-from aae_jax.experiments.diagnosis import diagnose
-from aae_jax.experiments.measures import VALIDATION
-from aae_jax.experiments.run_folder import CONFIG_FILE, RunFolder
-from aae_jax.experiments.streams import say
+from aae_jax.evaluation.diagnosis import diagnose
+from aae_jax.evaluation.health import VALIDATION
+from aae_jax.run.run_dir import CONFIG_FILE, RunFolder
+from aae_jax.saved.model import load
+from aae_jax.streams import say
 
 __all__ = ["run_doctor"]
 

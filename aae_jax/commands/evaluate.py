@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.bundle import Model
 from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, source_of, write
 from aae_jax.config import RunConfig
-from aae_jax.config_text import from_mapping, read_yaml
+from aae_jax.config.text import from_mapping, read_yaml
 from aae_jax.data import Dataset, are_unequal, load_dataset, split_indices
 from aae_jax.data.known import KNOWN
 from aae_jax.data.scaling import Scaling
@@ -27,12 +26,13 @@ from aae_jax.evaluation import (
     describe_calibration,
     evaluate,
 )
-from aae_jax.experiments.class_shares import balanced_error, majority_error
-from aae_jax.experiments.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.run_folder import CONFIG_FILE
-from aae_jax.experiments.streams import say
-from aae_jax.models.parts import prior_part
+from aae_jax.models.shared.class_frequencies import balanced_error, majority_error
+from aae_jax.models.shared.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
+from aae_jax.priors.configured import prior_part
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.run_dir import CONFIG_FILE
+from aae_jax.saved.model import Model
+from aae_jax.streams import say
 
 __all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate"]
 

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
-from aae_jax.bundle import Model
 from aae_jax.commands.model import ImageFlags, read_model_pictures, save_result
 from aae_jax.commands.result import load_model, parse, refuse_overwriting, write
 from aae_jax.errors import InputError
-from aae_jax.experiments.pictures import is_drawable
-from aae_jax.experiments.streams import note
+from aae_jax.figures.of_models.common import is_drawable
+from aae_jax.saved.model import Model
+from aae_jax.streams import note
 from aae_jax.types import Array
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from aae_jax.bundle import Model
 from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, write
-from aae_jax.data.pictures import Pictures, read_pictures
+from aae_jax.data.readers.pictures import Pictures, read_pictures
 from aae_jax.errors import InputError
-from aae_jax.experiments.drawing import reason_of
-from aae_jax.experiments.streams import note, write_result
+from aae_jax.figures.of_models.drawing import reason_of
+from aae_jax.saved.model import Model
+from aae_jax.streams import note, write_result
 from aae_jax.text import printable
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import Annotated, TypeVar
 
 import tyro
 
-from aae_jax import checkpoint, saved_model
-from aae_jax.bundle import Model, load
-from aae_jax.compiling import require_device
 from aae_jax.errors import InputError, StorageError
-from aae_jax.experiments import run_folder
-from aae_jax.experiments.flags import parse_flags
 from aae_jax.files import is_same_file, write_whole
+from aae_jax.run import run_dir as run_folder
+from aae_jax.run.flags import parse_flags
+from aae_jax.saved import format as saved_model
+from aae_jax.saved.model import Model, load
+from aae_jax.train import checkpoint
+from aae_jax.train.compile import require_device
 
 __all__ = ["ModelPath", "load_model", "parse", "refuse_overwriting", "source_of", "write"]
 

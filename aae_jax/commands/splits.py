@@ -12,9 +12,9 @@ from aae_jax.commands.result import parse, refuse_overwriting, source_of
 from aae_jax.data import Dataset, load_dataset, split_indices
 from aae_jax.data.labels import NO_LABEL
 from aae_jax.errors import InputError
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.streams import note
 from aae_jax.files import write_whole
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.streams import note
 
 __all__ = ["run_init_datasets"]
 

@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
-from aae_jax.bundle import Model
 from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
 from aae_jax.commands.result import load_model, parse
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
-from aae_jax.experiments.cluster_pictures import draw_modes
-from aae_jax.experiments.drawing import Drawings, drawing_fault
-from aae_jax.experiments.pictures import is_drawable, unit_images
-from aae_jax.experiments.streams import complain, note
+from aae_jax.figures.of_models.clusters import draw_modes
+from aae_jax.figures.of_models.common import is_drawable, unit_images
+from aae_jax.figures.of_models.drawing import Drawings, drawing_fault
 from aae_jax.figures.style import draw_bytes
 from aae_jax.files import write_whole
+from aae_jax.saved.model import Model
+from aae_jax.streams import complain, note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from aae_jax.data.class_counts import are_unequal, count_classes, estimate_frequ
 from aae_jax.data.dataset import Dataset, build_dataset, content_sha256
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError
-from aae_jax.data.idx import read_idx
-from aae_jax.data.idx_sets import MissingDataError, load_idx_folder
-from aae_jax.data.npz import load_npz
+from aae_jax.data.readers.idx import read_idx
+from aae_jax.data.readers.idx_sets import MissingDataError, load_idx_folder
+from aae_jax.data.readers.npz import load_npz
 from aae_jax.data.scaling import Scaling
 from aae_jax.data.sources import DATASET_NAMES, Quiet, Reporter, load_dataset
 from aae_jax.data.splits import Splits, TrainingArrays, split_indices, training_arrays

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aae_jax.data.dataset import Dataset, build_dataset
-from aae_jax.data.npz import read_arrays
+from aae_jax.data.readers.npz import read_arrays
 from aae_jax.files import private_folder
 
 __all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "own_folder", "read_cache", "write_cache"]

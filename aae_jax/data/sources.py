@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aae_jax.data import tfds_copy
 from aae_jax.data.cache import CachedDataset, default_cache_dir, fingerprint, read_cache, write_cache
 from aae_jax.data.dataset import Dataset, Images, build_dataset, count_repeated
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
-from aae_jax.data.idx_sets import (
+from aae_jax.data.known import KNOWN, KnownSet, check_content
+from aae_jax.data.labels import counted_from
+from aae_jax.data.readers import tfds_copy
+from aae_jax.data.readers.idx_sets import (
     ForeignFilesError,
     Found,
     MissingDataError,
@@ -21,9 +23,7 @@ from aae_jax.data.idx_sets import (
     missing_files,
     read_known,
 )
-from aae_jax.data.known import KNOWN, KnownSet, check_content
-from aae_jax.data.labels import counted_from
-from aae_jax.data.npz import load_npz
+from aae_jax.data.readers.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean
 
 __all__ = ["DATASET_NAMES", "Places", "Quiet", "Reporter", "cache_path", "files_at_hand", "load_dataset", "places"]

@@ -9,12 +9,7 @@ from aae_jax.evaluation.calibration import (
     probabilities,
     reliability,
 )
-from aae_jax.evaluation.classification import (
-    confusion_counts,
-    error_rate,
-    evaluate,
-    exact_share,
-)
+from aae_jax.evaluation.classification import confusion_counts, error_rate, evaluate, exact_share
 from aae_jax.evaluation.clustering import ClusterReport, report_clusters
 from aae_jax.evaluation.encoding import EncodeFn, build_draw_codes, build_encode, class_probabilities
 from aae_jax.evaluation.health import HealthFn, build_health

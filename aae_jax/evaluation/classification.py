@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from aae_jax.compiling import compiler_options
+from aae_jax.augment import OutputKind
 from aae_jax.evaluation.encoding import build_encode
 from aae_jax.networks import Networks
+from aae_jax.train.compile import compiler_options
 from aae_jax.types import Array, Params, Pixels, Stats
-from aae_jax.views import OutputKind
 
 __all__ = ["confusion_counts", "error_rate", "evaluate", "exact_share"]
 

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from aae_jax.augment import OutputKind, scale_pixels
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
-from aae_jax.views import OutputKind, scale_pixels
 
 __all__ = [
     "EncodeFn",

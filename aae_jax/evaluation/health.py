@@ -16,7 +16,10 @@ from aae_jax.evaluation.latent import (
 from aae_jax.networks import Networks
 from aae_jax.types import Array, Metrics, Params, Prior, PRNGKey
 
-__all__ = ["HealthFn", "build_health"]
+__all__ = ["VALIDATION", "HealthFn", "build_health"]
+
+VALIDATION = "validation_"
+"""What a row of metrics has before the names of measures."""
 
 SAMPLES, JUDGED, PAIRED = 20_000, 5000, 1000
 """Samples of the prior; codes and samples that adversaries are asked about; those of which all pairs are compared."""

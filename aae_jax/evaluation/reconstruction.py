@@ -5,12 +5,11 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from aae_jax.augment import OutputKind, activate, scale_pixels, unscale_pixels
 from aae_jax.evaluation.encoding import class_probabilities, split_batches
 from aae_jax.losses import mean_squared_error
-from aae_jax.models.parts import activate
 from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.types import Array, Params, Pixels
-from aae_jax.views import OutputKind, scale_pixels, unscale_pixels
 
 __all__ = ["build_reconstruction_error"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from aae_jax.commands.visualize import run_visualize
-from aae_jax.config_text import read_yaml
+from aae_jax.config.text import read_yaml
 from aae_jax.errors import InputError
 from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.row_record import PLAN_FILE, compact
-from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
 from aae_jax.files import write_whole
+from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
 
 __all__ = ["record_model"]
 

@@ -16,21 +16,21 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 from aae_jax.config import RunConfig
-from aae_jax.config_text import differences, from_mapping, read_yaml
+from aae_jax.config.text import differences, from_mapping, read_yaml
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse, run_guarded
-from aae_jax.experiments.compilation import keep_compiled_programs
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.experiment import Experiment
-from aae_jax.experiments.flags import parse_flags
-from aae_jax.experiments.launch import FAILED, launch
 from aae_jax.experiments.model_record import record_model
 from aae_jax.experiments.model_rows import ModelRow
-from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
-from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, write_text
 from aae_jax.experiments.table_rows import AnyRow, Row, choose_rows
-from aae_jax.training import compile_epoch
+from aae_jax.models.spec import ModelSpec
+from aae_jax.run.arguments import parse, run_guarded
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.flags import parse_flags
+from aae_jax.run.run import FAILED, launch
+from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, write_text
+from aae_jax.run.setup import build_problem, load_data, main_task
+from aae_jax.train.compile_cache import keep_compiled_programs
+from aae_jax.train.fit import compile_epoch
 
 __all__ = ["Flags", "epochs_within", "main", "record"]
 
@@ -136,9 +136,9 @@ def _can_be_had(row: AnyRow, flags: Flags, console: Console) -> bool:
     return True
 
 
-def _experiment(row: AnyRow) -> Experiment:
-    found = importlib.import_module(f"aae_jax.experiments.{row.experiment}").EXPERIMENT
-    assert isinstance(found, Experiment), row.experiment
+def _experiment(row: AnyRow) -> ModelSpec:
+    found = importlib.import_module(f"aae_jax.experiments.{row.experiment}").SPEC
+    assert isinstance(found, ModelSpec), row.experiment
     return found
 
 
@@ -164,7 +164,7 @@ def _train(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
     return launch(_experiment(row), argv, launcher=f"python experiments/{row.experiment}.py")
 
 
-def _refuse_other_run(experiment: Experiment, argv: Sequence[str], folder: Path) -> None:
+def _refuse_other_run(experiment: ModelSpec, argv: Sequence[str], folder: Path) -> None:
     """Refuse to go on with a run of other settings than those asked for."""
     wanted = parse(experiment, argv).config
     found = from_mapping(type(wanted), read_yaml(folder / CONFIG_FILE))
@@ -223,7 +223,7 @@ def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
     return max(1, min(most, int(budget / seconds_a_pass)))
 
 
-def time_pass(experiment: Experiment, argv: Sequence[str], console: Console) -> float:
+def time_pass(experiment: ModelSpec, argv: Sequence[str], console: Console) -> float:
     """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
     problem = build_problem(experiment, parse(experiment, argv).config, DataReporter(console))
     task = main_task(problem)

@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from aae_jax.bundle import Model, load
-from aae_jax.config import SemiSupervisedConfig
-from aae_jax.config_text import from_mapping, read_yaml
+from aae_jax.config.text import from_mapping, read_yaml
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import confusion_counts, describe_calibration
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.problem import indices_for_seed, load_data, split_for_seed
-from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
 from aae_jax.experiments.table_rows import Row
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
+from aae_jax.run.setup import indices_for_seed, load_data, split_for_seed
+from aae_jax.saved.model import Model, load
 
 __all__ = ["PLAN_FILE", "compact", "record"]
 

@@ -1,21 +1,85 @@
-"""The models, one file per section of the paper."""
+"""The models: one folder each, listed in `MODELS` alone.
 
-from aae_jax.models import (
-    autoencoder,
-    clustering,
-    dim_reduction,
-    label_regularized,
-    semi_supervised,
-    supervised,
-    unsupervised,
+The command line, its usage text, presets, figures and tests read this list. A folder holds `config.py` (configuration
+and validation), `presets.py`, `phases.py` (networks and phases) and `experiment.py` (the `ModelSpec`).
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aae_jax.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from aae_jax.models.spec import ModelSpec
+
+__all__ = ["MODELS", "ModelEntry", "choose_preset", "find_model", "preset"]
+
+
+class ModelEntry(NamedTuple):
+    """A model of the list; its modules are imported when they are first asked for.
+
+    Attributes:
+        name: Of its folder, its script in `experiments/` and the folder of its runs.
+        summary: One line for the usage text.
+    """
+
+    name: str
+    summary: str
+
+    @property
+    def spec(self) -> "ModelSpec":
+        """The record by which a run knows the model."""
+        found: ModelSpec = importlib.import_module(f"aae_jax.models.{self.name}.experiment").SPEC
+        return found
+
+    @property
+    def presets(self) -> Mapping[str, tuple[Any, str]]:
+        """Configuration and one line of text by name; "default" is among them."""
+        found: Mapping[str, tuple[Any, str]] = importlib.import_module(f"aae_jax.models.{self.name}.presets").PRESETS
+        return found
+
+
+MODELS = (
+    ModelEntry("semi_supervised", "classification with few labels"),
+    ModelEntry("unsupervised", "no labels, any prior"),
+    ModelEntry("supervised", "labels for the decoder, style in the code"),
+    ModelEntry("label_regularized", "labels for the discriminator, a part of the prior for each class"),
+    ModelEntry("clustering", "clusters without labels"),
+    ModelEntry("dim_reduction", "images around cluster heads in few dimensions"),
+    ModelEntry("likelihood", "log-likelihood of the AAE's samples"),
+    ModelEntry("autoencoder", "plain, denoising or variational autoencoder"),
 )
 
-__all__ = [
-    "autoencoder",
-    "clustering",
-    "dim_reduction",
-    "label_regularized",
-    "semi_supervised",
-    "supervised",
-    "unsupervised",
-]
+
+def find_model(name: str) -> ModelEntry:
+    """Return the model of that name, whose words may be joined by hyphens or underscores.
+
+    Raises:
+        InputError: There is none.
+    """
+    known = {entry.name: entry for entry in MODELS}
+    found = known.get(name.replace("-", "_"))
+    if found is None:
+        raise InputError(f"There is no experiment {name!r}; {did_you_mean(name, known)}")
+    return found
+
+
+def preset(name: str, experiment: str = "semi_supervised") -> Any:
+    """Return the configuration of a named preset of an experiment, e.g. of `unsupervised`.
+
+    Raises:
+        InputError: There is no such experiment or preset.
+    """
+    return choose_preset(find_model(experiment).presets, name)
+
+
+def choose_preset(presets: Mapping[str, tuple[Any, str]], name: str) -> Any:
+    """Return the configuration of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    if name not in presets:
+        raise InputError(f"There is no preset {name!r}; {did_you_mean(name, presets)}")
+    return presets[name][0]

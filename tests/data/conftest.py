@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae_jax.data import Quiet, idx_sets, known, load_dataset
+from aae_jax.data import Quiet, known, load_dataset
 from aae_jax.data.known import pairs_sha256
+from aae_jax.data.readers import idx_sets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

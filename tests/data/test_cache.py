@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae_jax.data import cache, default_cache_dir, idx
+from aae_jax.data import cache, default_cache_dir
+from aae_jax.data.readers import idx
 from tests.data.conftest import load_mnist, small_arrays, write_files
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aae_jax.data import DownloadError, MissingDataError, Reporter, build_dataset, load_dataset, tfds_copy
+from aae_jax.data import DownloadError, MissingDataError, Reporter, build_dataset, load_dataset
 from aae_jax.data.download import Remote
 from aae_jax.data.known import KNOWN
+from aae_jax.data.readers import tfds_copy
 from aae_jax.errors import InputError
 from tests.data.conftest import idx_bytes, small_arrays
 from tests.data.server import serve

@@ -36,8 +36,8 @@ def test_files_that_could_be_of_several_sets_are_not_guessed(tmp_path):
 
 
 def test_files_as_published_are_recognised(tmp_path, monkeypatch):
-    from aae_jax.data import tfds_copy
     from aae_jax.data.download import Remote, file_sha256
+    from aae_jax.data.readers import tfds_copy
 
     write_files(tmp_path, small_arrays())
     published = [Remote(f"http://x/{path.name}", 0, file_sha256(path)) for path in tmp_path.iterdir()]

@@ -13,8 +13,8 @@ from PIL import Image
 
 from aae_jax.data import load_dataset, load_idx_folder, load_npz
 from aae_jax.data.known import stems
-from aae_jax.data.picture_files import decode_picture
-from aae_jax.data.pictures import read_pictures
+from aae_jax.data.readers.picture_files import decode_picture
+from aae_jax.data.readers.pictures import read_pictures
 from aae_jax.errors import InputError
 from tests.data.conftest import idx_bytes
 

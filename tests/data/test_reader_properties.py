@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import aae_jax
-from aae_jax.config import SemiSupervisedConfig
-from aae_jax.config_text import from_mapping, read_yaml
+from aae_jax.config.text import from_mapping, read_yaml
 from aae_jax.data import load_npz, read_idx
 from aae_jax.data.cache import read_cache
-from aae_jax.data.pictures import read_pictures
+from aae_jax.data.readers.pictures import read_pictures
 from aae_jax.errors import InputError
-from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.run.run_dir import RunFolder
 from tests.data.conftest import idx_bytes
 
 EVERY = settings(

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aae_jax.data import Quiet, load_dataset, tfds_copy
+from aae_jax.data import Quiet, load_dataset
 from aae_jax.data.known import KNOWN, pairs_sha256
-from aae_jax.data.tfds_records import CORE, describe_copy
+from aae_jax.data.readers import tfds_copy
+from aae_jax.data.readers.tfds_records import CORE, describe_copy
 from aae_jax.errors import InputError
 from tests.data.conftest import small_arrays
 

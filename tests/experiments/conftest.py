@@ -8,8 +8,8 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from aae_jax.experiments import semi_supervised
-from aae_jax.experiments.console import Console
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.run.console import Console
 from tests.experiments.running import train
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from aae_jax.experiments import semi_supervised
+from aae_jax.run.run import main as run_model
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS, EPOCHS = 100, 3
@@ -17,7 +17,7 @@ SMALL = (
 def status(*argv):
     """Return the command's exit status, that of a parser which exits by itself included."""
     try:
-        return semi_supervised.main([str(argument) for argument in argv])
+        return run_model("semi_supervised", [str(argument) for argument in argv])
     except SystemExit as stopped:
         return stopped.code
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from aae_jax import config_text
-from aae_jax.config import SemiSupervisedConfig
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.presets import PRESETS
+from aae_jax.config import text as config_text
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.semi_supervised.presets import PRESETS
+from aae_jax.run.arguments import parse
 from tests.experiments.running import ROOT, status
 
 
 def config_of(*argv):
-    return parse(EXPERIMENT, [str(argument) for argument in argv]).config
+    return parse(SPEC, [str(argument) for argument in argv]).config
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_recorded_configuration_of_an_older_version_is_run_as_it_was(tmp_path)
 
 
 def test_folders_are_passed_on():
-    request = parse(EXPERIMENT, ["--out-dir", "somewhere"])
+    request = parse(SPEC, ["--out-dir", "somewhere"])
     assert request.out_dir == Path("somewhere")
     assert request.resume is None
     assert request.command == "python experiments/semi_supervised.py --out-dir somewhere"
@@ -98,6 +98,6 @@ def test_the_script_lists_its_flags(tmp_path):
 
 @pytest.mark.parametrize("flags", [["--precision", "float32"], ["--precision=float32"]])
 def test_the_precision_has_a_short_name(flags):
-    request = parse(EXPERIMENT, ["--preset", "default", *flags])
+    request = parse(SPEC, ["--preset", "default", *flags])
     assert request.config.network.precision == "float32"
     assert request.command.endswith(" ".join(flags)), "the command is kept as it was given"

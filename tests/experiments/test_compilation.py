@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 from aae_jax.data.cache import own_folder
-from aae_jax.experiments import compilation
-from aae_jax.experiments.compilation import INDEX, sweep_programs
+from aae_jax.train import compile_cache as compilation
+from aae_jax.train.compile_cache import INDEX, sweep_programs
 
 
 def entry(folder, name, content=b"program" * 500):

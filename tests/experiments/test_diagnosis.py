@@ -6,8 +6,8 @@ import math
 import pytest
 
 from aae_jax import cli
-from aae_jax.experiments import unsupervised
-from aae_jax.experiments.diagnosis import STUCK, diagnose
+from aae_jax.evaluation.diagnosis import STUCK, diagnose
+from aae_jax.run.run import main as run_model
 
 HEALTHY = {
     "reconstruction/loss": 20.0,
@@ -111,7 +111,7 @@ def test_a_run_that_is_not_evaluated_yet_is_waited_for(tmp_path, capsys):
 def test_a_run_that_diverged_leaves_what_the_doctor_sees(tmp_path, capsys):
     rate = ("--optimizers.reconstruction.kind", "sgd", "--optimizers.reconstruction.learning-rate", "1e30")
     argv = ["--preset", "smoke", "--dataset", "digits", *rate, "--out-dir", str(tmp_path / "run")]
-    assert unsupervised.main(argv) == 1
+    assert run_model("unsupervised", argv) == 1
     capsys.readouterr()
     assert cli.main(["doctor", str(tmp_path / "run")]) == 0
     assert capsys.readouterr().out.startswith("not finite: ")

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from aae_jax import figures
-from aae_jax.experiments.drawing import draw_and_save, reason_of
+from aae_jax.figures.of_models.drawing import draw_and_save, reason_of
 
 
 def bars():

@@ -14,30 +14,29 @@ from matplotlib.figure import Figure
 
 from aae_jax import InputError, cli, data, load
 from aae_jax.data import Quiet
-from aae_jax.experiments import (
-    autoencoder,
-    clustering,
-    dim_reduction,
-    label_regularized,
-    likelihood,
-    semi_supervised,
-    supervised,
-    sweep,
-    unsupervised,
-)
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.measures import build_seed_measure
 from aae_jax.experiments.model_rows import MODELS
-from aae_jax.experiments.problem import build_problem, images_of, main_task
-from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.experiments.watch import model_of
-from aae_jax.state import evaluation_variables, used_networks
-from aae_jax.training import compile_epoch
+from aae_jax.models.autoencoder import experiment as autoencoder
+from aae_jax.models.clustering import experiment as clustering
+from aae_jax.models.dim_reduction import experiment as dim_reduction
+from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.likelihood import experiment as likelihood
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.supervised import experiment as supervised
+from aae_jax.models.unsupervised import experiment as unsupervised
+from aae_jax.run.arguments import parse
+from aae_jax.run.measures import build_seed_measure
+from aae_jax.run.run import main as run_model
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.run.setup import build_problem, images_of, main_task
+from aae_jax.run.sweep import command as sweep
+from aae_jax.run.watch import model_of
+from aae_jax.train.fit import compile_epoch
+from aae_jax.train.state import evaluation_variables, used_networks
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
 
 MODULES = {
-    module.EXPERIMENT.name: module
+    module.SPEC.name: module
     for module in (
         semi_supervised,
         unsupervised,
@@ -69,7 +68,7 @@ FIGURES = {
 
 def run(name, out_dir, *extra):
     small = ("--preset", "smoke", "--dataset", "digits", "--epochs", "3", "--checkpoint-seconds", "0")
-    return MODULES[name].main([*small, "--out-dir", str(out_dir), *extra])
+    return run_model(name, [*small, "--out-dir", str(out_dir), *extra])
 
 
 QUICK = ("unsupervised",)
@@ -148,7 +147,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, ca
         interrupt_after(patch, 0, signal.SIGTERM)
         assert run(name, tmp_path / "half", "--num-seeds", "2") == 128 + signal.SIGTERM
     assert f"python experiments/{name}.py --resume" in capsys.readouterr().out
-    assert MODULES[name].main(["--resume", str(tmp_path / "half")]) == 0
+    assert run_model(name, ["--resume", str(tmp_path / "half")]) == 0
     assert rows(tmp_path / "half") == rows(folder)
     for model in ("model", "model-s1"):
         again, before = (each / model / "model.safetensors" for each in (tmp_path / "half", folder))
@@ -157,7 +156,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, ca
 
 @pytest.mark.parametrize("name", marked(MODULES))
 def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
-    experiment = MODULES[name].EXPERIMENT
+    experiment = MODULES[name].SPEC
     request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "3"])
     problem = build_problem(experiment, request.config, Quiet())
     task = main_task(problem)
@@ -179,13 +178,13 @@ def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
     chex.assert_tree_all_finite(found)
 
 
-PRESETS = [(name, preset) for name in MEASURED for preset in MODULES[name].EXPERIMENT.presets if preset != "smoke"]
+PRESETS = [(name, preset) for name in MEASURED for preset in MODULES[name].SPEC.presets if preset != "smoke"]
 SMALL = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--network.precision", "float32")
 
 
 def test_a_run_is_trained_on_a_random_subset():
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--pool-size", "300", "--num-seeds", "2"]
-    problem = build_problem(semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, Quiet())
+    problem = build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
     assert problem.data.pool.shape == (300, 8, 8)
     pool = {image.tobytes() for image in np.asarray(problem.data.pool)}
     assert {image.tobytes() for image in np.asarray(problem.data.labelled_images).reshape(100, 8, 8)} <= pool
@@ -202,7 +201,7 @@ def few_labels(name):
     [pytest.param(*each, marks=() if each[1] in ("default", "graph") else pytest.mark.slow) for each in PRESETS],
 )
 def test_every_preset_can_be_traced(name, preset):
-    experiment = MODULES[name].EXPERIMENT
+    experiment = MODULES[name].SPEC
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     task = main_task(problem)
@@ -218,7 +217,7 @@ def test_every_preset_can_be_traced(name, preset):
 @pytest.mark.parametrize(("name", "preset"), PRESETS)
 def test_every_preset_trains(name, preset, tmp_path):
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
-    assert MODULES[name].main([*argv, "--out-dir", str(tmp_path / "run")]) == 0
+    assert run_model(name, [*argv, "--out-dir", str(tmp_path / "run")]) == 0
     assert np.isfinite(summary(tmp_path / "run")["test"]["reconstruction_error"]["mean"])
 
 
@@ -233,7 +232,7 @@ def test_every_preset_trains(name, preset, tmp_path):
     ],
 )
 def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
-    experiment = MODULES[name].EXPERIMENT
+    experiment = MODULES[name].SPEC
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     params, stats = evaluation_variables(main_task(problem).build_state())
@@ -252,9 +251,9 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
     digits = data.load_digits()
     poisoned = copy.copy(digits)
     object.__setattr__(poisoned, "test_images", None)
-    monkeypatch.setattr("aae_jax.experiments.problem.load_dataset", lambda *_, **__: poisoned)
+    monkeypatch.setattr("aae_jax.run.setup.load_dataset", lambda *_, **__: poisoned)
     if name != "supervised":  # drawing takes longer than training
-        monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
+        monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     assert run(name, tmp_path / "run", "--no-test") == 0
     assert summary(tmp_path / "run")["test"] is None
     assert "the test images were not looked at" in capsys.readouterr().out
@@ -291,7 +290,7 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
     ],
 )
 def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
-    assert MODULES[name].main(list(argv)) == 2
+    assert run_model(name, list(argv)) == 2
     assert words in capsys.readouterr().err
 
 
@@ -318,15 +317,15 @@ def test_a_table_of_a_run_begun_by_an_earlier_version_has_every_column(tmp_path)
 
 def test_presets_are_listed_by_experiment(capsys):
     with pytest.raises(SystemExit):
-        unsupervised.main(["--preset", "list"])
+        run_model("unsupervised", ["--preset", "list"])
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
-    assert listed == set(unsupervised.EXPERIMENT.presets)
+    assert listed == set(unsupervised.SPEC.presets)
 
 
 def test_a_yaml_file_of_another_project_is_for_its_own_model(tmp_path):
     (tmp_path / "theirs.yml").write_text("semi_supervised:\n  learning_rates: {auto_encoder_lr: 0.1}\n")
     with pytest.raises(InputError, match="give it to semi_supervised"):
-        parse(unsupervised.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+        parse(unsupervised.SPEC, ["--config-path", str(tmp_path / "theirs.yml")])
 
 
 def test_a_run_of_one_model_is_not_resumed_by_another(whole, capsys):
@@ -334,14 +333,14 @@ def test_a_run_of_one_model_is_not_resumed_by_another(whole, capsys):
     other = "unsupervised" if name == "autoencoder" else "autoencoder"
     (folder / "summary.json").rename(folder / "kept.json")
     try:
-        assert MODULES[other].main(["--resume", str(folder)]) == 2
+        assert run_model(other, ["--resume", str(folder)]) == 2
         assert "There is no configuration key" in capsys.readouterr().err
     finally:
         (folder / "kept.json").rename(folder / "summary.json")
 
 
 def test_the_command_line_trains_and_uses_a_model_without_labels(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
+    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     folder = str(tmp_path / "run")
     assert cli.main(["train", "unsupervised", "--preset", "smoke", "--dataset", "digits", "--out-dir", folder]) == 0
     capsys.readouterr()

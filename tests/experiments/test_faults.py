@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import checkpoint, cli, figures, losses, priors
+from aae_jax import cli, figures, losses, priors
 from aae_jax.errors import StorageError
-from aae_jax.experiments import run_folder, sweep, unsupervised
-from aae_jax.experiments.console import Console
 from aae_jax.files import LOCK_FILE, Claim, write_whole
+from aae_jax.run import run_dir as run_folder
+from aae_jax.run.console import Console
+from aae_jax.run.run import main as run_model
+from aae_jax.run.sweep import command as sweep
+from aae_jax.train import checkpoint
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import EPOCHS, ROOT, SMALL, contents, copied, evidence, status, train
 
@@ -283,10 +286,10 @@ def environment(tmp_path_factory):
 
 COMMAND = """
 import sys
-from aae_jax.experiments import semi_supervised
+from aae_jax.run.run import main as run_model
 
 print("here", flush=True)
-sys.exit(semi_supervised.main())
+sys.exit(run_model("semi_supervised"))
 """
 
 
@@ -324,8 +327,11 @@ def test_a_hostile_environment(environment, tmp_path):
 
 LIMITED = """
 import resource, sys
-from aae_jax import checkpoint, files
-from aae_jax.experiments import event_log, run_folder, semi_supervised
+from aae_jax import files
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.run import event_log, run_dir as run_folder
+from aae_jax.run.run import main as run_model
+from aae_jax.train import checkpoint
 
 def limit(owner, name):
     original = getattr(owner, name)
@@ -342,7 +348,7 @@ places = {
     "drawing": (semi_supervised, "_save_figures"),
 }
 limit(*places[sys.argv.pop(1)])
-sys.exit(semi_supervised.main())
+sys.exit(run_model("semi_supervised"))
 """
 
 
@@ -434,7 +440,7 @@ def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_pat
 def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     finished, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setitem(sys.modules, "aae_jax.experiments.pictures", None)
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.common", None)
     assert train(tmp_path / "run", "--figures-every", "1") == 0
     said = capsys.readouterr().out
     assert said.count("! No figure could be drawn (ModuleNotFoundError: ") == EPOCHS + 1
@@ -451,7 +457,7 @@ def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_p
         assert (folder / "summary.json").exists()
         raise BrokenPipeError
 
-    monkeypatch.setitem(sys.modules, "aae_jax.experiments.pictures", None)
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.common", None)
     monkeypatch.setattr(Console, "notice", no_reader)
     assert status("--resume", folder) == 1
     assert evidence(folder) == evidence(finished)
@@ -464,9 +470,9 @@ def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys
             "learning_curves": lambda: figures.learning_curves([1], {"reconstruction/loss": [1]}),
         }
 
-    monkeypatch.setattr("aae_jax.experiments.code_pictures.draw_code_figures", draw)
+    monkeypatch.setattr("aae_jax.figures.of_models.codes.draw_code_figures", draw)
     argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--out-dir", str(tmp_path / "run")]
-    assert unsupervised.main(argv) == 0
+    assert run_model("unsupervised", argv) == 0
     assert (tmp_path / "run" / "summary.json").exists()
     assert "! The figure walks could not be drawn" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "run" / "figures").iterdir()}

@@ -13,8 +13,10 @@ pytestmark = pytest.mark.slow
 
 DRIVER = """
 import os, pathlib, signal, sys
-from aae_jax import checkpoint
-from aae_jax.experiments import semi_supervised, run_folder
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.run import run_dir as run_folder
+from aae_jax.run.run import main as run_model
+from aae_jax.train import checkpoint
 
 moment, number = sys.argv[1], int(sys.argv[2])
 calls = 0
@@ -41,7 +43,7 @@ points = {
 }
 if moment in points:
     at(*points[moment])
-sys.exit(semi_supervised.main(sys.argv[3:]))
+sys.exit(run_model("semi_supervised", sys.argv[3:]))
 """
 
 

@@ -7,18 +7,18 @@ import pytest
 
 from aae_jax.data import Quiet
 from aae_jax.evaluation import build_draw_codes
-from aae_jax.experiments import semi_supervised
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.measures import build_seed_measure
-from aae_jax.experiments.problem import build_problem, main_task
-from aae_jax.state import evaluation_variables
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.run.arguments import parse
+from aae_jax.run.measures import build_seed_measure
+from aae_jax.run.setup import build_problem, main_task
+from aae_jax.train.state import evaluation_variables
 
 
 @pytest.mark.parametrize(("noise_in", "shift"), [("all", 0), ("reconstruction", 2)])
 def test_codes_are_of_views_as_the_adversaries_see_them(noise_in, shift):
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--views.noise-in", noise_in]
     argv += ["--views.max-shift", str(shift)]
-    problem = build_problem(semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, argv).config, Quiet())
+    problem = build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
     task = main_task(problem)
     params, stats = evaluation_variables(task.build_state())
     images = problem.validation_images

@@ -9,20 +9,23 @@ import pytest
 from PIL import Image
 
 from aae_jax import cli, load, save_model
-from aae_jax.commands.seed_names import translate
+from aae_jax.compat.command_names import translate
 from aae_jax.data import Quiet, load_digits, split_indices
 from aae_jax.errors import InputError
-from aae_jax.experiments import clustering, dim_reduction, label_regularized, supervised, unsupervised
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.pictures import draw_posterior
-from aae_jax.experiments.problem import build_problem, main_task
-from aae_jax.experiments.watch import model_of
-from aae_jax.models.parts import prior_part
-from aae_jax.state import evaluation_variables, used_networks
+from aae_jax.figures.of_models.common import draw_posterior
+from aae_jax.models.clustering import experiment as clustering
+from aae_jax.models.dim_reduction import experiment as dim_reduction
+from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.supervised import experiment as supervised
+from aae_jax.models.unsupervised import experiment as unsupervised
+from aae_jax.priors.configured import prior_part
+from aae_jax.run.arguments import parse
+from aae_jax.run.setup import build_problem, main_task
+from aae_jax.run.watch import model_of
+from aae_jax.train.state import evaluation_variables, used_networks
 
 MODULES = {
-    module.EXPERIMENT.name: module
-    for module in (clustering, dim_reduction, label_regularized, supervised, unsupervised)
+    module.SPEC.name: module for module in (clustering, dim_reduction, label_regularized, supervised, unsupervised)
 }
 
 
@@ -33,7 +36,7 @@ def saved(tmp_path_factory):
 
     def folder_of(name):
         if name not in made:
-            experiment = MODULES[name].EXPERIMENT
+            experiment = MODULES[name].SPEC
             problem = build_problem(
                 experiment, parse(experiment, ["--preset", "smoke", "--dataset", "digits"]).config, Quiet()
             )
@@ -127,7 +130,7 @@ def test_a_class_is_generated_by_a_decoder_that_gets_labels(saved, tmp_path):
 
 
 def test_codes_beside_the_prior_are_samples_of_posteriors(tmp_path):
-    experiment = MODULES["unsupervised"].EXPERIMENT
+    experiment = MODULES["unsupervised"].SPEC
     argv = ["--preset", "smoke", "--dataset", "digits", "--network.posterior", "gaussian"]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     params, stats = evaluation_variables(main_task(problem).build_state())
@@ -208,7 +211,7 @@ def test_old_names_are_said_in_ours(name, argv, ours):
 
 def test_what_an_old_name_says_can_be_parsed():
     words = translate("train_unsupervised", ["--n-classes", "16"])
-    config = parse(clustering.EXPERIMENT, words[2:]).config
+    config = parse(clustering.SPEC, words[2:]).config
     assert (config.num_clusters, config.network.hidden, config.epochs) == (16, (3000, 3000), 10)
 
 
@@ -260,7 +263,7 @@ semi_supervised:
 
 def test_a_yaml_of_another_project_trains_clusters(tmp_path):
     (tmp_path / "theirs.yml").write_text(THEIRS)
-    request = parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+    request = parse(clustering.SPEC, ["--config-path", str(tmp_path / "theirs.yml")])
     config, rates = request.config, {}
     for name in ("reconstruction", "generator", "discriminator", "cyclic", "mode", "mode_separation"):
         rates[name] = getattr(config.optimizers, name).learning_rate
@@ -275,7 +278,7 @@ def test_a_yaml_of_another_project_trains_clusters(tmp_path):
 
 def test_without_adam_their_rates_are_the_papers(tmp_path):
     (tmp_path / "theirs.yml").write_text("unsupervised:\n  training: {use_adam_optimization: False}\n")
-    optimizers = parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")]).config.optimizers
+    optimizers = parse(clustering.SPEC, ["--config-path", str(tmp_path / "theirs.yml")]).config.optimizers
     found = [optimizers.reconstruction, optimizers.generator, optimizers.discriminator]
     assert [(o.kind, o.learning_rate, o.momentum) for o in found] == [
         ("sgd", 0.01, 0.9),
@@ -295,7 +298,7 @@ def test_without_adam_their_rates_are_the_papers(tmp_path):
 def test_a_yaml_that_does_not_fit_is_refused(text, words, tmp_path):
     (tmp_path / "theirs.yml").write_text(text)
     with pytest.raises(InputError, match=words):
-        parse(clustering.EXPERIMENT, ["--config-path", str(tmp_path / "theirs.yml")])
+        parse(clustering.SPEC, ["--config-path", str(tmp_path / "theirs.yml")])
 
 
 def test_plain_vectors_are_interpolated_in_their_own_units(tmp_path):
@@ -303,7 +306,7 @@ def test_plain_vectors_are_interpolated_in_their_own_units(tmp_path):
     rows = np.random.default_rng(0).normal(100.0, 20.0, (60, 5))
     labels = np.arange(60) % 3
     np.savez(tmp_path / "rows.npz", x_train=rows, y_train=labels, x_test=rows[:12], y_test=labels[:12])
-    experiment = MODULES["unsupervised"].EXPERIMENT
+    experiment = MODULES["unsupervised"].SPEC
     argv = ["--preset", "smoke", "--batch-size", "10", "--dataset", f"npz:{tmp_path / 'rows.npz'}"]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     params, stats = evaluation_variables(main_task(problem).build_state())
@@ -328,7 +331,7 @@ def test_codes_that_have_collapsed_have_no_map(saved, tmp_path):
 
 def test_clusters_with_the_classes_names_are_clusters(tmp_path, capsys):
     """Ten clusters are called 0 to 9, as digits are."""
-    experiment = MODULES["dim_reduction"].EXPERIMENT
+    experiment = MODULES["dim_reduction"].SPEC
     argv = ["--preset", "smoke", "--dataset", "digits", "--num-clusters", "10"]
     problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
     params, stats = evaluation_variables(main_task(problem).build_state())

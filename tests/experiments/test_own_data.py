@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aae_jax import bundle, cli
+from aae_jax import cli
+from aae_jax.saved import model as bundle
 from tests.experiments.running import status, summary
 
 NAMES = np.array(["ant", "bee", "cat", "dög"])

@@ -6,15 +6,22 @@ import signal
 import numpy as np
 import pytest
 
-from aae_jax import data, propagation
-from aae_jax.config import ClusteringConfig, ClusteringWeights, SemiSupervisedConfig, ViewConfig, WeightsConfig
+from aae_jax import data
+from aae_jax import graph as propagation
+from aae_jax.config import ViewConfig
 from aae_jax.data import Quiet, split_indices
-from aae_jax.experiments import problem, propagated, reproduce, semi_supervised, sweep
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.console import Console, DataReporter
-from aae_jax.experiments.members import Member, prepare_chunk
-from aae_jax.experiments.propagated import forget_graphs, pool_neighbours, propagated_labels
-from aae_jax.experiments.semi_supervised import EXPERIMENT
+from aae_jax.experiments import reproduce
+from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, WeightsConfig
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared import graph_labels as propagated
+from aae_jax.models.shared.graph_labels import forget_graphs, pool_neighbours, propagated_labels
+from aae_jax.run import setup as problem
+from aae_jax.run.arguments import parse
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.sweep import command as sweep
+from aae_jax.run.sweep.members import Member, prepare_chunk
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
 
@@ -39,8 +46,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(propagated_run, tmp_path, withou
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)
         assert train(tmp_path / "run", *PROPAGATION) == 128 + signal.SIGTERM
-    changed = dataclasses.replace(EXPERIMENT, find_targets=lambda *args: 0.99 * propagated_labels(*args))
-    monkeypatch.setattr(semi_supervised, "EXPERIMENT", changed)
+    changed = dataclasses.replace(SPEC, find_targets=lambda *args: 0.99 * propagated_labels(*args))
+    monkeypatch.setattr(semi_supervised, "SPEC", changed)
     assert status("--resume", tmp_path / "run") == 0
     assert evidence(tmp_path / "run") == evidence(propagated_run)
 
@@ -86,14 +93,14 @@ def test_a_budgets_timing_and_its_run_spread_labels_once(monkeypatch):
     monkeypatch.setattr(propagation, "targets_of", lambda *args: spread.append(args[1]) or computed(*args))
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", "1"]
     problems = [
-        build_problem(EXPERIMENT, parse(EXPERIMENT, [*argv, "--num-seeds", count]).config, Quiet())
+        build_problem(SPEC, parse(SPEC, [*argv, "--num-seeds", count]).config, Quiet())
         for build_problem, count in ((reproduce.build_problem, "2"), (problem.build_problem, "3"))
     ]
     assert asked == [0]
     assert len(spread) == 3, "two subsets, and the one that the second run has more"
     np.testing.assert_array_equal(problems[0].data.targets, problems[1].data.targets[:2])
     other = ["--split-seed", "1"]
-    problem.build_problem(EXPERIMENT, parse(EXPERIMENT, [*argv, *other]).config, Quiet())
+    problem.build_problem(SPEC, parse(SPEC, [*argv, *other]).config, Quiet())
     assert len(asked) == 2, "another pool has another graph"
 
 
@@ -126,7 +133,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
         )
         for shift in (1, 2)
     )
-    targets = [problem.build_problem(EXPERIMENT, config, Quiet()).data.targets for config in (still, moved)]
+    targets = [problem.build_problem(SPEC, config, Quiet()).data.targets for config in (still, moved)]
     assert asked == [0, 1]
     assert not np.array_equal(*targets)
     in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0], Quiet())
@@ -159,5 +166,5 @@ def test_a_run_says_that_it_links_images_and_one_without_does_not(capsys):
     forget_graphs()
     for weight, said in (("1", True), ("0", False)):
         argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", weight]
-        problem.build_problem(EXPERIMENT, parse(EXPERIMENT, argv).config, DataReporter(Console()))
+        problem.build_problem(SPEC, parse(SPEC, argv).config, DataReporter(Console()))
         assert ("linking 1,212 images to their nearest neighbours" in capsys.readouterr().out) == said

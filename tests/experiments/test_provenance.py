@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from aae_jax.experiments import provenance
+from aae_jax.run import summary as provenance
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_clean_checkout_is_named_by_its_commit(checkout):
     assert provenance.source_commit() == head.stdout[:12]
 
 
-@pytest.mark.parametrize("path", ["aae_jax/experiments/provenance.py", "experiments/run.py", "pyproject.toml"])
+@pytest.mark.parametrize("path", ["aae_jax/run/summary.py", "experiments/run.py", "pyproject.toml"])
 def test_changed_code_is_said(checkout, path):
     (checkout / path).write_text("2", encoding="utf-8")
     assert provenance.source_commit().endswith("-dirty")

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from aae_jax import data
-from aae_jax.config import SemiSupervisedConfig, resolve, validate
-from aae_jax.config_text import differences, from_mapping
+from aae_jax.config import resolve
+from aae_jax.config.text import differences, from_mapping
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.experiments import reproduce, row_record
-from aae_jax.experiments.command import parse
 from aae_jax.experiments.model_record import record_model
 from aae_jax.experiments.model_rows import MODELS, ModelRow
 from aae_jax.experiments.reproduce import epochs_within
-from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
-from aae_jax.presets import preset
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.run.arguments import parse
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import summary
 
@@ -139,7 +140,7 @@ def test_a_pass_is_timed_by_some_of_its_updates(monkeypatch):
     monkeypatch.setattr(reproduce, "compile_epoch", compiled)
     monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now[0])
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "100", "--num-seeds", "2"]
-    seconds = reproduce.time_pass(EXPERIMENT, argv, reproduce.Console())
+    seconds = reproduce.time_pass(SPEC, argv, reproduce.Console())
     steps = (len(data.load_digits().train_labels) - 135) // 50
     assert calls == [reproduce.TIMED_UPDATES] * 2
     assert calls[0] < steps
@@ -247,7 +248,7 @@ def test_a_damaged_plan_is_said(capsys):
 
 
 def config_of(row, epochs):
-    return parse(EXPERIMENT, row.arguments(epochs)).config
+    return parse(SPEC, row.arguments(epochs)).config
 
 
 @pytest.mark.parametrize("row", TABLES["few-labels"], ids=lambda row: row.name)
@@ -319,7 +320,7 @@ def toy_models(monkeypatch):
         folder.figures.mkdir()
         plt.imsave(folder.figures / "code_scatter.png", np.arange(12.0).reshape(3, 4))
 
-    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", draw)
+    monkeypatch.setattr("aae_jax.run.report._save_figures", draw)
     monkeypatch.setitem(TABLES, "toy", (MODEL,))
 
 

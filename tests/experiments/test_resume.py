@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from aae_jax.experiments import launch
+from aae_jax.run import run as launch
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import contents, copied, evidence, rows, status, train
 

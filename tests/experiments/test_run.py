@@ -11,14 +11,17 @@ import pytest
 import yaml
 
 import aae_jax
-from aae_jax import config_text, data, evaluation
-from aae_jax.config import SemiSupervisedConfig, resolve
+from aae_jax import data, evaluation
+from aae_jax.config import resolve
+from aae_jax.config import text as config_text
 from aae_jax.data import Quiet
-from aae_jax.experiments import problem, trainer
-from aae_jax.experiments.console import Console
-from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.presets import preset
+from aae_jax.models import preset
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.run import setup as problem
+from aae_jax.run import trainer
+from aae_jax.run.console import Console
+from aae_jax.run.run_dir import RunFolder
 from tests.experiments.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
 
 FIGURES = (
@@ -117,7 +120,7 @@ def test_the_reported_error_is_that_of_the_saved_model(finished, where):
 def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
     config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
-    posed = problem.build_problem(EXPERIMENT, config, Quiet())
+    posed = problem.build_problem(SPEC, config, Quiet())
     outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True, command="test")
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES
     model = aae_jax.load(finished)

@@ -9,14 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax import bundle, data
+from aae_jax import data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
-from aae_jax.experiments import launch, problem, row_record, semi_supervised, summary, trainer
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.console import Console
-from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.experiments import row_record
 from aae_jax.experiments.table_rows import Row
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.run import run as launch
+from aae_jax.run import setup as problem
+from aae_jax.run import summary, trainer
+from aae_jax.run.arguments import parse
+from aae_jax.run.console import Console
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.saved import model as bundle
 from tests.experiments.running import SMALL, copied, rows, status, train
 from tests.experiments.running import summary as read_summary
 
@@ -125,9 +130,7 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
     monkeypatch.setattr(launch, "main_task", task)
     assert status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
-    posed = problem.build_problem(
-        semi_supervised.EXPERIMENT, parse(semi_supervised.EXPERIMENT, SMALL).config, Quiet()
-    )
+    posed = problem.build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, SMALL).config, Quiet())
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
     state, _, epoch = run._restore()
     assert epoch == 2

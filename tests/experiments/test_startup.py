@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aae_jax.experiments import startup
-from aae_jax.experiments.startup import quick_start, start_is_over
+from aae_jax.run import process as startup
+from aae_jax.run.process import quick_start, start_is_over
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -55,7 +55,7 @@ def test_the_collector_works_while_a_run_trains(tmp_path):
     """The script turns it off, and the trainer on again before the first epoch."""
     script = (
         "import gc, runpy, sys\n"
-        "from aae_jax.experiments import trainer\n"
+        "from aae_jax.run import trainer\n"
         "fit = trainer.fit\n"
         "trainer.fit = lambda *a, **k: (print('collecting', gc.isenabled()), fit(*a, **k))[1]\n"
         "sys.argv = ['semi_supervised.py', '--dataset', 'digits', '--preset', 'smoke', '--epochs', '1',\n"

@@ -10,11 +10,10 @@ import threading
 import numpy as np
 import pytest
 
-from aae_jax import cli
+from aae_jax import cli, streams
 from aae_jax.errors import StorageError
-from aae_jax.experiments import streams
-from aae_jax.experiments.command import run_guarded
-from aae_jax.experiments.console import Console
+from aae_jax.run.arguments import run_guarded
+from aae_jax.run.console import Console
 from tests.experiments.running import ROOT
 
 LINES = "0123456789\n" * 100_000
@@ -117,8 +116,8 @@ def test_a_closed_output_is_reported(output, monkeypatch, capsys):
 
 CODE = """
 import os, sys
-from aae_jax.experiments.command import run_guarded
-from aae_jax.experiments.streams import say
+from aae_jax.run.arguments import run_guarded
+from aae_jax.streams import say
 
 assert run_guarded(lambda: say("a result") or 0) == 1
 assert run_guarded(lambda: 0) == 0

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from aae_jax import cli, data
-from aae_jax.experiments import members, problem, sweep, trainer
-from aae_jax.experiments.console import Console
-from aae_jax.experiments.members import parse_space
-from aae_jax.sweep import Range
+from aae_jax.run import setup as problem
+from aae_jax.run import trainer
+from aae_jax.run.console import Console
+from aae_jax.run.sweep import command as sweep
+from aae_jax.run.sweep import members
+from aae_jax.run.sweep.members import parse_space
+from aae_jax.run.sweep.settings import Range
 from tests.experiments.running import EPOCHS, SMALL, contents, rows, status, summary
 
 SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=100,150", "--num-seeds", "2", "--seed", "3")
@@ -89,7 +92,7 @@ def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatc
 
 
 def test_the_memory_bound_decides_how_many_go_together(tmp_path):
-    config = sweep.parse(sweep.EXPERIMENT, [*SMALL, *SPACE], kind=sweep.SweepFlags).config
+    config = sweep.parse(sweep.SPEC, [*SMALL, *SPACE], kind=sweep.SweepFlags).config
     digits = data.load_dataset("digits")
     one = members.chunk_size(config, digits, {}, 1)
     some = members.chunk_size(config, digits, {}, 50 * 2**20)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from aae_jax import checkpoint, cli
-from aae_jax.experiments import sweep, unsupervised
-from aae_jax.experiments.records import valid_rows
-from aae_jax.experiments.run_folder import RunFolder
+from aae_jax import cli
+from aae_jax.run.records import valid_rows
+from aae_jax.run.run import main as run_model
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.run.sweep import command as sweep
+from aae_jax.train import checkpoint
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import contents, copied, status
 from tests.killing import count_calls, kill_before_call
@@ -42,9 +44,9 @@ def test_a_resumed_folder_names_no_code(file, tmp_path, capsys):
         stream.write(PAYLOAD)
     with open("evil/config.yaml", "w") as stream:
         yaml.safe_dump({"dataset": "digits", "prior": {"kind": "samples", "file": file}}, stream)
-    assert unsupervised.main(["--resume", "evil"]) == 2
+    assert run_model("unsupervised", ["--resume", "evil"]) == 2
     refused(capsys, "payload.py:sample", "only where the command line names it")
-    assert unsupervised.main(["--config-path", "evil/config.yaml", "--out-dir", "out"]) == 2
+    assert run_model("unsupervised", ["--config-path", "evil/config.yaml", "--out-dir", "out"]) == 2
     refused(capsys, "only where the command line names it")
     assert not os.path.exists("PWNED")
 
@@ -60,7 +62,7 @@ def test_samples_that_a_folder_holds_are_data(tmp_path, capsys):
     with open("evil/config.yaml", "w") as stream:
         yaml.safe_dump(config, stream)
     np.save("evil/prior.npy", np.array([print] * 2000, dtype=object), allow_pickle=True)
-    assert unsupervised.main(["--resume", "evil"]) == 2
+    assert run_model("unsupervised", ["--resume", "evil"]) == 2
     refused(capsys, "prior.npy")
 
 
@@ -309,7 +311,7 @@ def test_hostile_yaml_is_refused_in_a_short_sentence(name, tmp_path, capsys):
 
 
 def test_a_few_aliases_are_taken(tmp_path):
-    from aae_jax.config_text import read_yaml
+    from aae_jax.config.text import read_yaml
 
     (tmp_path / "c.yaml").write_text("a: &a [1, 2]\nb: *a\nc: {<<: &m {x: 1}, y: *m}\n")
     assert read_yaml(tmp_path / "c.yaml") == {"a": [1, 2], "b": [1, 2], "c": {"x": 1, "y": {"x": 1}}}

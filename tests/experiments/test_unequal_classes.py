@@ -11,10 +11,11 @@ from sklearn.datasets import load_digits
 
 from aae_jax import cli
 from aae_jax.data import load_npz
-from aae_jax.experiments import dim_reduction, sweep
-from aae_jax.experiments.class_shares import assumed_frequencies, build_class_measures, class_shares
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.semi_supervised import EXPERIMENT
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.class_frequencies import assumed_frequencies, build_class_measures, class_shares
+from aae_jax.run.arguments import parse
+from aae_jax.run.run import main as run_model
+from aae_jax.run.sweep import command as sweep
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import evidence, rows, status, summary
 
@@ -86,8 +87,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(unequal, data_file, tmp_path, wi
 def test_an_older_configuration_assumes_equal_classes_as_it_did(unequal, tmp_path):
     lines = (unequal / "config.yaml").read_text().splitlines(keepends=True)
     (tmp_path / "old.yaml").write_text("".join(line for line in lines if not line.startswith("class_prior")))
-    assert parse(EXPERIMENT, ["--config-path", str(tmp_path / "old.yaml")]).config.class_prior == "uniform"
-    assert parse(EXPERIMENT, []).config.class_prior == "auto"
+    assert parse(SPEC, ["--config-path", str(tmp_path / "old.yaml")]).config.class_prior == "uniform"
+    assert parse(SPEC, []).config.class_prior == "auto"
 
 
 @pytest.mark.slow
@@ -120,7 +121,7 @@ def test_heads_of_unequal_classes_are_judged_alike(data_file, tmp_path, capsys):
         "--weights.propagation",
         "0",
     ]
-    assert dim_reduction.main(flags) == 0
+    assert run_model("dim_reduction", flags) == 0
     assert "always the most frequent class: 9.78 %" in capsys.readouterr().out
     found = summary(tmp_path / "run")
     assert found["test"]["majority_error"]["mean"] == pytest.approx(44 / 450)
@@ -159,7 +160,7 @@ def test_measures_of_classes():
 def test_all_labels_tell_more_of_their_frequencies_than_some(data_file):
     dataset = load_npz(data_file)
     held_out = dataset.train_labels[:135]
-    few, every = (parse(EXPERIMENT, ["--labels", number]).config for number in ("20", "all"))
+    few, every = (parse(SPEC, ["--labels", number]).config for number in ("20", "all"))
     assert assumed_frequencies(few, dataset, held_out)[0] == pytest.approx((np.sum(held_out == 0) + 0.5) / 136)
     known = np.sum(dataset.train_labels == 0) + 0.5
     assert assumed_frequencies(every, dataset, held_out)[0] == pytest.approx(known / (len(dataset.train_labels) + 1))

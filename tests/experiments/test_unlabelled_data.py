@@ -6,22 +6,22 @@ import signal
 import numpy as np
 import pytest
 
-from aae_jax import InputError, bundle, cli, load_dataset
+from aae_jax import InputError, cli, load_dataset
 from aae_jax.data import Quiet
-from aae_jax.experiments import (
-    autoencoder,
-    clustering,
-    dim_reduction,
-    label_regularized,
-    likelihood,
-    semi_supervised,
-    supervised,
-    sweep,
-    unsupervised,
-)
 from aae_jax.experiments.model_record import _figures
 from aae_jax.experiments.model_rows import MODELS
-from aae_jax.experiments.run_folder import RunFolder
+from aae_jax.models.autoencoder import experiment as autoencoder
+from aae_jax.models.clustering import experiment as clustering
+from aae_jax.models.dim_reduction import experiment as dim_reduction
+from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.likelihood import experiment as likelihood
+from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.supervised import experiment as supervised
+from aae_jax.models.unsupervised import experiment as unsupervised
+from aae_jax.run.run import main as run_model
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.run.sweep import command as sweep
+from aae_jax.saved import model as bundle
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
 
@@ -76,7 +76,7 @@ def partly(tmp_path_factory):
 
 
 def run(module, path, out_dir, *extra):
-    return module.main([*SMOKE, "--dataset", f"npz:{path}", "--out-dir", str(out_dir), *extra])
+    return run_model(module.SPEC.name, [*SMOKE, "--dataset", f"npz:{path}", "--out-dir", str(out_dir), *extra])
 
 
 def marked(names):
@@ -146,7 +146,7 @@ def test_its_run_goes_on_to_the_same_bits(trained, bare, tmp_path, capsys):
         interrupt_after(patch, 0, signal.SIGTERM)
         stopped = run(module, bare, tmp_path / "half", *flags)
     assert stopped == 128 + signal.SIGTERM
-    assert module.main(["--resume", str(tmp_path / "half")]) == 0
+    assert run_model(module.SPEC.name, ["--resume", str(tmp_path / "half")]) == 0
     assert rows(tmp_path / "half") == rows(folder)
     again, before = (each / "model" / "model.safetensors" for each in (tmp_path / "half", folder))
     assert again.read_bytes() == before.read_bytes()
@@ -207,7 +207,7 @@ def test_commands_with_data_of_which_some_have_no_label(semi, partly, capsys, tm
 
 
 def test_the_header_says_how_many_images_have_no_label(partly, bare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.experiments.launch.Trainer", lambda *_: (_ for _ in ()).throw(InputError("enough")))
+    monkeypatch.setattr("aae_jax.run.run.Trainer", lambda *_: (_ for _ in ()).throw(InputError("enough")))
     assert run(semi_supervised, partly, tmp_path / "a", "--labels", "20") == 2
     assert "20 labelled among 350 pool images, 10 validation, 40 test; 264 of the 360 training images have no" in (
         capsys.readouterr().out

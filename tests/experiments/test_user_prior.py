@@ -8,13 +8,19 @@ import pytest
 
 from aae_jax import cli, load
 from aae_jax.data import Quiet
-from aae_jax.experiments import autoencoder, clustering, dim_reduction, label_regularized, supervised, unsupervised
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.measures import build_seed_measure
 from aae_jax.experiments.model_rows import MODELS
-from aae_jax.experiments.problem import build_problem, main_task
-from aae_jax.experiments.user_prior import own_samples, sampler_of
-from aae_jax.state import evaluation_variables
+from aae_jax.models.autoencoder import experiment as autoencoder
+from aae_jax.models.clustering import experiment as clustering
+from aae_jax.models.dim_reduction import experiment as dim_reduction
+from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.supervised import experiment as supervised
+from aae_jax.models.unsupervised import experiment as unsupervised
+from aae_jax.priors.custom import own_samples, sampler_of
+from aae_jax.run.arguments import parse
+from aae_jax.run.measures import build_seed_measure
+from aae_jax.run.run import main as run_model
+from aae_jax.run.setup import build_problem, main_task
+from aae_jax.train.state import evaluation_variables
 from tests.experiments.running import ROOT, rows
 
 SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
@@ -57,12 +63,12 @@ def own(file):
 
 
 def config_of(file):
-    return parse(unsupervised.EXPERIMENT, own(file)).config.prior
+    return parse(unsupervised.SPEC, own(file)).config.prior
 
 
 def status(module, *argv):
     try:
-        return module.main([str(argument) for argument in argv])
+        return run_model(module.SPEC.name, [str(argument) for argument in argv])
     except SystemExit as stopped:
         return stopped.code
 
@@ -74,7 +80,7 @@ def corner_rows(path, count=2000, dim=2):
 
 
 def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.experiments.measured._save_figures", lambda *_: None)
+    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
     once = []
@@ -123,9 +129,9 @@ def _deleting(sampler, done):
 )
 def test_every_model_is_pulled_to_the_samples(module, tmp_path, monkeypatch):
     argv = [*SMOKE, *own(tmp_path / "mine.npy")]
-    dim = parse(module.EXPERIMENT, [*argv]).config.network.latent_dim
+    dim = parse(module.SPEC, [*argv]).config.network.latent_dim
     table = corner_rows(tmp_path / "mine.npy", dim=dim)
-    problem = build_problem(module.EXPERIMENT, parse(module.EXPERIMENT, argv).config, Quiet())
+    problem = build_problem(module.SPEC, parse(module.SPEC, argv).config, Quiet())
     given = []
     whole = module.model.build_phases
     monkeypatch.setattr(module.model, "build_phases", lambda *a, **k: given.append(k["prior"]) or whole(*a, **k))
@@ -212,7 +218,7 @@ def test_a_file_of_settings_runs_no_code_and_takes_what_a_run_kept(sampler, tmp_
     assert status(unsupervised, *argv, "--prior.file", f"{sampler}:broken") == 2
     assert "KeyError: 'no such thing'" in capsys.readouterr().err
     corner_rows(tmp_path / "prior.npy")
-    asked = parse(unsupervised.EXPERIMENT, [*map(str, argv)]).config
+    asked = parse(unsupervised.SPEC, [*map(str, argv)]).config
     assert asked.prior.file == str(tmp_path / "prior.npy")
 
 

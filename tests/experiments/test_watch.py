@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from aae_jax.data import default_cache_dir
-from aae_jax.experiments import compilation, event_log
+from aae_jax.run import event_log
+from aae_jax.train import compile_cache as compilation
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import EPOCHS, rows, status, train
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from aae_jax.experiments import problem
+from aae_jax.run import setup as problem
 from tests.experiments.running import rows, summary, train
 
 FIGURES = ("learning_curves", "validation_error", "reconstructions", "style_class_grid", "code_histograms")

@@ -1,0 +1,113 @@
+"""What happens to images between the data set and the encoder: scaling, random shifts, noise.
+
+A *view* is a pair: the image as the encoder gets it (shifted, noisy) and the clean target of the
+decoder (shifted alike, without the noise).
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from aae_jax.types import Array, Pixels, PRNGKey
+
+__all__ = ["OutputKind", "View", "draw_view", "random_shift", "scale_pixels", "unscale_pixels"]
+
+OutputKind = Literal["sigmoid", "linear", "tanh"]
+"""The decoder's last non-linearity: pixels are scaled to [0, 1] for sigmoid and linear, [−1, 1] for tanh."""
+
+
+CHOICE = 2
+"""Fixes the draw of the images that are changed; 0 and 1 are those of shift and noise."""
+DROPPED = 3
+"""Fixes the draw of the pixels that are dropped."""
+
+
+class View(NamedTuple):
+    """An image as the encoder sees it, and what the decoder should make of it; both `[batch, *image]`."""
+
+    seen: Float[Array, "batch *image"]
+    target: Float[Array, "batch *image"]
+
+
+def scale_pixels(images: Pixels, output: OutputKind) -> Float[Array, "count *image"]:
+    """Scale bytes, or numbers in [0, 1], to the range of the decoder's output: [0, 1], or [−1, 1] for tanh."""
+    unit = images.astype(jnp.float32)
+    if images.dtype == jnp.uint8:
+        unit = unit / 255.0
+    return 2.0 * unit - 1.0 if output == "tanh" else unit
+
+
+def unscale_pixels(images: Float[Array, "count *image"], output: OutputKind) -> Float[Array, "count *image"]:
+    """Map images in the output's range back to [0, 1], clipping what a linear output overshoots."""
+    unit = 0.5 * (images + 1.0) if output == "tanh" else images
+    return jnp.clip(unit, 0.0, 1.0)
+
+
+def random_shift(
+    key: PRNGKey,
+    images: Float[Array, "batch *image"],
+    max_shift: int,
+    background: float = 0.0,
+) -> Float[Array, "batch *image"]:
+    """Move each image by its own whole number of pixels in −max_shift … max_shift, both ways.
+
+    What comes in at the border is `background`; what goes over it is lost. Images are `height width` or
+    `height width channels`; plain vectors cannot be shifted.
+    """
+    if max_shift == 0:
+        return images
+    batch, height, width, *channels = images.shape
+    margin = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), *((0, 0) for _ in channels))
+    padded = jnp.pad(images, margin, constant_values=background)
+    corners = jax.random.randint(key, (batch, 2), 0, 2 * max_shift + 1, jnp.int32)
+
+    def crop(image: Array, corner: Array) -> Array:
+        return jax.lax.dynamic_slice(
+            image, (corner[0], corner[1], *(jnp.int32(0) for _ in channels)), (height, width, *channels)
+        )
+
+    return jax.vmap(crop)(padded, corners)
+
+
+def draw_view(
+    key: PRNGKey,
+    images: Float[Array, "batch *image"],
+    *,
+    noise_std: Float[Array, ""] | float,
+    max_shift: int | None,
+    output: OutputKind,
+    probability: float = 1.0,
+    dropout: float = 0.0,
+) -> View:
+    """Shift clean images at random; add N(0, noise_std²) to what the encoder sees, and drop pixels of it.
+
+    The target has neither. The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on
+    [0, 1]); a share `dropout` of the pixels is 0, the others are divided by 1 − dropout (appendix A.3: 0.2). An image
+    is neither moved nor noisy but with `probability`.
+    """
+    if max_shift is None:
+        raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
+    key_shift, key_noise = jax.random.split(key)
+    target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
+    # Drawn as rows: the same numbers as in the images' shape, in half the time on a CPU.
+    rows = target.shape[0], math.prod(target.shape[1:])
+    noise = jax.random.normal(key_noise, rows, jnp.float32).reshape(target.shape)
+    seen = target + noise_std * noise
+    if dropout:
+        kept = jax.random.bernoulli(jax.random.fold_in(key, DROPPED), jnp.float32(1.0 - dropout), seen.shape)
+        seen = jnp.where(kept, seen / (1.0 - dropout), 0.0)
+    if probability == 1.0:
+        return View(seen, target)
+    chosen = jax.random.bernoulli(jax.random.fold_in(key, CHOICE), jnp.float32(probability), images.shape[:1])
+    chosen = chosen.reshape(-1, *(1 for _ in images.shape[1:]))
+    return View(jnp.where(chosen, seen, images), jnp.where(chosen, target, images))
+
+
+def activate(decoded: Array, output_kind: str) -> Array:
+    """Apply the decoder's last non-linearity."""
+    if output_kind == "sigmoid":
+        return jax.nn.sigmoid(decoded)
+    return jnp.tanh(decoded) if output_kind == "tanh" else decoded

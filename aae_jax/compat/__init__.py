@@ -1,0 +1,1 @@
+"""Files, commands and module names of earlier implementations and versions."""

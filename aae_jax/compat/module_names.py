@@ -1,0 +1,130 @@
+"""Module names of version 0.1: importable until version 1.0, with a `DeprecationWarning`."""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+__all__ = ["MOVED", "install"]
+
+MOVED: dict[str, tuple[str, ...]] = {
+    "bundle": ("saved.model",),
+    "checkpoint": ("train.checkpoint",),
+    "commands.seed_names": ("compat.command_names",),
+    "compiling": ("train.compile",),
+    "config.clustering": ("models.clustering.config", "models.dim_reduction.config"),
+    "config.label_code": ("models.shared.label_code_config",),
+    "config.semi_supervised": ("models.semi_supervised.config",),
+    "config.supervised": ("models.supervised.config", "models.label_regularized.config"),
+    "config.unsupervised": (
+        "config.prior",
+        "models.autoencoder.config",
+        "models.unsupervised.config",
+        "models.likelihood.config",
+    ),
+    "config_text": ("config.text",),
+    "data.idx": ("data.readers.idx",),
+    "data.idx_sets": ("data.readers.idx_sets",),
+    "data.npz": ("data.readers.npz",),
+    "data.picture_files": ("data.readers.picture_files",),
+    "data.pictures": ("data.readers.pictures",),
+    "data.tfds_copy": ("data.readers.tfds_copy",),
+    "data.tfds_records": ("data.readers.tfds_records",),
+    "experiments": (),
+    "experiments.autoencoder": ("models.autoencoder.experiment",),
+    "experiments.checkpoint_notes": ("run.checkpoint_notes",),
+    "experiments.class_pictures": ("figures.of_models.labelled_style",),
+    "experiments.class_shares": ("models.shared.class_frequencies",),
+    "experiments.cluster_pictures": ("figures.of_models.clusters",),
+    "experiments.clustering": ("models.clustering.experiment",),
+    "experiments.clusters": ("models.shared.clusters",),
+    "experiments.code_pictures": ("figures.of_models.codes",),
+    "experiments.command": ("run.arguments",),
+    "experiments.compilation": ("train.compile_cache",),
+    "experiments.console": ("run.console",),
+    "experiments.diagnosis": ("evaluation.diagnosis",),
+    "experiments.dim_reduction": ("models.dim_reduction.experiment",),
+    "experiments.drawing": ("figures.of_models.drawing",),
+    "experiments.event_log": ("run.event_log",),
+    "experiments.experiment": ("models.spec",),
+    "experiments.flags": ("run.flags",),
+    "experiments.interruption": ("run.process",),
+    "experiments.label_regularized": ("models.label_regularized.experiment",),
+    "experiments.launch": ("run.run",),
+    "experiments.likelihood": ("models.likelihood.experiment",),
+    "experiments.measured": ("run.report",),
+    "experiments.measures": ("run.measures",),
+    "experiments.members": ("run.sweep.members",),
+    "experiments.pictures": ("figures.of_models.common",),
+    "experiments.problem": ("run.setup", "figures.of_models.drawing"),
+    "experiments.propagated": ("models.shared.graph_labels",),
+    "experiments.provenance": ("run.summary",),
+    "experiments.records": ("run.records",),
+    "experiments.run_folder": ("run.run_dir",),
+    "experiments.semi_supervised": ("models.semi_supervised.experiment",),
+    "experiments.startup": ("run.process",),
+    "experiments.streams": ("streams",),
+    "experiments.summary": ("run.summary",),
+    "experiments.supervised": ("models.supervised.experiment",),
+    "experiments.sweep": ("run.sweep.command",),
+    "experiments.trainer": ("run.trainer",),
+    "experiments.unsupervised": ("models.unsupervised.experiment",),
+    "experiments.user_prior": ("priors.custom",),
+    "experiments.watch": ("run.watch",),
+    "hyper": ("train.hyper",),
+    "models.adversaries": ("models.shared.adversary",),
+    "models.label_code": ("models.shared.label_code",),
+    "models.parts": ("priors.configured", "augment", "models.shared.terms"),
+    "optimizers": ("train.optimizers",),
+    "phases": ("train.phases",),
+    "preprocessing": ("saved.preprocessing",),
+    "presets": ("models",),
+    "propagation": ("graph", "graph.neighbours", "graph.propagation", "graph.clusters"),
+    "saved_digest": ("saved.digest",),
+    "saved_model": ("saved.format",),
+    "seed_yaml": ("compat.yaml_settings",),
+    "state": ("train.state",),
+    "sweep": ("run.sweep.settings",),
+    "training": ("train.epoch", "train.fit"),
+    "views": ("augment",),
+}
+"""Modules, below `aae_jax`, that have the names of an earlier one; none where it was a package without names."""
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds earlier modules as empty ones whose names come from where they are now."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the specification of an earlier module; None of any other."""
+        name = fullname.removeprefix("aae_jax.")
+        if name not in MOVED or fullname == name:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=not MOVED[name])
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Warn, and let the module"s names be looked up where they are now."""
+        homes = MOVED[module.__name__.removeprefix("aae_jax.")]
+        if homes:
+            places = ", ".join(f"aae_jax.{home}" for home in homes)
+            warnings.warn(f"{module.__name__} is now {places}", DeprecationWarning, stacklevel=2)
+
+        def find(name: str) -> Any:
+            for home in homes:
+                if hasattr(found := importlib.import_module(f"aae_jax.{home}"), name):
+                    return getattr(found, name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        module.__getattr__ = find  # type: ignore[method-assign]
+
+
+def install() -> None:
+    """Make earlier module names importable."""
+    import sys
+
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())

@@ -1,0 +1,1 @@
+"""Readers of data files: IDX, NPZ, pictures, TFDS records."""

@@ -1,0 +1,236 @@
+"""A data set in four IDX files: found in a folder, recognised by its content, brought into one form."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aae_jax.data.dataset import Dataset, build_dataset
+from aae_jax.data.known import KNOWN, KnownSet, stems
+from aae_jax.data.labels import NO_LABEL, Parts, counted_from, number_classes, settle_parts
+from aae_jax.data.readers.idx import MOST_DEFLATED, parse_idx, read_idx
+from aae_jax.errors import InputError
+from aae_jax.files import open_regular
+
+__all__ = [
+    "ForeignFilesError",
+    "Found",
+    "MissingDataError",
+    "find_files",
+    "idx_sha256",
+    "load_idx_folder",
+    "missing_files",
+    "read_known",
+]
+
+RANKS = (3, 1, 3, 1)
+BYTE_OF_NONE = 255
+"""What -1, no label, becomes in a byte."""
+
+
+class MissingDataError(InputError):
+    """Say that a data set is not at hand, as opposed to being there and damaged."""
+
+
+class ForeignFilesError(InputError):
+    """Say that files of the right name are those of another known set."""
+
+
+class Found(NamedTuple):
+    """Files of a set that are there: the four, or the one archive that holds them."""
+
+    files: tuple[Path, ...]
+    archive: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What has to be looked at to know whether anything changed."""
+        return self.files if self.archive is None else (self.archive,)
+
+    @property
+    def where(self) -> str:
+        """Name the place in words."""
+        return f"IDX files in {self.files[0].parent}" if self.archive is None else f"IDX files in {self.archive}"
+
+
+def find_files(known: KnownSet, data_dir: Path) -> Found | None:
+    """Return where the files of a set lie below `data_dir`, all in one folder or in one archive, or None."""
+    for folder in known.folders:
+        found = [_find_file(data_dir / folder, name) for name in known.files]
+        if all(path is not None for path in found):
+            return Found(tuple(path for path in found if path is not None))
+    if known.archive is not None:
+        for folder in known.folders:
+            archive = data_dir / folder / known.archive
+            if archive.is_file():
+                return Found((), archive)
+    return None
+
+
+def missing_files(known: KnownSet, data_dir: Path) -> list[str]:
+    """Return the names of the files that are missing in the folder that has most of them."""
+    by_folder = [
+        [name for name in known.files if _find_file(data_dir / folder, name) is None] for folder in known.folders
+    ]
+    return min(by_folder, key=len)
+
+
+def _find_file(folder: Path, name: str) -> Path | None:
+    dotted = name.replace("-idx", ".idx")
+    candidates = (folder / spelling for spelling in (name, f"{name}.gz", dotted, f"{dotted}.gz"))
+    return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+def read_known(known: KnownSet, found: Found, *, trusted: bool = False) -> Dataset:
+    """Read and recognise the files of a known set; `trusted` ones were compared with a checksum as they are.
+
+    Raises:
+        ForeignFilesError: A file is known to be of another set.
+        InputError: A file is damaged, or not the known one.
+    """
+    if found.archive is None:
+        arrays = [read_idx(path, rank=rank) for path, rank in zip(found.files, RANKS, strict=True)]
+        names = [str(path) for path in found.files]
+    else:
+        arrays = _read_archive(found.archive, known)
+        names = [f"{found.archive}:{name}" for name in known.files]
+    recognised = _recognise(known, arrays, names) or trusted
+    source = found.where if recognised else f"{found.where}, whose content no checksum is known of"
+    train_images, train_labels, test_images, test_labels = arrays
+    if known.transposed:
+        train_images, test_images = train_images.transpose(0, 2, 1), test_images.transpose(0, 2, 1)
+    return build_dataset(
+        name=known.name,
+        source=source,
+        train_images=train_images,
+        train_labels=counted_from(known.first_label, train_labels, f"The labels in {names[1]}"),
+        test_images=test_images,
+        test_labels=counted_from(known.first_label, test_labels, f"The labels in {names[3]}"),
+        num_classes=len(known.class_names),
+        class_names=known.class_names,
+    )
+
+
+def idx_sha256(array: NDArray[np.uint8]) -> str:
+    """Return the hexadecimal SHA-256 of an array's IDX file, uncompressed."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    digest = hashlib.sha256(bytes([0, 0, 8, array.ndim]) + sizes)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _recognise(known: KnownSet, arrays: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> bool:
+    """Return whether the content is what it should be; raise where it is known not to be."""
+    for position, (array, name) in enumerate(zip(arrays, names, strict=True)):
+        sha256 = idx_sha256(array)
+        for other in KNOWN.values():
+            if other.name != known.name and other.sha256 is not None and sha256 in other.sha256:
+                raise ForeignFilesError(
+                    f"{name} is a file of {other.title}, not of {known.title}; give --dataset {other.name}, "
+                    "or another data folder."
+                )
+        if known.sha256 is not None and sha256 != known.sha256[position]:
+            raise InputError(
+                f"{name} is not {known.title}'s {known.files[position]}: its uncompressed SHA-256 is {sha256}, not "
+                f"{known.sha256[position]}; replace it with the original file, or move it out of the data folder."
+            )
+    return known.sha256 is not None
+
+
+def _read_archive(archive: Path, known: KnownSet) -> list[NDArray[np.uint8]]:
+    """Return the four arrays in a zip file, in whatever folder of it the files lie, gzipped or not."""
+    try:
+        with open_regular(archive) as stored, zipfile.ZipFile(stored) as opened:
+            members = {Path(info.filename).name: info for info in opened.infolist()}
+            return [
+                parse_idx(_read_member(opened, members, name, archive), f"{archive}:{name}", rank)
+                for name, rank in zip(known.files, RANKS, strict=True)
+            ]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{archive} is a damaged or truncated zip file ({error}); fetch it again.") from error
+    except OSError as error:
+        raise InputError(f"{archive} cannot be read ({error.strerror}); check that it is a readable file.") from error
+
+
+def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, archive: Path) -> bytes:
+    info = members.get(f"{name}.gz") or members.get(name)
+    if info is None:
+        raise InputError(f"{archive} holds no {name}; give the original archive.")
+    if info.file_size > MOST_DEFLATED * (info.compress_size + 1):
+        raise InputError(f"{archive} speaks of {info.file_size} bytes of {name}, more than it can hold.")
+    return opened.read(info)
+
+
+def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
+    """Load anybody's four IDX files, named like MNIST's: `--dataset idx:FOLDER`.
+
+    The classes are the labels that occur. 255, which -1 becomes in a byte, stands for no label, unless it follows on
+    254 or is one of two labels alone. Where both files of labels are missing, no image has one.
+
+    Args:
+        folder: Holds the files.
+        split_seed: Draws a quarter of each class as test images where none of those in the folder has a label.
+
+    Raises:
+        InputError: A file is missing or damaged, or they do not belong together.
+    """
+    path = Path(os.path.expanduser(folder))
+    if not path.is_dir():
+        raise InputError(f"The folder {path} of idx: does not exist; give the folder of four IDX files.")
+    candidates = [stems(), stems(test="test")]
+    files = [[_find_file(path, name) for name in names] for names in candidates]
+    best = max(range(len(files)), key=lambda i: sum(file is not None for file in files[i]))
+    missing = [name for name, file in zip(candidates[best], files[best], strict=True) if file is None]
+    if missing and missing != list(candidates[best][1::2]):
+        raise InputError(
+            f"The folder {path} of idx: lacks {', '.join(missing)} (with or without .gz); name the four files so, or "
+            "leave both files of labels out."
+        )
+    arrays = [
+        None if file is None else read_idx(file, rank=None if rank == 3 else 1)
+        for file, rank in zip(files[best], RANKS, strict=True)
+    ]
+    return _build_own(arrays, path, split_seed)
+
+
+def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_seed: int) -> Dataset:
+    """Return the data set of four arrays, or of images alone."""
+    train, train_labels, test, test_labels = arrays
+    assert train is not None and test is not None, "as the caller saw"  # noqa: PT018
+    name, notices = f"idx:{path.name or path}", []
+    counts = len(train), len(test)
+    class_names: tuple[str, ...] = ()
+    labels = np.full(sum(counts), NO_LABEL, np.int32)
+    if train_labels is not None and test_labels is not None:
+        counts = len(train_labels), len(test_labels)
+        given, blanks = _without_blanks(np.concatenate([train_labels, test_labels]))
+        labels, class_names = number_classes(given, f"The labels in {path}")
+        if blanks:
+            notices = [f"{blanks:,} images of {name} have the label 255, which is taken for none (-1 in a byte)."]
+    parts = Parts(train, labels[: counts[0]], test, labels[counts[0] :])
+    settled = settle_parts(parts, class_names, name=name, split_seed=split_seed)
+    return build_dataset(
+        name=name,
+        source=f"IDX files in {path}",
+        **settled.parts._asdict(),
+        num_classes=len(settled.class_names),
+        class_names=settled.class_names,
+        notices=(*notices, *settled.notices),
+    )
+
+
+def _without_blanks(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
+    """Return labels with -1 in place of the byte that stands for none, and how many those are."""
+    values, numbers = np.unique(labels), labels.astype(np.int32)
+    if BYTE_OF_NONE not in values or BYTE_OF_NONE - 1 in values or len(values) == 2:
+        return numbers, 0
+    blank = numbers == BYTE_OF_NONE
+    return np.where(blank, np.int32(NO_LABEL), numbers), int(blank.sum())

@@ -1,0 +1,232 @@
+"""Anybody's arrays in an npz file: images of any shape or plain vectors, with or without labels and a test set."""
+
+import math
+import os
+import struct
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from aae_jax.data.dataset import Dataset, build_dataset
+from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, number_classes, require_classes, settle_parts
+from aae_jax.data.readers.idx import MOST_DEFLATED
+from aae_jax.data.scaling import check_rows, fit_scaling
+from aae_jax.errors import InputError
+from aae_jax.files import open_regular
+
+__all__ = ["load_npz", "read_arrays"]
+
+KEYS = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("x", "y", "x_test", "y_test"),
+    ("x_train", "y_train", "x_test"),
+    ("x", "y", "x_test"),
+    ("x", "y"),
+    ("x_train", "x_test"),
+    ("x", "x_test"),
+    ("x",),
+)
+"""Arrays of which a file has the first set that it has whole; a test set without labels has none."""
+LABEL_KEYS = ("y", "y_train", "y_test")
+NAMES_KEY = "class_names"
+MOST_CHANNELS = 4
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
+    *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
+)
+"""What zipfile and NumPy raise over bytes that are not what they should be."""
+
+
+def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
+    """Load `x_train, y_train, x_test, y_test`, or `x, y, x_test, y_test`, or `x, y`, from an npz file.
+
+    That is what `--dataset npz:FILE` reads. Any of the labels `y` may be missing, those of the test images first.
+
+    Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
+    to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
+    feature by the range of the training rows. Labels are whole numbers or texts; the classes are those that occur.
+    Negative numbers, NaN and empty texts stand for no label; test images without one join the training images. An
+    array `class_names` of texts calls the whole numbers 0, 1, … by their names.
+
+    Args:
+        path: The file.
+        split_seed: Draws a quarter of each class, or of data without labels, as test images where the file has none.
+
+    Raises:
+        InputError: The file is missing, damaged, holds pickled objects, or arrays that cannot be used.
+    """
+    file = Path(os.path.expanduser(path))
+    arrays = read_arrays(file, *KEYS, more=(*LABEL_KEYS, NAMES_KEY))
+    given = arrays.pop(NAMES_KEY, None)
+    x = "x_train" if "x_train" in arrays else "x"
+    y = "y_train" if x == "x_train" else "y"
+    stray = [key for key in LABEL_KEYS if key in arrays and key not in (y, "y_test")]
+    if "y_test" in arrays and y not in arrays:
+        stray.append("y_test")
+    if stray:
+        raise InputError(f"{file} holds {', '.join(arrays)}, but no images or no {y} for {stray[0]}; give both.")
+    labels, class_names = _read_labels(arrays, (x, y), file)
+    images = arrays[x]
+    if "x_test" in arrays:
+        parts = Parts(images, labels[: len(images)], arrays["x_test"], labels[len(images) :])
+    else:
+        parts = draw_parts(images, labels, name=f"npz:{file.name}", split_seed=split_seed)
+    return _build(parts, class_names if given is None else _named(class_names, given, file), file, split_seed)
+
+
+def _read_labels(
+    arrays: dict[str, NDArray[Any]], keys: tuple[str, str], file: Path
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the classes of the training images and, after them, of the test images, and their names."""
+    pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
+    written = [labels for _, labels in pairs if labels in arrays]
+    found, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
+    if any(
+        each.ndim == 0 or each.shape[1:] != found[0].shape[1:] or _kind(each) != _kind(found[0]) for each in found
+    ):
+        raise InputError(f"{what} are of different kinds; bring both to one form.")
+    for images, labels in pairs:
+        if labels in arrays:
+            _check_lengths(arrays[images], arrays[labels], f"{images} and {labels} in {file}")
+        elif arrays[images].ndim == 0:
+            raise InputError(f"{images} in {file} has no dimension; give an array of images or rows.")
+    counts = [len(arrays[images]) for images, _ in pairs]
+    classes = np.full(sum(counts), NO_LABEL, np.int32)
+    if not found:
+        return classes, ()
+    numbered, class_names = number_classes(np.concatenate(found), what)
+    classes[: len(numbered)] = numbered
+    require_classes(class_names, numbered, f"in {file}")
+    return classes, class_names
+
+
+def _kind(labels: NDArray[Any]) -> str:
+    """Return one kind for numbers: NaN, where a label is missing, makes floats of them."""
+    return "f" if labels.dtype.kind in "iuf" else labels.dtype.kind
+
+
+def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tuple[str, ...]:
+    """Return the names that the file gives to the whole numbers from 0, where any image has a label."""
+    if not class_names:
+        return ()
+    if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
+        raise InputError(
+            f"{NAMES_KEY} in {file} has shape {given.shape} and type {given.dtype} for the labels "
+            f"{', '.join(class_names[:5])}; give one text for each label 0, 1, …, of which each occurs."
+        )
+    return tuple(str(name) for name in given)
+
+
+def _build(parts: Parts, class_names: tuple[str, ...], file: Path, split_seed: int) -> Dataset:
+    train = _as_images(parts.train_images, f"The training images in {file}")
+    test = _as_images(parts.test_images, f"The test images in {file}")
+    name = f"npz:{file.name}"
+    parts = parts._replace(train_images=train, test_images=test)
+    parts, class_names, notices = settle_parts(parts, class_names, name=name, split_seed=split_seed)
+    train, test = parts.train_images, parts.test_images
+    scaling = None
+    if train.ndim == 2 and train.dtype != np.uint8:
+        if test.ndim != 2 or train.shape[1] != test.shape[1] or len(train) == 0:
+            raise InputError(
+                f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give both one form."
+            )
+        scaling = fit_scaling(train, f"The training rows in {file}")
+        train = scaling.apply(train, f"The training rows in {file}")
+        test = scaling.apply(test, f"The test rows in {file}")
+    return build_dataset(
+        name=name,
+        source=f"{file}",
+        train_images=train,
+        train_labels=parts.train_labels,
+        test_images=test,
+        test_labels=parts.test_labels,
+        num_classes=len(class_names),
+        class_names=class_names,
+        scaling=scaling,
+        notices=notices,
+    )
+
+
+def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> None:
+    if images.ndim == 0 or len(images) != len(labels):
+        raise InputError(f"{what} have shapes {images.shape} and {labels.shape}; give one label per image.")
+
+
+def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return bytes, or float32 images, whose range is checked with the data set, or rows of numbers as they are."""
+    if images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < min(images.shape[2:]):
+        raise InputError(
+            f"{what} have shape {images.shape}, channels before height and width; "
+            "transpose them to [images, height, width, channels]."
+        )
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.dtype.kind == "b":
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{what} have type {images.dtype}; give numbers.")
+    if images.dtype == np.uint8:
+        return images
+    if images.ndim == 2:
+        return images  # not narrowed before they are scaled: time stamps would become equal
+    if images.ndim > 2 and images.dtype.kind in "iu":
+        low, high = int(images.min(initial=0)), int(images.max(initial=0))
+        if low < 0 or high > 255:
+            raise InputError(f"{what} run from {low} to {high}; give whole numbers from 0 to 255.")
+        return images.astype(np.uint8)
+    check_rows(images, what)
+    return images.astype(np.float32)
+
+
+def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the first of several sets of keys that an npz file has all of, and those of `more` it has.
+
+    Nothing is unpickled, and no more memory is taken than the file can fill.
+
+    Raises:
+        InputError: The file is missing or damaged, or has none of the sets.
+    """
+    try:
+        with open_regular(file) as stored, zipfile.ZipFile(stored) as archive:
+            names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            for keys in choices:
+                if all(key in names for key in keys):
+                    wanted = (*keys, *(key for key in more if key in names))
+                    return {key: _read_array(archive, names[key], file) for key in wanted}
+    except FileNotFoundError as error:
+        here = "" if file.is_absolute() else f" in {Path.cwd()}"
+        raise InputError(f"The file {file} does not exist{here}; check its name and folder.") from error
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}); give a readable npz file.") from error
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{file} is no whole npz file ({reason}); save it again.") from error
+    found = ", ".join(sorted(names)[:8]) or "nothing"
+    known = ", or ".join(", ".join(keys) for keys in choices)
+    raise InputError(f"{file} holds {found}; give the arrays {known}.")
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
+    """Return one array; its header is believed only as far as the file can keep its word."""
+    with archive.open(info) as stream:
+        version = npy.read_magic(stream)
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+        if read_header is None:
+            raise ValueError(f"{info.filename} is of npy version {version}")
+        shape, _, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or texts by .astype(str).")
+    most = min(info.file_size, MOST_DEFLATED * (info.compress_size + 1))
+    if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
+        raise ValueError(f"{info.filename} speaks of {shape} {dtype}, more than it holds")
+    with archive.open(info) as stream:
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        return array

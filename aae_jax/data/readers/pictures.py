@@ -1,0 +1,120 @@
+"""Images to be classified: a picture, a folder of pictures, or arrays in a npy, npz or IDX file."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from aae_jax.data.brightness import refuse_darkness
+from aae_jax.data.readers.idx import read_idx
+from aae_jax.data.readers.npz import DAMAGE, read_arrays
+from aae_jax.data.readers.picture_files import SUFFIXES, read_picture
+from aae_jax.errors import InputError
+from aae_jax.files import open_regular
+
+__all__ = ["Pictures", "read_pictures"]
+
+
+class Pictures(NamedTuple):
+    """Images and what to call each: its file, or its number in the array."""
+
+    images: NDArray[Any]
+    names: tuple[str, ...]
+
+
+def read_pictures(
+    path: str | os.PathLike[str], image_shape: tuple[int, ...], *, resize: bool = False, invert: bool = False
+) -> Pictures:
+    """Read what a path holds as images of one shape.
+
+    Args:
+        path: A picture, a folder (the pictures in it, by name), or an `.npy`, `.npz` (its `x`, or its `x_test`) or
+            IDX file.
+        image_shape: What the model takes; pictures become grey or coloured by it.
+        resize: Bring pictures of another size to it; otherwise they are refused.
+        invert: Turn dark on light into light on dark, as MNIST has it; for bytes alone.
+
+    A picture is turned as its EXIF orientation has it; of a film the first frame is taken; what is transparent is
+    shown on white.
+
+    Raises:
+        InputError: There is nothing, something that is no image of that shape, or images that are nearly black.
+    """
+    file = Path(os.path.expanduser(path))
+    try:
+        file.stat()
+        entries = list(file.iterdir()) if file.is_dir() else None
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{file} does not exist; name a picture, a folder of pictures, or an array's file."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read ({getattr(error, 'strerror', error)}); name another.") from error
+    if entries is not None:
+        files = sorted(entry for entry in entries if entry.suffix.lower() in SUFFIXES)
+        if not files:
+            raise InputError(
+                f"The folder {file} itself holds no pictures ({', '.join(SUFFIXES)}); name the one that does."
+            )
+        _check_takes_pictures(image_shape)
+        found = Pictures(
+            np.stack([read_picture(entry, image_shape, resize=resize) for entry in files]),
+            tuple(entry.name for entry in files),
+        )
+    elif file.suffix.lower() in SUFFIXES:
+        _check_takes_pictures(image_shape)
+        found = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
+    else:
+        images = _read_array(file)
+        if images.ndim == 4 and images.shape[-1] == 1:
+            images = images[..., 0]
+        if images.dtype == np.uint8 or images.ndim > 2:
+            refuse_darkness(images, f"The images in {file}", black=True)
+        found = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
+    if len(found.names) == 0:
+        raise InputError(f"{file} holds no images (shape {found.images.shape}); name another.")
+    if invert and found.images.dtype != np.uint8:
+        raise InputError(
+            f"--invert is for bytes, but {file} holds {found.images.dtype}; invert the numbers yourself."
+        )
+    return found._replace(images=255 - found.images) if invert else found
+
+
+def _check_takes_pictures(image_shape: tuple[int, ...]) -> None:
+    if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
+        raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
+
+
+def _read_array(file: Path) -> NDArray[Any]:
+    if file.suffix.lower() == ".npz":
+        arrays = read_arrays(file, ("x",), ("x_test",))
+        return next(iter(arrays.values()))
+    if file.suffix.lower() != ".npy":
+        try:
+            return read_idx(file)
+        except InputError as error:
+            if "idx" in file.name or "ubyte" in file.name:
+                raise
+            raise InputError(
+                f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file "
+                f"(as the last: {error})"
+            ) from error
+    try:
+        with open_regular(file) as stream:
+            version = npy.read_magic(stream)
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read_header(stream)
+            held = os.fstat(stream.fileno()).st_size
+            if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
+                raise ValueError(f"its header describes {shape} {dtype}")
+            stream.seek(0)
+            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+            return array
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
+    except DAMAGE as error:
+        raise InputError(f"{file} is no whole npy file of numbers ({error}); save it again.") from error

@@ -1,0 +1,171 @@
+"""What a run's metrics say of its adversaries, in words: what each trouble looks like, and what helps against it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aae_jax.evaluation.health import VALIDATION
+
+__all__ = ["Finding", "diagnose"]
+
+COLLAPSED, NARROW, WIDE = 0.1, 0.7, 1.4
+"""Standard deviations of codes in those of the prior, the median over dimensions."""
+OFF_CENTRE = 0.3
+OTHER_SHAPE = 0.02
+"""Squared discrepancy of codes whose moments fit."""
+TOLD_APART, LOST = 0.75, 1.2
+"""Share that the adversary of z tells apart in training, and the generator's loss against it, where it is too strong.
+That of y tells labels that are not one-hot apart in healthy runs too."""
+UNDECIDED, UNUSED = 0.5, 0.8
+"""Entropy of a label in that of a uniform one; share of the classes that are used."""
+NO_PROGRESS, UNFINISHED = 0.97, 0.05
+STUCK = "a reconstruction that does not get better"
+
+COLLAPSE = (
+    "All images have nearly one code. Lower --optimizers.generator.learning-rate; see that reconstruction counts."
+)
+TOO_WIDE = (
+    "The encoder spends its updates on reaching it. Take a smaller --prior.std (--weights.prior-std; samples of "
+    "your own nearer to each other), or many more updates."
+)
+TOO_STRONG = (
+    "The encoder does not follow. Raise --optimizers.generator.learning-rate or lower the discriminator's, take "
+    "smaller --network.discriminator-hidden, or noise on the images (--views.noise-std)."
+)
+TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; of a VAE, lower --weights.kl."
+OUTWEIGHED = "Reconstruction outweighs the adversary. Raise the generator's rate, or lower the reconstruction's."
+SWINGS = "The adversary swings. Lower the rates of generator and discriminator, or their momentum."
+UNLIKE = "Train longer, or give the discriminator wider layers (--network.discriminator-hidden)."
+
+
+class Finding(NamedTuple):
+    """What a run looks like.
+
+    Attributes:
+        name: Of the trouble, e.g. "collapsed codes".
+        seen: By which numbers.
+        advice: What to try.
+    """
+
+    name: str
+    seen: str
+    advice: str
+
+
+def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int = 0) -> list[Finding]:
+    """Return what is wrong with one seed of a run by its rows of metrics; nothing where it looks healthy.
+
+    Args:
+        rows: The run's metrics, one an evaluation; the last quarter of them counts.
+        seed: Place of the seed in each row's lists.
+        classes: Of the label code, 0 where there is none.
+    """
+    if rows[-1]["reconstruction/loss"][seed] is None:
+        return [_failed(rows, seed)]
+    late = rows[-max(1, len(rows) // 4) :]
+    seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
+    stuck = [*_of_reconstruction(rows, seed)]
+    codes = _of_codes(seen, stuck=any(found.name == STUCK for found in stuck))
+    return [*_of_majority(seen), *codes, *_of_labels(seen, classes), *stuck]
+
+
+def _of_majority(seen: Mapping[str, float]) -> Iterator[Finding]:
+    """Find that a classifier is no better than the most frequent class; recorded where classes are unequal."""
+    error, majority = (seen.get(f"{VALIDATION}{name}", math.nan) for name in ("error", "majority_error"))
+    if error >= majority:
+        yield Finding(
+            "an error above that of the most frequent class",
+            f"the validation error is {100 * error:.1f} %, that of always answering the most frequent class "
+            f"{100 * majority:.1f} %",
+            "Give --class-prior auto or the classes' frequencies, more labels, or more updates; compare the mean "
+            "error of a class too.",
+        )
+
+
+def _median(rows: Sequence[Mapping[str, Any]], name: str, seed: int) -> float:
+    values = [row[name][seed] for row in rows if isinstance(row.get(name), list)]
+    return float(np.median([math.nan if value is None else value for value in values]))
+
+
+def _failed(rows: Sequence[Mapping[str, Any]], seed: int) -> Finding:
+    finite = [row["update"] for row in rows if row["reconstruction/loss"][seed] is not None]
+    since = f"after update {finite[-1]}" if finite else "before the first evaluation"
+    return Finding(
+        "not finite",
+        f"its losses turned non-finite {since}",
+        "Lower the rates, first those of generator and discriminator; or take the last checkpoint before that.",
+    )
+
+
+def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
+    """Find what is wrong with codes beside the prior; `stuck`: images are not rebuilt any better than at first."""
+    ratios = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_std_ratio/")]
+    gaps = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_mean_gap/")]
+    if not ratios:
+        return
+    ratio, gap = float(np.median(ratios)), float(np.max(np.abs(gaps), initial=0.0))
+    share = seen.get("discriminator_z/accuracy", math.nan)
+    lost = seen.get("generator/z", seen.get("reconstruction/generator_z", math.nan))
+    spread = f"codes have {ratio:.2f} of the prior's standard deviation"
+    judged = (
+        f"the adversary tells {100 * share:.0f} % apart, and the encoder's loss against it is {lost:.1f} (0.7 where"
+    )
+    judged += " it is fooled)"
+    if ratio < COLLAPSED:
+        yield Finding("collapsed codes", spread, COLLAPSE)
+    elif ratio < NARROW and stuck:
+        yield Finding("a prior that is too wide", spread, TOO_WIDE)
+    elif share > TOLD_APART and lost > LOST:
+        yield Finding("a discriminator that is too strong", f"{judged}; {spread}", TOO_STRONG)
+    elif ratio < NARROW:
+        yield Finding("codes narrower than the prior", spread, TOO_NARROW)
+    elif ratio > WIDE:
+        yield Finding("codes wider than the prior", spread, OUTWEIGHED)
+    elif gap > OFF_CENTRE:
+        yield Finding("codes off the prior's centre", f"by {gap:.2f} of its standard deviation", SWINGS)
+    elif seen.get(f"{VALIDATION}code_mmd", 0.0) > OTHER_SHAPE:
+        discrepancy = f"mean and spread fit, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}"
+        yield Finding("codes of another shape than the prior", discrepancy, UNLIKE)
+
+
+def _of_labels(seen: Mapping[str, float], classes: int) -> Iterator[Finding]:
+    used, each = seen.get(f"{VALIDATION}labels_used", math.nan), seen.get(f"{VALIDATION}label_entropy", math.nan)
+    if classes and used < UNUSED * classes:
+        yield Finding(
+            "classes that have died",
+            f"{used:.0f} of {classes} are the most probable one of any image",
+            "Give --weights.generator-y more weight or --weights.consistency less; --weights.balance keeps clusters "
+            "in use.",
+        )
+    if classes > 1 and each > UNDECIDED * math.log(classes):
+        yield Finding(
+            "labels that are undecided",
+            f"their entropy is {each:.2f} nats, of {math.log(classes):.2f} where nothing is known",
+            "Train longer, or raise the generator's rate, by which the adversary of y makes labels one-hot.",
+        )
+
+
+def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator[Finding]:
+    losses = np.asarray([math.nan if row["reconstruction/loss"][seed] is None else 1.0 for row in rows])
+    errors = losses * [_error_of(row, seed) for row in rows]
+    if len(errors) > 1 and errors[-1] > NO_PROGRESS * errors[0]:
+        yield Finding(
+            STUCK,
+            f"its error is {errors[-1]:.3g} after {errors[0]:.3g} at the first evaluation",
+            "Raise --optimizers.reconstruction.learning-rate, or give the code more dimensions.",
+        )
+    elif len(errors) > 7 and errors[-1] < (1 - UNFINISHED) * errors[-1 - len(errors) // 4]:
+        yield Finding(
+            "a run that is not at its end",
+            f"its reconstruction error fell from {errors[-1 - len(errors) // 4]:.3g} to {errors[-1]:.3g} in the last "
+            "quarter",
+            "Train longer (--epochs).",
+        )
+
+
+def _error_of(row: Mapping[str, Any], seed: int) -> float:
+    """Return the reconstruction error of an evaluation; earlier versions recorded the loss alone."""
+    value = row.get("reconstruction/error")
+    return (value if isinstance(value, list) else row["reconstruction/loss"])[seed] or math.nan

@@ -1,0 +1,1 @@
+"""Figures of each kind of model, from its metrics and weights."""

@@ -1,0 +1,158 @@
+"""The figures of models without labels: where codes lie, and what the decoder makes of the prior."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax import figures, priors
+from aae_jax.config import PriorConfig
+from aae_jax.evaluation import nearest_rows
+from aae_jax.figures.of_models.common import (
+    draw_health,
+    draw_posterior,
+    first_layer,
+    interpolate,
+    is_drawable,
+    losses_of,
+    some_of,
+    unit_images,
+)
+from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.priors.configured import configured_mixture, configured_roll
+from aae_jax.saved.model import Model
+from aae_jax.types import Array, PRNGKey
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["GRID", "draw_code_figures"]
+
+CODES, IMAGES, SAMPLES = 5000, 20, 10
+GRID, WALK, MOST_WALKS = 20, 15, 20
+TAIL = 0.025
+"""Share of the prior that a grid on its percentiles leaves out at either end."""
+
+
+def draw_code_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
+    """Return what draws the figures, by file name.
+
+    Args:
+        rows: The run's metrics.
+        model: The first seed's, without labels.
+        shown: Images to encode and rebuild, their classes, and those it was trained on.
+        key: Draws from the prior.
+    """
+    updates = np.asarray([row["update"] for row in rows])
+    some = some_of(len(shown.images), CODES)
+    prior = model.prior
+    images = functools.cache(lambda: jnp.asarray(shown.images[some]))
+    drawn_codes = functools.cache(lambda: draw_posterior(model, images(), key))
+    samples = functools.cache(lambda: None if prior is None else np.asarray(model.draw_styles(key, len(some))))
+
+    def points() -> np.ndarray:
+        drawn_samples = samples()
+        return np.asarray(model.encode_stored(images()).mean) if drawn_samples is None else drawn_samples
+
+    drawn: dict[str, Callable[[], Figure]] = {
+        "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows))
+    }
+    if model.network.latent_dim > 1:
+        drawn["code_scatter"] = lambda: figures.code_scatter(
+            drawn_codes(), shown.labels[some], samples=samples(), label_names=shown.class_names
+        )
+    if prior is not None and "validation_code_mmd" in rows[0]:
+        drawn["health"] = lambda: draw_health(updates, rows)
+        if prior.kind == "gaussian":
+            drawn["code_histograms"] = lambda: figures.code_histograms(drawn_codes(), prior_std=prior.std)
+    if is_drawable(model.image_shape):
+        drawn |= _draw_pictures(model, shown, points)
+    return drawn
+
+
+def _draw_pictures(model: Model, shown: Shown, points: Callable[[], np.ndarray]) -> Drawings:
+    """Return what draws pictures; `points` are samples of the prior, or codes where there is no prior."""
+    first = min(len(shown.images), IMAGES)
+    images = unit_images(shown.images[: max(first, 12)])
+    drawn: dict[str, Callable[[], Figure]] = {
+        "reconstructions": lambda: figures.reconstructions(
+            images[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
+        ),
+        "first_layer_features": lambda: first_layer(model),
+    }
+    if first > 1:
+        drawn["latent_interpolation"] = lambda: figures.latent_interpolation(
+            *interpolate(model, shown.images, images)
+        )
+    if model.prior is not None:
+        drawn["samples_beside_nearest"] = lambda: _draw_samples(model, shown, points()[:SAMPLES])
+    if model.network.latent_dim == 2:
+        drawn["manifold"] = lambda: _draw_linear_grid(model, points())
+    if model.prior is not None:
+        drawn |= _draw_through_prior(model, model.prior)
+    return drawn
+
+
+def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> "Figure":
+    made = np.asarray(model.decode(samples))
+    pool = jnp.asarray(shown.pool)
+    flat = (pool / 255.0 if pool.dtype == jnp.uint8 else pool).reshape(len(pool), -1)
+    found = np.asarray(nearest_rows(jnp.asarray(made).reshape(len(made), -1), flat))
+    names = ("sample", "nearest in training")
+    return figures.reconstructions(made, unit_images(np.asarray(pool[found])), names=names)
+
+
+def _grid(model: Model, across: Array, down: Array) -> np.ndarray:
+    """Return decoded images `[down, across, *image]`, the second coordinate growing upwards."""
+    first, second = jnp.meshgrid(across, down[::-1])
+    z = jnp.stack([first.ravel(), second.ravel()], axis=1)
+    return np.asarray(model.decode(z)).reshape(len(down), len(across), *model.image_shape)
+
+
+def _draw_linear_grid(model: Model, points: np.ndarray) -> "Figure":
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    across, down = (jnp.linspace(low[i], high[i], GRID, dtype=jnp.float32) for i in range(2))
+    title = f"Decoded grid, $z_1$ from {low[0]:.1f} to {high[0]:.1f}, $z_2$ from {low[1]:.1f} to {high[1]:.1f}"
+    return figures.image_grid(_grid(model, across, down), title=title, across="$z_1$", down="$z_2$")
+
+
+def _draw_through_prior(model: Model, prior: PriorConfig) -> Drawings:
+    """Draw a grid on the prior's percentiles where its dimensions are independent, or walks along its parts."""
+    if prior.kind in ("mixture", "umbrella"):
+        return {"walks": lambda: _draw_components(model, prior)}
+    if prior.kind == "swiss_roll":
+        return {"walks": lambda: _draw_roll(model, prior)}
+    if model.network.latent_dim != 2 or prior.kind == "samples":
+        return {}
+    return {"manifold_percentiles": lambda: _draw_percentiles(model, prior)}
+
+
+def _draw_components(model: Model, prior: PriorConfig) -> "Figure":
+    mixture = configured_mixture(prior, model.network.latent_dim)
+    walks = [priors.mixture_walk(mixture, part, WALK) for part in range(min(prior.parts, MOST_WALKS))]
+    return _draw_walks(model, jnp.stack(walks), "Along each component, ±2 std", "component")
+
+
+def _draw_roll(model: Model, prior: PriorConfig) -> "Figure":
+    rows = min(prior.parts, MOST_WALKS)
+    walk = priors.swiss_roll_walk(rows * WALK, configured_roll(prior)).reshape(rows, WALK, 2)
+    return _draw_walks(model, walk, "Along the roll, from the inside out", "further out")
+
+
+def _draw_percentiles(model: Model, prior: PriorConfig) -> "Figure":
+    shares = jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32)
+    gaussian = prior.kind == "gaussian"
+    at = (
+        priors.gaussian_quantile(shares, prior.std) if gaussian else priors.uniform_quantile(shares, prior.half_width)
+    )
+    title = f"Decoded percentiles of the prior, {100 * TAIL:g} to {100 * (1 - TAIL):g} %"
+    return figures.image_grid(_grid(model, at, at), title=title, across="$z_1$", down="$z_2$")
+
+
+def _draw_walks(model: Model, walks: jax.Array, title: str, down: str) -> "Figure":
+    rows, steps, dim = walks.shape
+    made = np.asarray(model.decode(walks.reshape(rows * steps, dim)))
+    return figures.image_grid(made.reshape(rows, steps, *model.image_shape), title=title, across="step", down=down)

@@ -1,0 +1,77 @@
+"""Figures of a run: each is drawn and saved by itself, so that one that cannot be drawn costs nothing else."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import numpy as np
+
+from aae_jax.text import printable, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Drawings", "Shown", "draw_and_save", "drawing_fault", "reason_of"]
+
+Drawings = Mapping[str, Callable[[], "Figure"]]
+"""Functions that draw the figures, by file name. Whatever can fail, loading and encoding too, happens in them."""
+
+MAX_REASON = 200
+
+
+class Shown(NamedTuple):
+    """The images that a run's figures show, as they are stored, with their classes, and those it is trained on."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    pool: jax.Array
+
+
+def draw_and_save(
+    prepare: Callable[[], Drawings], folder: Path, notice: Callable[[str], None]
+) -> tuple[list[str], list[str]]:
+    """Draw figures one by one and save each in two formats.
+
+    An exception in one of them (also of memory or a full disk) costs that figure alone.
+
+    Args:
+        prepare: Returns what draws the figures; imports matplotlib.
+        folder: Where the files go.
+        notice: Gets a sentence for each figure that could not be drawn or written, naming it and the reason.
+
+    Returns:
+        The names of the figures that are saved, and of those that are missing.
+    """
+    saved: list[str] = []
+    missing: list[str] = []
+    try:
+        drawings = prepare()
+        from aae_jax.figures import save_figure
+        from aae_jax.figures.style import drawing
+    except Exception as error:
+        notice(f"No figure could be drawn ({reason_of(error)}).")
+        return saved, missing
+    for name, draw in drawings.items():
+        try:
+            with drawing():
+                save_figure(draw(), folder / name)
+        except Exception as error:
+            missing.append(name)
+            notice(drawing_fault(name, error))
+        else:
+            saved.append(name)
+    return saved, missing
+
+
+def drawing_fault(name: str, error: Exception) -> str:
+    """Return a sentence on a figure that could not be drawn or written."""
+    return f"The figure {name} could not be drawn ({reason_of(error)})."
+
+
+def reason_of(error: Exception) -> str:
+    """Return the kind of an exception and the first line of its text, printable and short."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return shortened(printable(text), MAX_REASON).rstrip(".")

@@ -1,0 +1,106 @@
+"""Label propagation over a graph of nearest neighbours (Zhou et al. 2004)."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from aae_jax.graph.neighbours import NEIGHBOURS, Neighbours, Points, neighbours_of
+
+__all__ = ["graph_of", "propagate_labels", "propagated_targets", "similarity_graph", "targets_of"]
+
+ALPHA, STEPS = 0.99, 400
+BANDWIDTH = 0.3
+"""Of the similarity, in units of the median squared distance to a neighbour: where most neighbours are far, the near
+ones are heard."""
+LEAST_CERTAINTY = 0.1
+
+
+def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
+    """Return symmetric weights: exp(−d² / (0.3 median d²)) for each of two points among whose nearest the other is.
+
+    The median is that of distances above 0: equal points say nothing of how far apart others are.
+    """
+    indices, distances = np.asarray(neighbours.indices), np.asarray(neighbours.distances, dtype=np.float64)
+    count, k = indices.shape
+    apart = distances[distances > 0]
+    weights = np.exp(-distances / (BANDWIDTH * np.median(apart) if apart.size else 1.0))
+    starts = np.arange(0, count * k + 1, k)
+    graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel(), starts), shape=(count, count))
+    return (graph + graph.T).tocsr()
+
+
+def propagate_labels(
+    graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
+) -> NDArray[np.float32]:
+    """Return each point's probability of each class, `[points, classes]`.
+
+    Args:
+        graph: Symmetric weights, of `similarity_graph`.
+        labelled: Which points have a label.
+        labels: Theirs.
+        num_classes: How many there are.
+        shares: Of the classes among the points, `[classes]`; None: equal.
+    """
+    spread = _normalised(graph)
+    given = np.zeros((graph.shape[0], num_classes))
+    given[labelled, labels] = 1.0
+    found = given.copy()
+    for _ in range(STEPS):
+        found = ALPHA * (spread @ found) + (1 - ALPHA) * given
+    found /= np.maximum(found.sum(axis=0), 1e-300)  # as frequent as under the label's prior (Zhu et al. 2003, §4)
+    found *= 1.0 if shares is None else shares
+    found += 1e-30  # where no label arrives, all classes alike
+    probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def _normalised(graph: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+    """Return the graph with each weight divided by the roots of its two points' sums of weights."""
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    scale = scipy.sparse.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1e-300)), 0.0))
+    return (scale @ graph @ scale).tocsr()
+
+
+def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 1 − H / log classes of each row: 1 where one class is certain, 0 where all are alike."""
+    entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-30)), axis=1)
+    found: NDArray[np.float32] = np.clip(1.0 - entropy / np.log(probabilities.shape[1]), 0.0, 1.0).astype(np.float32)
+    return found
+
+
+def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return one-hot rows of the most probable class times how certain it is, `[points, classes]`.
+
+    Rows sum to 1 on average, to less where labels reach few points, and to 10 at the most.
+    """
+    return _weighed(probabilities.argmax(axis=1), certainty(probabilities), probabilities.shape[1])
+
+
+def _weighed(classes: NDArray[Any], weights: NDArray[np.float32], num_classes: int) -> NDArray[np.float32]:
+    weights = weights / np.float32(max(float(weights.mean()), LEAST_CERTAINTY))
+    targets: NDArray[np.float32] = np.eye(num_classes, dtype=np.float32)[classes] * weights[:, None]
+    return targets
+
+
+def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matrix:
+    """Return the graph of the nearest neighbours of images, by their principal components.
+
+    Args:
+        images: `[points, *image]`.
+        max_shift: Pixels by which an image may be moved, both ways, to come nearer to another. Above 0 the images are
+            `height width` or `height width channels`.
+
+    Raises:
+        InputError: Plain vectors shall be moved.
+    """
+    return similarity_graph(neighbours_of(images, NEIGHBOURS, max_shift))
+
+
+def targets_of(
+    graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
+) -> NDArray[np.float32]:
+    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
+    return propagated_targets(propagate_labels(graph, labelled, labels, num_classes, shares))

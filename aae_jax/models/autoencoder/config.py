@@ -1,0 +1,81 @@
+"""Configuration of the autoencoder and of the variational autoencoder."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aae_jax.config.parts import (
+    OptimizerConfig,
+    ReconstructionWeights,
+    check_bounds,
+    validate_reconstruction,
+)
+from aae_jax.config.prior import PriorConfig, validate_trained_prior
+from aae_jax.config.run import (
+    RunConfig,
+    ScheduledOptimizers,
+    validate_optimizers,
+    validate_run,
+)
+from aae_jax.errors import InputError
+
+__all__ = ["AutoencoderConfig", "AutoencoderOptimizers", "AutoencoderWeights", "validate_autoencoder"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderOptimizers(ScheduledOptimizers):
+    """The optimizer of the one phase."""
+
+    reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderWeights(ReconstructionWeights):
+    """Factors of the terms of the loss."""
+
+    kl: float = 1.0
+    """Of the VAE's divergence from the prior. The half squared error beside weight 1 is that of pixels with std 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(RunConfig):
+    """An autoencoder without a prior, denoising where views are noisy; or the VAE that stands beside the AAE."""
+
+    model: Literal["autoencoder", "vae"] = "autoencoder"
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    """Of the VAE: a gaussian in closed form, a mixture by samples."""
+    optimizers: AutoencoderOptimizers = field(default_factory=AutoencoderOptimizers)
+    weights: AutoencoderWeights = field(default_factory=AutoencoderWeights)
+
+
+def validate_autoencoder(config: AutoencoderConfig) -> None:
+    """Refuse values that an autoencoder cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    check_bounds(("weights.kl", config.weights.kl, 0, 10**6))
+    validate_optimizers(config.optimizers)
+    validate_reconstruction(config.weights, config.network)
+    if config.model == "autoencoder" and config.network.posterior != "deterministic":
+        raise InputError(
+            f"network.posterior is {config.network.posterior}, but nothing keeps the posterior of a plain "
+            "autoencoder wide; give deterministic, or --model vae."
+        )
+    if config.prior.kind == "samples":
+        raise InputError(
+            "prior.kind is samples, which have no density for a VAE, and an autoencoder's codes have no prior; "
+            "give gaussian, mixture or umbrella."
+        )
+    if config.model == "vae":
+        validate_trained_prior(config.prior, config.network)
+        if config.network.posterior != "gaussian":
+            raise InputError(
+                f"network.posterior is {config.network.posterior}, but a VAE has a Gaussian one; "
+                "give --network.posterior gaussian."
+            )
+        if config.prior.kind in ("swiss_roll", "uniform"):
+            raise InputError(
+                f"prior.kind is {config.prior.kind}, which has no density everywhere; "
+                "a VAE takes gaussian, mixture or umbrella."
+            )

@@ -1,0 +1,95 @@
+"""The autoencoder without an adversary: plain, denoising where its views are noisy, or variational.
+
+The VAE (Kingma and Welling 2014) is what the paper's figure 2 sets beside the AAE: one phase, whose loss is the
+reconstruction's and the full divergence of the posterior from the prior.
+"""
+
+import jax
+
+from aae_jax import losses, priors
+from aae_jax.config import require_resolved
+from aae_jax.models.autoencoder.config import AutoencoderConfig, validate_autoencoder
+from aae_jax.models.shared.terms import (
+    DRAW_RECONSTRUCTION,
+    Auxiliary,
+    Encoded,
+    encode_view,
+    no_label,
+    rates_of,
+    rebuild,
+    schedule_of,
+    traced_hyper,
+)
+from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.priors.configured import configured_mixture
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.phases import LossFn, Phase
+from aae_jax.types import Array, Batch, Params, PRNGKey, Schedule, Stats
+
+__all__ = ["build_autoencoder_networks", "build_hyper", "build_phases", "build_schedule"]
+
+
+def build_autoencoder_networks(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> Networks:
+    """Return encoder and decoder, for images of `image_shape`; there is neither label nor adversary."""
+    return build_networks(config.network, image_shape, Codes(0, 0, {}))
+
+
+def build_phases(networks: Networks, config: AutoencoderConfig) -> dict[str, Phase]:
+    """Return the table of the one phase, reconstruction.
+
+    Args:
+        networks: Of `build_autoencoder_networks`.
+        config: Decides optimizer, views, reconstruction loss, and for the VAE its prior.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
+    """
+    validate_autoencoder(config)
+    require_resolved(config)
+    optimizer = build_optimizer(config.optimizers.reconstruction)
+    loss = _build_reconstruction(networks, config)
+    return {"reconstruction": Phase(("encoder", "decoder"), loss, optimizer, updates_stats=True)}
+
+
+def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
+    return traced_hyper(
+        rates_of(config.optimizers, ["reconstruction"]),
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=config.prior.traced_std,
+        weight_reconstruction=config.weights.reconstruction,
+        weight_kl=config.weights.kl,
+        average_decay=config.averaging.decay,
+    )
+
+
+def build_schedule(config: AutoencoderConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)
+
+
+def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> LossFn:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
+        encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
+        error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
+        value, metrics = hyper.weight_reconstruction * error, {"error": error}
+        if config.model == "vae":
+            metrics["kl"] = _divergence(encoded, config, hyper)
+            value += hyper.weight_kl * metrics["kl"]
+        return value, (encoded.stats, metrics)
+
+    return loss
+
+
+def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Hyper) -> Array:
+    """Return KL(q(z|x) ‖ p(z)), batch mean, in nats: in closed form for a Gaussian, by samples for a mixture."""
+    mean, log_std = encoded.output.mean, encoded.output.log_std
+    assert log_std is not None, "validate_autoencoder asks for a Gaussian posterior"
+    if config.prior.kind == "gaussian":
+        return losses.kl_to_gaussian(mean, log_std, hyper.prior_std)
+    mixture = configured_mixture(config.prior, config.network.latent_dim)
+    return losses.kl_by_samples(encoded.style, mean, log_std, priors.mixture_log_density(encoded.style, mixture))

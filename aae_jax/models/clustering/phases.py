@@ -1,0 +1,172 @@
+"""Clusters without labels (Makhzani et al. 2016, §6, figure 9), and shaharazulay's additions.
+
+The semi-supervised model without its classification: the adversary of y makes the label one-hot and its classes
+equally frequent, and images that are alike come to have the same. Each addition is a phase of its own, which is there
+where its weight is above 0; the penalty on large styles is a term of the generator's phase.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax import losses, priors
+from aae_jax.augment import activate
+from aae_jax.config import require_resolved
+from aae_jax.models.clustering.config import ClusteringConfig, validate_clustering
+from aae_jax.models.shared.adversary import own_prior, scaled_prior
+from aae_jax.models.shared.label_code import (
+    LabelCode,
+    Term,
+    build_common_phases,
+    cluster_numbers,
+    cluster_terms,
+    label_code_numbers,
+    labels_of,
+    propagation_numbers,
+    propagation_terms,
+)
+from aae_jax.models.shared.terms import (
+    DRAW_ADVERSARIES,
+    DRAW_RECONSTRUCTION,
+    Auxiliary,
+    encode_view,
+    rates_of,
+    reconstruction_error,
+    schedule_of,
+    traced_hyper,
+)
+from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.phases import LossFn, Phase
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+
+__all__ = ["build_clustering_networks", "build_hyper", "build_phases", "build_schedule"]
+
+EXTRAS = ("cyclic", "mode", "mode_separation")
+PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "generator")
+
+
+def build_clustering_networks(config: ClusteringConfig, image_shape: tuple[int, ...]) -> Networks:
+    """Return encoder and decoder of style and cluster, both adversaries, and the mode decoder where it is trained."""
+    clusters = config.num_clusters
+    judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": clusters}
+    codes = Codes(clusters, clusters, judged, mode_decoder=config.weights.mode > 0)
+    return build_networks(config.network, image_shape, codes)
+
+
+def build_phases(networks: Networks, config: ClusteringConfig, *, prior: Prior | None = None) -> dict[str, Phase]:
+    """Return the table of phases: reconstruction, the additions that have a weight, discriminators, generator.
+
+    Args:
+        networks: Of `build_clustering_networks`.
+        config: Decides optimizers, views, weights, priors.
+        prior: Any sampler of styles, `(key, n) -> [n, latent]`, instead of the configured one; `hyper.prior_std`
+            does not scale it.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
+    """
+    validate_clustering(config)
+    require_resolved(config)
+    optimizers = config.optimizers
+    draw_labels = labels_of(priors.build_categorical(config.num_clusters))
+    model = LabelCode(networks, config, priors.rare_categorical if config.inverse_frequency else draw_labels)
+    draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    phases = {
+        **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder"), terms=_terms(config)),
+        "cyclic": Phase(("encoder", "decoder"), _build_cyclic(model), build_optimizer(optimizers.cyclic)),
+        "mode": Phase(("encoder", "mode_decoder"), _build_mode(model), build_optimizer(optimizers.mode)),
+        "mode_separation": Phase(
+            ("decoder",), _build_mode_separation(networks, config), build_optimizer(optimizers.mode_separation)
+        ),
+    }
+    return {name: phases[name] for name in PHASES if _runs(config, name)}
+
+
+def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
+    weights = config.weights
+    return traced_hyper(
+        rates_of(config.optimizers, (name for name in PHASES if _runs(config, name))),
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=config.prior.traced_std,
+        weight_cyclic=weights.cyclic,
+        weight_cyclic_style=weights.cyclic_style,
+        weight_mode=weights.mode,
+        weight_mode_separation=weights.mode_separation,
+        weight_style_penalty=weights.style_penalty,
+        average_decay=config.averaging.decay,
+        **label_code_numbers(weights, num_steps),
+        **propagation_numbers(weights, num_steps),
+        **cluster_numbers(weights, num_steps),
+    )
+
+
+def build_schedule(config: ClusteringConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)
+
+
+def _runs(config: ClusteringConfig, phase: str) -> bool:
+    return phase not in EXTRAS or getattr(config.weights, phase) > 0
+
+
+def _build_cyclic(model: LabelCode) -> LossFn:
+    networks, config = model.networks, model.config
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        first, style, _, _ = encode_view(networks, config, params, stats, batch.images, hyper, draw)
+        label = jax.nn.softmax(first.logits)
+        image = activate(networks.decode(params, style, label, key), config.network.output)
+        again, _ = networks.encode(params, stats, image, jax.random.fold_in(draw, 2))
+        of_label = losses.cyclic_label_loss(again.logits, label)
+        of_style = losses.cyclic_style_loss(again.mean, style)
+        value = hyper.weight_cyclic * (of_label + hyper.weight_cyclic_style * of_style)
+        return value, (stats, {"label": of_label, "style": of_style})
+
+    return loss
+
+
+def _build_mode(model: LabelCode) -> LossFn:
+    networks, config = model.networks, model.config
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        assert networks.decode_mode is not None, "build_clustering_networks adds it where the phase runs"
+        draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
+        encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
+        made = networks.decode_mode(params, jax.nn.softmax(encoded.output.logits), key)
+        kind, output = config.weights.reconstruction_loss, config.network.output
+        error = reconstruction_error(made, encoded.view.target, kind, output)
+        return hyper.weight_mode * error, (stats, {"error": error})
+
+    return loss
+
+
+def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> LossFn:
+    clusters = jnp.eye(config.num_clusters, dtype=jnp.float32)
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        styles = jnp.zeros((clusters.shape[0], config.network.latent_dim), jnp.float32)
+        value = losses.pairwise_mode_loss(networks.decode(params, styles, clusters, key))
+        return hyper.weight_mode_separation * value, (stats, {"nearness": value})
+
+    return loss
+
+
+def _terms(config: ClusteringConfig) -> list[Term]:
+    penalty = [_build_style_penalty(config)] if config.weights.style_penalty > 0 else []
+    return [*propagation_terms(config.weights), *cluster_terms(config.weights), *penalty]
+
+
+def _build_style_penalty(config: ClusteringConfig) -> Term:
+    measure = (
+        losses.frobenius_penalty if config.weights.style_penalty_kind == "frobenius" else losses.mean_square_penalty
+    )
+
+    def penalty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
+        return "style_penalty", jnp.asarray(hyper.weight_style_penalty), measure(style)
+
+    return penalty

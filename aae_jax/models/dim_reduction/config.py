@@ -1,0 +1,94 @@
+"""Configuration of dimensionality reduction around cluster heads."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
+from aae_jax.config.prior import PriorConfig, validate_trained_prior
+from aae_jax.config.run import (
+    LabelledConfig,
+    refuse_noise_in_one_view,
+    validate_labels,
+    validate_optimizers,
+    validate_run,
+)
+from aae_jax.errors import InputError
+from aae_jax.models.clustering.config import MOST_CLUSTERS
+from aae_jax.models.semi_supervised.config import OptimizersConfig
+from aae_jax.models.shared.label_code_config import (
+    ClassPrior,
+    FoundClusterWeights,
+    PropagationWeights,
+    validate_class_prior,
+    validate_found_clusters,
+    validate_propagation,
+)
+from aae_jax.text import quoted
+
+__all__ = ["DimReductionConfig", "DimReductionOptimizers", "DimReductionWeights", "validate_dim_reduction"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionOptimizers(OptimizersConfig):
+    """The optimizers by phase."""
+
+    head_distance: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionWeights(PropagationWeights, FoundClusterWeights):
+    """Factors of the terms of the losses."""
+
+    head_distance: float = 1.0
+    """Of the cost of heads that are too near each other, a phase of its own. 0: off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimReductionConfig(LabelledConfig):
+    """Images at their cluster's head plus a style, in few dimensions (section 7 and figure 10)."""
+
+    num_clusters: int | None = None
+    """Clusters to be found without labels. None: the classes, from labels."""
+    class_prior: ClassPrior = "uniform"
+    """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
+    propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
+    from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9. Clusters found without labels are pulled
+    to equal frequencies in any case."""
+    least_distance: float = 2.0
+    """Of two heads; those that are nearer cost what is missing."""
+    prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
+    """Of the style."""
+    optimizers: DimReductionOptimizers = field(default_factory=DimReductionOptimizers)
+    weights: DimReductionWeights = field(default_factory=DimReductionWeights)
+
+    @property
+    def drawn_labels(self) -> int | Literal["all"] | None:
+        """How many labelled images there are; None where clusters are found without."""
+        return None if self.num_clusters is not None else self.labels
+
+
+def validate_dim_reduction(config: DimReductionConfig) -> None:
+    """Refuse values that heads and styles cannot be trained with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_run(config)
+    validate_labels(config)
+    validate_class_prior(config.class_prior)
+    check_bounds(
+        ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        ("least_distance", config.least_distance, 0, 10**6),
+        ("weights.head_distance", config.weights.head_distance, 0, 10**6),
+    )
+    if config.num_clusters is not None and config.class_prior not in ("auto", "uniform"):
+        raise InputError(
+            f"class_prior is {quoted(config.class_prior)}, but {config.num_clusters} clusters are found without "
+            "labels; give uniform."
+        )
+    validate_propagation(config.weights, config.views)
+    validate_found_clusters(config.weights, config.num_clusters)
+    validate_optimizers(config.optimizers)
+    validate_reconstruction(config.weights, config.network)
+    validate_trained_prior(config.prior, config.network)
+    refuse_noise_in_one_view(config)

@@ -1,0 +1,1 @@
+"""The adversarial autoencoder whose discriminator sees labels."""

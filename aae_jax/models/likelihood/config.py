@@ -1,0 +1,28 @@
+"""Configuration of the likelihood experiment."""
+
+from dataclasses import dataclass
+
+from aae_jax.config.parts import (
+    check_bounds,
+)
+from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsupervised
+
+__all__ = ["LikelihoodConfig", "validate_likelihood"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodConfig(UnsupervisedConfig):
+    """The same, and by how many of its samples the likelihood of images is measured (section 3 and table 1)."""
+
+    samples: tuple[int, ...] = (10_000,)
+    """Numbers of samples by which it is measured, e.g. 10000 10000000; ten million take hours on a CPU."""
+
+
+def validate_likelihood(config: LikelihoodConfig) -> None:
+    """Refuse values that an adversarial autoencoder cannot be trained or measured with.
+
+    Raises:
+        InputError: Names the first such value.
+    """
+    validate_unsupervised(config)
+    check_bounds(*((f"samples[{i}]", count, 1, 10**9) for i, count in enumerate(config.samples)))

@@ -1,0 +1,1 @@
+"""The semi-supervised adversarial autoencoder."""

@@ -1,0 +1,105 @@
+"""The semi-supervised adversarial autoencoder (Makhzani et al. 2016, §5, figure 8).
+
+One encoder gives a style z and a label y; two adversaries pull them to a Gaussian and to one-hot vectors;
+the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
+"""
+
+import jax.numpy as jnp
+
+from aae_jax import priors
+from aae_jax.config import require_resolved
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.shared.label_code import (
+    LabelCode,
+    build_classification,
+    build_common_phases,
+    label_code_numbers,
+    labels_of,
+    propagation_numbers,
+    propagation_terms,
+)
+from aae_jax.models.shared.terms import rates_of, schedule_of, traced_hyper
+from aae_jax.networks import Networks
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.phases import Phase
+from aae_jax.types import Prior, Schedule
+
+__all__ = [
+    "PHASES",
+    "build_baseline_phases",
+    "build_hyper",
+    "build_phases",
+    "build_schedule",
+]
+
+PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
+
+
+def build_phases(
+    networks: Networks,
+    config: SemiSupervisedConfig,
+    *,
+    prior_z: Prior | None = None,
+    num_classes: int,
+) -> dict[str, Phase]:
+    """Return the table of the five phases, in the order in which they run.
+
+    Args:
+        networks: Encoder, decoder and two discriminators.
+        config: Decides optimizers, views and reconstruction loss; a consistency weight of 0 leaves that
+            term out of the program.
+        prior_z: Sampler of the style's prior, scaled by `hyper.prior_std`; standard normal by default.
+        num_classes: Size of the categorical prior.
+
+    Returns:
+        Phases by name; the reconstruction phase is the one whose batch statistics are kept.
+    """
+    require_resolved(config)
+    optimizers, weights = config.optimizers, config.weights
+    model = LabelCode(networks, config, labels_of(priors.build_categorical(num_classes)))
+    unit = prior_z or priors.build_gaussian(config.network.latent_dim)
+    common = build_common_phases(
+        model,
+        lambda key, count, hyper: hyper.prior_std * jnp.asarray(unit(key, count), jnp.float32),
+        rebuilt_by=("encoder", "decoder"),
+        terms=propagation_terms(config.weights),
+    )
+    return {
+        **common,
+        "classification": Phase(
+            ("encoder",),
+            build_classification(model, softmax_twice=weights.softmax_twice),
+            build_optimizer(optimizers.classification),
+            every=config.classification_every,
+        ),
+    }
+
+
+def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> dict[str, Phase]:
+    """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
+    require_resolved(config)
+    model = LabelCode(networks, config, labels_of(priors.build_categorical(1)))
+    loss = build_classification(model, softmax_twice=config.weights.softmax_twice, alone=True)
+    optimizer = build_optimizer(config.optimizers.classification)
+    return {"classification": Phase(("encoder",), loss, optimizer, updates_stats=True)}
+
+
+def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    require_resolved(config)
+    weights = config.weights
+    return traced_hyper(
+        rates_of(config.optimizers, PHASES),
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=weights.prior_std,
+        average_decay=config.averaging.decay,
+        **label_code_numbers(weights, num_steps),
+        **propagation_numbers(weights, num_steps),
+    )
+
+
+def build_schedule(config: SemiSupervisedConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)

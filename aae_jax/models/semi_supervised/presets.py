@@ -1,0 +1,146 @@
+"""Named configurations of the semi-supervised model: ours, the paper's, and those of five earlier implementations.
+
+Of an earlier implementation a preset has the settings that it published, with two things put right everywhere. An
+epoch is a pass over the unlabelled images: most counted the few batches of labelled ones, so their number of epochs
+is given as the passes that make as many updates. And the classification loss is the cross-entropy of logits, where
+two of them took a softmax twice. What else was put right is said with each.
+"""
+
+import dataclasses
+
+from aae_jax.config import NetworkConfig, ViewConfig
+from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig
+from aae_jax.models.shared.preset_parts import adam, sgd
+
+__all__ = ["PRESETS"]
+
+
+PLAIN = SemiSupervisedConfig()
+DEFAULT = SemiSupervisedConfig(
+    class_prior="auto",
+    network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
+    views=ViewConfig(noise_std=0.3, max_shift=None),
+    weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),
+)
+FEW_LABELS_SHIFTS = dataclasses.replace(
+    DEFAULT,
+    epochs=200,
+    network=dataclasses.replace(DEFAULT.network, hidden=(1000, 500, 250)),
+    optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=adam(1e-4)),
+    weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
+)
+FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(DEFAULT.views, max_shift=0))
+SMOKE = dataclasses.replace(
+    DEFAULT,
+    epochs=2,
+    batch_size=50,
+    evaluate_every=1,
+    network=dataclasses.replace(DEFAULT.network, hidden=(32, 32), discriminator_hidden=(16,)),
+)
+
+PAPER = SemiSupervisedConfig(
+    epochs=5000,
+    network=NetworkConfig(weight_init="paper"),
+    optimizers=OptimizersConfig(
+        reconstruction=sgd(0.01, 0.9),
+        discriminator=sgd(0.1, 0.1),
+        generator=sgd(0.1, 0.1),
+        classification=sgd(0.1, 0.9),
+        schedule="steps",
+        drops=(50 / 5000, 1000 / 5000),
+    ),
+)
+"""Makhzani et al. 2016, appendix A.2.1: momentum 0.9 for reconstruction and classification, 0.1 for the adversaries,
+rates divided by ten after 50 and 1,000 of 5,000 epochs, input noise 0.3, weights from N(0, 0.01^2), a style of ten
+dimensions with std 1. Rates and number of epochs are those of later implementations that say they follow it."""
+
+FDUCAU = SemiSupervisedConfig(
+    labels=3000,
+    epochs=30,
+    network=NetworkConfig(latent_dim=2, dropout=0.25, discriminator_dropout=0.2),
+    optimizers=OptimizersConfig(
+        reconstruction=adam(6e-4),
+        discriminator=adam(8e-4),
+        generator=adam(8e-4),
+        classification=adam(1e-3),
+        schedule="constant",
+    ),
+    views=ViewConfig(noise_std=0.0),
+    weights=WeightsConfig(reconstruction_loss="bernoulli"),
+)
+"""fducau/AAE_pytorch, `aae_semisupervised.py`: 500 "epochs" of 30 updates are 15,000 updates. Put right: the
+decoder's second layer has its ReLU. Its label discriminator drops units in the first layer alone, ours in both; and
+PyTorch's initialiser is replaced by He's."""
+
+NARESH = SemiSupervisedConfig(
+    labels=1000,
+    epochs=20,
+    network=NetworkConfig(weight_init="paper"),
+    optimizers=OptimizersConfig(
+        discriminator=adam(1e-3),
+        generator=adam(1e-3),
+        schedule="constant",
+    ),
+    views=ViewConfig(noise_std=0.0),
+    weights=WeightsConfig(prior_std=5.0),
+)
+"""Naresh1318/Adversarial_Autoencoder, `semi_supervised_adversarial_autoencoder.py`: 1,000 "epochs" of 10 updates are
+10,000 updates. Put right: the labelled images are training images; there they were test images."""
+
+CONAN7882 = SemiSupervisedConfig(
+    labels=1280,
+    epochs=300,
+    batch_size=128,
+    labelled_batch_size=128,
+    classification_every=10,
+    network=NetworkConfig(posterior="gaussian", output="tanh", discriminator_activation="leaky_relu"),
+    optimizers=OptimizersConfig(
+        reconstruction=adam(2e-4, 0.5),
+        discriminator=adam(2e-4, 0.5),
+        generator=adam(2e-4, 0.5),
+        classification=adam(2e-4, 0.5),
+        schedule="steps",
+        drops=(150 / 250, 200 / 250),
+    ),
+    views=ViewConfig(noise_std=0.0),
+)
+"""conan7882/adversarial-autoencoders, `aae_mnist.py --train_semisupervised`: the rates of its command, 128 labels a
+class; 250 passes over its 60,000 images are 300 over our pool of 50,000. Its weights of 6 are left out: with
+Adam, one loss to an optimizer, a factor changes nothing. Its initialiser and its Gaussian's parametrisation
+(softplus for the std) are replaced by ours."""
+
+SHAHARAZULAY = SemiSupervisedConfig(
+    labels=3000,
+    epochs=2,
+    network=NetworkConfig(latent_dim=2, batch_norm=True, batch_norm_heads=True),
+    optimizers=OptimizersConfig(
+        reconstruction=adam(8e-4),
+        discriminator=adam(2e-4),
+        generator=adam(1e-3),
+        classification=adam(1e-3),
+        schedule="constant",
+    ),
+    views=ViewConfig(noise_std=0.3, noise_in="reconstruction"),
+    weights=WeightsConfig(reconstruction_loss="bernoulli"),
+)
+"""shaharazulay/adversarial-autoencoder-classifier, `train_semi_supervised` with its YAML file: the 35 "epochs" of 30
+updates in its example, with a style of two dimensions, are two passes. PyTorch's initialiser is replaced by He's.
+Put right: the last, incomplete batch is left out. Its rates fall to a tenth at epoch 50, which its example does
+not reach."""
+
+PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
+    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
+    "few_labels": (
+        FEW_LABELS,
+        "propagated labels, adversarial view, 200 epochs, blind to which pixels are neighbours: for few labels",
+    ),
+    "few_labels_shifts": (FEW_LABELS_SHIFTS, "the same with random shifts"),
+    "plain": (PLAIN, "the paper's five phases alone, with Adam"),
+    "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
+    "paper": (PAPER, "the paper's own optimizer and length, 5,000 epochs: days on a CPU"),
+    "fducau": (FDUCAU, "AAE_pytorch (Paperspace blog): dropout, 2-D style, 3,000 labels"),
+    "naresh": (NARESH, "A wizard's guide to AAEs, part 4: Adam, prior std 5, 1,000 labels"),
+    "conan7882": (CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, 1,280 labels, 300 epochs"),
+    "shaharazulay": (SHAHARAZULAY, "adversarial-autoencoder-classifier: batch norm in the heads, 3,000 labels"),
+}
+"""Configuration and one line of text by name."""

@@ -1,0 +1,173 @@
+"""The adversary of the style, which every model with a prior has: its loss and the encoder's answer to it (§2).
+
+Where labels shape the codes, it sees each code's label beside it (§2.3, figure 3).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Int
+
+from aae_jax import losses
+from aae_jax.config import PriorConfig, RunConfig, require_resolved
+from aae_jax.models.label_regularized.config import LabelRegularizedConfig
+from aae_jax.models.shared.terms import (
+    DRAW_ADVERSARIES,
+    DRAW_JUDGED,
+    DRAW_PRIOR_Z,
+    Auxiliary,
+    adversary_loss,
+    encode_view,
+    rates_of,
+    traced_hyper,
+)
+from aae_jax.models.supervised.config import SupervisedConfig
+from aae_jax.models.unsupervised.config import UnsupervisedConfig
+from aae_jax.networks import Networks
+from aae_jax.priors.configured import build_prior
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.phases import LossFn
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Stats
+
+__all__ = [
+    "DrawPrior",
+    "LabelledCodes",
+    "beside_labels",
+    "build_labelled_discriminator",
+    "build_labelled_generator",
+    "build_style_discriminator",
+    "build_style_generator",
+    "on_labelled",
+    "own_prior",
+    "scaled_prior",
+    "style_hyper",
+]
+
+DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
+"""`(key, n, traced numbers) -> samples`."""
+
+
+def own_prior(prior: Prior) -> DrawPrior:
+    """Return a user's sampler, which `hyper.prior_std` does not scale."""
+    return lambda key, count, hyper: jnp.asarray(prior(key, count), jnp.float32)
+
+
+def scaled_prior(config: PriorConfig, latent_dim: int) -> DrawPrior:
+    """Return a sampler of the configured prior; a Gaussian's std is `hyper.prior_std`, which is traced."""
+    prior = build_prior(dataclasses.replace(config, std=1.0), latent_dim)
+    return lambda key, count, hyper: hyper.prior_std * prior(key, count)
+
+
+def build_style_discriminator(
+    networks: Networks, config: RunConfig, draw_prior: DrawPrior, *, reconstructed: bool = False
+) -> LossFn:
+    """Return the loss by which the adversary tells styles from samples of the prior.
+
+    Args:
+        networks: With an adversary of z.
+        config: Decides the views.
+        draw_prior: What the styles shall be like.
+        reconstructed: Whether it reads the view of the reconstruction, as in a joint step.
+    """
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        fake = encode_view(
+            networks, config, params, stats, batch.images, hyper, draw, reconstructed=reconstructed
+        ).style
+        real = draw_prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0], hyper)
+        return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
+
+    return loss
+
+
+def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
+    """Return the loss by which the encoder makes styles that the adversary takes for samples of the prior."""
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
+        value = losses.generator_loss(networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED)))
+        return hyper.weight_z * value, (stats, {"z": value})
+
+    return loss
+
+
+def on_labelled(loss: LossFn) -> LossFn:
+    """Return a loss of the pool's images as one of the labelled images."""
+
+    def of_labelled(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        return loss(params, stats, batch._replace(images=batch.labelled_images), hyper, key)
+
+    return of_labelled
+
+
+class LabelledCodes(NamedTuple):
+    """Which codes an adversary judges with a label beside them.
+
+    Attributes:
+        choose: `batch -> (images, labels)`.
+        draw: `(key, labels, traced numbers) -> samples` of the prior that belong to the labels.
+        length: Of the one-hot labels; a label below 0 is the last of them, the extra class of images without.
+    """
+
+    choose: Callable[[Batch], tuple[Array, Array]]
+    draw: Callable[[PRNGKey, Array, Hyper], Array]
+    length: int
+
+
+def beside_labels(
+    codes: Float[Array, "batch latent"], labels: Int[Array, " batch"], length: int
+) -> Float[Array, "batch judged"]:
+    """Return codes with one-hot labels of `length` after them; a label below 0 is the last class."""
+    known = jnp.where(labels < 0, length - 1, labels)
+    return jnp.concatenate([codes, jax.nn.one_hot(known, length, dtype=jnp.float32)], axis=1)
+
+
+def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
+    """Return the loss by which the adversary tells codes from samples of the prior, both beside the codes' labels."""
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        images, labels = codes.choose(batch)
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        style = encode_view(networks, config, params, stats, images, hyper, draw).style
+        real = codes.draw(jax.random.fold_in(key, DRAW_PRIOR_Z), labels, hyper)
+        real, fake = (beside_labels(each, labels, codes.length) for each in (real, style))
+        return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
+
+    return loss
+
+
+def build_labelled_generator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
+    """Return the loss by which the encoder makes codes that are taken for samples of their label's prior."""
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        images, labels = codes.choose(batch)
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        style = encode_view(networks, config, params, stats, images, hyper, draw).style
+        judging = jax.random.fold_in(key, DRAW_JUDGED)
+        judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), judging)
+        value = losses.generator_loss(judged)
+        return hyper.weight_z * value, (stats, {"z": value})
+
+    return loss
+
+
+def style_hyper(
+    config: UnsupervisedConfig | SupervisedConfig | LabelRegularizedConfig, num_steps: int, *, joint: bool = False
+) -> Hyper:
+    """Return the traced numbers of a model of style alone; a joint step has no phase of the generator's."""
+    require_resolved(config)
+    phases = ["reconstruction", "discriminator_z", *(() if joint else ("generator",))]
+    return traced_hyper(
+        rates_of(config.optimizers, phases),
+        num_steps,
+        noise_std=config.views.noise_std,
+        prior_std=config.prior.traced_std,
+        weight_reconstruction=config.weights.reconstruction,
+        weight_z=config.weights.generator_z,
+        average_decay=config.averaging.decay,
+    )

@@ -1,0 +1,168 @@
+"""Class frequencies of a run: assumed of its pool where classes are unequal, announced and reported."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aae_jax.data import Dataset, Reporter, are_unequal, count_classes, estimate_frequencies
+from aae_jax.models.clustering.config import ClusteringConfig
+from aae_jax.models.shared.label_code_config import validate_class_prior
+from aae_jax.text import quoted
+from aae_jax.types import Array, ClassShares, Metrics
+
+__all__ = [
+    "announce_frequencies",
+    "assumed_frequencies",
+    "balanced_error",
+    "build_class_measures",
+    "class_shares",
+    "describe_classes",
+    "majority_error",
+    "say_classes",
+]
+
+
+def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayLike) -> NDArray[np.float64] | None:
+    """Return the class frequencies that a configuration has a model assume of its pool, `[classes]`, None for equal.
+
+    Args:
+        config: With a `class_prior`; other models assume none.
+        dataset: Names the classes.
+        validation_labels: Of held-out images, a random draw of those with a label; where training has all labels,
+            those of the data are counted instead.
+
+    Raises:
+        InputError: Frequencies are given for another number of classes.
+    """
+    prior = getattr(config, "class_prior", "uniform")
+    if prior == "uniform" or not dataset.num_classes or getattr(config, "num_clusters", None) is not None:
+        return None
+    if not isinstance(prior, str):
+        validate_class_prior(prior, dataset.num_classes)
+        given: NDArray[np.float64] = np.asarray(prior, np.float64)
+        return np.asarray(given / given.sum())
+    known = dataset.train_labels if config.drawn_labels == "all" else validation_labels
+    counts = count_classes(known, dataset.num_classes)
+    return estimate_frequencies(counts) if prior == "validation" or are_unequal(counts) else None
+
+
+def class_shares(
+    frequencies: Sequence[NDArray[np.float64] | None], labels: NDArray[np.int32], num_labelled: NDArray[Any] | None
+) -> ClassShares | None:
+    """Return what `TrainData.class_shares` holds, with a leading axis of seeds or members.
+
+    Args:
+        frequencies: Assumed of the pool, by member; None throughout where no member assumes any.
+        labels: `[members, labelled]`, classes of the labelled images.
+        num_labelled: `[members]`, how many of them count; None: all.
+    """
+    if all(own is None for own in frequencies):
+        return None
+    classes = next(len(own) for own in frequencies if own is not None)
+    counted = [len(row) for row in labels] if num_labelled is None else [int(number) for number in num_labelled]
+    labelled = [_shares(count_classes(row[:n], classes)) for row, n in zip(labels, counted, strict=True)]
+    # A member that assumes equal classes gets shares that change nothing but the draw of its labels.
+    pool = [np.full(classes, 1 / classes) if own is None else own for own in frequencies]
+    labelled = [own if f is not None else even for own, f, even in zip(labelled, frequencies, pool, strict=True)]
+    return ClassShares(jnp.asarray(np.stack(pool), jnp.float32), jnp.asarray(np.stack(labelled), jnp.float32))
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return shares above 0: exact, or smoothed where a class has no label."""
+    return estimate_frequencies(counts) if (counts == 0).any() else counts / counts.sum()
+
+
+def announce_frequencies(
+    config: Any,
+    dataset: Dataset,
+    validation_labels: ArrayLike,
+    frequencies: NDArray[np.float64] | None,
+    reporter: Reporter,
+) -> None:
+    """Notice, before a model with a label code is trained, that classes are not equally frequent, and the effect."""
+    counts = count_classes(validation_labels, dataset.num_classes) if dataset.num_classes else np.zeros(0, np.int64)
+    clusters = getattr(config, "num_clusters", None)
+    if not are_unequal(counts) or (clusters is None and not hasattr(config, "class_prior")):
+        return
+    most, fewest = int(counts.argmax()), int(counts.argmin())
+    share, wrong = 100 * counts / counts.sum(), 100 * majority_error(counts)
+    often, rarely = (quoted(dataset.class_names[place], 40) for place in (most, fewest))
+    seen = (
+        f"Classes are not equally frequent: {share[most]:.0f} % of {counts.sum()} validation images are {often}, "
+        f"{share[fewest]:.0f} % {rarely}; always answering {often} is wrong for {wrong:.1f} %"
+    )
+    if frequencies is not None:
+        given = "given" if not isinstance(config.class_prior, str) else "of the validation images"
+        reporter.notice(f"{seen}. The frequencies {given} are assumed of the pool (class_prior).")
+    elif isinstance(config, ClusteringConfig) or clusters is not None:
+        reporter.notice(f"{seen}. Clusters are pulled to equal frequencies.")
+    else:
+        reporter.notice(f"{seen}. The adversary of y pulls answers to equal frequencies; give --class-prior auto.")
+
+
+def majority_error(counts: NDArray[np.int64]) -> float:
+    """Return the error of always answering the most frequent class."""
+    return float(1 - counts.max() / counts.sum())
+
+
+def balanced_error(predicted: ArrayLike, labels: ArrayLike, num_classes: int) -> float:
+    """Return the error of each class that occurs, mean over classes; images without a label are left out."""
+    truth, wrong = np.asarray(labels), np.asarray(predicted) != np.asarray(labels)
+    errors = [wrong[truth == label].mean() for label in range(num_classes) if (truth == label).any()]
+    return float(np.mean(errors))
+
+
+def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Callable[[Array, Array], Metrics]:
+    """Return `(logits [count, classes], labels [count]) -> measures` of answers where classes are unequal, else none.
+
+    They are the error of each class that occurs, mean over classes, and that of always answering the most frequent.
+    """
+    unequal = are_unequal(count_classes(validation_labels, num_classes))
+
+    def measure(logits: Array, labels: Array) -> Metrics:
+        if not unequal:
+            return {}
+        members = jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
+        wrong = (jnp.argmax(logits, axis=1) != labels) | ~jnp.isfinite(logits).all(axis=1)
+        counts = jnp.sum(members, axis=0)
+        errors = jnp.sum(wrong[:, None] * members, axis=0) / jnp.maximum(counts, 1.0)
+        return {
+            "balanced_error": jnp.sum(errors) / jnp.sum(counts > 0, dtype=jnp.float32),
+            "majority_error": 1.0 - jnp.max(counts) / jnp.sum(counts),
+        }
+
+    return measure
+
+
+def describe_classes(
+    dataset: Dataset, validation_labels: ArrayLike, frequencies: NDArray[np.float64] | None, *, tested: bool
+) -> dict[str, Any]:
+    """Return what a summary holds of class frequencies: counts by class, what was assumed, and the majority's error.
+
+    Args:
+        dataset: Of the run.
+        validation_labels: Of its validation images.
+        frequencies: Assumed of the pool, or None.
+        tested: Whether the run may look at the test images.
+    """
+    counts = {"validation": count_classes(validation_labels, dataset.num_classes)}
+    if tested:
+        counts["test"] = count_classes(dataset.test_labels, dataset.num_classes)
+    return {
+        "unequal": are_unequal(counts["validation"]),
+        "counts": {kind: own.tolist() for kind, own in counts.items()},
+        "assumed": None if frequencies is None else frequencies.tolist(),
+        "majority_error": {kind: majority_error(own) for kind, own in counts.items() if own.sum()},
+    }
+
+
+def say_classes(described: Mapping[str, Any], kind: str, balanced: str) -> list[str]:
+    """Return the line on unequal classes that ends a run; none where classes are equal."""
+    if not described["unequal"]:
+        return []
+    majority = 100 * described["majority_error"][kind]
+    return [f"  always the most frequent class: {majority:.2f} %; mean error of a class {balanced}"]

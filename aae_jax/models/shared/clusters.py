@@ -1,0 +1,105 @@
+"""What is said of clusters found without labels: named by validation images, judged on test images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.evaluation import ClusterReport, report_clusters
+from aae_jax.run import report as measured
+from aae_jax.run.console import percent
+from aae_jax.run.setup import Problem
+from aae_jax.run.summary import per_seed
+from aae_jax.saved.model import Model
+from aae_jax.types import Array
+
+__all__ = [
+    "CLUSTER_ERRORS",
+    "cluster_lines",
+    "clusters_of",
+    "describe_clusters",
+    "measure_clusters",
+    "say_clusters",
+    "within_majority",
+]
+
+CLUSTER_ERRORS = {
+    "majority_error": "by majority vote",
+    "most_certain_error": "by the paper's rule, the most certain image's class",
+    "hungarian_error": "by the best one-to-one map",
+}
+
+
+def within_majority(logits: Array, labels: Array, num_classes: int) -> Array:
+    """Return the share of images that are not of their cluster's most frequent class, counted among themselves."""
+    clusters = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1], dtype=jnp.float32)
+    counts = clusters.T @ jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
+    return 1.0 - jnp.sum(jnp.max(counts, axis=1)) / labels.shape[0]
+
+
+def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+    """Return every measure of the clusters by seed, and for the first model what each cluster is.
+
+    Names are given by the validation images and judged on the test images; where these are not to be looked at, by
+    and on halves of the validation images.
+    """
+    dataset, tested = problem.dataset, problem.config.test
+    named, judged = measured.chosen_and_judged(problem)
+    reports = []
+
+    def measure(model: Model, index: int) -> dict[str, float]:
+        found = clusters_of(model, named, judged, dataset.num_classes)
+        reports.append(found)
+        return {name: float(value) for name, value in found._asdict().items() if np.ndim(value) == 0}
+
+    found = measured.by_seed(problem, models, measure)
+    kind = "test" if tested else "validation"
+    return {"clusters": {"measured_on": kind, **found, **describe_clusters(reports[0], dataset.class_names)}}
+
+
+def clusters_of(model: Model, named: measured.Labelled, judged: measured.Labelled, num_classes: int) -> ClusterReport:
+    """Return every measure of a model's clusters.
+
+    Args:
+        model: With a label code.
+        named: Images, as the data hold them, and classes by which clusters are named.
+        judged: Those on which names are judged.
+        num_classes: How many classes there are.
+    """
+    logits = [np.asarray(model.encode_stored(jnp.asarray(images)).logits) for images, _ in (named, judged)]
+    return report_clusters((logits[0], named[1]), (logits[1], judged[1]), num_classes)
+
+
+def describe_clusters(found: ClusterReport, class_names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return each cluster's class by majority, None of one without images, and how many of its images are of it."""
+    names = [None if label < 0 else class_names[label] for label in found.majority]
+    shares = [None if np.isnan(share) else round(float(share), 4) for share in found.agreement]
+    return {"best_matching_label": names, "agreement": shares}
+
+
+def cluster_lines(described: Mapping[str, Any]) -> list[str]:
+    """Return a line for each cluster that `describe_clusters` describes."""
+
+    def line(name: str | None, share: float | None) -> str:
+        if name is None:
+            return "no image was there to name it"
+        return f"best matching label {name}" if share is None else f"{100 * share:.1f} %, best matching label {name}"
+
+    pairs = zip(described["best_matching_label"], described["agreement"], strict=True)
+    return [f"Label {i}: {line(name, share)}" for i, (name, share) in enumerate(pairs)]
+
+
+def say_clusters(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each cluster of the first seed, and the errors of all seeds."""
+    found = summary["clusters"]
+    lines = cluster_lines(found)
+
+    def of(name: str) -> np.ndarray:
+        return per_seed(found[name])
+
+    lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in CLUSTER_ERRORS.items()]
+    information, index = (measured.spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))
+    used, clusters = np.nanmean(of("used")), len(found["agreement"])
+    return [*lines, f"  NMI {information}, ARI {index}, {used:g} of {clusters} clusters used"]

@@ -1,0 +1,108 @@
+"""The supervised adversarial autoencoder (Makhzani et al. 2016, §4, figure 6).
+
+The decoder gets the label beside the style, so that the style need not hold what the label says: how a digit is
+written, not which it is. All phases are of labelled images.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax.config import require_resolved
+from aae_jax.models.shared.adversary import (
+    LabelledCodes,
+    build_labelled_discriminator,
+    build_labelled_generator,
+    build_style_discriminator,
+    build_style_generator,
+    on_labelled,
+    own_prior,
+    scaled_prior,
+    style_hyper,
+)
+from aae_jax.models.shared.terms import (
+    DRAW_ADVERSARIES,
+    DRAW_RECONSTRUCTION,
+    Auxiliary,
+    encode_view,
+    rebuild,
+    schedule_of,
+)
+from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
+from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.phases import LossFn, Phase
+from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
+
+__all__ = ["build_hyper", "build_phases", "build_schedule", "build_supervised_networks"]
+
+
+def build_supervised_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
+    """Return encoder, a decoder that gets a label of `num_classes`, and the adversary of z."""
+    judged = config.network.latent_dim + (num_classes if config.conditional else 0)
+    return build_networks(config.network, image_shape, Codes(0, num_classes, {"discriminator_z": judged}))
+
+
+def build_phases(
+    networks: Networks, config: SupervisedConfig, *, num_classes: int, prior: Prior | None = None
+) -> dict[str, Phase]:
+    """Return the table of phases: reconstruction, discriminator, generator.
+
+    Args:
+        networks: Of `build_supervised_networks`.
+        config: Decides optimizers, views, reconstruction loss and prior.
+        num_classes: Length of the one-hot labels.
+        prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one; `hyper.prior_std` does not
+            scale it.
+
+    Raises:
+        InputError: The configuration cannot be trained with.
+    """
+    validate_supervised(config)
+    require_resolved(config)
+    draw_prior = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    if config.conditional:
+        beside = LabelledCodes(
+            choose=lambda batch: (batch.labelled_images, batch.labels),
+            draw=lambda key, labels, hyper: draw_prior(key, labels.shape[0], hyper),
+            length=num_classes,
+        )
+        discriminate = build_labelled_discriminator(networks, config, beside)
+        generate = build_labelled_generator(networks, config, beside)
+    else:
+        discriminate = on_labelled(build_style_discriminator(networks, config, draw_prior))
+        generate = on_labelled(build_style_generator(networks, config))
+    optimizers = config.optimizers
+    return {
+        "reconstruction": Phase(
+            ("encoder", "decoder"),
+            _build_reconstruction(networks, config, num_classes),
+            build_optimizer(optimizers.reconstruction),
+            updates_stats=True,
+        ),
+        "discriminator_z": Phase(("discriminator_z",), discriminate, build_optimizer(optimizers.discriminator)),
+        "generator": Phase(("encoder",), generate, build_optimizer(optimizers.generator)),
+    }
+
+
+def build_hyper(config: SupervisedConfig, num_steps: int) -> Hyper:
+    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    return style_hyper(config, num_steps)
+
+
+def build_schedule(config: SupervisedConfig) -> Schedule:
+    """Return the factor on all learning rates over the planned updates."""
+    return schedule_of(config.optimizers)
+
+
+def _build_reconstruction(networks: Networks, config: SupervisedConfig, num_classes: int) -> LossFn:
+    shared = config.update_order == "simultaneous"  # one view for all
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
+        encoded = encode_view(networks, config, params, stats, batch.labelled_images, hyper, draw, reconstructed=True)
+        label = jax.nn.one_hot(batch.labels, num_classes, dtype=jnp.float32)
+        error = rebuild(networks, config, config.weights, params, encoded, label, key)
+        return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
+
+    return loss

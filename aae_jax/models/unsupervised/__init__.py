@@ -1,0 +1,1 @@
+"""The unsupervised adversarial autoencoder."""

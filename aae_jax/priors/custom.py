@@ -1,0 +1,181 @@
+"""A prior of the user's own: samples in a file, or a sampler; drawn once, kept in the run's folder and its models."""
+
+import dataclasses
+import functools
+import io
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax import priors
+from aae_jax.config import PriorConfig
+from aae_jax.data.readers.npz import DAMAGE
+from aae_jax.errors import InputError
+from aae_jax.files import require_regular, write_whole
+from aae_jax.priors.configured import build_prior
+from aae_jax.text import quoted
+from aae_jax.types import Prior
+
+__all__ = [
+    "keep_samples",
+    "own_sampler",
+    "own_samples",
+    "refuse_sampler",
+    "require_samples",
+    "sampler_of",
+    "with_kept_samples",
+]
+
+KEPT_FILE = "prior.npy"
+DRAWN = 100_000
+"""Samples that are drawn of a sampler, where they are not too many numbers."""
+FEWEST, MOST_NUMBERS = 1000, 10**7
+
+
+def sampler_of(prior: PriorConfig, latent_dim: int) -> Prior:
+    """Return the sampler of any configured prior, `(key, n) -> [n, latent_dim]`.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    return own_sampler(prior, latent_dim) or build_prior(prior, latent_dim)
+
+
+def own_sampler(prior: PriorConfig, latent_dim: int) -> Prior | None:
+    """Return the sampler of a prior that is given by samples; None of any other.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    samples = own_samples(prior, latent_dim)
+    return None if samples is None else priors.build_empirical(samples)
+
+
+def own_samples(prior: PriorConfig, latent_dim: int) -> np.ndarray | None:
+    """Return the samples `[count, latent_dim]` by which a prior is given, float32; None where it is not.
+
+    Raises:
+        InputError: The file has none, or none that codes of this length can be pulled to.
+    """
+    if prior.kind != "samples":
+        return None
+    if prior.file is None:
+        raise InputError("prior.kind is samples, but prior.file names none; give FILE.npy or FILE.py:FUNCTION.")
+    return _read(prior.file, latent_dim)
+
+
+def require_samples(config: Any) -> None:
+    """Refuse a configuration whose own prior cannot be read, before anything long is begun.
+
+    Raises:
+        InputError: See `own_samples`.
+    """
+    if hasattr(config, "prior"):
+        own_samples(config.prior, config.network.latent_dim)
+
+
+def keep_samples(config: Any, folder: Path) -> None:
+    """Write the samples of a run's own prior, where it has one, into its folder: resumed, it goes on with them."""
+    samples = own_samples(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
+    if samples is not None and not (folder / KEPT_FILE).is_file():
+        packed = io.BytesIO()
+        np.save(packed, samples)
+        write_whole(folder / KEPT_FILE, packed.getvalue())
+
+
+def with_kept_samples(config: Any, folder: Path) -> Any:
+    """Return the configuration of a run's folder, its own prior what `keep_samples` kept there, where it did."""
+    if not hasattr(config, "prior") or config.prior.kind != "samples" or not (folder / KEPT_FILE).is_file():
+        return config
+    return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / KEPT_FILE)))
+
+
+def refuse_sampler(config: Any) -> None:
+    """Refuse a configuration from a file, or from a run's folder, that names code: only a command line may.
+
+    Raises:
+        InputError: It names a function.
+    """
+    file = config.prior.file if hasattr(config, "prior") else None
+    if file is not None and ".py:" in file:
+        raise InputError(
+            f"prior.file is {quoted(file)}, but code is run only where the command line names it; give --prior.file "
+            "too, if you trust that file."
+        )
+
+
+def _read(file: str, latent_dim: int) -> np.ndarray:
+    module, colon, function = file.rpartition(":")
+    path = Path(module) if colon and module.endswith(".py") else Path(file)
+    if not path.is_file():
+        raise InputError(f"prior.file names {path}, which is no file; give FILE.npy or FILE.py:FUNCTION.")
+    state = path.stat()
+    return _read_once(path.resolve(), function if path != Path(file) else None, latent_dim, state.st_mtime_ns, file)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(path: Path, function: str | None, latent_dim: int, changed: int, file: str) -> np.ndarray:
+    """Return the samples of a file as it was `changed` last: training, figures and models ask for them again."""
+    found = _load(path, file) if function is None else _draw(path, function, file, latent_dim)
+    samples = _checked(found, file, latent_dim)
+    samples.setflags(write=False)
+    return samples
+
+
+def _load(path: Path, file: str) -> np.ndarray:
+    try:
+        require_regular(path)
+        return np.lib.format.open_memmap(path, mode="r")  # of a file that is too large, the head alone is read
+    except OSError as error:
+        raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
+    except DAMAGE as error:
+        raise InputError(
+            f"prior.file {file} is no array that numpy.save wrote ({error}); give FILE.npy or FILE.py:FUNCTION."
+        ) from error
+
+
+def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray:
+    """Return samples of a user's sampler `(key, n) -> [n, latent]`, whose module is run for it as a script is.
+
+    Raises:
+        InputError: There is none, or it fails.
+    """
+    count, before = min(DRAWN, MOST_NUMBERS // latent_dim), list(sys.path)
+    sys.path.insert(0, str(module.parent))
+    try:
+        sampler = runpy.run_path(str(module)).get(function)
+        if not callable(sampler):
+            raise InputError(f"prior.file {file} has no function {function!r}; name one that takes (key, n).")
+        return np.asarray(jnp.asarray(sampler(jax.random.key(0), count), jnp.float32))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # of whatever kind the user's own lines raise
+        raise InputError(
+            f"prior.file {file} fails to give {count} samples ({type(error).__name__}: {error}); mend it."
+        ) from error
+    finally:
+        sys.path[:] = before
+
+
+def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
+    expected = f"samples [n, {latent_dim}], as network.latent_dim is {latent_dim}"
+    if samples.ndim != 2 or samples.shape[1] != latent_dim or samples.dtype.kind not in "iuf":
+        raise InputError(f"prior.file {file} gives {samples.dtype} of shape {list(samples.shape)}; give {expected}.")
+    if len(samples) < FEWEST or samples.size > MOST_NUMBERS:
+        raise InputError(
+            f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
+            f"{MOST_NUMBERS:,} numbers."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # the next line refuses them
+        numbers = np.array(samples, dtype=np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"prior.file {file} gives samples that are not all finite in float32; mend the sampler.")
+    still = np.flatnonzero(np.ptp(numbers, axis=0) == 0)
+    if still.size:
+        raise InputError(f"prior.file {file} gives samples that are all alike in dimension {still[0] + 1}; mend it.")
+    return numbers

@@ -1,0 +1,32 @@
+"""Priors given by samples."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from aae_jax.errors import InputError
+from aae_jax.types import Array, Prior, PRNGKey
+
+__all__ = ["build_empirical"]
+
+
+def build_empirical(samples: ArrayLike) -> Prior:
+    """Return a sampler of given samples `[count, latent]`, each as likely as any other: `(key, n) -> [n, latent]`.
+
+    So any distribution is a prior that can be sampled at all. Give many more than a batch has.
+
+    Raises:
+        InputError: They are not rows of numbers.
+    """
+    try:
+        rows = jnp.asarray(samples, jnp.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Samples of a prior are no rows of numbers ({error}); give [count, latent].") from error
+    if rows.ndim != 2 or not rows.size:
+        raise InputError(f"Samples of a prior are of shape {list(rows.shape)}; give [count, latent].")
+
+    def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
+        return rows[jax.random.randint(key, (n,), 0, rows.shape[0], jnp.int32)]
+
+    return sample

@@ -1,0 +1,1 @@
+"""Runs: setup, loop, folder, console, report."""

@@ -1,0 +1,142 @@
+"""Notes of a checkpoint: how far its run had come, and the settings without which nothing resumes from it."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aae_jax.config.text import differences, from_mapping, to_mapping
+from aae_jax.errors import InputError
+from aae_jax.priors.custom import own_samples
+from aae_jax.run.setup import Problem
+from aae_jax.text import quoted
+
+__all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
+
+WITHOUT_EFFECT = frozenset(
+    {"dataset", "data_dir", "test", "checkpoint_seconds", "figures_every", "tensorboard", "prior.file"}
+)
+"""Settings that may change between start and resume: training is the same with any of them. The content of the data
+and of the prior's samples is compared by itself."""
+MAX_NAMED = 5
+
+
+class Notes(NamedTuple):
+    """The notes of a checkpoint, checked.
+
+    Attributes:
+        epoch: The last epoch that was trained, counted from 0.
+        seconds: Spent in training until then.
+        failed: Where each failed seed's loss was not finite: `update` and `phase`.
+        data_sha256: Of the data, or None in a checkpoint of the first version.
+        config: The run's configuration, or None in a checkpoint of an earlier version.
+        digest: SHA-256 of the settings, or None there.
+        members: A sweep's settings and seeds, or None.
+        prior_sha256: Of the prior's samples, or None where it is not given by samples.
+    """
+
+    epoch: int
+    seconds: float
+    failed: dict[int, dict[str, Any]]
+    data_sha256: str | None
+    config: Mapping[str, Any] | None
+    digest: str | None
+    members: Any
+    prior_sha256: str | None
+
+
+def settings_of(problem: Problem) -> dict[str, Any]:
+    """Return what a checkpoint notes of the settings that its state was trained with, ready for JSON."""
+    settings: dict[str, Any] = {"config": to_mapping(problem.config)}
+    if problem.members is not None:
+        settings["members"] = [list(member) for member in problem.members]
+    samples = own_samples(problem.config.prior, problem.config.network.latent_dim) if _has_prior(problem) else None
+    if samples is not None:
+        settings["prior_sha256"] = hashlib.sha256(samples.tobytes()).hexdigest()
+    return {**settings, "config_sha256": _digest(settings)}
+
+
+def _has_prior(problem: Problem) -> bool:
+    return hasattr(problem.config, "prior")
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def checked_notes(notes: Mapping[str, Any], folder: Path) -> Notes:
+    """Return the notes of a checkpoint in `folder`.
+
+    Raises:
+        InputError: Something is missing, or of another kind.
+    """
+    epoch: Any = notes.get("epoch")
+    seconds: Any = notes.get("seconds")
+    failed: Any = notes.get("failed")
+    texts = [notes.get(name) for name in ("data_sha256", "config_sha256", "prior_sha256")]
+    config = notes.get("config")
+    right = (
+        type(epoch) is int
+        and 0 <= epoch < 10**9
+        and type(seconds) in (int, float)
+        and math.isfinite(seconds)
+        and isinstance(failed, dict)
+        and all(str(seed).isdecimal() and _is_failure(failure) for seed, failure in failed.items())
+        and all(text is None or isinstance(text, str) for text in texts)
+        and (config is None or isinstance(config, dict))
+    )
+    if not right:
+        raise InputError(
+            f"The checkpoint in {folder} has notes of another kind ({quoted(notes)}); start the run anew."
+        )
+    return Notes(
+        epoch,
+        float(seconds),
+        {int(seed): failure for seed, failure in failed.items()},
+        texts[0],
+        config,
+        texts[1],
+        notes.get("members"),
+        texts[2],
+    )
+
+
+def _is_failure(failure: Any) -> bool:
+    return isinstance(failure, dict) and type(failure.get("update")) is int and isinstance(failure.get("phase"), str)
+
+
+def refuse_other_settings(notes: Notes, problem: Problem, folder: Path) -> None:
+    """Refuse to resume from a checkpoint that was trained with other settings than `config.yaml` has.
+
+    Raises:
+        InputError: Names the settings that differ.
+    """
+    if notes.config is None:  # saved by an earlier version
+        return
+    ours = settings_of(problem)
+    if ours["config_sha256"] == notes.digest:
+        return
+    theirs = from_mapping(type(problem.config), notes.config)  # settings younger than it at their defaults
+    changed = [name for name in differences(problem.config, theirs) if name not in WITHOUT_EFFECT]
+    if changed:
+        named = ", ".join(
+            f"{name} ({_at(theirs, name)} then, {_at(problem.config, name)} now)" for name in changed[:5]
+        )
+        more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
+        raise InputError(
+            f"The checkpoint in {folder} was trained with other settings: {named}{more}; restore the run's "
+            "config.yaml, or start a new run."
+        )
+    if notes.members != ours.get("members") or notes.prior_sha256 != ours.get("prior_sha256"):
+        part = "settings of its members" if notes.members != ours.get("members") else "samples of the prior"
+        raise InputError(
+            f"The checkpoint in {folder} was trained with other {part}; restore them, or start a new run."
+        )
+
+
+def _at(config: Any, name: str) -> str:
+    for part in name.split("."):
+        config = getattr(config, part)
+    return quoted(config, 60)

@@ -1,0 +1,175 @@
+"""What a run says on the terminal: a header, progress, notices; one rewritten line on a terminal, else plain ones."""
+
+import contextlib
+import io
+import shutil
+import sys
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from aae_jax.data import Dataset, Reporter
+from aae_jax.run.setup import Problem
+from aae_jax.streams import mute_output
+from aae_jax.text import printable
+
+__all__ = ["Console", "DataReporter", "duration", "percent"]
+
+
+def duration(seconds: float) -> str:
+    """Return 75 seconds as `1:15`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def percent(errors: np.ndarray) -> str:
+    """Return error fractions as `2.31 %`, or their mean and spread `2.31 ± 0.12 %`, failed seeds left out."""
+    errors = errors[np.isfinite(errors)]
+    if errors.size == 0:
+        return "–"
+    spread = f" ± {100 * errors.std(ddof=1):.2f}" if errors.size > 1 else ""
+    return f"{100 * errors.mean():.2f}{spread} %"
+
+
+def _unlabelled(dataset: Dataset) -> str:
+    """Return how many training images have no label, for the end of a line."""
+    if not dataset.num_classes:
+        return "; no image has a label"
+    count, total = dataset.num_unlabelled, len(dataset.train_labels)
+    return f"; {count} of the {total} training images have no label" if count else ""
+
+
+class Console:
+    """Prints a run's story to standard output."""
+
+    def __init__(self) -> None:
+        """Find out whether lines can be rewritten."""
+        self.rewrite = sys.stdout is not None and sys.stdout.isatty()
+        self.failure: str | None = None
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal or file that cannot show ± gets a question mark
+                with contextlib.suppress(OSError, ValueError):
+                    stream.reconfigure(errors="replace")
+        self.open_line = False
+        self.problem: Problem | None = None
+
+    def say(self, text: str = "") -> None:
+        """Print a line, below an unfinished progress line."""
+        shown = printable(text) + "\n"
+        self._print(f"\n{shown}" if self.open_line else shown)
+        self.open_line = False
+
+    def _print(self, text: str) -> None:
+        """Write to standard output; where that fails, go on in silence and keep the reason in `failure`.
+
+        What a run is for lies in its folder: a reader that is gone, or a full disk, must not cost it.
+        """
+        if self.failure is not None or sys.stdout is None:
+            return
+        try:
+            print(text, end="", flush=True)
+        except (OSError, ValueError) as error:
+            self.failure = getattr(error, "strerror", None) or str(error)
+            mute_output()
+
+    def notice(self, text: str) -> None:
+        """Print a line that must not be missed."""
+        self.say(f"! {text}")
+
+    def header(self, problem: Problem, folder: str) -> None:
+        """Name device, data, sizes and the updates planned."""
+        self.problem = problem
+        config, dataset = problem.config, problem.dataset
+        device = jax.devices()[0]
+        labelled = problem.data.labels.shape[1]
+        seeds = (
+            f"seed {problem.seeds[0]}" if len(problem.seeds) == 1 else f"seeds {problem.seeds[0]}…{problem.seeds[-1]}"
+        )
+        self.say(f"device   {device.device_kind} ({device.platform}), matrix products in {config.network.precision}")
+        self.say(f"data     {dataset.name} from {dataset.source}, sha256 {dataset.sha256[:12]}…")
+        among = f"{labelled} labelled among " if labelled else ""
+        self.say(
+            f"split    {among}{problem.data.pool.shape[0]} pool images, "
+            f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
+        )
+        self.say(
+            f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}"
+        )
+        self.say(
+            f"plan     {problem.epochs} epochs of {problem.steps_per_epoch} updates = "
+            f"{problem.epochs * problem.steps_per_epoch} updates at batch {config.batch_size}"
+        )
+        self.say(f"folder   {folder}")
+
+    def compiling(self) -> None:
+        """Say that the program is being compiled."""
+        self.say("compiling …")
+
+    def training_starts(self, compile_seconds: float, first_epoch: int) -> None:
+        """Say how long compiling took, and where training begins."""
+        self.first_epoch = first_epoch
+        self.seconds_at_start: float | None = None
+        again = f", going on after epoch {first_epoch}" if first_epoch else ""
+        self.say(f"compiled in {compile_seconds:.1f} s{again}")
+
+    def progress(
+        self, epoch: int, update: int, score: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
+    ) -> None:
+        """Show an evaluated epoch: losses, the validation's score, speed and time left."""
+        assert self.problem is not None
+        losses = " ".join(
+            f"{short} {np.nanmean(means[name]):.3f}"
+            for name, short in (
+                ("reconstruction/loss", "rec"),
+                ("discriminator_z/loss", "Dz"),
+                ("discriminator_y/loss", "Dy"),
+                ("generator/loss", "gen"),
+                ("classification/loss", "cls"),
+            )
+            if name in means and np.isfinite(means[name]).any()
+        )
+        rate = update / seconds
+        left = (self.problem.epochs - epoch - 1) * self.problem.steps_per_epoch / rate
+        text = (
+            f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  {self.problem.experiment.show_score(score)}  "
+            f"{rate:.1f} updates/s  {duration(left)} left"
+        )
+        self.rewritten(text)
+
+    def rewritten(self, text: str) -> None:
+        """Print a line over the one before it of this kind, where the terminal can; else below it."""
+        if not self.rewrite:
+            self.say(text)
+            return
+        text = printable(text)
+        columns = shutil.get_terminal_size().columns  # a line that wraps could not be rewritten
+        shown = text if len(text) < columns else text[: max(columns - 2, 0)] + "…"
+        self._print(f"\r\033[K{shown}")
+        self.open_line = True
+
+
+class DataReporter(Reporter):
+    """Tells a console what loading data has to say."""
+
+    def __init__(self, console: Console) -> None:
+        """Tell `console`."""
+        self.console = console
+        self.shown: tuple[str, int] | None = None
+
+    def notice(self, message: str) -> None:
+        """Print a line that must not be missed."""
+        self.console.notice(message)
+
+    def working(self, message: str) -> None:
+        """Print a line."""
+        self.console.say(f"{message} …")
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """Show a download in percent; in steps of a quarter where lines cannot be rewritten."""
+        step = 1 if self.console.rewrite else 25
+        share = 100 * done // total // step * step
+        if self.shown != (name, share):
+            self.shown = name, share
+            self.console.rewritten(f"fetching {name}  {share} % of {total / 1e6:.1f} MB")

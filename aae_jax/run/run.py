@@ -1,0 +1,97 @@
+"""What every experiment does with its command line: train in a folder of its own, then report."""
+
+import sys
+from collections.abc import Sequence
+
+from aae_jax.errors import InputError
+from aae_jax.models import find_model
+from aae_jax.models.spec import ModelSpec
+from aae_jax.plotting_backend import neutral_backend
+from aae_jax.priors.custom import keep_samples, require_samples, with_kept_samples
+from aae_jax.run.arguments import Request, parse, run_guarded
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.event_log import require_tensorboard
+from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
+from aae_jax.run.setup import Problem, build_problem, main_task
+from aae_jax.run.trainer import AllSeedsFailed, Stopped, Trainer
+from aae_jax.streams import complain
+from aae_jax.train.compile import require_device
+from aae_jax.train.compile_cache import keep_compiled_programs
+
+__all__ = ["FAILED", "launch", "main", "run"]
+
+FAILED = 1
+
+
+def main(name: str, argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command of the model of that name and return its exit status (see `launch`)."""
+    return launch(find_model(name).spec, argv, launcher=launcher)
+
+
+def launch(experiment: ModelSpec, argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command of an experiment and return its exit status.
+
+    0: finished. 1: every seed's losses turned non-finite, or something could not be written. 2: input that cannot
+    be used.
+    128 + n: stopped by signal n, saved and resumable.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        return run(experiment, parse(experiment, arguments, launcher=launcher))
+
+    with neutral_backend():
+        return run_guarded(command)
+
+
+def run(experiment: ModelSpec, request: Request) -> int:
+    """Train, report once at the end (on the test set, unless told not to), and fill the run's folder."""
+    console = Console()
+    require_device()
+    if request.resume is not None and (request.resume / SWEEP_FILE).exists():
+        raise InputError(
+            f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
+        )
+    if request.resume is not None and RunFolder(request.resume).finished:
+        console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
+        return 0
+    for note in request.notes:
+        console.notice(note)
+    if request.config.tensorboard:
+        require_tensorboard()
+    config = request.config if request.resume is None else with_kept_samples(request.config, request.resume)
+    require_samples(config)
+    problem = build_problem(experiment, config, DataReporter(console))
+    with open_run_folder(request.out_dir, request.resume, experiment.name, problem.config.seed) as folder:
+        status = _run_in(folder, problem, request, console)
+    if console.failure is not None:
+        complain(f"standard output failed ({console.failure}); what the run left is whole in {folder.path}")
+    return status
+
+
+def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
+    if request.resume is None:
+        folder.write_config(problem.config)
+    keep_samples(problem.config, folder.path)
+    problem = problem._replace(config=with_kept_samples(problem.config, folder.path))  # the file may go meanwhile
+    console.header(problem, str(folder.path))
+    try:
+        trainer = Trainer(problem, main_task(problem), folder, console)
+        outcome = trainer.run(resume=request.resume is not None, command=request.command)
+    except Stopped as stopped:
+        console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
+        return SIGNALLED + stopped.signum
+    except AllSeedsFailed:
+        kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
+        console.say(f"All seeds failed. Try a lower {_rates(problem)}{kept}.")
+        return FAILED
+    problem.experiment.report(problem, outcome, folder, console)
+    return 0
+
+
+def _rates(problem: Problem) -> str:
+    """Return the flags of the rates that are most often too high."""
+    optimizers = problem.config.optimizers
+    suspects = [name for name in ("generator", "discriminator") if hasattr(optimizers, name)] or ["reconstruction"]
+    return " or ".join(f"--optimizers.{name}.learning-rate" for name in suspects)

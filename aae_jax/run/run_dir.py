@@ -1,0 +1,268 @@
+"""What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
+
+import contextlib
+import csv
+import datetime
+import io
+import itertools
+import json
+import math
+import os
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aae_jax.config.text import to_yaml
+from aae_jax.errors import InputError, StorageError
+from aae_jax.files import LOCK_FILE, Claim, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
+from aae_jax.run.records import read_record, valid_rows
+
+__all__ = [
+    "CONFIG_FILE",
+    "PRIOR_FILE",
+    "RECORDS",
+    "SIGNALLED",
+    "SWEEP_FILE",
+    "RunFolder",
+    "create_run_folder",
+    "open_run_folder",
+    "to_json",
+    "write_text",
+]
+
+CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
+ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
+SWEEP_FILE = "sweep.json"
+PRIOR_FILE = "prior.npy"
+RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
+"""Names of the files that a run keeps in its folder."""
+SIGNALLED = 128
+"""What is added to a signal's number to make the exit status of a run that it stopped."""
+
+
+def to_json(value: Any) -> Any:
+    """Return a JSON-ready copy: arrays become lists, numbers that are not finite become null."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if hasattr(value, "tolist") and not isinstance(value, (str, bytes)):
+        return to_json(np.asarray(value).tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file by renaming a finished one, so that a reader never meets half of it."""
+    write_whole(path, text.encode())
+
+
+class RunFolder:
+    """The folder of one run. Paths: `checkpoints/last`, `checkpoints/best`, `model/`, `figures/`."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is touched."""
+        self.path = path
+        self._claim: Claim | None = None
+
+    def claim(self) -> None:
+        """Keep other runs out of the folder until this process ends.
+
+        Raises:
+            InputError: One is in it, the folder cannot be written, or something in it is a symbolic link.
+        """
+        try:
+            refuse_links(self.path)
+            self._claim = Claim(self.path)
+            for path, _, _ in os.walk(self.path):
+                sweep_unfinished(Path(path))
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written ({error.strerror}); give another folder.") from error
+
+    def release(self) -> None:
+        """Let other runs in again."""
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
+    @property
+    def last(self) -> Path:
+        """Folder of the checkpoints to resume from."""
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def best(self) -> Path:
+        """Folder of the weights that did best on the validation images."""
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / SUMMARY_FILE).is_file()
+
+    def model(self, seed: int, first_seed: int) -> Path:
+        """Return the folder of a seed's saved model: `model` for the first, `model-s<seed>` for the others."""
+        return self.path / ("model" if seed == first_seed else f"model-s{seed}")
+
+    def write_origin(self, command: str, commit: str | None) -> None:
+        """Note the command and commit a run starts with, or goes on with: the code that is running now."""
+        path = self.path / ORIGIN_FILE
+        here = {"command": command, "git_commit": commit}
+        origin = self.read_origin() if path.exists() else {**here, "resumed": []}
+        if path.exists():
+            origin["resumed"].append(here)
+        write_text(path, json.dumps(origin, indent=2) + "\n")
+
+    def read_origin(self) -> dict[str, Any]:
+        """Return what `write_origin` noted: `command`, `git_commit`, and a list of the same in `resumed`."""
+        origin = read_record(self.path / ORIGIN_FILE)
+        if not isinstance(origin.get("resumed"), list):
+            raise InputError(
+                f"{self.path / ORIGIN_FILE} holds no list of resumes; restore it, or start the run anew."
+            )
+        return origin
+
+    def write_config(self, config: Any) -> None:
+        """Write the resolved configuration."""
+        write_text(self.path / CONFIG_FILE, to_yaml(config))
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary, which marks the run as finished."""
+        write_text(self.path / SUMMARY_FILE, json.dumps(to_json(summary), indent=2, allow_nan=False) + "\n")
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Append one line of metrics."""
+        append_line(self.path / METRICS_FILE, json.dumps(to_json(row), allow_nan=False))
+
+    def write_csv(self, seeds: tuple[int, ...]) -> None:
+        """Write the rows so far as a table too: a column for each number, by seed where there are several."""
+        rows = [
+            dict(column for name, value in row.items() for column in _columns(name, value, seeds))
+            for row in self.read_metrics()
+        ]
+        header = dict.fromkeys(name for row in rows[::-1] for name in row)  # an earlier version measured less
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(header), restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+        write_text(self.path / CSV_FILE, text.getvalue())
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the rows written so far, up to the first line that is none: a kill may cut the last one short.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        path = self.path / METRICS_FILE
+        try:
+            return valid_rows(read_bytes(path).splitlines())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read ({error.strerror}); restore it, or start the run anew."
+            ) from error
+
+    def read_rows(self) -> list[dict[str, Any]]:
+        """Return the rows written so far, of which there is one at least when a run has trained.
+
+        Raises:
+            InputError: There is none.
+        """
+        rows = self.read_metrics()
+        if not rows:
+            raise InputError(f"{self.path} has lost its metrics.jsonl; start the run anew.")
+        return rows
+
+    def cut_metrics(self, epoch: int) -> None:
+        """Drop the rows after `epoch`, which a resumed run will write again."""
+        rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]
+        write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, Any]]:
+    """Return the columns of a table that a metric fills: one, or one for each seed."""
+    if not isinstance(value, list):
+        return [(name, value)]
+    if len(value) != len(seeds):
+        raise InputError(
+            f"{METRICS_FILE} has rows of {len(value)} seeds, but the run has {len(seeds)}; restore it, or start anew."
+        )
+    if len(seeds) == 1:
+        return [(name, value[0])]
+    return [(f"{name}/s{seed}", item) for seed, item in zip(seeds, value, strict=True)]
+
+
+@contextlib.contextmanager
+def open_run_folder(
+    out_dir: Path | None, resume: Path | None, experiment: str, seed: int
+) -> Generator["RunFolder", None, None]:
+    """Make a run's folder, or go on with the one to `resume`, and keep others out while the block runs.
+
+    Raises:
+        InputError: It cannot be had.
+        StorageError: Something in the block could not be written.
+    """
+    if resume is None:
+        folder = create_run_folder(out_dir, experiment, seed)
+    else:
+        folder = RunFolder(resume)
+        folder.claim()
+    try:
+        yield folder
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(str(error)) from error
+    finally:
+        folder.release()
+
+
+def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFolder:
+    """Make a new folder for a run: `out_dir`, or `runs/<experiment>/<time>-s<seed>`.
+
+    Raises:
+        InputError: The folder holds something already, or cannot be made.
+    """
+    try:
+        path = _new_default_folder(experiment, seed) if out_dir is None else _new_given_folder(out_dir)
+    except OSError as error:
+        where = "The folder runs" if out_dir is None else str(out_dir)
+        raise InputError(f"{where} cannot be written ({error.strerror}); give --out-dir another folder.") from error
+    folder = RunFolder(path)
+    folder.claim()
+    if any(entry.name != LOCK_FILE for entry in path.iterdir()):  # another run was there between look and claim
+        folder.release()
+        raise InputError(f"{path} is not empty; give --out-dir a new folder.")
+    return folder
+
+
+def _new_default_folder(experiment: str, seed: int) -> Path:
+    name = datetime.datetime.now().strftime("%Y%m%d-%H%M%S") + f"-s{seed}"
+    for number in itertools.count(1):
+        path = Path("runs") / experiment / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:  # another run of this seed began in the same second
+            continue
+        return path
+    raise AssertionError("itertools.count ends never")
+
+
+def _new_given_folder(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(entry.name != LOCK_FILE for entry in path.iterdir())):
+        raise InputError(
+            f"{path} is not empty; give --out-dir a new folder, or go on with that run by --resume {path}."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path} cannot be written; give --out-dir another folder.")
+    return path

@@ -1,0 +1,1 @@
+"""Sweeps: many settings trained as one program."""

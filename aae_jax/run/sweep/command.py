@@ -1,0 +1,315 @@
+"""Many settings of the semi-supervised model, compared by their validation error; the test images stay unseen."""
+
+import csv
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from aae_jax.data import Dataset
+from aae_jax.errors import InputError
+from aae_jax.evaluation import exact_share
+from aae_jax.figures.of_models.drawing import Drawings, draw_and_save
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.class_frequencies import announce_frequencies
+from aae_jax.plotting_backend import neutral_backend
+from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.event_log import require_tensorboard
+from aae_jax.run.records import read_json, read_record
+from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
+from aae_jax.run.setup import indices_for_seed, load_data, settle, split_for_seed
+from aae_jax.run.sweep.members import (
+    Member,
+    chunk_size,
+    mean_and_std,
+    members_of,
+    parse_space,
+    prepare_chunk,
+    together,
+)
+from aae_jax.run.sweep.settings import Range, apply_setting, grid, random_search
+from aae_jax.run.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.train.compile import require_device
+from aae_jax.train.compile_cache import keep_compiled_programs
+
+__all__ = ["main", "run"]
+
+RESULT_FILE, TABLE_FILE = "result.json", "table.csv"
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFlags(RunFlags[SemiSupervisedConfig]):
+    """A run's flags, and what varies."""
+
+    vary: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUES")] = ()
+    """What varies: NAME=V1,V2 or NAME=LOW..HIGH or NAME=LOW..HIGH:log, several of them; every combination is
+    trained. Names as in config.yaml, e.g. weights.consistency=0,1,3 labels=100,1000."""
+    random: int | None = None
+    """Draw this many settings from the ranges instead of training every combination."""
+    random_seed: int = 0
+    """Fixes what is drawn."""
+    memory_gib: float | None = None
+    """Memory that the members of one program may take. Default: half of what is free."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is trained: settings, their members, and how many go together."""
+
+    request: Request
+    dataset: Dataset
+    settings: list[dict[str, float]]
+    members: list[Member]
+    size: int
+
+    @property
+    def chunks(self) -> list[list[int]]:
+        """Return the members' numbers, chunk by chunk: those that may go together, as even as can be."""
+        kinds: dict[tuple[int, bool], list[int]] = {}
+        for number, member in enumerate(self.members):
+            kind = together(self.request.config, self.settings[member.setting])
+            kinds.setdefault(kind, []).append(number)
+        chunks = []
+        for numbers in kinds.values():
+            size = -(-len(numbers) // -(-len(numbers) // self.size))
+            chunks += [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+        return chunks
+
+
+def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
+    """Run the command `sweep` and return its exit status, as `semi_supervised` does.
+
+    1: every member of the sweep turned non-finite, or something could not be written.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        text = __doc__ or ""
+        asked = parse(SPEC, arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags)
+        return run(asked)
+
+    with neutral_backend():
+        return run_guarded(command)
+
+
+def run(request: Request) -> int:
+    """Train every member that is not yet trained, and fill the sweep's folder with a table and a figure."""
+    console = Console()
+    require_device()
+    for note in request.notes:
+        console.notice(note)
+    request = request._replace(config=dataclasses.replace(request.config, test=False))
+    if request.resume is not None and RunFolder(request.resume).finished and (request.resume / SWEEP_FILE).exists():
+        console.say(f"The sweep in {request.resume} is finished; its results are in its {TABLE_FILE}.")
+        return 0
+    if request.config.tensorboard:
+        require_tensorboard()
+    sweep = _plan(request, load_data(request.config, DataReporter(console)))
+    with open_run_folder(request.out_dir, request.resume, "sweep", request.config.seed) as folder:
+        if request.resume is None:
+            folder.write_config(request.config)
+            plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
+            write_text(folder.path / SWEEP_FILE, json.dumps(plan, indent=1) + "\n")
+        return _run_in(folder, sweep, console)
+
+
+def _plan(request: Request, dataset: Dataset) -> Sweep:
+    assert isinstance(request.flags, SweepFlags)
+    memory = request.flags.memory_gib
+    if request.resume is not None:
+        settings, size = _read_plan(request.resume, request.flags, dataset)
+    else:
+        settings, size = _settings(request.flags), None
+    for setting in settings:  # whatever is wrong with one is said before anything is written
+        config = apply_setting(request.config, setting)
+        for seed in range(config.seed, config.seed + config.num_seeds):
+            indices_for_seed(config, dataset, seed)
+    first = split_for_seed(apply_setting(request.config, settings[0]), dataset, request.config.seed)
+    request = request._replace(config=settle(SPEC, request.config, dataset, first.pool))
+    if size is None:
+        if memory is not None and not 0 < memory < 1e6:
+            raise InputError(f"--memory-gib is {memory}; give a number above 0.")
+        fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))
+        size = chunk_size(request.config, dataset, fullest, None if memory is None else int(memory * 2**30))
+    members = members_of(len(settings), request.config)
+    return Sweep(request, dataset, settings, members, min(size, len(members)))
+
+
+def _settings(flags: SweepFlags) -> list[dict[str, float]]:
+    space = parse_space(flags.vary)
+    if flags.random is not None:
+        if flags.random < 1:
+            raise InputError(f"--random is {flags.random}; give the number of settings to draw.")
+        if flags.random_seed < 0:
+            raise InputError(f"--random-seed is {flags.random_seed}; give a number from 0.")
+        return random_search(space, flags.random, flags.random_seed)
+    values = {name: values for name, values in space.items() if not isinstance(values, Range)}
+    if len(values) < len(space):
+        ranges = ", ".join(name for name in space if name not in values)
+        raise InputError(f"{ranges} has a range, of which there is no every combination; give --random N.")
+    return grid(values)
+
+
+def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[dict[str, float]], int]:
+    if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
+        raise InputError("A sweep is resumed with its own settings; give --resume alone.")
+    try:
+        plan = read_record(folder / SWEEP_FILE)
+        settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
+        if size < 1 or not settings or any(set(setting) != set(settings[0]) for setting in settings):
+            raise ValueError("it has no settings of one kind")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
+    if began_with != dataset.sha256:
+        raise InputError(
+            f"The data have changed since the sweep began: SHA-256 {str(began_with)[:9]}… then, "
+            f"{dataset.sha256[:9]}… now; bring the old ones back, or start a new sweep."
+        )
+    return settings, size
+
+
+def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
+    seeds = sweep.request.config.num_seeds
+    most = max(len(chunk) for chunk in sweep.chunks)
+    console.say(f"sweep    {len(sweep.settings)} settings × {seeds} seeds, at most {most} in one program")
+    console.say(f"folder   {folder.path}")
+    results: list[dict[str, Any]] = []
+    for number, chunk in enumerate(sweep.chunks):
+        place = folder.path / "chunks" / f"{number:03d}"
+        if not (place / RESULT_FILE).exists():
+            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: members {chunk[0]}…{chunk[-1]}")
+            try:
+                _train_chunk(RunFolder(place), sweep, chunk, console)
+            except Stopped as stopped:
+                console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
+                return SIGNALLED + stopped.signum
+        results += _read_results(place / RESULT_FILE, chunk)
+    results.sort(key=lambda result: result["member"])
+    rows = _rows(sweep, results)
+    for notice in _write_results(folder, sweep, results, rows):
+        console.notice(notice)
+    return _say(rows, folder, console)
+
+
+def _read_results(path: Path, chunk: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the results of a chunk's members, one for each.
+
+    Raises:
+        InputError: The file is damaged, or of other members.
+    """
+    results = read_json(path)
+    listed = isinstance(results, list) and all(isinstance(result, dict) for result in results)
+    if not listed or [r.get("member") for r in results] != list(chunk) or not all(map(_is_result, results)):
+        raise InputError(
+            f"{path} does not hold the results of members {chunk[0]} to {chunk[-1]}; remove it and resume."
+        )
+    return list(results)
+
+
+def _is_result(result: Mapping[str, Any]) -> bool:
+    whole = all(type(result.get(name)) is int for name in ("setting", "seed"))
+    numbers = [result.get(name, "") for name in ("validation_error", "best_validation_error")]
+    return whole and "failed" in result and all(number is None or type(number) in (int, float) for number in numbers)
+
+
+def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
+    config, members = sweep.request.config, [sweep.members[number] for number in chunk]
+    reporter = DataReporter(console)
+    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, reporter)
+    begun = folder.path.is_dir()
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_config(problem.config)
+    if 0 in chunk:
+        announce_frequencies(config, sweep.dataset, problem.validation_labels, problem.frequencies, reporter)
+    console.problem = problem
+    outcome: Outcome | None = None
+    trainer = Trainer(problem, task, folder, console)
+    try:
+        outcome = trainer.run(resume=begun, command=sweep.request.command)
+    except AllSeedsFailed:
+        console.say("Every member of the chunk has failed; the sweep goes on.")
+    rows = folder.read_metrics()
+    if outcome is not None and not rows:
+        raise InputError(f"{folder.path} has lost its metrics.jsonl; remove that folder and resume.")
+    last = rows[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
+    best = exact_share(trainer.best.error, len(problem.validation_labels)).tolist()
+    results = []
+    for index, number in enumerate(chunk):
+        failed = trainer.failed.get(number)
+        results.append(
+            {
+                "member": number,
+                "setting": members[index].setting,
+                "seed": members[index].seed,
+                "labels": int(problem.data.num_labelled[index]) if problem.data.num_labelled is not None else None,
+                "validation_error": None if failed else last[index],
+                "best_validation_error": best[index] if np.isfinite(best[index]) else None,
+                "failed": failed,
+                "updates": None if outcome is None else outcome.updates,
+                "chunk_seconds": None if outcome is None else round(outcome.seconds, 2),
+            }
+        )
+    write_text(folder.path / RESULT_FILE, json.dumps(results, indent=1) + "\n")
+
+
+def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each setting, the best first, those without a finite seed last."""
+    rows = []
+    for number, setting in enumerate(sweep.settings):
+        own = [result for result in results if result["setting"] == number]
+        mean, std = mean_and_std([result["validation_error"] for result in own])
+        failed = sum(result["failed"] is not None for result in own)
+        rows.append({"setting": number, **setting, "validation_error": mean, "std": std, "failed": failed})
+    return sorted(rows, key=lambda row: (row["validation_error"] is None, row["validation_error"]))
+
+
+def _write_results(
+    folder: RunFolder, sweep: Sweep, results: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]
+) -> list[str]:
+    """Write table, figure and summary, and return a sentence if the figure could not be drawn."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    write_text(folder.path / TABLE_FILE, text.getvalue())
+    notices: list[str] = []
+    draw_and_save(lambda: _drawings(sweep, results), folder.figures, notices.append)
+    folder.write_summary({"experiment": "sweep", "command": sweep.request.command, "rows": rows, "members": results})
+    return notices
+
+
+def _drawings(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> Drawings:
+    from aae_jax.figures import sweep_figure  # matplotlib takes a second
+
+    errors = [np.nan if r["validation_error"] is None else r["validation_error"] for r in results]
+    values = {
+        name: np.asarray([sweep.settings[result["setting"]][name] for result in results])
+        for name in sweep.settings[0]
+    }
+    return {"sweep": lambda: sweep_figure(values, np.asarray(errors, dtype=float))}
+
+
+def _say(rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:
+    console.say("validation error by setting, the best first:")
+    for row in rows[:SHOWN]:
+        named = {k: v for k, v in row.items() if k not in ("setting", "validation_error", "std", "failed")}
+        said = "failed" if row["validation_error"] is None else f"{100 * row['validation_error']:.2f} %"
+        if row["std"] is not None:
+            said = f"{said[:-2]} ± {100 * row['std']:.2f} %"
+        some = f", {row['failed']} failed" if row["failed"] and row["validation_error"] is not None else ""
+        console.say(f"  {said:16s} {'  '.join(f'{name} {value:g}' for name, value in named.items())}{some}")
+    if len(rows) > SHOWN:
+        console.say(f"  … and {len(rows) - SHOWN} more")
+    console.say(f"  the test images were not looked at; everything is in {folder.path}")
+    return int(rows[0]["validation_error"] is None)

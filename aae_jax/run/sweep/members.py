@@ -1,0 +1,158 @@
+"""The members of a sweep: settings times seeds, in chunks that fit into memory, each chunk trained as one program."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from aae_jax.data import Dataset, Reporter, TrainingArrays
+from aae_jax.errors import InputError, did_you_mean
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.class_frequencies import assumed_frequencies, class_shares
+from aae_jax.models.shared.graph_labels import propagated_labels
+from aae_jax.run.setup import Problem, Task, assemble, main_task, settle, split_for_seed
+from aae_jax.run.sweep.settings import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
+
+__all__ = ["Member", "chunk_size", "mean_and_std", "members_of", "parse_space", "prepare_chunk", "together"]
+
+COPIES = 3
+"""How often a member's state is held at the most: the donated one, the new one, and the best weights."""
+SHARE_OF_MEMORY = 0.5
+Values = Range | list[float]
+
+
+class Member(NamedTuple):
+    """One training of a sweep: the number of its setting, and its seed."""
+
+    setting: int
+    seed: int
+
+
+def parse_space(texts: Sequence[str]) -> dict[str, Values]:
+    """Return the space that `NAME=V1,V2,…` and `NAME=LOW..HIGH[:log]` describe.
+
+    Raises:
+        InputError: A name cannot be swept or comes twice, or its values cannot be read.
+    """
+    space: dict[str, Values] = {}
+    for text in texts:
+        name, equals, described = text.partition("=")
+        name = name.replace("-", "_").lstrip("_")
+        if not equals or not described:
+            raise InputError(f"--vary {text} has no values; write NAME=V1,V2 or NAME=LOW..HIGH, e.g. labels=10,50.")
+        if name not in SWEPT:
+            raise InputError(f"{name!r} cannot be swept in one program; {did_you_mean(name, SWEPT)}")
+        if name in space:
+            raise InputError(f"--vary has {name} twice; give all its values at once.")
+        space[name] = _parse_values(name, described)
+    if not space:
+        raise InputError("Nothing varies; give --vary NAME=V1,V2, e.g. --vary weights.consistency=0,1,3.")
+    return space
+
+
+def _parse_values(name: str, text: str) -> Values:
+    whole = name == "labels"
+    bounds, _, scale = text.partition(":")
+    try:
+        if ".." not in bounds:
+            return [int(part) if whole else float(part) for part in text.split(",")]
+        low, high = (float(part) for part in bounds.split(".."))
+    except ValueError as error:
+        kind = "whole numbers" if whole else "numbers"
+        raise InputError(
+            f"--vary {name}={text} is not made of {kind}; write V1,V2 or LOW..HIGH or LOW..HIGH:log."
+        ) from error
+    finite = np.isfinite([low, high]).all()
+    if scale not in ("", "log") or not (finite and low < high) or (scale and low <= 0):
+        raise InputError(f"--vary {name}={text} is no range; write LOW..HIGH, or LOW..HIGH:log with LOW above 0.")
+    return Range(low, high, log=bool(scale), whole=whole)
+
+
+def together(config: SemiSupervisedConfig, setting: Mapping[str, float]) -> tuple[int, bool]:
+    """Return what members of one program must have in common, so that each trains as it does alone.
+
+    That is the size of the labelled batch, which few labels do not fill, and whether a second view is moved in its
+    adversarial direction.
+    """
+    own = apply_setting(config, setting)
+    batch = own.labelled_batch_size if own.labels == "all" else min(own.labels, own.labelled_batch_size)
+    return batch, own.weights.adversarial_norm > 0
+
+
+def members_of(settings: int, config: SemiSupervisedConfig) -> list[Member]:
+    """Return settings × seeds, the seeds of a setting side by side."""
+    seeds = range(config.seed, config.seed + config.num_seeds)
+    return [Member(setting, seed) for setting, seed in itertools.product(range(settings), seeds)]
+
+
+def prepare_chunk(
+    config: SemiSupervisedConfig,
+    dataset: Dataset,
+    settings: Sequence[Mapping[str, float]],
+    members: Sequence[Member],
+    numbers: Sequence[int],
+    reporter: Reporter,
+) -> tuple[Problem, Task]:
+    """Return the problem and the training of some members; their numbers stand where a run has its seeds."""
+    configs = [apply_setting(config, settings[member.setting]) for member in members]
+    arrays: list[TrainingArrays] = []
+    for c, member in zip(configs, members, strict=True):
+        own = split_for_seed(c, dataset, member.seed)
+        shared = arrays[0] if arrays else own  # pool and validation are the same for all: one copy is kept
+        arrays.append(own._replace(pool=shared.pool, validation_images=shared.validation_images))
+    common = settle(SPEC, common_config(configs), dataset, arrays[0].pool)
+    labelled = pad_labelled(arrays)
+    seeds = [member.seed for member in members]
+    targets = propagated_labels(
+        dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
+    )
+    problem = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets)
+    frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
+    shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
+    problem = problem._replace(data=problem.data._replace(class_shares=shares), frequencies=frequencies[0])
+    trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
+    problem = problem._replace(seeds=tuple(numbers), called="Member", members=trained)
+    settled = [apply_setting(common, settings[member.setting]) for member in members]
+    return problem, main_task(problem, stack_hypers(settled, problem.epochs * problem.steps_per_epoch))
+
+
+def chunk_size(
+    config: SemiSupervisedConfig, dataset: Dataset, setting: Mapping[str, float], bound: int | None
+) -> int:
+    """Return how many members fit into `bound` bytes beside the data, at least one.
+
+    None: half of what the device, or for a CPU the machine, has free.
+    """
+    config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
+    setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
+    problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], Reporter())
+    state = jax.eval_shape(task.build_state)
+    size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    size += 2 * problem.data.labelled_images.nbytes
+    return max(1, int((free_bytes() * SHARE_OF_MEMORY if bound is None else bound) // size))
+
+
+def free_bytes() -> int:
+    """Return the free memory of the device that trains."""
+    device = jax.devices()[0]
+    stats: dict[str, Any] | None = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 4 * 2**30
+
+
+def mean_and_std(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """Return mean and sample deviation of the numbers among `values`; None where there are too few."""
+    kept = [value for value in values if value is not None]
+    mean = float(np.mean(kept)) if kept else None
+    return mean, float(np.std(kept, ddof=1)) if len(kept) > 1 else None

@@ -1,0 +1,1 @@
+"""Saved models: the `Model`, its files and their format."""

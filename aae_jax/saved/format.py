@@ -1,0 +1,325 @@
+"""The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
+
+import dataclasses
+import errno
+import itertools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import jax
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
+from aae_jax.config.text import from_mapping
+from aae_jax.data.scaling import Scaling
+from aae_jax.errors import InputError
+from aae_jax.files import read_text, require_regular
+from aae_jax.saved.digest import with_weights
+from aae_jax.text import quoted
+
+__all__ = [
+    "CONFIG_FILE",
+    "FORMAT_VERSION",
+    "WEIGHTS_FILE",
+    "WITHOUT_SAMPLES",
+    "Description",
+    "PixelKind",
+    "check_samples",
+    "check_size",
+    "expected_scaling",
+    "name_of",
+    "named",
+    "prior_to_json",
+    "read_config",
+    "read_tensors",
+    "scaling_tensors",
+    "version_of",
+]
+
+FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
+"""1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
+3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
+4: a prior that is given by samples; models without are still written as version 3.
+5: scaling of rows in float64; where float32 holds it exactly, models are still written as version 3 or 4."""
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+MOST_CONFIG_BYTES = 10**7
+
+PixelKind = Literal["bytes", "unit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What `config.json` says of a model, checked; see `aae_jax.Model` for the fields."""
+
+    network: NetworkConfig
+    image_shape: tuple[int, ...]
+    num_classes: int
+    prior: PriorConfig | None
+    prior_samples: int
+    decoded_label: int
+    heads: bool
+    mode_decoder: bool
+    clusters: bool
+    experiment: str | None
+    data: dict[str, str]
+    seed: int | None
+    class_names: tuple[str, ...]
+    pixels: PixelKind
+    scaled_by_feature: bool
+    wide_scaling: bool
+    temperature: float | None
+
+
+def read_config(folder: Path) -> Description:
+    """Return what the `config.json` in a model's folder says.
+
+    Raises:
+        InputError: It is missing, damaged, foreign, of a later version, or describes no model.
+    """
+    path = folder / CONFIG_FILE
+    config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MOST_CONFIG_BYTES)
+    if not isinstance(config, dict) or config.get("format") != "aae_jax":
+        raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
+    version = config.get("format_version")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION or isinstance(version, bool):
+        raise InputError(
+            f"{path} has format version {version}, this library reads 1 to {FORMAT_VERSION}; "
+            "load it with the aae_jax that wrote it."
+        )
+    missing = {"network", "image_shape", "num_classes", "data"} - set(config)
+    if version > 1:
+        missing |= {"class_names", "preprocessing"} - set(config)
+    missing |= ({"prior", "decoded_label"} if version > 2 else {"prior_std"}) - set(config)
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; save the model again.")
+    try:
+        return _describe(config)
+    except InputError as error:
+        raise InputError(f"{path} describes no network: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} holds a value of the wrong kind ({error}); save the model again.") from error
+
+
+def _read_json(path: Path, folder: Path) -> Any:
+    try:
+        return json.loads(read_text(path, MOST_CONFIG_BYTES))
+    except FileNotFoundError as error:
+        raise InputError(_absence(folder)) from error
+    except OSError as error:
+        if not path.parent.is_dir():
+            raise InputError(_absence(folder)) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{path} is no model's configuration: it has {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}); save the model again.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
+
+
+def _absence(folder: Path) -> str:
+    """Return what to say of a folder without a model."""
+    if folder.is_file():
+        return f"{folder} is a file; name the folder of a run or of a saved model."
+    if not folder.exists():
+        return f"{folder} does not exist; name the folder of a run or of a saved model."
+    if (folder / "sweep.json").is_file():
+        return f"{folder} is the folder of a sweep, which leaves no models; train its best setting by itself."
+    if (folder / "config.yaml").is_file():
+        return f"The run in {folder} has left no model yet; finish it by --resume {folder}."
+    return f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder."
+
+
+def _describe(config: Mapping[str, Any]) -> Description:
+    shape = tuple(_whole(size, "image_shape") for size in config["image_shape"])
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(f"image_shape is {list(shape)}")
+    num_classes = _whole(config["num_classes"], "num_classes", least=0)
+    decoded_label = _whole(config.get("decoded_label", num_classes), "decoded_label", least=0)
+    names = config.get("class_names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("class_names is no list of texts")
+    if names and len(names) != (num_classes or decoded_label):
+        raise ValueError(f"class_names has {len(names)} names for {num_classes or decoded_label} classes")
+    if decoded_label != num_classes and num_classes:
+        raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
+    extra = {name: config.get(name, False) for name in ("heads", "mode_decoder", "clusters")}
+    if not all(isinstance(value, bool) and value <= bool(num_classes) for value in extra.values()):
+        raise ValueError(f"heads, mode_decoder and clusters are {extra} beside {num_classes} classes")
+    experiment = config.get("experiment")
+    if experiment is not None and not isinstance(experiment, str):
+        raise ValueError(f"experiment is {quoted(experiment)}")
+    temperature = config.get("temperature")  # older files have none
+    if temperature is not None:
+        temperature = float(temperature)
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature is {temperature}")
+    network = from_mapping(NetworkConfig, config["network"], where="network")
+    validate_network(network)
+    prior = _describe_prior(config, network)
+    prior_samples = _whole(config.get("prior_samples", 0), "prior_samples", least=0)
+    if bool(prior_samples) != (prior is not None and prior.kind == "samples"):
+        raise ValueError(f"prior_samples is {prior_samples} beside a prior that is {prior and prior.kind}")
+    seed = config.get("seed")
+    return Description(
+        network=network,
+        image_shape=shape,
+        num_classes=num_classes,
+        prior=prior,
+        prior_samples=prior_samples,
+        decoded_label=decoded_label,
+        **extra,
+        experiment=experiment,
+        data={str(key): str(value) for key, value in dict(config["data"]).items()},
+        seed=seed if isinstance(seed, int) else None,
+        class_names=tuple(names),
+        **_describe_preprocessing(config),
+        temperature=temperature,
+    )
+
+
+def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how images become numbers; files of version 1 have bytes, those before version 5 ranges in float32."""
+    preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
+    pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
+    if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
+        raise ValueError(f"preprocessing is {preprocessing}")
+    wide = scaled and config["format_version"] >= FORMAT_VERSION
+    return {"pixels": pixels, "scaled_by_feature": scaled, "wide_scaling": wide}
+
+
+def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorConfig | None:
+    """Return the prior; files before version 3 have a Gaussian's standard deviation."""
+    described = config["prior"] if "prior" in config else {"std": float(config["prior_std"])}
+    if described is None:
+        return None
+    prior = from_mapping(PriorConfig, described, where="prior")
+    validate_prior(prior, network)
+    if prior.file is not None:
+        raise ValueError(f"prior.file is {quoted(prior.file)}")
+    return prior
+
+
+def _whole(value: Any, what: str, *, least: int = 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 10**9:
+        raise ValueError(f"{what} holds {quoted(value)}")
+    return value
+
+
+def check_samples(prior: PriorConfig | None, samples: Any, latent_dim: int) -> None:
+    """Refuse a model whose prior is given by samples that it has not, or that has samples beside another.
+
+    Raises:
+        InputError: Says what it has.
+    """
+    kind, shape = prior and prior.kind, None if samples is None else tuple(samples.shape)
+    fits = shape is not None and len(shape) == 2 and shape[1] == latent_dim
+    if not (fits if kind == "samples" else shape is None):
+        raise InputError(
+            f"A model whose prior is of kind {kind} has prior_samples of shape {shape}; give [count, {latent_dim}] "
+            "with a prior of kind samples, and with that alone."
+        )
+
+
+def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
+    """Return what `config.json` says of a prior: not where its samples were from."""
+    if prior is None:
+        return None
+    return {name: value for name, value in dataclasses.asdict(prior).items() if name != "file"}
+
+
+def named(tree: Any) -> list[tuple[str, Any]]:
+    """Return the leaves of a tree by the names of their tensors."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [(name_of(path), leaf) for path, leaf in leaves]
+
+
+def name_of(path: tuple[Any, ...]) -> str:
+    """Return the name of the tensor at a path of keys."""
+    return "/".join(str(part.key) for part in path)
+
+
+def check_size(described: Description, folder: Path) -> None:
+    """Refuse a description whose weight matrices alone are larger than the file of weights.
+
+    Raises:
+        InputError: The file is missing, or too small.
+    """
+    path = folder / WEIGHTS_FILE
+    try:
+        require_regular(path)
+        stored = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
+    network, pixels = described.network, math.prod(described.image_shape)
+    beside = 0 if described.heads else described.decoded_label
+    given, taken = (network.latent_dim + label for label in (described.num_classes, beside))
+    encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
+    weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
+    weights += described.prior_samples * network.latent_dim
+    if 4 * weights > stored:
+        raise InputError(
+            f"{path} does not fit its {CONFIG_FILE}: what is described takes {4 * weights} bytes, not {stored}."
+        )
+
+
+def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the tensors of a file, which must have exactly the `expected` names, shapes and types, all finite.
+
+    Raises:
+        InputError: The file cannot be read or does not fit.
+    """
+    try:
+        require_regular(path)
+        with safe_open(path, framework="numpy") as stored:
+            names = set(stored.keys())
+            if names != set(expected):
+                odd = sorted(names ^ set(expected))[0]
+                raise InputError(
+                    f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(odd)} is missing or unknown."
+                )
+            for name in sorted(names):
+                part = stored.get_slice(name)
+                _check_tensor(path, name, list(part.get_shape()), part.get_dtype(), expected[name])
+            tensors = {name: stored.get_tensor(name) for name in sorted(names)}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise InputError(
+                f"{path} holds numbers that are not finite in tensor {quoted(name)}; take another model."
+            )
+    return tensors
+
+
+def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
+    wanted = "F64" if expected.dtype == np.float64 else "F32"
+    if shape != list(expected.shape) or kind != wanted:
+        raise InputError(
+            f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(name)} is {kind} of shape {shape}, "
+            f"not {wanted} of shape {list(expected.shape)}."
+        )
+
+
+def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
+    """Return the tensors of a scaling: float32 where that is exact, so that earlier versions can read them."""
+    wide = {name: np.asarray(value, np.float64) for name, value in scaling._asdict().items()}
+    with np.errstate(over="ignore"):
+        narrow = {name: value.astype(np.float32) for name, value in wide.items()}
+    return narrow if all(np.array_equal(wide[name], narrow[name]) for name in wide) else wide
+
+
+def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
+    """Return what `read_tensors` compares the tensors of a scaling with."""
+    row = np.broadcast_to(np.zeros((), np.float64 if wide else np.float32), image_shape)
+    return {"low": row, "span": row}
+
+
+def version_of(prior_samples: Any, scaling: Mapping[str, np.ndarray] | None) -> int:
+    """Return the earliest version that can describe a model, so that earlier libraries read it where they can."""
+    if scaling is not None and scaling["low"].dtype == np.float64:
+        return FORMAT_VERSION
+    return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES

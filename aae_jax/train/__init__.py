@@ -1,0 +1,1 @@
+"""Training: phases, state, traced numbers, compiled epochs, the loop, checkpoints."""

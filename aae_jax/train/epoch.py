@@ -1,0 +1,188 @@
+"""An epoch as one compiled program: `lax.scan` over updates, many seeds at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Int, Key, UInt8
+
+from aae_jax.augment import OutputKind, scale_pixels
+from aae_jax.config import UpdateOrder
+from aae_jax.data import TrainingArrays
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.phases import Phase, build_train_step
+from aae_jax.train.state import AAEState
+from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
+
+__all__ = ["EpochFn", "TrainData", "build_train_epoch", "over_seeds", "to_device"]
+
+NEIGHBOURS = 2**20
+"""By which a step's key is folded to draw neighbours: phases fold it by small numbers."""
+
+
+class TrainData(NamedTuple):
+    """All that training sees, resident on the device; the pool has no labels.
+
+    Attributes:
+        pool: `[pool, *image]` bytes (or numbers in [0, 1]), the unlabelled images.
+        labelled_images: `[labelled, *image]`, of the same kind.
+        labels: `[labelled]` classes of the labelled images.
+        num_labelled: How many of them, from the first on, are there, the others being padding; None: all.
+        targets: `[pool, classes]`, propagated labels (`propagation.propagated_targets`); None: there are none.
+        neighbours: `[pool, k]`, where in the pool the images are that are nearest to each
+            (`propagation.neighbours_of`), one of which is drawn at every update; None: none is.
+        class_shares: Class frequencies of the pool and of the labelled images; None: all classes are taken to be
+            equally frequent.
+    """
+
+    pool: UInt8[Array, "pool *image"] | Float[Array, "pool *image"]
+    labelled_images: UInt8[Array, "labelled *image"] | Float[Array, "labelled *image"]
+    labels: Int[Array, " labelled"]
+    num_labelled: Int[Array, ""] | None = None
+    targets: Float[Array, "pool classes"] | None = None
+    neighbours: Int[Array, "pool k"] | None = None
+    class_shares: ClassShares | None = None
+
+
+def to_device(arrays: TrainingArrays) -> TrainData:
+    """Return the part of a split that training sees, as arrays on the device."""
+    return TrainData(
+        jnp.asarray(arrays.pool), jnp.asarray(arrays.labelled_images), jnp.asarray(arrays.labelled_labels)
+    )
+
+
+SeedKeys = Key[Array, " seeds"]
+EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]
+"""`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
+
+
+def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | None = None) -> Int[Array, " total"]:
+    """Return `total` indices into `count` things: permutation after permutation, so that all come equally often.
+
+    A traced `count` needs `most`, a number that it does not exceed; the order does not depend on it.
+    """
+    if most is None:
+        assert isinstance(count, int), "a traced count needs `most`"
+        most = count
+    # Every position of a cycle draws a number, and the cycle's permutation is the order of its numbers. A number
+    # depends on its position alone; the last cycle is drawn whole before it is cut.
+    positions = jnp.arange(total + most, dtype=jnp.int32)
+    numbers = jax.random.bits(key, (total + most,), jnp.uint32)
+    cycles = positions // count
+    _, _, order = jax.lax.sort((cycles, numbers, positions), num_keys=2)
+    return (order - cycles * count)[:total]
+
+
+def build_train_epoch(
+    phases: Mapping[str, Phase],
+    *,
+    batch_size: int,
+    labelled_batch_size: int,
+    output: OutputKind,
+    schedule: Schedule,
+    order: UpdateOrder = "sequential",
+) -> EpochFn:
+    """Return a pure function that makes one pass over the pool; jit it (or use `compile_epoch`).
+
+    The pool is visited in a new random order, its last incomplete batch left out; the labelled images
+    cycle on their own. The epoch's keys are `fold_in(root, epoch)`, split by name: nothing but the root
+    key and the epoch's number decides what is drawn.
+
+    Args:
+        phases: The table, e.g. of `models.semi_supervised.build_phases`.
+        batch_size: Pool images per update, at most the pool.
+        labelled_batch_size: Labelled images per update; all of them where there are fewer.
+        output: Decides the range that pixels are scaled to.
+        schedule: Factor on the learning rates.
+        order: Whether a phase sees what the phases before it moved (see `phases.build_train_step`).
+    """
+
+    def train_epoch(
+        state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey, epoch: Array
+    ) -> tuple[AAEState, Metrics]:
+        key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
+        num_pool, most = data.pool.shape[0], data.labels.shape[0]
+        steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
+        pool_order = jax.random.permutation(key_pool, jnp.arange(num_pool, dtype=jnp.int32))[: steps * batch_size]
+        num_labelled = most if data.num_labelled is None else data.num_labelled
+        labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled, most=most)
+        train_step = build_train_step(phases, hyper, schedule, order=order)
+
+        def update(state: AAEState, chosen: tuple[Array, Array, Array]) -> tuple[AAEState, Metrics]:
+            pool_rows, labelled_rows, key_step = chosen
+            batch = Batch(
+                scale_pixels(data.pool[pool_rows], output),
+                scale_pixels(data.labelled_images[labelled_rows], output),
+                data.labels[labelled_rows],
+                None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
+                None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
+                data.class_shares,
+            )
+            return train_step(state, batch, key_step)
+
+        chosen = (
+            pool_order.reshape(steps, batch_size),
+            labelled_order.reshape(steps, labelled),
+            jax.random.split(key_steps, steps),
+        )
+        return jax.lax.scan(update, state, chosen)
+
+    return train_epoch
+
+
+def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
+    """Return one of the neighbours of each of the pool's `rows`, scaled."""
+    assert data.neighbours is not None, "as the caller asked"
+    key = jax.random.fold_in(key, NEIGHBOURS)
+    column = jax.random.randint(key, rows.shape, 0, data.neighbours.shape[1], jnp.int32)
+    return scale_pixels(data.pool[data.neighbours[rows, column]], output)
+
+
+def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
+    """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
+
+    The pool is shared. Seeds trained at once must have made equally many updates, as those of one run have.
+
+    Args:
+        train_epoch: The epoch of one seed.
+        at_once: Whether the seeds make every update together, as a device with room for more work does best,
+            or one seed makes its epoch after the other: then each trains as it does alone, to the last bit.
+            None: together on an accelerator, in turn on a CPU, where batched products are slower.
+        own_hyper: Whether every leaf of the traced numbers has the leading axis too: settings side by side (see
+            `aae_jax.run.sweep.settings`). Else they are shared.
+    """
+    if at_once is None:
+        at_once = jax.default_backend() != "cpu"
+
+    def train_epochs(
+        state: AAEState, data: TrainData, hyper: Hyper, keys: SeedKeys, epoch: Array
+    ) -> tuple[AAEState, Metrics]:
+        def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
+            state, own, numbers, key = seed
+            numbers = hyper if numbers is None else numbers
+            shared = own._replace(pool=data.pool, neighbours=data.neighbours)
+            return train_epoch(state, shared, numbers, key, epoch)
+
+        own: Any = data._replace(pool=None, neighbours=None)  # type: ignore[arg-type]
+        seeds = state, own, hyper if own_hyper else None, keys
+        together = at_once and len(data.labels) > 1
+        result: tuple[AAEState, Metrics] = _together(one, seeds) if together else jax.lax.map(one, seeds)
+        return result
+
+    return train_epochs
+
+
+def _together(
+    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Hyper | None, SeedKeys]
+) -> tuple[AAEState, Metrics]:
+    """Return `jax.vmap(train_epoch)(seeds)` with one count of updates for all seeds.
+
+    A count with a seed axis would turn the condition by which a phase rests (`Phase.every`) into a selection, and
+    the phase would be computed at every update.
+    """
+    state, *others = seeds
+    axes: Any = AAEState(0, 0, 0, 0, 0, None)  # type: ignore[arg-type]
+    mapped = jax.vmap(train_epoch, in_axes=((axes, 0, 0, 0),), out_axes=(axes, 0))
+    trained, metrics = mapped((state._replace(step=state.step[0]), *others))
+    return trained._replace(step=jnp.broadcast_to(trained.step, state.step.shape)), metrics

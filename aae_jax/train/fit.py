@@ -1,0 +1,79 @@
+"""The training loop: compilation of an epoch, and epochs one after another."""
+
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Key
+
+from aae_jax.train.compile import compiler_options
+from aae_jax.train.epoch import EpochFn, TrainData
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.state import AAEState
+from aae_jax.types import Array, Metrics
+
+__all__ = ["compile_epoch", "compile_lowered", "fit", "lower_epoch"]
+
+
+def lower_epoch(
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
+) -> jax.stages.Lowered:
+    """Trace an epoch for these shapes (of the state nothing else is needed), with the state donated.
+
+    `compile_lowered` makes it a program. Donated means: a state that has been passed in is used up; go on with
+    the one returned.
+    """
+    return jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
+
+
+def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
+    """Compile an epoch with the options that are fast on this device."""
+    compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
+    return compiled
+
+
+def compile_epoch(
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
+) -> tuple[EpochFn, float]:
+    """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds too."""
+    start = time.perf_counter()
+    compiled = compile_lowered(lower_epoch(train_epoch, state, data, hyper, key))
+    return compiled, time.perf_counter() - start
+
+
+def fit(
+    state: AAEState,
+    data: TrainData,
+    *,
+    train_epoch: EpochFn,
+    hyper: Hyper,
+    key: Key[Array, "..."],
+    epochs: int,
+    first_epoch: int = 0,
+    on_epoch: Callable[[int, AAEState, Metrics], bool | None] | None = None,
+) -> tuple[AAEState, list[Metrics]]:
+    """Run epochs `first_epoch` … `epochs` − 1; return the state and each epoch's mean metrics.
+
+    Args:
+        state: Where to start from. Used up when `train_epoch` comes from `compile_epoch`.
+        data: The pool and the labelled images.
+        train_epoch: A compiled epoch, or a plain one of `build_train_epoch`, which is then compiled here
+            (its state is copied first, so the caller's stays usable).
+        hyper: Traced numbers.
+        key: The run's root key (or one a seed), the same in every call of one run.
+        epochs: Where to stop.
+        first_epoch: The number of the first epoch, above 0 when resuming.
+        on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates;
+            a true answer ends the run.
+    """
+    if not isinstance(train_epoch, jax.stages.Compiled):
+        state = jax.tree.map(jnp.copy, state)
+        train_epoch, _ = compile_epoch(train_epoch, state, data, hyper, key)
+    history = []
+    for epoch in range(first_epoch, epochs):
+        state, metrics = train_epoch(state, data, hyper, key, jnp.asarray(epoch))
+        history.append({name: jnp.mean(value, axis=-1) for name, value in metrics.items()})
+        if on_epoch is not None and on_epoch(epoch, state, metrics):
+            break
+    return state, history

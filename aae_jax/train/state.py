@@ -1,0 +1,93 @@
+"""What training carries from step to step: weights, their average, running statistics, moments, the count."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from aae_jax.networks import Networks
+from aae_jax.types import Array, Params, PRNGKey, Stats
+
+if TYPE_CHECKING:
+    from aae_jax.train.phases import Phase
+
+__all__ = ["AAEState", "average", "evaluation_variables", "init_state", "used_networks"]
+
+AVERAGE_WARMUP = 10.0
+
+
+class AAEState(NamedTuple):
+    """An immutable pytree; no key in it, so that a resumed run draws the same numbers (ADR 0003).
+
+    Attributes:
+        params: Weights by network name.
+        averaged_params: Exponential moving averages of the `used_networks`; empty when not kept.
+        batch_stats: Running batch-norm moments by network name.
+        averaged_stats: The moments' averages; empty when not kept.
+        opt_states: The optimizer's state by *phase* name.
+        step: Number of updates made, an int32 scalar.
+    """
+
+    params: Params
+    averaged_params: Params
+    batch_stats: Stats
+    averaged_stats: Stats
+    opt_states: Mapping[str, Any]
+    step: Array
+
+
+def used_networks(params: Params) -> dict[str, Any]:
+    """Return the weights that are used after training, and so averaged and saved: all but the adversaries'."""
+    return {name: weights for name, weights in params.items() if not name.startswith("discriminator")}
+
+
+def init_state(
+    networks: Networks, phases: "Mapping[str, Phase]", key: PRNGKey, *, averaging: bool = False
+) -> AAEState:
+    """Draw weights from `key` and set up each phase's optimizer on the networks that the phase trains."""
+    params, stats = networks.init(key)
+    opt_states = {
+        name: phase.optimizer.init({network: params[network] for network in phase.trained})
+        for name, phase in phases.items()
+    }
+    averaged = tuple(used_networks(params)) if averaging else ()
+    return AAEState(
+        params=params,
+        averaged_params={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
+        batch_stats=stats,
+        averaged_stats={name: jax.tree.map(jnp.copy, stats[name]) for name in averaged if name in stats},
+        opt_states=opt_states,
+        step=jnp.zeros((), jnp.int32),
+    )
+
+
+def average(state: AAEState, decay: Array) -> AAEState:
+    """Advance the moving averages: decay · old + (1 − decay) · new, with a smaller decay in the first steps.
+
+    The decay at step t is min(decay, t / (t + 10)), so that the random start is forgotten at once.
+    Does nothing for a state that keeps no averages.
+    """
+    if not state.averaged_params:
+        return state
+    count = state.step.astype(jnp.float32)
+    decay = jnp.minimum(decay, count / (count + AVERAGE_WARMUP))
+
+    def blend(old: Array, new: Array) -> Array:
+        return decay * old + (1.0 - decay) * new
+
+    def advance(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: jax.tree.map(blend, old[name], new[name]) for name in old}
+
+    return state._replace(
+        averaged_params=advance(state.averaged_params, state.params),
+        averaged_stats=advance(state.averaged_stats, state.batch_stats),
+    )
+
+
+def evaluation_variables(state: AAEState) -> tuple[Params, Stats]:
+    """Return the weights and moments to evaluate: the averages where they are kept, else the last ones."""
+    return (
+        {**state.params, **state.averaged_params},
+        {**state.batch_stats, **state.averaged_stats},
+    )
