@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
     from aae_jax.train.fit import compile_epoch, fit
     from aae_jax.train.hyper import Hyper
-    from aae_jax.train.phases import Phase, build_train_step, phase_step
-    from aae_jax.train.state import AAEState, evaluation_variables, init_state
+    from aae_jax.train.phases import Phase, build_train_step, init_state, phase_step
+    from aae_jax.train.state import AAEState, evaluation_variables
     from aae_jax.types import Batch
 
 __all__ = [
@@ -115,8 +115,8 @@ _HOMES = {
     "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),
     "train.fit": ("compile_epoch", "fit"),
     "train.hyper": ("Hyper",),
-    "train.phases": ("Phase", "build_train_step", "phase_step"),
-    "train.state": ("AAEState", "evaluation_variables", "init_state"),
+    "train.phases": ("Phase", "build_train_step", "init_state", "phase_step"),
+    "train.state": ("AAEState", "evaluation_variables"),
     "types": ("Batch",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

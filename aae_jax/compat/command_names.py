@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from aae_jax.commands.result import parse
 from aae_jax.errors import InputError
+from aae_jax.run.flags import parse_flags
 
 __all__ = ["SEED_COMMANDS", "translate"]
+
+Flags = TypeVar("Flags")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +63,14 @@ def translate(name: str, argv: Sequence[str]) -> list[str]:
         InputError: Its options cannot be read, or there is no such number of classes.
     """
     if name == "init_datasets":
-        given = parse(_InitDatasets, argv, name, "aae-jax init-datasets, by the name and options of another project.")
+        given = _parse(_InitDatasets, argv, name, "aae-jax init-datasets under its earlier name.")
         return ["init-datasets", "--dir-path", given.dir_path, "--dataset", "mnist"]
     if name == "generate_model_visualization":
-        drawn = parse(_Visualization, argv, name, "aae-jax visualize, by the name and options of another project.")
+        drawn = _parse(_Visualization, argv, name, "aae-jax visualize under its earlier name.")
         inside = ["--out-dir", str(Path(drawn.model_dir_path) / "visualization")]
         return ["visualize", drawn.model_dir_path, *_option("--data-dir", drawn.dir_path), *inside]
     said = f"aae-jax train, by the name and options of another project: {name}."
-    flags = parse(_Train, argv, name, said)
+    flags = _parse(_Train, argv, name, said)
     labelled = name == "train_semi_supervised"
     if labelled and flags.n_classes != 10:
         raise InputError(f"--n-classes is {flags.n_classes}, but MNIST has 10 classes; leave it out.")
@@ -88,3 +90,7 @@ def translate(name: str, argv: Sequence[str]) -> list[str]:
 
 def _option(name: str, value: str | None) -> list[str]:
     return [] if value is None else [name, value]
+
+
+def _parse(kind: type[Flags], argv: Sequence[str], name: str, description: str) -> Flags:
+    return parse_flags(kind, argv, prog=f"aae-jax {name}", description=description, default=None)

@@ -22,13 +22,14 @@ from aae_jax.experiments.model_record import record_model
 from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.row_record import PLAN_FILE, record
 from aae_jax.experiments.table_rows import AnyRow, Row, choose_rows
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec
 from aae_jax.run.arguments import parse, run_guarded
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.flags import parse_flags
 from aae_jax.run.run import FAILED, launch
 from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, write_text
-from aae_jax.run.setup import build_problem, load_data, main_task
+from aae_jax.run.setup import build_setup, load_data
 from aae_jax.train.compile_cache import keep_compiled_programs
 from aae_jax.train.fit import compile_epoch
 
@@ -225,8 +226,8 @@ def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
 
 def time_pass(experiment: ModelSpec, argv: Sequence[str], console: Console) -> float:
     """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
-    problem = build_problem(experiment, parse(experiment, argv).config, DataReporter(console))
-    task = main_task(problem)
+    problem = build_setup(experiment, parse(experiment, argv).config, DataReporter(console))
+    task = main_plan(problem)
     steps = min(TIMED_UPDATES, problem.steps_per_epoch)
     data = problem.data._replace(pool=problem.data.pool[: steps * problem.config.batch_size])
     state = task.build_state()

@@ -15,9 +15,10 @@ from aae_jax.errors import InputError
 from aae_jax.evaluation import confusion_counts, describe_calibration
 from aae_jax.experiments.table_rows import Row
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
-from aae_jax.run.setup import indices_for_seed, load_data, split_for_seed
+from aae_jax.run.setup import load_data
 from aae_jax.saved.model import Model, load
 
 __all__ = ["PLAN_FILE", "compact", "record"]

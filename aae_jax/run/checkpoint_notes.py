@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from aae_jax.config.text import differences, from_mapping, to_mapping
 from aae_jax.errors import InputError
+from aae_jax.models.spec import RunSetup
 from aae_jax.priors.custom import own_samples
-from aae_jax.run.setup import Problem
 from aae_jax.text import quoted
 
 __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
@@ -47,19 +47,19 @@ class Notes(NamedTuple):
     prior_sha256: str | None
 
 
-def settings_of(problem: Problem) -> dict[str, Any]:
+def settings_of(setup: RunSetup) -> dict[str, Any]:
     """Return what a checkpoint notes of the settings that its state was trained with, ready for JSON."""
-    settings: dict[str, Any] = {"config": to_mapping(problem.config)}
-    if problem.members is not None:
-        settings["members"] = [list(member) for member in problem.members]
-    samples = own_samples(problem.config.prior, problem.config.network.latent_dim) if _has_prior(problem) else None
+    settings: dict[str, Any] = {"config": to_mapping(setup.config)}
+    if setup.members is not None:
+        settings["members"] = [list(member) for member in setup.members]
+    samples = own_samples(setup.config.prior, setup.config.network.latent_dim) if _has_prior(setup) else None
     if samples is not None:
         settings["prior_sha256"] = hashlib.sha256(samples.tobytes()).hexdigest()
     return {**settings, "config_sha256": _digest(settings)}
 
 
-def _has_prior(problem: Problem) -> bool:
-    return hasattr(problem.config, "prior")
+def _has_prior(setup: RunSetup) -> bool:
+    return hasattr(setup.config, "prior")
 
 
 def _digest(settings: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def _is_failure(failure: Any) -> bool:
     return isinstance(failure, dict) and type(failure.get("update")) is int and isinstance(failure.get("phase"), str)
 
 
-def refuse_other_settings(notes: Notes, problem: Problem, folder: Path) -> None:
+def refuse_other_settings(notes: Notes, setup: RunSetup, folder: Path) -> None:
     """Refuse to resume from a checkpoint that was trained with other settings than `config.yaml` has.
 
     Raises:
@@ -115,15 +115,13 @@ def refuse_other_settings(notes: Notes, problem: Problem, folder: Path) -> None:
     """
     if notes.config is None:  # saved by an earlier version
         return
-    ours = settings_of(problem)
+    ours = settings_of(setup)
     if ours["config_sha256"] == notes.digest:
         return
-    theirs = from_mapping(type(problem.config), notes.config)  # settings younger than it at their defaults
-    changed = [name for name in differences(problem.config, theirs) if name not in WITHOUT_EFFECT]
+    theirs = from_mapping(type(setup.config), notes.config)  # settings younger than it at their defaults
+    changed = [name for name in differences(setup.config, theirs) if name not in WITHOUT_EFFECT]
     if changed:
-        named = ", ".join(
-            f"{name} ({_at(theirs, name)} then, {_at(problem.config, name)} now)" for name in changed[:5]
-        )
+        named = ", ".join(f"{name} ({_at(theirs, name)} then, {_at(setup.config, name)} now)" for name in changed[:5])
         more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
         raise InputError(
             f"The checkpoint in {folder} was trained with other settings: {named}{more}; restore the run's "

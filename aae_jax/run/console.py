@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from aae_jax.data import Dataset, Reporter
-from aae_jax.run.setup import Problem
+from aae_jax.models.spec import RunSetup
 from aae_jax.streams import mute_output
 from aae_jax.text import printable
 
-__all__ = ["Console", "DataReporter", "duration", "percent"]
+__all__ = ["Console", "DataReporter", "duration"]
 
 
 def duration(seconds: float) -> str:
@@ -22,15 +22,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def percent(errors: np.ndarray) -> str:
-    """Return error fractions as `2.31 %`, or their mean and spread `2.31 ± 0.12 %`, failed seeds left out."""
-    errors = errors[np.isfinite(errors)]
-    if errors.size == 0:
-        return "–"
-    spread = f" ± {100 * errors.std(ddof=1):.2f}" if errors.size > 1 else ""
-    return f"{100 * errors.mean():.2f}{spread} %"
 
 
 def _unlabelled(dataset: Dataset) -> str:
@@ -53,7 +44,7 @@ class Console:
                 with contextlib.suppress(OSError, ValueError):
                     stream.reconfigure(errors="replace")
         self.open_line = False
-        self.problem: Problem | None = None
+        self.setup: RunSetup | None = None
 
     def say(self, text: str = "") -> None:
         """Print a line, below an unfinished progress line."""
@@ -78,28 +69,26 @@ class Console:
         """Print a line that must not be missed."""
         self.say(f"! {text}")
 
-    def header(self, problem: Problem, folder: str) -> None:
+    def header(self, setup: RunSetup, folder: str) -> None:
         """Name device, data, sizes and the updates planned."""
-        self.problem = problem
-        config, dataset = problem.config, problem.dataset
+        self.setup = setup
+        config, dataset = setup.config, setup.dataset
         device = jax.devices()[0]
-        labelled = problem.data.labels.shape[1]
-        seeds = (
-            f"seed {problem.seeds[0]}" if len(problem.seeds) == 1 else f"seeds {problem.seeds[0]}…{problem.seeds[-1]}"
-        )
+        labelled = setup.data.labels.shape[1]
+        seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"seeds {setup.seeds[0]}…{setup.seeds[-1]}"
         self.say(f"device   {device.device_kind} ({device.platform}), matrix products in {config.network.precision}")
         self.say(f"data     {dataset.name} from {dataset.source}, sha256 {dataset.sha256[:12]}…")
         among = f"{labelled} labelled among " if labelled else ""
         self.say(
-            f"split    {among}{problem.data.pool.shape[0]} pool images, "
-            f"{len(problem.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
+            f"split    {among}{setup.data.pool.shape[0]} pool images, "
+            f"{len(setup.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
         )
         self.say(
             f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}"
         )
         self.say(
-            f"plan     {problem.epochs} epochs of {problem.steps_per_epoch} updates = "
-            f"{problem.epochs * problem.steps_per_epoch} updates at batch {config.batch_size}"
+            f"plan     {setup.epochs} epochs of {setup.steps_per_epoch} updates = "
+            f"{setup.epochs * setup.steps_per_epoch} updates at batch {config.batch_size}"
         )
         self.say(f"folder   {folder}")
 
@@ -118,7 +107,7 @@ class Console:
         self, epoch: int, update: int, score: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
     ) -> None:
         """Show an evaluated epoch: losses, the validation's score, speed and time left."""
-        assert self.problem is not None
+        assert self.setup is not None
         losses = " ".join(
             f"{short} {np.nanmean(means[name]):.3f}"
             for name, short in (
@@ -131,9 +120,9 @@ class Console:
             if name in means and np.isfinite(means[name]).any()
         )
         rate = update / seconds
-        left = (self.problem.epochs - epoch - 1) * self.problem.steps_per_epoch / rate
+        left = (self.setup.epochs - epoch - 1) * self.setup.steps_per_epoch / rate
         text = (
-            f"epoch {epoch + 1}/{self.problem.epochs}  {losses}  {self.problem.experiment.show_score(score)}  "
+            f"epoch {epoch + 1}/{self.setup.epochs}  {losses}  {self.setup.spec.show_score(score)}  "
             f"{rate:.1f} updates/s  {duration(left)} left"
         )
         self.rewritten(text)

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 from aae_jax.errors import InputError
 from aae_jax.models import find_model
-from aae_jax.models.spec import ModelSpec
+from aae_jax.models.shared.plan import main_plan
+from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, require_samples, with_kept_samples
 from aae_jax.run.arguments import Request, parse, run_guarded
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
+from aae_jax.run.report import report
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
-from aae_jax.run.setup import Problem, build_problem, main_task
+from aae_jax.run.setup import build_setup
 from aae_jax.run.trainer import AllSeedsFailed, Stopped, Trainer
 from aae_jax.streams import complain
 from aae_jax.train.compile import require_device
@@ -62,36 +64,36 @@ def run(experiment: ModelSpec, request: Request) -> int:
         require_tensorboard()
     config = request.config if request.resume is None else with_kept_samples(request.config, request.resume)
     require_samples(config)
-    problem = build_problem(experiment, config, DataReporter(console))
-    with open_run_folder(request.out_dir, request.resume, experiment.name, problem.config.seed) as folder:
-        status = _run_in(folder, problem, request, console)
+    setup = build_setup(experiment, config, DataReporter(console))
+    with open_run_folder(request.out_dir, request.resume, experiment.name, setup.config.seed) as folder:
+        status = _run_in(folder, setup, request, console)
     if console.failure is not None:
         complain(f"standard output failed ({console.failure}); what the run left is whole in {folder.path}")
     return status
 
 
-def _run_in(folder: RunFolder, problem: Problem, request: Request, console: Console) -> int:
+def _run_in(folder: RunFolder, setup: RunSetup, request: Request, console: Console) -> int:
     if request.resume is None:
-        folder.write_config(problem.config)
-    keep_samples(problem.config, folder.path)
-    problem = problem._replace(config=with_kept_samples(problem.config, folder.path))  # the file may go meanwhile
-    console.header(problem, str(folder.path))
+        folder.write_config(setup.config)
+    keep_samples(setup.config, folder.path)
+    setup = setup._replace(config=with_kept_samples(setup.config, folder.path))  # the file may go meanwhile
+    console.header(setup, str(folder.path))
     try:
-        trainer = Trainer(problem, main_task(problem), folder, console)
+        trainer = Trainer(setup, main_plan(setup), folder, console)
         outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
         console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
         return SIGNALLED + stopped.signum
     except AllSeedsFailed:
         kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
-        console.say(f"All seeds failed. Try a lower {_rates(problem)}{kept}.")
+        console.say(f"All seeds failed. Try a lower {_rates(setup)}{kept}.")
         return FAILED
-    problem.experiment.report(problem, outcome, folder, console)
+    report(setup, outcome, folder, console)
     return 0
 
 
-def _rates(problem: Problem) -> str:
+def _rates(setup: RunSetup) -> str:
     """Return the flags of the rates that are most often too high."""
-    optimizers = problem.config.optimizers
+    optimizers = setup.config.optimizers
     suspects = [name for name in ("generator", "discriminator") if hasattr(optimizers, name)] or ["reconstruction"]
     return " or ".join(f"--optimizers.{name}.learning-rate" for name in suspects)

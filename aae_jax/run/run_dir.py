@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import os
+import subprocess
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
     "RunFolder",
     "create_run_folder",
     "open_run_folder",
+    "source_commit",
     "to_json",
     "write_text",
 ]
@@ -38,6 +40,8 @@ SWEEP_FILE = "sweep.json"
 PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
 """Names of the files that a run keeps in its folder."""
+CODE = (":/aae_jax", ":/experiments", ":/pyproject.toml")
+"""What decides what a run does, as Git names it from the top."""
 SIGNALLED = 128
 """What is added to a signal's number to make the exit status of a run that it stopped."""
 
@@ -266,3 +270,24 @@ def _new_given_folder(path: Path) -> Path:
     if not os.access(path, os.W_OK):
         raise InputError(f"{path} cannot be written; give --out-dir another folder.")
     return path
+
+
+def source_commit() -> str | None:
+    """Return the commit of the checkout that this package runs from, `-dirty` when its code is changed.
+
+    Pages and results do not count: a table's row writes them before the next begins. None outside a checkout.
+    """
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
+        return f"{commit}-dirty" if changed else commit or None
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()

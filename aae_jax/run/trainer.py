@@ -13,13 +13,13 @@ import numpy as np
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
 from aae_jax.evaluation.health import VALIDATION
+from aae_jax.models.shared.plan import TrainingPlan
+from aae_jax.models.spec import RunSetup
 from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings, settings_of
 from aae_jax.run.console import Console
 from aae_jax.run.measures import build_seed_measure, flat
 from aae_jax.run.process import Interruption, start_is_over
-from aae_jax.run.run_dir import RunFolder
-from aae_jax.run.setup import Problem, Task
-from aae_jax.run.summary import source_commit
+from aae_jax.run.run_dir import RunFolder, source_commit
 from aae_jax.run.watch import Watch
 from aae_jax.train import checkpoint
 from aae_jax.train.epoch import EpochFn
@@ -108,14 +108,14 @@ def _all_finite(params: Params) -> Array:
 
 
 class Trainer:
-    """Trains a task's seeds side by side, and keeps the run's folder up to date."""
+    """Trains a plan's seeds side by side, and keeps the run's folder up to date."""
 
-    def __init__(self, problem: Problem, task: Task, folder: RunFolder, console: Console) -> None:
+    def __init__(self, setup: RunSetup, plan: TrainingPlan, folder: RunFolder, console: Console) -> None:
         """Compile what validates; training is compiled in `run`."""
-        self.problem, self.task, self.folder, self.console = problem, task, folder, console
+        self.setup, self.plan, self.folder, self.console = setup, plan, folder, console
         self.failed: dict[int, dict[str, Any]] = {}
         self.seconds_before = 0.0
-        self.measure = build_seed_measure(problem, task.hyper)
+        self.measure = build_seed_measure(setup, plan.hyper)
         self.update_best = jax.jit(_update_best)
         self.finite = jax.jit(jax.vmap(_all_finite))
 
@@ -133,19 +133,19 @@ class Trainer:
         self.console.training_starts(self.compile_seconds, first_epoch)
         start_is_over()
         self.started = self.saved = time.perf_counter()
-        self.watch = Watch(self.problem, self.folder, first_epoch=first_epoch, notice=self.console.notice)
+        self.watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
         with contextlib.closing(self.watch), Interruption() as self.interruption:
             state, _ = fit(
                 state,
-                self.problem.data,
+                self.setup.data,
                 train_epoch=train_epoch,
-                hyper=self.task.hyper,
-                key=self.task.keys,
-                epochs=self.task.epochs,
+                hyper=self.plan.hyper,
+                key=self.plan.keys,
+                epochs=self.plan.epochs,
                 first_epoch=first_epoch,
                 on_epoch=self._after_epoch,
             )
-        updates = self.task.epochs * self.problem.steps_per_epoch
+        updates = self.plan.epochs * self.setup.steps_per_epoch
         return Outcome(state, self.best, self.failed, self.seconds, self.compile_seconds, updates)
 
     @property
@@ -157,7 +157,7 @@ class Trainer:
         """Draw the weights while the epoch is compiled, or read from the cache of compiled programs."""
         self.console.compiling()
         begun = time.perf_counter()
-        lowered = self._lower(jax.eval_shape(self.task.build_state))
+        lowered = self._lower(jax.eval_shape(self.plan.build_state))
         with ThreadPoolExecutor(1, "compile") as pool:
             compiling = pool.submit(compile_lowered, lowered)
             state, best = self._start()
@@ -174,12 +174,12 @@ class Trainer:
         return state, best, first_epoch, train_epoch
 
     def _start(self) -> tuple[AAEState, Best]:
-        state = self.task.build_state()
+        state = self.plan.build_state()
         return state, self._no_best(state)
 
     def _no_best(self, state: AAEState) -> Best:
         params, stats = self._kept(state)
-        seeds = len(self.problem.seeds)
+        seeds = len(self.setup.seeds)
         params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))((params, stats))
         return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
 
@@ -188,7 +188,7 @@ class Trainer:
         return used_networks(params), stats
 
     def _lower(self, state: AAEState) -> jax.stages.Lowered:
-        return lower_epoch(self.task.train_epoch, state, self.problem.data, self.task.hyper, self.task.keys)
+        return lower_epoch(self.plan.train_epoch, state, self.setup.data, self.plan.hyper, self.plan.keys)
 
     def _restore(self) -> tuple[AAEState, Best, int]:
         if not checkpoint.any_saved(self.folder.last):
@@ -200,10 +200,10 @@ class Trainer:
         restored = checkpoint.restore_latest(self.folder.last, (*like, *found.values()), self.console.notice)
         state, best = restored.tree[:2]
         as_they_were = dict(zip(found, restored.tree[2:], strict=True))
-        self.problem = self.problem._replace(data=self.problem.data._replace(**as_they_were))
+        self.setup = self.setup._replace(data=self.setup.data._replace(**as_they_were))
         notes = checked_notes(restored.notes, self.folder.last)
         self._check_data(notes.data_sha256)
-        refuse_other_settings(notes, self.problem, self.folder.path)
+        refuse_other_settings(notes, self.setup, self.folder.path)
         self.failed = notes.failed
         self.seconds_before = notes.seconds
         self.folder.cut_metrics(notes.epoch)
@@ -211,12 +211,12 @@ class Trainer:
 
     def _found_before(self) -> dict[str, Array]:
         """Return what was found in the data before training, whose last bits depend on the number of threads."""
-        data = self.problem.data
+        data = self.setup.data
         found = {"targets": data.targets, "neighbours": data.neighbours}
         return {name: value for name, value in found.items() if value is not None}
 
     def _check_data(self, began_with: str | None) -> None:
-        found = self.problem.dataset.sha256
+        found = self.setup.dataset.sha256
         if began_with not in (None, found):  # None: a checkpoint of the first version
             raise InputError(
                 f"The data have changed since the run began: SHA-256 {str(began_with)[:9]}… then, {found[:9]}… now; "
@@ -225,10 +225,10 @@ class Trainer:
 
     def _after_epoch(self, epoch: int, state: AAEState, metrics: Metrics) -> bool:
         self._note_failures(epoch, state, metrics)
-        last = epoch + 1 == self.task.epochs
-        if last or (epoch + 1) % (self.problem.config.evaluate_every or 1) == 0:
+        last = epoch + 1 == self.plan.epochs
+        if last or (epoch + 1) % (self.setup.config.evaluate_every or 1) == 0:
             self._evaluate(epoch, state, metrics)
-        due = time.perf_counter() - self.saved >= self.problem.config.checkpoint_seconds
+        due = time.perf_counter() - self.saved >= self.setup.config.checkpoint_seconds
         if last or due or self.interruption.signum is not None:
             self._save(epoch, state)
         if self.interruption.signum is not None:
@@ -237,44 +237,44 @@ class Trainer:
 
     def _note_failures(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
         finite = np.asarray(self.finite(state.params))
-        for index, seed in enumerate(self.problem.seeds):
+        for index, seed in enumerate(self.setup.seeds):
             if seed in self.failed:
                 continue
-            failure = first_failure(metrics, index, self.task.phases)
+            failure = first_failure(metrics, index, self.plan.phases)
             if failure is None and not finite[index]:
-                failure = self.problem.steps_per_epoch - 1, list(self.task.phases)[-1]
+                failure = self.setup.steps_per_epoch - 1, list(self.plan.phases)[-1]
             if failure is not None:
-                update = epoch * self.problem.steps_per_epoch + failure[0] + 1
+                update = epoch * self.setup.steps_per_epoch + failure[0] + 1
                 self.failed[seed] = {"update": update, "phase": failure[1]}
                 self.console.notice(
-                    f"{self.problem.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
+                    f"{self.setup.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
                 )
-        if len(self.failed) == len(self.problem.seeds):
+        if len(self.failed) == len(self.setup.seeds):
             self._append_failure(epoch, metrics)
             raise AllSeedsFailed
 
     def _append_failure(self, epoch: int, metrics: Metrics) -> None:
         """Leave a row of metrics without a number in it: nothing is measured of weights that are not finite."""
-        nothing = np.full(len(self.problem.seeds), np.nan)
-        update = (epoch + 1) * self.problem.steps_per_epoch
+        nothing = np.full(len(self.setup.seeds), np.nan)
+        update = (epoch + 1) * self.setup.steps_per_epoch
         row = {"epoch": epoch, "update": update, **dict.fromkeys(sorted(metrics), nothing)}
         self.folder.append_metrics({**row, "seconds": round(self.seconds, 3)})
-        self.folder.write_csv(self.problem.seeds)
+        self.folder.write_csv(self.setup.seeds)
 
     def _evaluate(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
         params, stats = self._kept(state)
-        problem = self.problem
-        images, labels = problem.validation_images, problem.validation_labels
+        setup = self.setup
+        images, labels = setup.validation_images, setup.validation_labels
         measures = self.measure(*evaluation_variables(state), images, labels)
-        score = measures[problem.experiment.score]
+        score = measures[setup.spec.score]
         self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch, jnp.int32))
-        alive = np.asarray([seed not in self.failed for seed in problem.seeds])
+        alive = np.asarray([seed not in self.failed for seed in setup.seeds])
         found = flat(measures)
-        for name in found.keys() & set(problem.experiment.shares):
+        for name in found.keys() & set(setup.spec.shares):
             found[name] = exact_share(found[name], len(labels))
         shown = {name: np.where(alive, value, np.nan) for name, value in found.items()}
-        means = active_means(metrics, self.task.phases, epoch * self.problem.steps_per_epoch)
-        update = (epoch + 1) * self.problem.steps_per_epoch
+        means = active_means(metrics, self.plan.phases, epoch * self.setup.steps_per_epoch)
+        update = (epoch + 1) * self.setup.steps_per_epoch
         row = {
             "epoch": epoch,
             "update": update,
@@ -283,17 +283,17 @@ class Trainer:
             "seconds": round(self.seconds, 3),
         }
         self.folder.append_metrics(row)
-        self.folder.write_csv(self.problem.seeds)
+        self.folder.write_csv(self.setup.seeds)
         self.watch.evaluated(epoch, row, params, stats)
-        self.console.progress(epoch, update, shown[problem.experiment.score], means, self.seconds)
+        self.console.progress(epoch, update, shown[setup.spec.score], means, self.seconds)
 
     def _save(self, epoch: int, state: AAEState) -> None:
         notes = {
             "epoch": epoch,
             "seconds": self.seconds,
             "failed": self.failed,
-            "data_sha256": self.problem.dataset.sha256,
-            **settings_of(self.problem),
+            "data_sha256": self.setup.dataset.sha256,
+            **settings_of(self.setup),
         }
         checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
         checkpoint.save(self.folder.last, epoch, (state, self.best, *self._found_before().values()), notes)

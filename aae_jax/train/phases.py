@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import optax
 
 from aae_jax.config import UpdateOrder
+from aae_jax.networks import Networks
 from aae_jax.train.hyper import Hyper
-from aae_jax.train.state import AAEState, average
+from aae_jax.train.state import AAEState, average, used_networks
 from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
 
-__all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule", "phase_step"]
+__all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule", "init_state", "phase_step"]
 
 
 @runtime_checkable
@@ -52,6 +53,24 @@ class Phase(NamedTuple):
     optimizer: optax.GradientTransformation
     every: int = 1
     updates_stats: bool = False
+
+
+def init_state(networks: Networks, phases: Mapping[str, Phase], key: PRNGKey, *, averaging: bool = False) -> AAEState:
+    """Draw weights from `key` and set up each phase's optimizer on the networks that the phase trains."""
+    params, stats = networks.init(key)
+    opt_states = {
+        name: phase.optimizer.init({network: params[network] for network in phase.trained})
+        for name, phase in phases.items()
+    }
+    averaged = tuple(used_networks(params)) if averaging else ()
+    return AAEState(
+        params=params,
+        averaged_params={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
+        batch_stats=stats,
+        averaged_stats={name: jax.tree.map(jnp.copy, stats[name]) for name in averaged if name in stats},
+        opt_states=opt_states,
+        step=jnp.zeros((), jnp.int32),
+    )
 
 
 def constant_schedule(step: Array, num_steps: Array) -> Array:

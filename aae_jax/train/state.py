@@ -1,18 +1,14 @@
 """What training carries from step to step: weights, their average, running statistics, moments, the count."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from aae_jax.networks import Networks
-from aae_jax.types import Array, Params, PRNGKey, Stats
+from aae_jax.types import Array, Params, Stats
 
-if TYPE_CHECKING:
-    from aae_jax.train.phases import Phase
-
-__all__ = ["AAEState", "average", "evaluation_variables", "init_state", "used_networks"]
+__all__ = ["AAEState", "average", "evaluation_variables", "used_networks"]
 
 AVERAGE_WARMUP = 10.0
 
@@ -40,26 +36,6 @@ class AAEState(NamedTuple):
 def used_networks(params: Params) -> dict[str, Any]:
     """Return the weights that are used after training, and so averaged and saved: all but the adversaries'."""
     return {name: weights for name, weights in params.items() if not name.startswith("discriminator")}
-
-
-def init_state(
-    networks: Networks, phases: "Mapping[str, Phase]", key: PRNGKey, *, averaging: bool = False
-) -> AAEState:
-    """Draw weights from `key` and set up each phase's optimizer on the networks that the phase trains."""
-    params, stats = networks.init(key)
-    opt_states = {
-        name: phase.optimizer.init({network: params[network] for network in phase.trained})
-        for name, phase in phases.items()
-    }
-    averaged = tuple(used_networks(params)) if averaging else ()
-    return AAEState(
-        params=params,
-        averaged_params={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
-        batch_stats=stats,
-        averaged_stats={name: jax.tree.map(jnp.copy, stats[name]) for name in averaged if name in stats},
-        opt_states=opt_states,
-        step=jnp.zeros((), jnp.int32),
-    )
 
 
 def average(state: AAEState, decay: Array) -> AAEState:

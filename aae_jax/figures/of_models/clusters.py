@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
+from aae_jax.evaluation.heads import circle_projection
 from aae_jax.figures.of_models.codes import GRID
 from aae_jax.figures.of_models.common import (
     column,
@@ -22,7 +23,6 @@ from aae_jax.figures.of_models.common import (
     unit_images,
 )
 from aae_jax.figures.of_models.drawing import Drawings, Shown
-from aae_jax.models.dim_reduction.phases import circle_projection
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey
 

@@ -20,27 +20,32 @@ from aae_jax.models.shared.terms import (
     schedule_of,
     traced_hyper,
 )
-from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.networks import Codes, Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_mixture
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 
-__all__ = ["build_autoencoder_networks", "build_hyper", "build_phases", "build_schedule"]
+__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
-def build_autoencoder_networks(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> Networks:
+def build_networks(config: AutoencoderConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
     """Return encoder and decoder, for images of `image_shape`; there is neither label nor adversary."""
-    return build_networks(config.network, image_shape, Codes(0, 0, {}))
+    return build_coded_networks(config.network, image_shape, Codes(0, 0, {}))
 
 
-def build_phases(networks: Networks, config: AutoencoderConfig) -> dict[str, Phase]:
+def build_phases(
+    networks: Networks, config: AutoencoderConfig, *, num_classes: int = 0, prior: Prior | None = None
+) -> dict[str, Phase]:
     """Return the table of the one phase, reconstruction.
 
     Args:
-        networks: Of `build_autoencoder_networks`.
+        networks: Of `build_networks`.
         config: Decides optimizer, views, reconstruction loss, and for the VAE its prior.
+        num_classes: Not used: the model has no label.
+        prior: Not used: the divergence of a VAE is from the configured prior.
 
     Raises:
         InputError: The configuration cannot be trained with.

@@ -1,26 +1,23 @@
 """Clusters without labels (Makhzani et al. 2016, §6, figure 9), end to end."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from aae_jax.data import Dataset, Reporter
+from aae_jax.data import Reporter
+from aae_jax.evaluation.seeds import percent
 from aae_jax.figures.of_models.drawing import Drawings, Shown
-from aae_jax.models.clustering import phases as model
+from aae_jax.models.clustering import phases
 from aae_jax.models.clustering.config import ClusteringConfig, validate_clustering
 from aae_jax.models.clustering.presets import PRESETS
 from aae_jax.models.shared.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.models.shared.graph_labels import pool_neighbours, propagated_labels
-from aae_jax.models.spec import MeasureFn, ModelSpec, SavedCodes
-from aae_jax.networks import EncoderOutput, Networks
-from aae_jax.priors.custom import own_sampler
-from aae_jax.run import report as measured
-from aae_jax.run.console import percent
-from aae_jax.run.setup import Problem
+from aae_jax.models.shared.measures import build_code_measure
+from aae_jax.models.shared.without_classes import WITHOUT_CLASSES
+from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes
+from aae_jax.networks import EncoderOutput
 from aae_jax.saved.model import Model
-from aae_jax.train.phases import Phase
 from aae_jax.types import Array, Metrics, Params, PRNGKey
 
 __all__ = ["SPEC"]
@@ -29,21 +26,13 @@ SCORE = "cluster_error"
 """By majority vote among the images themselves; clusters are named and judged apart in the report."""
 
 
-def _build_networks(config: ClusteringConfig, dataset: Dataset) -> Networks:
-    return model.build_clustering_networks(config, dataset.image_shape)
-
-
-def _build_phases(networks: Networks, config: ClusteringConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config, prior=own_sampler(config.prior, config.network.latent_dim))
-
-
-def _build_measure(problem: Problem) -> MeasureFn:
+def _build_measure(setup: RunSetup) -> MeasureFn:
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
-        if not problem.dataset.num_classes:
+        if not setup.dataset.num_classes:
             return {}
-        return {SCORE: within_majority(outputs.logits, labels, problem.dataset.num_classes)}
+        return {SCORE: within_majority(outputs.logits, labels, setup.dataset.num_classes)}
 
-    return measured.build_code_measure(problem, problem.config.prior, own=own)
+    return build_code_measure(setup, setup.config.prior, own=own)
 
 
 def _find_neighbours(config: ClusteringConfig, pool: np.ndarray, reporter: Reporter) -> np.ndarray | None:
@@ -52,12 +41,14 @@ def _find_neighbours(config: ClusteringConfig, pool: np.ndarray, reporter: Repor
     return pool_neighbours(pool, config.neighbours, config.views.max_shift or 0, reporter)
 
 
-def _saved_codes(config: ClusteringConfig, dataset: Dataset) -> SavedCodes:
+def _saved_codes(config: ClusteringConfig, shape: DataShape) -> SavedCodes:
     clusters = config.num_clusters
     return SavedCodes(config.prior, clusters, clusters, mode_decoder=config.weights.mode > 0, clusters=True)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
+def _draw(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
+) -> Drawings:
     from aae_jax.figures.of_models.clusters import draw_cluster_figures  # matplotlib takes a second
 
     return draw_cluster_figures(rows, model, shown, key)
@@ -68,10 +59,10 @@ SPEC = ModelSpec(
     description=__doc__ or "",
     presets=PRESETS,
     validate=validate_clustering,
-    build_networks=_build_networks,
-    build_phases=_build_phases,
-    build_hyper=model.build_hyper,
-    build_schedule=model.build_schedule,
+    build_networks=phases.build_networks,
+    build_phases=phases.build_phases,
+    build_hyper=phases.build_hyper,
+    build_schedule=phases.build_schedule,
     build_measure=_build_measure,
     score=SCORE,
     shares=(SCORE,),
@@ -80,6 +71,7 @@ SPEC = ModelSpec(
     draw=_draw,
     find_targets=propagated_labels,
     find_neighbours=_find_neighbours,
-    report=functools.partial(measured.report, further=measure_clusters, say=say_clusters),
-    without_classes=measured.WITHOUT_CLASSES,
+    results=lambda setup, trained, say: measure_clusters(setup, trained),
+    lines=say_clusters,
+    without_classes=WITHOUT_CLASSES,
 )

@@ -34,32 +34,36 @@ from aae_jax.models.shared.terms import (
     schedule_of,
     traced_hyper,
 )
-from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
+from aae_jax.networks import Codes, EncoderOutput, Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 
-__all__ = ["build_clustering_networks", "build_hyper", "build_phases", "build_schedule"]
+__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 EXTRAS = ("cyclic", "mode", "mode_separation")
 PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "generator")
 
 
-def build_clustering_networks(config: ClusteringConfig, image_shape: tuple[int, ...]) -> Networks:
+def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
     """Return encoder and decoder of style and cluster, both adversaries, and the mode decoder where it is trained."""
     clusters = config.num_clusters
     judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": clusters}
     codes = Codes(clusters, clusters, judged, mode_decoder=config.weights.mode > 0)
-    return build_networks(config.network, image_shape, codes)
+    return build_coded_networks(config.network, image_shape, codes)
 
 
-def build_phases(networks: Networks, config: ClusteringConfig, *, prior: Prior | None = None) -> dict[str, Phase]:
+def build_phases(
+    networks: Networks, config: ClusteringConfig, *, num_classes: int = 0, prior: Prior | None = None
+) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, the additions that have a weight, discriminators, generator.
 
     Args:
-        networks: Of `build_clustering_networks`.
+        networks: Of `build_networks`.
         config: Decides optimizers, views, weights, priors.
+        num_classes: Not used: the model has clusters instead.
         prior: Any sampler of styles, `(key, n) -> [n, latent]`, instead of the configured one; `hyper.prior_std`
             does not scale it.
 
@@ -134,7 +138,7 @@ def _build_mode(model: LabelCode) -> LossFn:
     networks, config = model.networks, model.config
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-        assert networks.decode_mode is not None, "build_clustering_networks adds it where the phase runs"
+        assert networks.decode_mode is not None, "build_networks adds it where the phase runs"
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         made = networks.decode_mode(params, jax.nn.softmax(encoded.output.logits), key)

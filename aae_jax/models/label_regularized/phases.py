@@ -20,19 +20,18 @@ from aae_jax.models.shared.adversary import (
     style_hyper,
 )
 from aae_jax.models.shared.terms import DRAW_RECONSTRUCTION, Auxiliary, encode_view, no_label, rebuild, schedule_of
-from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.networks import Codes, Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import build_labelled_prior
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
 
-__all__ = ["build_hyper", "build_label_regularized_networks", "build_phases", "build_schedule"]
+__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
-def build_label_regularized_networks(
-    config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int
-) -> Networks:
+def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return encoder, decoder, and an adversary of the style beside a label of `num_classes` and one more.
 
     Raises:
@@ -40,18 +39,21 @@ def build_label_regularized_networks(
     """
     _require_parts(config, num_classes)
     judged = config.network.latent_dim + num_classes + 1
-    return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": judged}))
+    return build_coded_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": judged}))
 
 
-def build_phases(networks: Networks, config: LabelRegularizedConfig, *, num_classes: int) -> dict[str, Phase]:
+def build_phases(
+    networks: Networks, config: LabelRegularizedConfig, *, num_classes: int, prior: Prior | None = None
+) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, of the pool; discriminator, generator, of labelled images too.
 
     Where all images are labelled, the adversary sees no others.
 
     Args:
-        networks: Of `build_label_regularized_networks`.
+        networks: Of `build_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
         num_classes: Of the labels; the prior has as many parts.
+        prior: Not used: samples of the configured prior belong to labels.
 
     Raises:
         InputError: The configuration cannot be trained with.

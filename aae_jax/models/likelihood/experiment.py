@@ -1,8 +1,7 @@
 """The log-likelihood of test images by samples of the AAE and Parzen windows (Makhzani et al. 2016, §3, table 1)."""
 
 import dataclasses
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,24 +11,24 @@ from aae_jax.augment import activate, scale_pixels, unscale_pixels
 from aae_jax.evaluation import measure_likelihood
 from aae_jax.models.likelihood.config import validate_likelihood
 from aae_jax.models.likelihood.presets import PRESETS
+from aae_jax.models.shared.results import by_seed, chosen_and_judged
+from aae_jax.models.spec import RunSetup, Trained
 from aae_jax.models.unsupervised import experiment as unsupervised
-from aae_jax.run import report as measured
-from aae_jax.run.setup import Problem
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey
 
 __all__ = ["SPEC"]
 
 
-def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
     """Return the likelihood by number of samples; of the test images, or of half of the validation images.
 
     The width is chosen on the validation images; where the test images are not to be looked at, on their other half.
     """
-    config = problem.config
+    config = setup.config
     chosen_on, judged = (
         np.asarray(scale_pixels(jnp.asarray(images), "sigmoid")).reshape(len(images), -1)
-        for images, _ in measured.chosen_and_judged(problem)
+        for images, _ in chosen_and_judged(setup)
     )
     found: dict[str, Any] = {}
     for count in config.samples:
@@ -40,7 +39,7 @@ def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
                 decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0), jnp.float32), None)
                 return unscale_pixels(activate(decoded, output), output).reshape(n, -1)
 
-            report = measure_likelihood(sample, problem.keys.samples[index], chosen_on, judged, num_samples=count)
+            report = measure_likelihood(sample, setup.keys.samples[index], chosen_on, judged, num_samples=count)
             return {
                 "log_likelihood": report.log_likelihood,
                 "standard_error": report.standard_error,
@@ -48,16 +47,16 @@ def _measure(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
                 "at_the_edge": float(report.at_the_edge),
             }
 
-        found[str(count)] = measured.by_seed(problem, models, measure)
+        found[str(count)] = by_seed(trained, measure)
     return {"likelihood": {"measured_on": "test" if config.test else "validation", "samples": found}}
 
 
-def _say(summary: Mapping[str, Any]) -> list[str]:
+def _lines(summary: Mapping[str, Any]) -> list[str]:
     found, lines = summary["likelihood"], []
-    for count, by_seed in found["samples"].items():
-        value, error, width = (by_seed[name]["mean"] for name in ("log_likelihood", "standard_error", "width"))
+    for count, values in found["samples"].items():
+        value, error, width = (values[name]["mean"] for name in ("log_likelihood", "standard_error", "width"))
         deviation = "" if error is None else f" ± {error:.1f}"
-        spread = by_seed["log_likelihood"]["std"]
+        spread = values["log_likelihood"]["std"]
         seeds = "" if spread is None else f", standard deviation over seeds {spread:.1f}"
         lines.append(
             f"log-likelihood {value:.1f}{deviation} nats (standard error over {found['measured_on']} images"
@@ -72,5 +71,6 @@ SPEC = dataclasses.replace(
     description=__doc__ or "",
     presets=PRESETS,
     validate=validate_likelihood,
-    report=functools.partial(measured.report, further=_measure, say=_say),
+    results=_results,
+    lines=_lines,
 )

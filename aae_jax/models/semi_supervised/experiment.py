@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.config import PriorConfig
-from aae_jax.data import Dataset
-from aae_jax.evaluation import build_encode, error_rate, exact_share
-from aae_jax.figures.of_models.drawing import Drawings, Shown, draw_and_save
-from aae_jax.models.semi_supervised import phases as model
+from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.evaluation.seeds import over_seeds, per_seed, percent
+from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.models.semi_supervised import phases
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
 from aae_jax.models.semi_supervised.presets import PRESETS
 from aae_jax.models.shared.class_frequencies import (
@@ -21,54 +21,30 @@ from aae_jax.models.shared.class_frequencies import (
     say_classes,
 )
 from aae_jax.models.shared.graph_labels import propagated_labels
-from aae_jax.models.spec import MeasureFn, ModelSpec, SavedCodes
-from aae_jax.networks import Networks, build_mlp_networks
-from aae_jax.run.console import Console, percent
-from aae_jax.run.measures import draw_views, health_of
-from aae_jax.run.run_dir import RunFolder
-from aae_jax.run.setup import Problem, Task, images_of, task_of
-from aae_jax.run.summary import (
-    best_epochs,
-    calibrate,
-    errors_on_test_images,
-    last_measures,
-    over_seeds,
-    per_seed,
-    seed_errors,
-    seed_logits,
-    summarise,
-)
-from aae_jax.run.trainer import Outcome
-from aae_jax.run.watch import save_models
+from aae_jax.models.shared.measures import draw_views, health_of
+from aae_jax.models.shared.plan import TrainingPlan, plan_training
+from aae_jax.models.shared.results import calibrate, seed_errors, seed_logits
+from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes, Trained
 from aae_jax.saved.model import Model
 from aae_jax.train.fit import compile_epoch, fit
 from aae_jax.train.hyper import Hyper
-from aae_jax.train.phases import Phase
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
-__all__ = ["SPEC", "baseline_task"]
+__all__ = ["SPEC", "baseline_plan"]
 
 
-def baseline_task(problem: Problem) -> Task:
+def baseline_plan(setup: RunSetup) -> TrainingPlan:
     """Return the supervised baseline's training: the same encoder, its labelled images alone."""
-    phases = model.build_baseline_phases(problem.networks, problem.config)
-    epochs = max(1, round(problem.epochs * problem.config.baseline_share))
-    return task_of(problem, phases, problem.keys.baseline, epochs)
+    baseline = phases.build_baseline_phases(setup.networks, setup.config)
+    epochs = max(1, round(setup.epochs * setup.config.baseline_share))
+    return plan_training(setup, baseline, setup.keys.baseline, epochs)
 
 
-def _build_networks(config: SemiSupervisedConfig, dataset: Dataset) -> Networks:
-    return build_mlp_networks(config.network, dataset.image_shape, dataset.num_classes)
-
-
-def _build_phases(networks: Networks, config: SemiSupervisedConfig, dataset: Dataset) -> dict[str, Phase]:
-    return model.build_phases(networks, config, num_classes=dataset.num_classes)
-
-
-def _build_measure(problem: Problem) -> MeasureFn:
-    encode = build_encode(problem.networks, problem.config.network.output)
-    draw_codes, health = draw_views(problem), health_of(problem, PriorConfig(std=1.0))
-    of_classes = build_class_measures(problem.dataset.num_classes, problem.validation_labels)
+def _build_measure(setup: RunSetup) -> MeasureFn:
+    encode = build_encode(setup.networks, setup.config.network.output)
+    draw_codes, health = draw_views(setup), health_of(setup, PriorConfig(std=1.0))
+    of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
@@ -80,137 +56,84 @@ def _build_measure(problem: Problem) -> MeasureFn:
     return measure
 
 
-def _saved_codes(config: SemiSupervisedConfig, dataset: Dataset) -> SavedCodes:
-    prior, classes = PriorConfig(std=config.weights.prior_std), dataset.num_classes
-    return SavedCodes(prior, classes, classes, dataset.class_names)
+def _saved_codes(config: SemiSupervisedConfig, shape: DataShape) -> SavedCodes:
+    prior, classes = PriorConfig(std=config.weights.prior_std), shape.num_classes
+    return SavedCodes(prior, classes, classes, shape.class_names)
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
+def _draw(
+    rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
+) -> Drawings:
     from aae_jax.figures.of_models.common import draw_figures  # matplotlib takes a second, and is wanted at the end
 
-    return draw_figures(rows, model, shown, key)
-
-
-def _report(problem: Problem, outcome: Outcome, folder: RunFolder, console: Console) -> None:
-    rows = folder.read_rows()
-    console.say("supervised baseline: the same encoder, the labelled images alone …")
-    baseline = _train_baseline(problem, outcome)
-    best, survivors = outcome.best, [seed not in outcome.failed for seed in problem.seeds]
-    last = evaluation_variables(outcome.state)
-    measured = last_measures(rows, survivors)
-    calibration = calibrate(problem, *last, survivors)
-    for name in ("balanced_error", "majority_error"):
-        measured.pop(name, None)
-    results = {
-        "test_error": over_seeds(errors_on_test_images(problem, *last), survivors),
-        "validation_error": measured.pop("error"),
-        "best_by_validation": {
-            "epoch": best_epochs(outcome, survivors),
-            "validation_error": over_seeds(exact_share(best.error, len(problem.validation_labels)), survivors),
-            "test_error": over_seeds(errors_on_test_images(problem, best.params, best.stats), survivors),
-        },
-        "baseline": baseline,
-        "calibration": calibration,
-        "classes": _describe_classes(problem, *last, survivors),
-        "health": measured,
-    }
-    summary = summarise(problem, outcome, folder.read_origin(), results)
-    models = save_models(problem, outcome, folder, calibration["temperature"])
-    notices: list[str] = []
-    _save_figures(problem, rows, summary, models, folder, notices.append)
-    folder.write_summary(summary)
-    for notice in notices:
-        console.notice(notice)
-    _say_results(console, summary, folder)
-
-
-def _describe_classes(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return class frequencies, the error of always answering the most frequent class, and each seed's by class."""
-    found = describe_classes(
-        problem.dataset, problem.validation_labels, problem.frequencies, tested=problem.config.test
+    if summary is None:
+        return draw_figures(rows, model, shown, key)
+    tested = [] if summary["test"] is None else summary["test"]["error"]["per_seed"]
+    return draw_figures(
+        rows,
+        model,
+        shown,
+        key,
+        baseline_error=summary["baseline"]["validation"]["error"]["mean"],
+        test_errors=[error for error in tested if error is not None],
     )
-    return {**found, "balanced_error": _balanced_errors(problem, params, stats, survivors)}
 
 
-def _balanced_errors(problem: Problem, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return each seed's error averaged over the classes, of validation and, where allowed, test images."""
-    dataset, tested = problem.dataset, problem.config.test
-    images: dict[str, tuple[Any, Any]] = {"validation": (problem.validation_images, problem.validation_labels)}
-    if tested:
-        images["test"] = dataset.test_images, dataset.test_labels
-    balanced = {}
-    for kind, (pictures, labels) in images.items():
-        predicted = np.argmax(np.asarray(seed_logits(problem, params, stats, pictures)), axis=2)
-        errors = [balanced_error(own, labels, dataset.num_classes) for own in predicted]
-        balanced[kind] = over_seeds(errors, survivors)
-    return balanced
-
-
-def _train_baseline(problem: Problem, outcome: Outcome) -> dict[str, Any]:
-    task = baseline_task(problem)
-    state = task.build_state()
-    epoch, _ = compile_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys)
-    state, _ = fit(state, problem.data, train_epoch=epoch, hyper=task.hyper, key=task.keys, epochs=task.epochs)
-    variables = evaluation_variables(state)
-    survivors = [seed not in outcome.failed for seed in problem.seeds]
-    test = errors_on_test_images(problem, *variables)
-    validation = seed_errors(problem, *variables, problem.validation_images, problem.validation_labels)
+def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
+    say("supervised baseline: the same encoder, the labelled images alone …")
+    last, survivors = (trained.params, trained.stats), trained.survivors
+    classes = describe_classes(setup.dataset, setup.validation_labels, setup.frequencies, tested=setup.config.test)
+    balanced = {kind: found["balanced_error"] for kind, found in _errors(setup, *last, survivors).items() if found}
     return {
-        "updates": task.epochs * problem.steps_per_epoch,
-        "test_error": over_seeds(test, survivors),
-        "validation_error": over_seeds(validation, survivors),
-        "balanced_error": _balanced_errors(problem, *variables, survivors),
+        "baseline": _train_baseline(setup, survivors),
+        "calibration": calibrate(setup, *last, survivors),
+        "classes": {**classes, "balanced_error": balanced},
     }
 
 
-def _save_figures(
-    problem: Problem,
-    rows: list[dict[str, Any]],
-    summary: dict[str, Any],
-    models: list[Model],
-    folder: RunFolder,
-    notice: Callable[[str], None],
-) -> None:
-    def prepare() -> Drawings:
-        from aae_jax.figures.of_models.common import (
-            draw_figures,  # matplotlib takes a second, and is wanted at the end
-        )
-
-        return draw_figures(
-            rows,
-            models[0],
-            images_of(problem, test=problem.config.test),
-            problem.keys.samples[0],
-            baseline_error=summary["baseline"]["validation_error"]["mean"],
-            test_errors=[error for error in summary["test_error"]["per_seed"] if error is not None],
-        )
-
-    draw_and_save(prepare, folder.figures, notice)
+def _train_baseline(setup: RunSetup, survivors: Sequence[bool]) -> dict[str, Any]:
+    plan = baseline_plan(setup)
+    state = plan.build_state()
+    epoch, _ = compile_epoch(plan.train_epoch, state, setup.data, plan.hyper, plan.keys)
+    state, _ = fit(state, setup.data, train_epoch=epoch, hyper=plan.hyper, key=plan.keys, epochs=plan.epochs)
+    errors = _errors(setup, *evaluation_variables(state), survivors)
+    return {"updates": plan.epochs * setup.steps_per_epoch, **errors}
 
 
-def _say_results(console: Console, summary: dict[str, Any], folder: RunFolder) -> None:
-    def of(result: dict[str, Any]) -> str:
+def _errors(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
+    """Return each seed's error, and its mean over classes, on validation and, where allowed, test images."""
+    dataset = setup.dataset
+    kinds: dict[str, tuple[Any, Any]] = {"validation": (setup.validation_images, setup.validation_labels)}
+    if setup.config.test:
+        kinds["test"] = dataset.test_images, dataset.test_labels
+    found: dict[str, Any] = {"test": None}
+    for kind, (images, labels) in kinds.items():
+        predicted = np.argmax(np.asarray(seed_logits(setup, params, stats, images)), axis=2)
+        balanced = [balanced_error(own, labels, dataset.num_classes) for own in predicted]
+        found[kind] = {
+            "error": over_seeds(seed_errors(setup, params, stats, images, labels), survivors),
+            "balanced_error": over_seeds(balanced, survivors),
+        }
+    return found
+
+
+def _lines(summary: Mapping[str, Any]) -> list[str]:
+    def of(result: Mapping[str, Any]) -> str:
         return percent(per_seed(result))
 
-    splits, data = summary["splits"], summary["data"]["name"]
-    validation, baseline = of(summary["validation_error"]), summary["baseline"]
-    how = f"{splits['labelled']} labels, {summary['updates']} updates, last weights"
-    if summary["tested"]:
-        console.say(f"test error {of(summary['test_error'])} on {splits['test']} {data} test images ({how})")
-        best = of(summary["best_by_validation"]["test_error"])
-        console.say(f"  validation {validation}; best by validation: {best} on test")
-        console.say(f"  supervised baseline {of(baseline['test_error'])}")
-    else:
-        console.say(f"validation error {validation} on {splits['validation']} {data} images ({how})")
-        console.say(f"  supervised baseline {of(baseline['validation_error'])}; the test images were not looked at")
     kind = "test" if summary["tested"] else "validation"
-    for line in say_classes(summary["classes"], kind, of(summary["classes"]["balanced_error"][kind])):
-        console.say(line)
-    sure = summary["calibration"]
-    before, after = of(sure["expected_error"]), of(sure["calibrated_error"])
+    splits, data, baseline = summary["splits"], summary["data"]["name"], summary["baseline"]
+    how = f"{splits['labelled']} labels, {summary['updates']} updates, last weights"
+    lines = [f"{kind} error {of(summary[kind]['error'])} on {splits[kind]} {data} {kind} images ({how})"]
+    if summary["tested"]:
+        best = of(summary["best_by_validation"]["test"]["error"])
+        lines.append(f"  validation {of(summary['validation']['error'])}; best by validation: {best} on test")
+    lines.append(f"  supervised baseline {of(baseline[kind]['error'])}")
+    lines += say_classes(summary["classes"], kind, of(summary["classes"]["balanced_error"][kind]))
+    calibration = summary["calibration"]
+    before, after = of(calibration["expected_error"]), of(calibration["calibrated_error"])
     where = "" if summary["tested"] else " (validation images, on which it was fitted)"
-    console.say(f"  expected calibration error {before}, with temperature {after}{where}")
-    console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+    return [*lines, f"  expected calibration error {before}, with temperature {after}{where}"]
 
 
 SPEC = ModelSpec(
@@ -218,16 +141,17 @@ SPEC = ModelSpec(
     description=__doc__ or "",
     presets=PRESETS,
     validate=validate,
-    build_networks=_build_networks,
-    build_phases=_build_phases,
-    build_hyper=model.build_hyper,
-    build_schedule=model.build_schedule,
+    build_networks=phases.build_networks,
+    build_phases=phases.build_phases,
+    build_hyper=phases.build_hyper,
+    build_schedule=phases.build_schedule,
     build_measure=_build_measure,
     score="error",
     shares=("error", "majority_error"),
     show_score=lambda errors: f"validation error {percent(errors)}",
     saved_codes=_saved_codes,
     draw=_draw,
-    report=_report,
+    results=_results,
+    lines=_lines,
     find_targets=propagated_labels,
 )

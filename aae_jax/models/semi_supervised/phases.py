@@ -19,7 +19,7 @@ from aae_jax.models.shared.label_code import (
     propagation_terms,
 )
 from aae_jax.models.shared.terms import rates_of, schedule_of, traced_hyper
-from aae_jax.networks import Networks
+from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
@@ -29,6 +29,7 @@ __all__ = [
     "PHASES",
     "build_baseline_phases",
     "build_hyper",
+    "build_networks",
     "build_phases",
     "build_schedule",
 ]
@@ -36,12 +37,17 @@ __all__ = [
 PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
 
 
+def build_networks(config: SemiSupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
+    """Return encoder and decoder of style and label, and the discriminators of both."""
+    return build_mlp_networks(config.network, image_shape, num_classes)
+
+
 def build_phases(
     networks: Networks,
     config: SemiSupervisedConfig,
     *,
-    prior_z: Prior | None = None,
     num_classes: int,
+    prior: Prior | None = None,
 ) -> dict[str, Phase]:
     """Return the table of the five phases, in the order in which they run.
 
@@ -49,8 +55,8 @@ def build_phases(
         networks: Encoder, decoder and two discriminators.
         config: Decides optimizers, views and reconstruction loss; a consistency weight of 0 leaves that
             term out of the program.
-        prior_z: Sampler of the style's prior, scaled by `hyper.prior_std`; standard normal by default.
         num_classes: Size of the categorical prior.
+        prior: Sampler of the style's prior, scaled by `hyper.prior_std`; standard normal by default.
 
     Returns:
         Phases by name; the reconstruction phase is the one whose batch statistics are kept.
@@ -58,7 +64,7 @@ def build_phases(
     require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(num_classes)))
-    unit = prior_z or priors.build_gaussian(config.network.latent_dim)
+    unit = prior or priors.build_gaussian(config.network.latent_dim)
     common = build_common_phases(
         model,
         lambda key, count, hyper: hyper.prior_std * jnp.asarray(unit(key, count), jnp.float32),

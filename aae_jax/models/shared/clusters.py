@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.evaluation import ClusterReport, report_clusters
-from aae_jax.run import report as measured
-from aae_jax.run.console import percent
-from aae_jax.run.setup import Problem
-from aae_jax.run.summary import per_seed
+from aae_jax.evaluation.seeds import per_seed, percent, spoken
+from aae_jax.models.shared.results import Labelled, by_seed, chosen_and_judged
+from aae_jax.models.spec import RunSetup, Trained
 from aae_jax.saved.model import Model
 from aae_jax.types import Array
 
@@ -39,14 +38,14 @@ def within_majority(logits: Array, labels: Array, num_classes: int) -> Array:
     return 1.0 - jnp.sum(jnp.max(counts, axis=1)) / labels.shape[0]
 
 
-def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any]:
+def measure_clusters(setup: RunSetup, trained: Trained) -> dict[str, Any]:
     """Return every measure of the clusters by seed, and for the first model what each cluster is.
 
     Names are given by the validation images and judged on the test images; where these are not to be looked at, by
     and on halves of the validation images.
     """
-    dataset, tested = problem.dataset, problem.config.test
-    named, judged = measured.chosen_and_judged(problem)
+    dataset, tested = setup.dataset, setup.config.test
+    named, judged = chosen_and_judged(setup)
     reports = []
 
     def measure(model: Model, index: int) -> dict[str, float]:
@@ -54,12 +53,12 @@ def measure_clusters(problem: Problem, models: Sequence[Model]) -> dict[str, Any
         reports.append(found)
         return {name: float(value) for name, value in found._asdict().items() if np.ndim(value) == 0}
 
-    found = measured.by_seed(problem, models, measure)
+    found = by_seed(trained, measure)
     kind = "test" if tested else "validation"
     return {"clusters": {"measured_on": kind, **found, **describe_clusters(reports[0], dataset.class_names)}}
 
 
-def clusters_of(model: Model, named: measured.Labelled, judged: measured.Labelled, num_classes: int) -> ClusterReport:
+def clusters_of(model: Model, named: Labelled, judged: Labelled, num_classes: int) -> ClusterReport:
     """Return every measure of a model's clusters.
 
     Args:
@@ -100,6 +99,6 @@ def say_clusters(summary: Mapping[str, Any]) -> list[str]:
         return per_seed(found[name])
 
     lines += [f"{found['measured_on']} error {percent(of(name))} {how}" for name, how in CLUSTER_ERRORS.items()]
-    information, index = (measured.spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))
+    information, index = (spoken(of(n), 3) for n in ("normalised_mutual_information", "adjusted_rand_index"))
     used, clusters = np.nanmean(of("used")), len(found["agreement"])
     return [*lines, f"  NMI {information}, ARI {index}, {used:g} of {clusters} clusters used"]

@@ -14,7 +14,7 @@ from aae_jax.models.clustering.config import ClusteringConfig
 from aae_jax.models.dim_reduction.config import DimReductionConfig
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.shared.class_frequencies import assumed_frequencies
-from aae_jax.run.setup import indices_for_seed
+from aae_jax.models.shared.splits import indices_for_seed
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

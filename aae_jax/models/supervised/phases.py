@@ -28,19 +28,20 @@ from aae_jax.models.shared.terms import (
     schedule_of,
 )
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
-from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.networks import Codes, Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
 
-__all__ = ["build_hyper", "build_phases", "build_schedule", "build_supervised_networks"]
+__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
-def build_supervised_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
+def build_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return encoder, a decoder that gets a label of `num_classes`, and the adversary of z."""
     judged = config.network.latent_dim + (num_classes if config.conditional else 0)
-    return build_networks(config.network, image_shape, Codes(0, num_classes, {"discriminator_z": judged}))
+    return build_coded_networks(config.network, image_shape, Codes(0, num_classes, {"discriminator_z": judged}))
 
 
 def build_phases(
@@ -49,7 +50,7 @@ def build_phases(
     """Return the table of phases: reconstruction, discriminator, generator.
 
     Args:
-        networks: Of `build_supervised_networks`.
+        networks: Of `build_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
         num_classes: Length of the one-hot labels.
         prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one; `hyper.prior_std` does not

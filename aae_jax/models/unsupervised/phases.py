@@ -26,7 +26,8 @@ from aae_jax.models.shared.terms import (
     schedule_of,
 )
 from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsupervised
-from aae_jax.networks import Codes, Networks, build_networks
+from aae_jax.networks import Codes, Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
@@ -34,23 +35,28 @@ from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
 
 __all__ = [
     "build_hyper",
+    "build_networks",
     "build_phases",
     "build_schedule",
-    "build_style_networks",
 ]
 
 
-def build_style_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...]) -> Networks:
+def build_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
     """Return encoder, decoder and the adversary of z, for images of `image_shape`; there is no label."""
-    return build_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim}))
+    return build_coded_networks(
+        config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim})
+    )
 
 
-def build_phases(networks: Networks, config: UnsupervisedConfig, *, prior: Prior | None = None) -> dict[str, Phase]:
+def build_phases(
+    networks: Networks, config: UnsupervisedConfig, *, num_classes: int = 0, prior: Prior | None = None
+) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, discriminator, generator; or, in a joint step, two.
 
     Args:
-        networks: Of `build_style_networks`.
+        networks: Of `build_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
+        num_classes: Not used: the model has no label.
         prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one; `hyper.prior_std` does not
             scale it.
 

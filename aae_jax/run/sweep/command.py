@@ -16,21 +16,22 @@ import tyro
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
+from aae_jax.evaluation.seeds import mean_and_std
 from aae_jax.figures.of_models.drawing import Drawings, draw_and_save
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.class_frequencies import announce_frequencies
+from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.records import read_json, read_record
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
-from aae_jax.run.setup import indices_for_seed, load_data, settle, split_for_seed
+from aae_jax.run.setup import load_data, settle
 from aae_jax.run.sweep.members import (
     Member,
     chunk_size,
-    mean_and_std,
     members_of,
     parse_space,
     prepare_chunk,
@@ -226,15 +227,15 @@ def _is_result(result: Mapping[str, Any]) -> bool:
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
     reporter = DataReporter(console)
-    problem, task = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, reporter)
+    setup, plan = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, reporter)
     begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write_config(problem.config)
+    folder.write_config(setup.config)
     if 0 in chunk:
-        announce_frequencies(config, sweep.dataset, problem.validation_labels, problem.frequencies, reporter)
-    console.problem = problem
+        announce_frequencies(config, sweep.dataset, setup.validation_labels, setup.frequencies, reporter)
+    console.setup = setup
     outcome: Outcome | None = None
-    trainer = Trainer(problem, task, folder, console)
+    trainer = Trainer(setup, plan, folder, console)
     try:
         outcome = trainer.run(resume=begun, command=sweep.request.command)
     except AllSeedsFailed:
@@ -243,7 +244,7 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
     if outcome is not None and not rows:
         raise InputError(f"{folder.path} has lost its metrics.jsonl; remove that folder and resume.")
     last = rows[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
-    best = exact_share(trainer.best.error, len(problem.validation_labels)).tolist()
+    best = exact_share(trainer.best.error, len(setup.validation_labels)).tolist()
     results = []
     for index, number in enumerate(chunk):
         failed = trainer.failed.get(number)
@@ -252,7 +253,7 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
                 "member": number,
                 "setting": members[index].setting,
                 "seed": members[index].seed,
-                "labels": int(problem.data.num_labelled[index]) if problem.data.num_labelled is not None else None,
+                "labels": int(setup.data.num_labelled[index]) if setup.data.num_labelled is not None else None,
                 "validation_error": None if failed else last[index],
                 "best_validation_error": best[index] if np.isfinite(best[index]) else None,
                 "failed": failed,

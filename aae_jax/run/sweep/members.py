@@ -15,10 +15,13 @@ from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.class_frequencies import assumed_frequencies, class_shares
 from aae_jax.models.shared.graph_labels import propagated_labels
-from aae_jax.run.setup import Problem, Task, assemble, main_task, settle, split_for_seed
+from aae_jax.models.shared.plan import TrainingPlan, main_plan
+from aae_jax.models.shared.splits import split_for_seed
+from aae_jax.models.spec import RunSetup
+from aae_jax.run.setup import assemble, settle
 from aae_jax.run.sweep.settings import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
 
-__all__ = ["Member", "chunk_size", "mean_and_std", "members_of", "parse_space", "prepare_chunk", "together"]
+__all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk", "together"]
 
 COPIES = 3
 """How often a member's state is held at the most: the donated one, the new one, and the best weights."""
@@ -97,8 +100,8 @@ def prepare_chunk(
     members: Sequence[Member],
     numbers: Sequence[int],
     reporter: Reporter,
-) -> tuple[Problem, Task]:
-    """Return the problem and the training of some members; their numbers stand where a run has its seeds."""
+) -> tuple[RunSetup, TrainingPlan]:
+    """Return the setup and the training of some members; their numbers stand where a run has its seeds."""
     configs = [apply_setting(config, settings[member.setting]) for member in members]
     arrays: list[TrainingArrays] = []
     for c, member in zip(configs, members, strict=True):
@@ -111,14 +114,14 @@ def prepare_chunk(
     targets = propagated_labels(
         dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
     )
-    problem = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets)
+    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets)
     frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
     shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
-    problem = problem._replace(data=problem.data._replace(class_shares=shares), frequencies=frequencies[0])
+    setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies[0])
     trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
-    problem = problem._replace(seeds=tuple(numbers), called="Member", members=trained)
+    setup = setup._replace(seeds=tuple(numbers), called="Member", members=trained)
     settled = [apply_setting(common, settings[member.setting]) for member in members]
-    return problem, main_task(problem, stack_hypers(settled, problem.epochs * problem.steps_per_epoch))
+    return setup, main_plan(setup, stack_hypers(settled, setup.epochs * setup.steps_per_epoch))
 
 
 def chunk_size(
@@ -130,10 +133,10 @@ def chunk_size(
     """
     config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
     setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
-    problem, task = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], Reporter())
-    state = jax.eval_shape(task.build_state)
+    setup, plan = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], Reporter())
+    state = jax.eval_shape(plan.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    size += 2 * problem.data.labelled_images.nbytes
+    size += 2 * setup.data.labelled_images.nbytes
     return max(1, int((free_bytes() * SHARE_OF_MEMORY if bound is None else bound) // size))
 
 
@@ -149,10 +152,3 @@ def free_bytes() -> int:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return 4 * 2**30
-
-
-def mean_and_std(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Return mean and sample deviation of the numbers among `values`; None where there are too few."""
-    kept = [value for value in values if value is not None]
-    mean = float(np.mean(kept)) if kept else None
-    return mean, float(np.std(kept, ddof=1)) if len(kept) > 1 else None

@@ -1,0 +1,131 @@
+"""Measures of a model's codes and reconstructions, taken at every validation."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.config import PriorConfig
+from aae_jax.evaluation import (
+    HealthFn,
+    build_draw_codes,
+    build_encode,
+    build_health,
+    build_reconstruction_error,
+    discriminator_accuracy,
+)
+from aae_jax.evaluation.seeds import spoken
+from aae_jax.models.shared.adversary import beside_labels
+from aae_jax.models.shared.terms import draw_seen
+from aae_jax.models.spec import MeasureFn, RunSetup
+from aae_jax.networks import EncoderOutput
+from aae_jax.priors.custom import sampler_of
+from aae_jax.train.hyper import Hyper
+from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
+
+__all__ = [
+    "SCORE",
+    "OwnMeasure",
+    "build_code_measure",
+    "draw_views",
+    "health_of",
+    "judge_beside_labels",
+    "show_score",
+]
+
+SCORE = "reconstruction_error"
+
+OwnMeasure = Callable[[Params, EncoderOutput, Array, Array, PRNGKey], Metrics]
+"""`(params, encoder's outputs, codes of views, labels, key) -> measures` that one experiment alone has."""
+DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Hyper], Array]
+
+
+def build_code_measure(
+    setup: RunSetup,
+    prior: PriorConfig | None,
+    *,
+    own: OwnMeasure | None = None,
+    judge_codes: bool = True,
+    given_labels: int = 0,
+    reconstructed: bool = False,
+) -> MeasureFn:
+    """Return the measures of a model: how well it rebuilds images, its codes beside a prior, and its `own`.
+
+    Args:
+        setup: The run.
+        prior: What codes are pulled to, or None.
+        own: Further measures.
+        judge_codes: Whether the adversary of z sees codes alone, and can be asked.
+        given_labels: Length of the one-hot labels that the decoder gets of the true classes; 0: it gets none.
+        reconstructed: Whether codes beside the prior are of the views that are rebuilt, as a VAE's divergence is.
+    """
+    output = setup.config.network.output
+    encode, rebuild = build_encode(setup.networks, output), build_reconstruction_error(setup.networks, output)
+    health = None if prior is None else health_of(setup, prior, judge_codes=judge_codes)
+    draw_codes = draw_views(setup, reconstructed=reconstructed)
+
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+        key_codes, key_prior, key_own = jax.random.split(key, 3)
+        outputs = encode(params, stats, images)
+        codes = outputs.mean if health is None else draw_codes(params, stats, images, key_codes, hyper)
+        given = jax.nn.one_hot(labels, given_labels, dtype=jnp.float32) if given_labels else None
+        found = {SCORE: rebuild(params, images, outputs, given)}
+        if own is not None:
+            found |= own(params, outputs, codes, labels, key_own)
+        if health is not None:
+            found |= health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
+        return found
+
+    return measure
+
+
+def show_score(errors: np.ndarray) -> str:
+    """Say the mean squared error per pixel of all seeds."""
+    return f"validation reconstruction error {spoken(errors)}"
+
+
+def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
+    """Return `(params, stats, images, key, hyper) -> codes [n, latent]` of views, as phases of a run see images.
+
+    Where a style holds by how much an image is shifted, codes of images in their places are but a part of what an
+    adversary is to even out. Noise is that of `hyper`. With `reconstructed` they are the views of the reconstruction,
+    which may be noisy where the adversaries' are not.
+    """
+    config = setup.config
+
+    def draw(params: Params, stats: Stats, images: Pixels, key: PRNGKey, hyper: Hyper) -> Array:
+        def see(pixels: Array, key_see: PRNGKey) -> Array:
+            return draw_seen(config, pixels, hyper, key_see, reconstructed=reconstructed)[0].seen
+
+        return build_draw_codes(setup.networks, config.network.output, see=see)(params, stats, images, key)
+
+    return draw
+
+
+def health_of(setup: RunSetup, prior: PriorConfig, *, judge_codes: bool = True) -> HealthFn:
+    """Return what `evaluation.build_health` does, for a run's networks and prior, a Gaussian's of std 1."""
+    unit = sampler_of(dataclasses.replace(prior, std=1.0), setup.config.network.latent_dim)
+    return build_health(setup.networks, unit, judge_codes=judge_codes)
+
+
+def judge_beside_labels(
+    setup: RunSetup, draw: Callable[[PRNGKey, Array], Array], length: int
+) -> Callable[[Params, Array, Array, PRNGKey], Array]:
+    """Return `(params, codes, labels, key) ->` how often an adversary that sees labels tells codes from the prior.
+
+    Args:
+        setup: The run.
+        draw: `(key, labels) -> samples` of the prior.
+        length: Of the one-hot labels that the adversary sees.
+    """
+
+    def judge(params: Params, codes: Array, labels: Array, key: PRNGKey) -> Array:
+        real, fake = (
+            setup.networks.discriminate_z(params, beside_labels(each, labels, length), None)
+            for each in (draw(key, labels), codes)
+        )
+        return discriminator_accuracy(real, fake)
+
+    return judge

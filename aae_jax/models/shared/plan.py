@@ -1,0 +1,69 @@
+"""Training plans: phases, first state, compiled epoch, traced numbers, keys and length of one training."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from aae_jax.config import LabelledConfig
+from aae_jax.models.spec import RunSetup, SeedKeys
+from aae_jax.priors.custom import own_sampler
+from aae_jax.train.epoch import EpochFn, build_train_epoch, over_seeds
+from aae_jax.train.hyper import Hyper
+from aae_jax.train.phases import Phase, init_state
+from aae_jax.train.state import AAEState
+from aae_jax.types import Prior, PRNGKey
+
+__all__ = ["TrainingPlan", "main_plan", "plan_training"]
+
+
+class TrainingPlan(NamedTuple):
+    """One training: its phases, its first state, what an epoch of it is, its numbers, keys and length."""
+
+    phases: dict[str, Phase]
+    build_state: Callable[[], AAEState]
+    train_epoch: EpochFn
+    hyper: Hyper
+    keys: SeedKeys
+    epochs: int
+
+
+def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
+    """Return the adversarial autoencoder's training; `hypers`: each seed's own traced numbers, leaves `[seeds]`."""
+    phases = setup.spec.build_phases(
+        setup.networks, setup.config, num_classes=setup.dataset.num_classes, prior=_prior(setup.config)
+    )
+    return plan_training(setup, phases, setup.keys.train, setup.epochs, hypers)
+
+
+def plan_training(
+    setup: RunSetup, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Hyper | None = None
+) -> TrainingPlan:
+    """Return the training of a table of phases by `epochs` passes, on a setup's data."""
+    config, spec = setup.config, setup.spec
+    averaging = config.averaging.decay > 0
+
+    @jax.jit
+    @jax.vmap
+    def init(key: PRNGKey) -> AAEState:
+        return init_state(setup.networks, phases, key, averaging=averaging)
+
+    def build_state() -> AAEState:
+        state: AAEState = init(setup.keys.init)
+        return state
+
+    epoch = build_train_epoch(
+        phases,
+        batch_size=config.batch_size,
+        labelled_batch_size=config.labelled_batch_size if isinstance(config, LabelledConfig) else 1,
+        output=config.network.output,
+        schedule=spec.build_schedule(config),
+        order=config.update_order,
+    )
+    hyper = spec.build_hyper(config, epochs * setup.steps_per_epoch) if hypers is None else hypers
+    return TrainingPlan(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)
+
+
+def _prior(config: Any) -> Prior | None:
+    """Return the sampler of a prior that is given by samples, None of any other."""
+    return own_sampler(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None

@@ -1,0 +1,36 @@
+"""Splits of a run's data by seed."""
+
+from aae_jax.config import LabelledConfig, RunConfig
+from aae_jax.data import Dataset, Splits, TrainingArrays, split_indices, training_arrays
+from aae_jax.errors import InputError
+
+__all__ = ["indices_for_seed", "split_for_seed"]
+
+
+def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
+    """Return which images a seed trains and is validated on; this is where bad numbers of labels end.
+
+    A model that learns from no labels has no labelled images.
+
+    Raises:
+        InputError: The labels that the model learns from are not there, or not so many.
+    """
+    own = config if isinstance(config, LabelledConfig) else None
+    if own is not None and own.drawn_labels is not None and not dataset.num_classes:
+        raise InputError(
+            f"{dataset.name} has no labels, and this model learns from labels; give data with labels, or train "
+            "unsupervised, autoencoder, likelihood, clustering, or dim_reduction with --num-clusters."
+        )
+    return split_indices(
+        dataset.train_labels,
+        num_classes=dataset.num_classes,
+        num_labels=None if own is None else own.drawn_labels,
+        label_seed=seed if own is None or own.label_seed is None else own.label_seed,
+        pool_size=config.pool_size,
+        class_names=dataset.class_names,
+    )
+
+
+def split_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> TrainingArrays:
+    """Return what a seed trains and is validated on."""
+    return training_arrays(dataset, indices_for_seed(config, dataset, seed))

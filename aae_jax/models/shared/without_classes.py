@@ -1,0 +1,18 @@
+"""Attributes of the specs of models with clusters, where the data have no labels by which clusters are judged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aae_jax.models.shared.measures import SCORE, show_score
+from aae_jax.models.spec import no_lines, no_results
+
+__all__ = ["WITHOUT_CLASSES"]
+
+WITHOUT_CLASSES: Mapping[str, Any] = {
+    "score": SCORE,
+    "shares": (),
+    "show_score": show_score,
+    "results": no_results,
+    "lines": no_lines,
+}
+"""See `ModelSpec.without_classes`."""
