@@ -15,6 +15,7 @@ from aae_jax.config import NetworkConfig, ViewConfig
 from aae_jax.data import load_digits
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, report_clusters
+from aae_jax.evaluation.heads import circle_projection
 from aae_jax.models.clustering import phases as clustering
 from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights, validate_clustering
 from aae_jax.models.dim_reduction import phases as dim_reduction
@@ -22,8 +23,8 @@ from aae_jax.models.dim_reduction.config import DimReductionConfig, DimReduction
 from aae_jax.models.shared.clusters import within_majority
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
-from aae_jax.train.phases import phase_step
-from aae_jax.train.state import evaluation_variables, init_state
+from aae_jax.train.phases import init_state, phase_step
+from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -46,10 +47,10 @@ BATCH = Batch(POOL, POOL[:8], jnp.arange(8, dtype=jnp.int32) % CLASSES)
 
 def build(config):
     if isinstance(config, ClusteringConfig):
-        networks = clustering.build_clustering_networks(config, (8, 8))
+        networks = clustering.build_networks(config, (8, 8))
         phases, hyper = clustering.build_phases(networks, config), clustering.build_hyper(config, 10)
     else:
-        networks = dim_reduction.build_dim_reduction_networks(config, (8, 8), CLASSES)
+        networks = dim_reduction.build_networks(config, (8, 8), CLASSES)
         phases = dim_reduction.build_phases(networks, config, num_classes=CLASSES)
         hyper = dim_reduction.build_hyper(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
@@ -243,17 +244,17 @@ def test_heads_part_until_they_are_far_enough():
 
 def test_heads_come_to_the_circle():
     heads = jax.random.normal(KEY, (10, 12))
-    found = np.asarray(heads @ dim_reduction.circle_projection(heads))
+    found = np.asarray(heads @ circle_projection(heads))
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, rtol=1e-4)
     np.testing.assert_allclose(found[0], [1.0, 0.0], atol=1e-4)
     np.testing.assert_allclose(found[5], [-1.0, 0.0], atol=1e-4)
     flat = heads.at[:, 9:].multiply(0.01)  # a direction in which heads hardly differ
-    circle = np.asarray(flat @ dim_reduction.circle_projection(flat))
+    circle = np.asarray(flat @ circle_projection(flat))
     places = flat[:, None] + 0.3 * jax.random.normal(jax.random.key(9), (10, 500, 12))
 
     def missed(std):
         """By how much places miss the points of the circle that their heads are nearest to, one head to a point."""
-        matrix = dim_reduction.circle_projection(flat, std)
+        matrix = circle_projection(flat, std)
         apart = np.linalg.norm(np.asarray(flat @ matrix)[:, None] - circle, axis=2) ** 2
         own = circle[linear_sum_assignment(apart)[1]]
         return float(jnp.mean((places @ matrix - own[:, None]) ** 2))
@@ -265,7 +266,7 @@ def test_heads_are_taken_around_the_circle_in_the_order_in_which_they_come_neare
     """Heads that lie on a circle already, in another order, and hardly differ else."""
     angles = 2 * np.pi * np.asarray([3, 0, 5, 1, 7, 4, 2, 6]) / 8
     heads = np.concatenate([9 * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.01 * np.eye(8)], axis=1)
-    found = np.asarray(jnp.asarray(heads) @ dim_reduction.circle_projection(jnp.asarray(heads, jnp.float32), 1.0))
+    found = np.asarray(jnp.asarray(heads) @ circle_projection(jnp.asarray(heads, jnp.float32), 1.0))
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(found, axis=1).mean(), rtol=0.02)
     assert np.linalg.norm(found, axis=1).min() > 0.9
     turned = np.unwrap(np.arctan2(found[:, 1], found[:, 0])[np.argsort(angles)])
@@ -275,7 +276,7 @@ def test_heads_are_taken_around_the_circle_in_the_order_in_which_they_come_neare
 def test_heads_of_too_few_dimensions_come_to_no_circle():
     heads = jax.random.normal(KEY, (10, 12))
     with pytest.raises(InputError, match="10 heads of 3 dimensions"):
-        dim_reduction.circle_projection(heads[:, :3])
+        circle_projection(heads[:, :3])
 
 
 def test_averages_are_kept_of_all_that_is_used_after_training():

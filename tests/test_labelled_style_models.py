@@ -22,8 +22,8 @@ from aae_jax.models.unsupervised.config import UnsupervisedOptimizers
 from aae_jax.priors.configured import build_labelled_prior, prior_part
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
-from aae_jax.train.phases import phase_step
-from aae_jax.train.state import evaluation_variables, init_state
+from aae_jax.train.phases import init_state, phase_step
+from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -51,9 +51,9 @@ def module_of(config):
 
 def build(config, classes=CLASSES):
     if isinstance(config, SupervisedConfig):
-        networks = supervised.build_supervised_networks(config, (8, 8), classes)
+        networks = supervised.build_networks(config, (8, 8), classes)
     else:
-        networks = label_regularized.build_label_regularized_networks(config, (8, 8), classes)
+        networks = label_regularized.build_networks(config, (8, 8), classes)
     phases = module_of(config).build_phases(networks, config, num_classes=classes)
     state = init_state(networks, phases, jax.random.key(0))
     return networks, phases, module_of(config).build_hyper(config, 10), state
@@ -273,8 +273,8 @@ def test_bad_settings_are_refused():
             )
         )
     with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
-        label_regularized.build_label_regularized_networks(REGULARIZED, (8, 8), 7)
-    networks = label_regularized.build_label_regularized_networks(REGULARIZED, (8, 8), CLASSES)
+        label_regularized.build_networks(REGULARIZED, (8, 8), 7)
+    networks = label_regularized.build_networks(REGULARIZED, (8, 8), CLASSES)
     with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
         label_regularized.build_phases(networks, REGULARIZED, num_classes=7)
 

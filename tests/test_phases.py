@@ -11,8 +11,7 @@ from aae_jax.models.semi_supervised import phases as semi_supervised
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, WeightsConfig
 from aae_jax.networks import build_mlp_networks
 from aae_jax.train import optimizers
-from aae_jax.train.phases import build_train_step, constant_schedule, phase_step
-from aae_jax.train.state import init_state
+from aae_jax.train.phases import build_train_step, constant_schedule, init_state, phase_step
 from aae_jax.types import Batch
 from tests.conftest import changed, flat, toy_hyper, toy_networks, toy_phases
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from aae_jax import data, losses
-from aae_jax import graph as propagation
 from aae_jax.config import resolve
 from aae_jax.errors import InputError
+from aae_jax.graph import neighbours
 from aae_jax.graph.clusters import cluster_targets_of, graph_clusters, graph_directions
 from aae_jax.graph.neighbours import (
     Neighbours,
@@ -26,6 +26,7 @@ from aae_jax.graph.neighbours import (
     principal_components,
 )
 from aae_jax.graph.propagation import (
+    ALPHA,
     BANDWIDTH,
     certainty,
     graph_of,
@@ -64,7 +65,7 @@ def test_neighbours_are_the_nearest_others(count, features, k, seed):
 def test_neighbours_are_the_same_in_blocks(monkeypatch):
     points = jax.random.normal(jax.random.key(1), (157, 5))
     whole = nearest_neighbours(points, 4)
-    monkeypatch.setattr(propagation, "ENTRIES", 157 * 10)
+    monkeypatch.setattr(neighbours, "ENTRIES", 157 * 10)
     nearest_neighbours.clear_cache()
     parts = nearest_neighbours(points, 4)
     nearest_neighbours.clear_cache()
@@ -208,7 +209,7 @@ def test_spread_labels_solve_the_fixed_point():
     root = np.sqrt(weights.sum(axis=1))
     given = np.zeros((60, 2))
     given[np.arange(6), label[:6]] = 1
-    alpha = propagation.ALPHA
+    alpha = ALPHA
     exact = (1 - alpha) * np.linalg.solve(np.eye(60) - alpha * weights / np.outer(root, root), given)
     exact /= exact.sum(axis=0)
     exact /= exact.sum(axis=1, keepdims=True)

@@ -20,8 +20,8 @@ from aae_jax.networks import EncoderOutput, build_mlp_networks
 from aae_jax.train.epoch import build_train_epoch, to_device
 from aae_jax.train.fit import compile_epoch, fit
 from aae_jax.train.optimizers import cosine_schedule
-from aae_jax.train.phases import build_train_step, constant_schedule, phase_step
-from aae_jax.train.state import evaluation_variables, init_state
+from aae_jax.train.phases import build_train_step, constant_schedule, init_state, phase_step
+from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
 from tests.conftest import changed
 

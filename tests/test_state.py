@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.train.state import average, evaluation_variables, init_state
+from aae_jax.train.phases import init_state
+from aae_jax.train.state import average, evaluation_variables
 from tests.conftest import toy_networks, toy_phases
 
 KEY = jax.random.key(0)

@@ -13,8 +13,7 @@ from aae_jax.data import TrainingArrays
 from aae_jax.train.epoch import TrainData, build_train_epoch, cycled_order, over_seeds, to_device
 from aae_jax.train.fit import compile_epoch, fit
 from aae_jax.train.optimizers import cosine_schedule, sgd
-from aae_jax.train.phases import Phase, build_train_step, constant_schedule
-from aae_jax.train.state import init_state
+from aae_jax.train.phases import Phase, build_train_step, constant_schedule, init_state
 from aae_jax.types import Batch
 from tests.conftest import random_data, rebuild_loss, toy_hyper, toy_networks, toy_phases
 

@@ -26,8 +26,8 @@ from aae_jax.models.unsupervised.config import (
 from aae_jax.priors.configured import build_prior, configured_mixture
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
-from aae_jax.train.phases import phase_step
-from aae_jax.train.state import evaluation_variables, init_state
+from aae_jax.train.phases import init_state, phase_step
+from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
 from tests.conftest import changed
 
@@ -47,10 +47,10 @@ NOTHING = Batch(IMAGES, IMAGES[:0], jnp.zeros(0, jnp.int32))
 
 def build(config):
     if isinstance(config, AutoencoderConfig):
-        networks = autoencoder.build_autoencoder_networks(config, (8, 8))
+        networks = autoencoder.build_networks(config, (8, 8))
         phases, hyper = autoencoder.build_phases(networks, config), autoencoder.build_hyper(config, 10)
     else:
-        networks = unsupervised.build_style_networks(config, (8, 8))
+        networks = unsupervised.build_networks(config, (8, 8))
         phases, hyper = unsupervised.build_phases(networks, config), unsupervised.build_hyper(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
 
@@ -227,7 +227,7 @@ def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
 
 
 def test_a_users_own_sampler_is_the_prior():
-    networks = unsupervised.build_style_networks(AAE, (8, 8))
+    networks = unsupervised.build_networks(AAE, (8, 8))
     phases = unsupervised.build_phases(networks, AAE, prior=lambda key, n: jnp.full((n, 2), 7.0))
     state = init_state(networks, phases, jax.random.key(0))
     hyper = unsupervised.build_hyper(AAE, 10)._replace(noise_std=jnp.asarray(0.0))
@@ -345,7 +345,7 @@ def test_bad_settings_are_refused(changes, words):
     validate_unsupervised(config)
     with pytest.raises(InputError, match=words):
         validate_unsupervised(dataclasses.replace(config, **changes))
-    networks = unsupervised.build_style_networks(config, (8, 8))
+    networks = unsupervised.build_networks(config, (8, 8))
     with pytest.raises(InputError, match=words):
         unsupervised.build_phases(networks, dataclasses.replace(config, **changes))
 
@@ -370,6 +370,6 @@ def test_a_vae_that_cannot_be_is_refused(changes, words):
     validate_autoencoder(VAE)
     with pytest.raises(InputError, match=words):
         validate_autoencoder(dataclasses.replace(VAE, **changes))
-    networks = autoencoder.build_autoencoder_networks(VAE, (8, 8))
+    networks = autoencoder.build_networks(VAE, (8, 8))
     with pytest.raises(InputError, match=words):
         autoencoder.build_phases(networks, dataclasses.replace(VAE, **changes))

@@ -109,7 +109,7 @@ def test_a_users_own_float64_numbers_prior_and_schedule_leave_the_state_as_it_is
         config = aae_jax.resolve(aae_jax.preset("smoke"), (4, 4))
         networks = aae_jax.build_mlp_networks(config.network, (4, 4), 10)
         phases = aae_jax.build_phases(
-            networks, config, num_classes=10, prior_z=lambda key, n: jax.random.normal(key, (n, 10), jnp.float64)
+            networks, config, num_classes=10, prior=lambda key, n: jax.random.normal(key, (n, 10), jnp.float64)
         )
         hyper = Hyper({name: jnp.asarray(0.1) for name in phases}, num_steps=jnp.asarray(10))
         assert hyper.learning_rates["generator"].dtype == jnp.float64

@@ -55,8 +55,8 @@ def build_toy(name: str, precision: str = "float32") -> Toy:
     experiment_name, preset = name.split("/")
     experiment = find_model(experiment_name).spec
     config = narrow(find_model(experiment_name).presets[preset][0], precision)
-    networks = experiment.build_networks(config, DATASET)
-    phases = experiment.build_phases(networks, config, DATASET)
+    networks = experiment.build_networks(config, DATASET.image_shape, DATASET.num_classes)
+    phases = experiment.build_phases(networks, config, num_classes=DATASET.num_classes)
     averaging = config.averaging.decay > 0
     return Toy(
         lambda key: init_state(networks, phases, key, averaging=averaging),

@@ -8,7 +8,6 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.run.console import Console
 from tests.experiments.running import train
 
@@ -60,7 +59,7 @@ def finished(tmp_path_factory, quick_compiles):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave out the drawing, which takes longer than the training."""
-    monkeypatch.setattr(semi_supervised, "_save_figures", lambda *_: None)
+    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
 
 
 def interrupt_after(patch, epoch, signum):

@@ -37,7 +37,7 @@ def summary(folder):
 
 def evidence(folder):
     """Return all that must not depend on interruptions."""
-    results = ("updates", "test_error", "validation_error", "best_by_validation", "baseline", "failed_seeds")
+    results = ("updates", "test", "validation", "best_by_validation", "baseline", "failed_seeds")
     return {
         "model": (folder / "model" / "model.safetensors").read_bytes(),
         "config": (folder / "model" / "config.json").read_bytes(),

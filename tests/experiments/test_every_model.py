@@ -21,13 +21,14 @@ from aae_jax.models.dim_reduction import experiment as dim_reduction
 from aae_jax.models.label_regularized import experiment as label_regularized
 from aae_jax.models.likelihood import experiment as likelihood
 from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
 from aae_jax.run.arguments import parse
 from aae_jax.run.measures import build_seed_measure
 from aae_jax.run.run import main as run_model
 from aae_jax.run.run_dir import RunFolder
-from aae_jax.run.setup import build_problem, images_of, main_task
+from aae_jax.run.setup import build_setup, images_of
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.watch import model_of
 from aae_jax.train.fit import compile_epoch
@@ -158,8 +159,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, ca
 def test_weights_and_measures_have_the_shapes_and_types_they_should(name):
     experiment = MODULES[name].SPEC
     request = parse(experiment, ["--preset", "smoke", "--dataset", "digits", "--num-seeds", "2", "--epochs", "3"])
-    problem = build_problem(experiment, request.config, Quiet())
-    task = main_task(problem)
+    problem = build_setup(experiment, request.config, Quiet())
+    task = main_plan(problem)
     before, given = task.build_state(), task.build_state()
     epoch, _ = compile_epoch(task.train_epoch, given, problem.data, task.hyper, task.keys)  # compiled for the runs
     after, metrics = epoch(given, problem.data, task.hyper, task.keys, jnp.asarray(0))
@@ -184,7 +185,7 @@ SMALL = ("--network.hidden", "16", "--network.discriminator-hidden", "8", "--net
 
 def test_a_run_is_trained_on_a_random_subset():
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--pool-size", "300", "--num-seeds", "2"]
-    problem = build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
+    problem = build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
     assert problem.data.pool.shape == (300, 8, 8)
     pool = {image.tobytes() for image in np.asarray(problem.data.pool)}
     assert {image.tobytes() for image in np.asarray(problem.data.labelled_images).reshape(100, 8, 8)} <= pool
@@ -203,8 +204,8 @@ def few_labels(name):
 def test_every_preset_can_be_traced(name, preset):
     experiment = MODULES[name].SPEC
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
-    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
-    task = main_task(problem)
+    problem = build_setup(experiment, parse(experiment, argv).config, Quiet())
+    task = main_plan(problem)
     before = jax.eval_shape(task.build_state)
     after, metrics = jax.eval_shape(
         task.train_epoch, before, problem.data, task.hyper, task.keys, jax.ShapeDtypeStruct((), jnp.int32)
@@ -234,8 +235,8 @@ def test_every_preset_trains(name, preset, tmp_path):
 def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     experiment = MODULES[name].SPEC
     argv = ["--preset", preset, "--dataset", "digits", "--epochs", "1", *SMALL, *few_labels(name)]
-    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
-    params, stats = evaluation_variables(main_task(problem).build_state())
+    problem = build_setup(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_plan(problem).build_state())
     model = model_of(problem, used_networks(params), stats, 0)
     losses = {"update": 1, "discriminator_z/loss": [1.4], "reconstruction/loss": [3.0], "validation_error": [0.5]}
     health = {"validation_code_mmd": [0.1], "validation_code_std_ratio/z1": [0.5]}

@@ -329,7 +329,7 @@ LIMITED = """
 import resource, sys
 from aae_jax import files
 from aae_jax.models.semi_supervised import experiment as semi_supervised
-from aae_jax.run import event_log, run_dir as run_folder
+from aae_jax.run import event_log, report, run_dir as run_folder
 from aae_jax.run.run import main as run_model
 from aae_jax.train import checkpoint
 
@@ -344,8 +344,8 @@ places = {
     "saving": (checkpoint, "save"),
     "logging": (run_folder.RunFolder, "append_metrics"),
     "events": (event_log.EventLog, "scalars"),
-    "the model": (semi_supervised, "save_models"),
-    "drawing": (semi_supervised, "_save_figures"),
+    "the model": (report, "save_models"),
+    "drawing": (report, "_save_figures"),
 }
 limit(*places[sys.argv.pop(1)])
 sys.exit(run_model("semi_supervised"))

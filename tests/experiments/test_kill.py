@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 DRIVER = """
 import os, pathlib, signal, sys
 from aae_jax.models.semi_supervised import experiment as semi_supervised
-from aae_jax.run import run_dir as run_folder
+from aae_jax.run import report, run_dir as run_folder
 from aae_jax.run.run import main as run_model
 from aae_jax.train import checkpoint
 
@@ -39,7 +39,7 @@ points = {
     "before the rename": (pathlib.Path, "rename", "before"),
     "after the rename": (pathlib.Path, "rename", "after"),
     "baseline": (semi_supervised, "_train_baseline", "before"),
-    "models": (semi_supervised, "save_models", "after"),
+    "models": (report, "save_models", "after"),
 }
 if moment in points:
     at(*points[moment])

@@ -8,9 +8,10 @@ import pytest
 from aae_jax.data import Quiet
 from aae_jax.evaluation import build_draw_codes
 from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.run.arguments import parse
 from aae_jax.run.measures import build_seed_measure
-from aae_jax.run.setup import build_problem, main_task
+from aae_jax.run.setup import build_setup
 from aae_jax.train.state import evaluation_variables
 
 
@@ -18,8 +19,8 @@ from aae_jax.train.state import evaluation_variables
 def test_codes_are_of_views_as_the_adversaries_see_them(noise_in, shift):
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--views.noise-in", noise_in]
     argv += ["--views.max-shift", str(shift)]
-    problem = build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
-    task = main_task(problem)
+    problem = build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
+    task = main_plan(problem)
     params, stats = evaluation_variables(task.build_state())
     images = problem.validation_images
     quiet, noisy = (

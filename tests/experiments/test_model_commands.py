@@ -121,7 +121,7 @@ def test_evaluate_tells_other_data(finished, capsys):
     assert call("evaluate", finished, "--dataset", "digits", "--split-seed", "3") == 0
     assert "not, bit for bit, the data" in capsys.readouterr().out
     assert call("evaluate", finished / "model") == 0
-    expected = summary(finished)["test_error"]["mean"]
+    expected = summary(finished)["test"]["error"]["mean"]
     assert f"test error     {100 * expected:.2f} % of 450 images" in capsys.readouterr().out
 
 

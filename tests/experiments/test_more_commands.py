@@ -16,11 +16,12 @@ from aae_jax.figures.of_models.common import draw_posterior
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
 from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
 from aae_jax.priors.configured import prior_part
 from aae_jax.run.arguments import parse
-from aae_jax.run.setup import build_problem, main_task
+from aae_jax.run.setup import build_setup
 from aae_jax.run.watch import model_of
 from aae_jax.train.state import evaluation_variables, used_networks
 
@@ -37,10 +38,10 @@ def saved(tmp_path_factory):
     def folder_of(name):
         if name not in made:
             experiment = MODULES[name].SPEC
-            problem = build_problem(
+            problem = build_setup(
                 experiment, parse(experiment, ["--preset", "smoke", "--dataset", "digits"]).config, Quiet()
             )
-            params, stats = evaluation_variables(main_task(problem).build_state())
+            params, stats = evaluation_variables(main_plan(problem).build_state())
             made[name] = tmp_path_factory.mktemp(name) / "saved"
             save_model(model_of(problem, used_networks(params), stats, 0), made[name])
         return str(made[name])
@@ -132,8 +133,8 @@ def test_a_class_is_generated_by_a_decoder_that_gets_labels(saved, tmp_path):
 def test_codes_beside_the_prior_are_samples_of_posteriors(tmp_path):
     experiment = MODULES["unsupervised"].SPEC
     argv = ["--preset", "smoke", "--dataset", "digits", "--network.posterior", "gaussian"]
-    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
-    params, stats = evaluation_variables(main_task(problem).build_state())
+    problem = build_setup(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_plan(problem).build_state())
     model = model_of(problem, used_networks(params), stats, 0)
     images = jnp.broadcast_to(jnp.asarray(load_digits().test_images[0]), (4000, 8, 8))
     drawn, encoded = draw_posterior(model, images, jax.random.key(3)), model.encode_stored(images[:1])
@@ -308,8 +309,8 @@ def test_plain_vectors_are_interpolated_in_their_own_units(tmp_path):
     np.savez(tmp_path / "rows.npz", x_train=rows, y_train=labels, x_test=rows[:12], y_test=labels[:12])
     experiment = MODULES["unsupervised"].SPEC
     argv = ["--preset", "smoke", "--batch-size", "10", "--dataset", f"npz:{tmp_path / 'rows.npz'}"]
-    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
-    params, stats = evaluation_variables(main_task(problem).build_state())
+    problem = build_setup(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_plan(problem).build_state())
     save_model(model_of(problem, used_networks(params), stats, 0), tmp_path / "saved")
     np.save(tmp_path / "some.npy", rows[:4])
     out = tmp_path / "between.npz"
@@ -333,8 +334,8 @@ def test_clusters_with_the_classes_names_are_clusters(tmp_path, capsys):
     """Ten clusters are called 0 to 9, as digits are."""
     experiment = MODULES["dim_reduction"].SPEC
     argv = ["--preset", "smoke", "--dataset", "digits", "--num-clusters", "10"]
-    problem = build_problem(experiment, parse(experiment, argv).config, Quiet())
-    params, stats = evaluation_variables(main_task(problem).build_state())
+    problem = build_setup(experiment, parse(experiment, argv).config, Quiet())
+    params, stats = evaluation_variables(main_plan(problem).build_state())
     save_model(model_of(problem, used_networks(params), stats, 0), tmp_path / "saved")
     assert cli.main(["evaluate", str(tmp_path / "saved"), "--dataset", "digits"]) == 0
     assert "by majority vote" in capsys.readouterr().out

@@ -47,7 +47,7 @@ def test_it_learns_and_says_what_it_learnt_from(run):
     folder, x, _ = run
     found = summary(folder / "run")
     assert found["data"]["name"] == "npz:mine.npz"
-    assert found["test_error"]["mean"] < 0.2
+    assert found["test"]["error"]["mean"] < 0.2
     assert found["max_shift"] == 0
     assert f"npz:{folder / 'mine.npz'}" in (folder / "run" / "config.yaml").read_text().replace("\\", "")
     drawn = {path.stem for path in (folder / "run" / "figures").iterdir()}
@@ -71,7 +71,7 @@ def test_evaluate_finds_the_data_and_the_same_error(run, capsys, tmp_path):
     capsys.readouterr()
     assert cli.main(["evaluate", str(folder / "run"), "--out", str(tmp_path / "numbers.json")]) == 0
     said = capsys.readouterr().out
-    expected = summary(folder / "run")["test_error"]["mean"]
+    expected = summary(folder / "run")["test"]["error"]["mean"]
     assert f"{100 * expected:.2f} %" in said
     found = json.loads((tmp_path / "numbers.json").read_text())
     assert found["error"] == expected

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from aae_jax import data
-from aae_jax import graph as propagation
 from aae_jax.config import ViewConfig
 from aae_jax.data import Quiet, split_indices
 from aae_jax.experiments import reproduce
+from aae_jax.graph import neighbours, propagation
 from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, WeightsConfig
@@ -93,21 +93,21 @@ def test_a_budgets_timing_and_its_run_spread_labels_once(monkeypatch):
     monkeypatch.setattr(propagation, "targets_of", lambda *args: spread.append(args[1]) or computed(*args))
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", "1"]
     problems = [
-        build_problem(SPEC, parse(SPEC, [*argv, "--num-seeds", count]).config, Quiet())
-        for build_problem, count in ((reproduce.build_problem, "2"), (problem.build_problem, "3"))
+        build_setup(SPEC, parse(SPEC, [*argv, "--num-seeds", count]).config, Quiet())
+        for build_setup, count in ((reproduce.build_setup, "2"), (problem.build_setup, "3"))
     ]
     assert asked == [0]
     assert len(spread) == 3, "two subsets, and the one that the second run has more"
     np.testing.assert_array_equal(problems[0].data.targets, problems[1].data.targets[:2])
     other = ["--split-seed", "1"]
-    problem.build_problem(SPEC, parse(SPEC, [*argv, *other]).config, Quiet())
+    problem.build_setup(SPEC, parse(SPEC, [*argv, *other]).config, Quiet())
     assert len(asked) == 2, "another pool has another graph"
 
 
 def test_neighbours_of_a_pool_are_found_once(monkeypatch):
     forget_graphs()
-    counted, computed = [], propagation.neighbours_of
-    monkeypatch.setattr(propagation, "neighbours_of", lambda *args: counted.append(args[1:]) or computed(*args))
+    counted, computed = [], neighbours.neighbours_of
+    monkeypatch.setattr(neighbours, "neighbours_of", lambda *args: counted.append(args[1:]) or computed(*args))
     images = np.random.default_rng(0).random((30, 4, 4)).astype(np.float32)
     first, second = (pool_neighbours(images, 3, 0, Quiet()) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -133,7 +133,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
         )
         for shift in (1, 2)
     )
-    targets = [problem.build_problem(SPEC, config, Quiet()).data.targets for config in (still, moved)]
+    targets = [problem.build_setup(SPEC, config, Quiet()).data.targets for config in (still, moved)]
     assert asked == [0, 1]
     assert not np.array_equal(*targets)
     in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0], Quiet())
@@ -166,5 +166,5 @@ def test_a_run_says_that_it_links_images_and_one_without_does_not(capsys):
     forget_graphs()
     for weight, said in (("1", True), ("0", False)):
         argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", weight]
-        problem.build_problem(SPEC, parse(SPEC, argv).config, DataReporter(Console()))
+        problem.build_setup(SPEC, parse(SPEC, argv).config, DataReporter(Console()))
         assert ("linking 1,212 images to their nearest neighbours" in capsys.readouterr().out) == said

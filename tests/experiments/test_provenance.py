@@ -4,13 +4,13 @@ import subprocess
 
 import pytest
 
-from aae_jax.run import summary as provenance
+from aae_jax.run import run_dir as provenance
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Return a checkout with the package's file, a script and a page, all committed."""
-    module = tmp_path / "aae_jax" / "experiments" / "provenance.py"
+    module = tmp_path / "aae_jax" / "run" / "run_dir.py"
     for path in (
         module,
         tmp_path / "experiments" / "run.py",

@@ -18,6 +18,7 @@ from aae_jax.data import Quiet
 from aae_jax.models import preset
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
 from aae_jax.run.console import Console
@@ -101,7 +102,7 @@ def test_errors_are_shares_of_the_test_set(finished, of):
     found = summary(finished)
     for name in of:
         found = found[name]
-    error = found["test_error"]
+    error = found["test"]["error"]
     assert set(error) == {"per_seed", "mean", "std"}
     assert error["mean"] == error["per_seed"][0]
     assert error["std"] is None
@@ -113,15 +114,15 @@ def test_errors_are_shares_of_the_test_set(finished, of):
 def test_the_reported_error_is_that_of_the_saved_model(finished, where):
     model = aae_jax.load(finished / where)
     dataset = data.load_dataset("digits")
-    assert summary(finished)["test_error"]["per_seed"] == [error_of(model, dataset)]
+    assert summary(finished)["test"]["error"]["per_seed"] == [error_of(model, dataset)]
     assert model.data == {"name": "digits", "sha256": dataset.sha256}
 
 
 def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
     folder = RunFolder(copied(finished, tmp_path / "run"))
     config = config_text.from_mapping(SemiSupervisedConfig, config_text.read_yaml(folder.path / "config.yaml"))
-    posed = problem.build_problem(SPEC, config, Quiet())
-    outcome = trainer.Trainer(posed, problem.main_task(posed), folder, Console()).run(resume=True, command="test")
+    posed = problem.build_setup(SPEC, config, Quiet())
+    outcome = trainer.Trainer(posed, main_plan(posed), folder, Console()).run(resume=True, command="test")
     assert int(outcome.state.step[0]) == EPOCHS * UPDATES
     model = aae_jax.load(finished)
     last = {name: outcome.state.averaged_params[name] for name in ("encoder", "decoder")}
@@ -147,7 +148,7 @@ def test_metrics_have_a_row_per_evaluation(finished):
     for row in found:
         assert {f"{phase}/loss" for phase in phases} <= set(row)
         assert all(len(value) == 1 for name, value in row.items() if name not in ("epoch", "update"))
-    assert [row["validation_error"] for row in found][-1] == summary(finished)["validation_error"]["per_seed"]
+    assert [row["validation_error"] for row in found][-1] == summary(finished)["validation"]["error"]["per_seed"]
 
 
 def test_files_are_strict_json(finished):

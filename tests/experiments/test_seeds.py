@@ -12,12 +12,14 @@ import pytest
 from aae_jax import data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
+from aae_jax.evaluation.seeds import over_seeds
 from aae_jax.experiments import row_record
 from aae_jax.experiments.table_rows import Row
 from aae_jax.models.semi_supervised import experiment as semi_supervised
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import run as launch
 from aae_jax.run import setup as problem
-from aae_jax.run import summary, trainer
+from aae_jax.run import trainer
 from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
@@ -37,7 +39,7 @@ def spoil(state):
 @pytest.fixture(scope="module")
 def one_failed(tmp_path_factory, quick_compiles):
     """The folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
-    folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", problem.main_task, {}
+    folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", main_plan, {}
 
     def task(posed):
         good = original(posed)
@@ -51,15 +53,15 @@ def one_failed(tmp_path_factory, quick_compiles):
         )[0]
         return good._replace(build_state=lambda: spoil(good.build_state()))
 
-    nothing = summary.over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
+    nothing = over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
     baseline = {
         "updates": 0,
-        "test_error": nothing,
-        "validation_error": nothing,
+        "test": {"error": nothing},
+        "validation": {"error": nothing},
     }  # test_run.py has a real one
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
-        patch.setattr(launch, "main_task", task)
+        patch.setattr(launch, "main_plan", task)
         assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
     return folder, kept["unharmed"]
 
@@ -73,7 +75,7 @@ def test_the_failed_seed_is_marked_with_phase_and_update(one_failed):
 
 def test_the_others_are_summed_up_without_it(one_failed):
     folder, dataset = one_failed[0], data.load_dataset("digits")
-    error = read_summary(folder)["test_error"]
+    error = read_summary(folder)["test"]["error"]
     assert error["per_seed"][POISONED] is None
     survivors = [error["per_seed"][0], error["per_seed"][2]]
     for kept, name in zip(survivors, ("model", "model-s7"), strict=True):
@@ -120,17 +122,17 @@ def test_when_all_fail_at_once_the_run_stops_and_says_what_to_try(tmp_path, caps
 
 
 def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path, monkeypatch, capsys):
-    folder, original = copied(stopped, tmp_path / "run"), problem.main_task
+    folder, original = copied(stopped, tmp_path / "run"), main_plan
 
     def task(posed):
         good = original(posed)
         rates = {name: jnp.full_like(rate, 1e30) for name, rate in good.hyper.learning_rates.items()}
         return good._replace(hyper=good.hyper._replace(learning_rates=rates))
 
-    monkeypatch.setattr(launch, "main_task", task)
+    monkeypatch.setattr(launch, "main_plan", task)
     assert status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
-    posed = problem.build_problem(semi_supervised.SPEC, parse(semi_supervised.SPEC, SMALL).config, Quiet())
+    posed = problem.build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, SMALL).config, Quiet())
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
     state, _, epoch = run._restore()
     assert epoch == 2
@@ -166,7 +168,7 @@ def test_first_failure_is_the_first_phase_of_the_first_update(bad, expected):
     ],
 )
 def test_mean_and_spread_over_seeds(errors, alive, mean, std):
-    found = summary.over_seeds(errors, alive)
+    found = over_seeds(errors, alive)
     assert found["per_seed"] == [e if a else None for e, a in zip(errors, alive, strict=True)]
     assert found["mean"] == (None if mean is None else pytest.approx(mean))
     assert found["std"] == (None if std is None else pytest.approx(std))
@@ -193,7 +195,7 @@ def test_a_record_has_no_answers_of_the_failed_seed(one_failed, tmp_path):
     images = found["splits"]["test"]
     for seed in (0, 2):
         wrong = images - np.trace(found["answers"]["confusion"][seed])
-        assert wrong / images == pytest.approx(found["test_error"]["per_seed"][seed])
+        assert wrong / images == pytest.approx(found["test"]["error"]["per_seed"][seed])
 
 
 def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, tmp_path):
@@ -205,7 +207,7 @@ def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, 
     (run / "model-s7").rename(run / "model")
     summary = read_summary(run)
     summary["seeds"] = summary["seeds"][1:]
-    summary["test_error"]["per_seed"] = summary["test_error"]["per_seed"][1:]
+    summary["test"]["error"]["per_seed"] = summary["test"]["error"]["per_seed"][1:]
     (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     found = record_of(tmp_path)
     assert found["config"]["seed"] == 6
@@ -215,7 +217,7 @@ def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, 
 def test_models_of_another_run_are_not_recorded(one_failed, tmp_path):
     run = recordable(one_failed[0], tmp_path)
     summary = read_summary(run)
-    summary["test_error"]["per_seed"][2] += 0.05
+    summary["test"]["error"]["per_seed"][2] += 0.05
     (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     with pytest.raises(InputError, match=r"The model in .* is wrong for .* its run for"):
         record_of(tmp_path)

@@ -1,5 +1,6 @@
 """A prior of the user's own: samples in a file, or a sampler; trained with, resumed, saved, drawn from."""
 
+import dataclasses
 import shutil
 
 import jax
@@ -13,13 +14,14 @@ from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
 from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
 from aae_jax.priors.custom import own_samples, sampler_of
 from aae_jax.run.arguments import parse
 from aae_jax.run.measures import build_seed_measure
 from aae_jax.run.run import main as run_model
-from aae_jax.run.setup import build_problem, main_task
+from aae_jax.run.setup import build_setup
 from aae_jax.train.state import evaluation_variables
 from tests.experiments.running import ROOT, rows
 
@@ -84,7 +86,8 @@ def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, 
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
     once = []
-    monkeypatch.setattr(unsupervised.model, "build_phases", _deleting(sampler, once))
+    spec = dataclasses.replace(unsupervised.SPEC, build_phases=_deleting(sampler, once))
+    monkeypatch.setattr(unsupervised, "SPEC", spec)
     assert status(unsupervised, *argv, "--out-dir", whole) == 0
     assert once, "the user's file is gone before training begins"
     shutil.copytree(whole, half)
@@ -114,7 +117,7 @@ def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, 
 
 def _deleting(sampler, done):
     """Return what builds the phases, but removes the user's file first."""
-    build = unsupervised.model.build_phases
+    build = unsupervised.SPEC.build_phases
 
     def without_it(*args, **named):
         done.append(sampler.unlink(missing_ok=True))
@@ -127,15 +130,14 @@ def _deleting(sampler, done):
     "module",
     [unsupervised, clustering, *(pytest.param(each, marks=pytest.mark.slow) for each in (supervised, dim_reduction))],
 )
-def test_every_model_is_pulled_to_the_samples(module, tmp_path, monkeypatch):
+def test_every_model_is_pulled_to_the_samples(module, tmp_path):
     argv = [*SMOKE, *own(tmp_path / "mine.npy")]
     dim = parse(module.SPEC, [*argv]).config.network.latent_dim
     table = corner_rows(tmp_path / "mine.npy", dim=dim)
-    problem = build_problem(module.SPEC, parse(module.SPEC, argv).config, Quiet())
-    given = []
-    whole = module.model.build_phases
-    monkeypatch.setattr(module.model, "build_phases", lambda *a, **k: given.append(k["prior"]) or whole(*a, **k))
-    task = main_task(problem)
+    given, whole = [], module.SPEC.build_phases
+    spec = dataclasses.replace(module.SPEC, build_phases=lambda *a, **k: given.append(k["prior"]) or whole(*a, **k))
+    problem = build_setup(spec, parse(spec, argv).config, Quiet())
+    task = main_plan(problem)
     drawn = np.asarray(given[0](jax.random.key(2), 300))
     assert {row.tobytes() for row in drawn} <= {row.tobytes() for row in table}
     images, labels = problem.validation_images, problem.validation_labels
