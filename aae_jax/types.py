@@ -11,14 +11,14 @@ __all__ = [
     "Batch",
     "ClassShares",
     "Images",
-    "LabelledPrior",
+    "LabelledSampler",
     "Labels",
     "Logits",
     "Metrics",
     "PRNGKey",
     "Params",
     "Pixels",
-    "Prior",
+    "Sampler",
     "Schedule",
     "Stats",
 ]
@@ -39,9 +39,9 @@ Pixels = UInt8[Array, "count *image"] | Float[Array, "count *image"]
 """Images as they are stored: bytes, or numbers in [0, 1]. `*image` is `height width`, `height width channels`, or
 `features` where the data are plain vectors."""
 
-Prior = Callable[[PRNGKey, int], Float[Array, "count latent"]]
+Sampler = Callable[[PRNGKey, int], Float[Array, "count latent"]]
 """`(key, n) -> samples`: what an adversary's code is shaped like."""
-LabelledPrior = Callable[[PRNGKey, Labels], Float[Array, "batch latent"]]
+LabelledSampler = Callable[[PRNGKey, Labels], Float[Array, "batch latent"]]
 """`(key, labels) -> samples`: each from the part of the prior that belongs to its label."""
 Schedule = Callable[[Array, Array], Array]
 """`(step, num_steps) -> factor` on a learning rate."""

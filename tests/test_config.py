@@ -144,7 +144,7 @@ def nested(path, value):
         ("views.noise_std", float("nan"), 1.0),
         ("views.max_shift", -1, 0),
         ("averaging.decay", 1.0, 0.999),
-        ("weights.prior_std", 0.0, 1.0),
+        ("prior.std", 0.0, 1.0),
         ("weights.consistency", -1.0, 0.0),
         ("weights.sharpness", float("inf"), 2.0),
         ("weights.confidence", 1.5, 0.9),

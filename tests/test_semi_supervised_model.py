@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, ViewConfig
+from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig
 from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
 from aae_jax.evaluation import evaluate
 from aae_jax.models.semi_supervised import phases as semi_supervised
@@ -246,8 +246,8 @@ def test_the_configurations_numbers_are_the_traced_ones():
                 adversarial_norm=11.0,
                 propagation=13.0,
                 propagation_fade=0.2,
-                prior_std=12.0,
             ),
+            prior=PriorConfig(std=12.0),
             averaging=AveragingConfig(decay=0.5),
         ),
         100,

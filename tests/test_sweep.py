@@ -72,7 +72,7 @@ def test_every_swept_name_changes_what_is_traced(name):
     [
         ({"network.latent_dim": 3}, "cannot be swept in one program"),
         ({"weights.consistancy": 3}, "did you mean 'weights.consistency'"),
-        ({"weights.prior_std": -1.0}, "weights.prior_std is -1.0"),
+        ({"prior.std": -1.0}, "prior.std is -1.0"),
         ({"labels": 2.5}, "labels is 2.5"),
         ({"views.noise_std": float("nan")}, "views.noise_std is nan"),
     ],
@@ -92,7 +92,7 @@ def test_the_common_configuration_has_every_part_that_one_setting_has():
 
 
 def test_hypers_are_stacked_by_setting():
-    configs = [apply_setting(BASE, {"weights.prior_std": std}) for std in (1.0, 5.0)]
+    configs = [apply_setting(BASE, {"prior.std": std}) for std in (1.0, 5.0)]
     stacked = stack_hypers(configs, 100)
     chex.assert_tree_shape_prefix(stacked, (2,))
     np.testing.assert_array_equal(stacked.prior_std, [1.0, 5.0])

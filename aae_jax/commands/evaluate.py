@@ -28,7 +28,7 @@ from aae_jax.evaluation import (
 )
 from aae_jax.models.shared.class_frequencies import balanced_error, majority_error
 from aae_jax.models.shared.clusters import CLUSTER_ERRORS, cluster_lines, clusters_of, describe_clusters
-from aae_jax.priors.configured import prior_part
+from aae_jax.priors.configured import configured_prior
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.saved.model import Model
@@ -140,8 +140,9 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
         codes = build_draw_codes(model.networks, output)(model.params, model.stats, images, key_codes)
         health = build_health(model.networks, model.draw_styles)
         if model.experiment == "label_regularized" and dataset.num_classes == model.prior.parts:
-            own = np.asarray(prior_part(model.prior, outputs.mean)) == dataset.test_labels
-            result["component_error"] = float(np.mean(~own))
+            part_of = configured_prior(model.prior, model.network.latent_dim).part_of
+            assert part_of is not None, "the model was trained with parts"
+            result["component_error"] = float(np.mean(np.asarray(part_of(outputs.mean)) != dataset.test_labels))
         found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
         result |= {name: np.asarray(value).tolist() for name, value in found.items()}
 

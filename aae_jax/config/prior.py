@@ -39,9 +39,14 @@ class PriorConfig:
     is run once, for 100,000 of them."""
 
     @property
+    def is_gaussian(self) -> bool:
+        """Whether it is a Gaussian, whose divergence and histograms have closed forms."""
+        return self.kind == "gaussian"
+
+    @property
     def traced_std(self) -> float:
         """What `Hyper.prior_std` is: a Gaussian's std; the sizes of other shapes are in the program."""
-        return self.std if self.kind == "gaussian" else 1.0
+        return self.std if self.is_gaussian else 1.0
 
 
 def validate_trained_prior(prior: PriorConfig, network: NetworkConfig) -> None:

@@ -14,7 +14,7 @@ from aae_jax.errors import InputError, did_you_mean
 from aae_jax.files import read_text
 from aae_jax.text import quoted
 
-__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_mapping", "to_yaml"]
+__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_mapping", "to_yaml", "with_current_names"]
 
 Config = TypeVar("Config")
 
@@ -30,10 +30,11 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
     Raises:
         InputError: An unknown key (near names are offered) or a value of the wrong type, named by its path.
     """
-    hints = typing.get_type_hints(kind)
+    hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name != "RENAMED"}
     base = kind() if base is None else base
     if not isinstance(values, Mapping):
         raise InputError(f"{where or 'The configuration'} is {quoted(values)}; give a mapping of keys to values.")
+    values = with_current_names(values, getattr(kind, "RENAMED", {}))
     changes: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{where}.{key}" if where else key
@@ -46,6 +47,26 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
         else:
             changes[key] = coerce(value, hints[key], path)
     return typing.cast(Config, dataclasses.replace(typing.cast(Any, base), **changes))
+
+
+def with_current_names(values: Mapping[Any, Any], renamed: Mapping[str, str]) -> Mapping[Any, Any]:
+    """Return values with those of earlier versions under their names of today.
+
+    Args:
+        values: Nested mappings; not changed.
+        renamed: Dotted names of two parts, e.g. `{"weights.prior_std": "prior.std"}`. A value that is already there
+            under its name of today stays.
+    """
+    for old, new in renamed.items():
+        (section, name), (now, field) = old.split("."), new.split(".")
+        if isinstance(values.get(section), Mapping) and name in values[section]:
+            value = values[section][name]
+            rest = {key: item for key, item in values[section].items() if key != name}
+            inner = values.get(now, {})
+            values = {**values, section: rest}
+            if isinstance(inner, Mapping) and field not in inner:
+                values = {**values, now: {**inner, field: value}}
+    return values
 
 
 def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:

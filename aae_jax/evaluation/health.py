@@ -14,7 +14,7 @@ from aae_jax.evaluation.latent import (
     moments_beside,
 )
 from aae_jax.networks import Networks
-from aae_jax.types import Array, Metrics, Params, Prior, PRNGKey
+from aae_jax.types import Array, Metrics, Params, PRNGKey, Sampler
 
 __all__ = ["VALIDATION", "HealthFn", "build_health"]
 
@@ -27,7 +27,7 @@ SAMPLES, JUDGED, PAIRED = 20_000, 5000, 1000
 HealthFn = Callable[[Params, Float[Array, "count latent"], Float[Array, "count classes"], PRNGKey, Array], Metrics]
 
 
-def build_health(networks: Networks, prior: Prior, *, judge_codes: bool = True) -> HealthFn:
+def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True) -> HealthFn:
     """Return `(params, codes, logits, key, scale) -> measures` of codes beside the prior, and of labels.
 
     `codes` are of the posteriors of images (`build_draw_codes`), together samples of q(z); `logits` are the labels',

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aae_jax.errors import InputError
-from aae_jax.types import Array, Prior
+from aae_jax.types import Array, Sampler
 
 __all__ = [
     "LikelihoodReport",
@@ -99,7 +99,7 @@ def parzen_log_likelihood(
 
 
 def measure_likelihood(
-    sample: Prior,
+    sample: Sampler,
     key: Array,
     validation: Float[np.ndarray, "validation pixels"],
     test: Float[np.ndarray, "test pixels"],

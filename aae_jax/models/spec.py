@@ -15,6 +15,7 @@ from aae_jax.config import PriorConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.networks import Networks
+from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.phases import Phase
@@ -85,6 +86,7 @@ class RunSetup(NamedTuple):
         dataset: The data.
         seeds: One for each training; in a sweep, numbers of its members.
         networks: Of the model.
+        prior: Of the style code; None where the configuration has none.
         keys: Root keys of random numbers.
         data: What training sees.
         validation_images: Held out, as they are stored.
@@ -99,6 +101,7 @@ class RunSetup(NamedTuple):
     dataset: Dataset
     seeds: tuple[int, ...]
     networks: Networks
+    prior: Prior | None
     keys: Keys
     data: TrainData
     validation_images: jax.Array
@@ -168,8 +171,7 @@ class ModelSpec:
         presets: Configuration and one line of text by name; "default" is among them.
         validate: Refuses a configuration that the model cannot be trained with.
         build_networks: `(config, image_shape, num_classes) -> networks`.
-        build_phases: `(networks, config, *, num_classes, prior) -> table of phases`; `prior` samples a prior that is
-            given by samples, else it is None.
+        build_phases: `(networks, config, *, num_classes, prior) -> table of phases`.
         build_hyper: `(config, updates planned) -> traced numbers`.
         build_schedule: `config -> factor on the learning rates`.
         build_measure: `setup ->` the measures taken at every validation, and of the last weights on the test set.

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax.types import Array, Prior, PRNGKey
+from aae_jax.types import Array, PRNGKey, Sampler
 
 __all__ = ["build_categorical", "categorical_log_density", "draw_classes", "rare_categorical"]
 
 
-def build_categorical(num_classes: int) -> Prior:
+def build_categorical(num_classes: int) -> Sampler:
     """Return a sampler of one-hot vectors of a uniform class: `(key, n) -> [n, num_classes]` (§5)."""
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count classes"]:

@@ -1,99 +1,128 @@
-"""Samplers, densities and parts of a configured prior."""
+"""Priors of configurations: one function for each kind."""
+
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from aae_jax import priors
 from aae_jax.config import PriorConfig
 from aae_jax.errors import InputError
-from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
+from aae_jax.priors import gaussian, mixture, swiss_roll, uniform
+from aae_jax.priors.empirical import build_empirical
+from aae_jax.priors.prior import Prior
+from aae_jax.types import Array
 
-__all__ = [
-    "build_labelled_prior",
-    "build_prior",
-    "configured_mixture",
-    "configured_roll",
-    "draw_component",
-    "prior_part",
-]
+__all__ = ["KINDS", "configured_prior"]
+
+MAX_WALKS = 20
+"""Parts, at most, along which a prior is walked."""
 
 
-def build_prior(config: PriorConfig, latent_dim: int) -> Prior:
-    """Return the sampler of a configured prior, `(key, n) -> [n, latent_dim]`.
+def configured_prior(config: PriorConfig, latent_dim: int, samples: ArrayLike | None = None) -> Prior:
+    """Return the prior of a configuration.
+
+    Args:
+        config: Validated.
+        latent_dim: Length of a code.
+        samples: `[count, latent_dim]`, of the kind samples (see `priors.custom.read_prior`).
 
     Raises:
-        InputError: It is given by samples, which are not part of the configuration.
+        InputError: The kind is samples, and they are not given.
     """
     if config.kind == "samples":
-        raise InputError(
-            "prior.kind is samples, of which the configuration names the file alone; give the sampler itself, "
-            "build_phases(..., prior=aae_jax.priors.build_empirical(samples))."
-        )
-    if config.kind == "gaussian":
-        return priors.build_gaussian(latent_dim, config.std)
-    if config.kind == "uniform":
-        return priors.build_uniform(latent_dim, config.half_width)
-    if config.kind == "swiss_roll":
-        return priors.build_swiss_roll(configured_roll(config))
-    return priors.build_mixture(configured_mixture(config, latent_dim))
+        return _samples(latent_dim, samples)
+    return KINDS[config.kind](config, latent_dim)
 
 
-def build_labelled_prior(config: PriorConfig, latent_dim: int) -> LabelledPrior:
-    """Return the sampler of each label's own part of a configured prior, `(key, labels) -> [n, latent_dim]`.
-
-    Raises:
-        InputError: It has no parts.
-    """
-    if config.kind == "swiss_roll":
-        return priors.build_labelled_swiss_roll(configured_roll(config))
-    return priors.build_labelled_mixture(configured_mixture(config, latent_dim))
-
-
-def draw_component(
-    config: PriorConfig, latent_dim: int, key: PRNGKey, count: int, component: int
-) -> Float[Array, "count latent"]:
-    """Return samples of one part of a configured prior.
-
-    Raises:
-        InputError: It has no parts, or no such one.
-    """
-    if config.kind in ("gaussian", "uniform", "samples"):
-        raise InputError(f"component is {component}, but a prior of kind {config.kind} has no parts; leave it out.")
-    if not 0 <= component < config.parts:
-        raise InputError(f"component is {component}; give one of the prior's, from 0 to {config.parts - 1}.")
-    return build_labelled_prior(config, latent_dim)(key, jnp.full(count, component, jnp.int32))
+def _gaussian(config: PriorConfig, latent_dim: int) -> Prior:
+    return Prior(
+        kind=config.kind,
+        latent_dim=latent_dim,
+        unit=gaussian.build_gaussian(latent_dim),
+        std=config.std,
+        log_prob=lambda codes: gaussian.gaussian_log_density(codes, config.std),
+        quantile=lambda shares: gaussian.gaussian_quantile(shares, config.std),
+    )
 
 
-def configured_roll(config: PriorConfig) -> priors.SwissRoll:
-    """Return the swiss roll of a configured prior."""
-    return priors.SwissRoll(config.parts, config.roll_radius, config.turns)
+def _uniform(config: PriorConfig, latent_dim: int) -> Prior:
+    return Prior(
+        kind=config.kind,
+        latent_dim=latent_dim,
+        unit=uniform.build_uniform(latent_dim, config.half_width),
+        quantile=lambda shares: uniform.uniform_quantile(shares, config.half_width),
+    )
 
 
-def prior_part(config: PriorConfig, codes: Float[Array, "batch latent"]) -> Int[Array, " batch"]:
-    """Return the part of a configured prior in which each code lies, `priors.NO_PART` of codes that are not finite.
-
-    Raises:
-        InputError: It has no parts.
-    """
-    if config.kind == "swiss_roll":
-        return priors.swiss_roll_component(codes, configured_roll(config))
-    return priors.mixture_component(codes, configured_mixture(config, codes.shape[1]))
-
-
-def configured_mixture(config: PriorConfig, latent_dim: int) -> priors.Mixture:
-    """Return the mixture of a configured prior.
-
-    Raises:
-        InputError: Its kind is neither mixture nor umbrella.
-    """
-    if config.kind not in ("mixture", "umbrella"):
-        raise InputError(f"prior.kind is {config.kind}, which is no mixture; give mixture or umbrella.")
-    if config.kind == "umbrella":
-        return priors.umbrella_mixture(config.parts, pairs=latent_dim // 2)
-    return priors.ring_mixture(
+def _mixture(config: PriorConfig, latent_dim: int) -> Prior:
+    shape = mixture.ring_mixture(
         config.parts,
         radius=config.radius,
         std_along=config.std_along,
         std_across=config.std_across,
         pairs=latent_dim // 2,
     )
+    return _of_mixture(config, latent_dim, shape)
+
+
+def _umbrella(config: PriorConfig, latent_dim: int) -> Prior:
+    return _of_mixture(config, latent_dim, mixture.umbrella_mixture(config.parts, pairs=latent_dim // 2))
+
+
+def _of_mixture(config: PriorConfig, latent_dim: int, shape: mixture.Mixture) -> Prior:
+    def walks(steps: int) -> Float[Array, "walks steps latent"]:
+        parts = range(min(config.parts, MAX_WALKS))
+        return jnp.stack([mixture.mixture_walk(shape, part, steps) for part in parts])
+
+    return Prior(
+        kind=config.kind,
+        latent_dim=latent_dim,
+        unit=mixture.build_mixture(shape),
+        num_parts=config.parts,
+        sample_parts=mixture.build_labelled_mixture(shape),
+        part_of=lambda codes: mixture.mixture_component(codes, shape),
+        log_prob=lambda codes: mixture.mixture_log_density(codes, shape),
+        walks=walks,
+        walk_title="Along each component, ±2 std",
+    )
+
+
+def _swiss_roll(config: PriorConfig, latent_dim: int) -> Prior:
+    roll = swiss_roll.SwissRoll(config.parts, config.roll_radius, config.turns)
+
+    def walks(steps: int) -> Float[Array, "walks steps latent"]:
+        rows = min(config.parts, MAX_WALKS)
+        return swiss_roll.swiss_roll_walk(rows * steps, roll).reshape(rows, steps, 2)
+
+    return Prior(
+        kind=config.kind,
+        latent_dim=latent_dim,
+        unit=swiss_roll.build_swiss_roll(roll),
+        num_parts=config.parts,
+        sample_parts=swiss_roll.build_labelled_swiss_roll(roll),
+        part_of=lambda codes: swiss_roll.swiss_roll_component(codes, roll),
+        walks=walks,
+        walk_title="Along the roll, from the inside out",
+    )
+
+
+def _samples(latent_dim: int, samples: ArrayLike | None) -> Prior:
+    if samples is None:
+        raise InputError(
+            "prior.kind is samples, of which the configuration names the file alone; give the sampler itself, "
+            "build_phases(..., prior=aae_jax.priors.build_empirical(samples))."
+        )
+    rows = np.asarray(samples, np.float32)
+    return Prior(kind="samples", latent_dim=latent_dim, unit=build_empirical(samples), samples=rows)
+
+
+KINDS: Mapping[str, Callable[[PriorConfig, int], Prior]] = {
+    "gaussian": _gaussian,
+    "uniform": _uniform,
+    "mixture": _mixture,
+    "umbrella": _umbrella,
+    "swiss_roll": _swiss_roll,
+}
+"""The kinds that a configuration describes whole."""

@@ -1,7 +1,6 @@
-"""A prior of the user's own: samples in a file, or a sampler; drawn once, kept in the run's folder and its models."""
+"""Priors given by samples in a file, or by a user's sampler: read once, kept in the run's folder and its models."""
 
 import dataclasses
-import functools
 import io
 import runpy
 import sys
@@ -12,24 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax import priors
 from aae_jax.config import PriorConfig
 from aae_jax.data.readers.npz import DAMAGE
 from aae_jax.errors import InputError
 from aae_jax.files import require_regular, write_whole
-from aae_jax.priors.configured import build_prior
+from aae_jax.priors.configured import configured_prior
+from aae_jax.priors.prior import Prior
 from aae_jax.text import quoted
-from aae_jax.types import Prior
 
-__all__ = [
-    "keep_samples",
-    "own_sampler",
-    "own_samples",
-    "refuse_sampler",
-    "require_samples",
-    "sampler_of",
-    "with_kept_samples",
-]
+__all__ = ["keep_samples", "read_prior", "refuse_sampler", "with_kept_samples"]
 
 KEPT_FILE = "prior.npy"
 DRAWN = 100_000
@@ -37,54 +27,24 @@ DRAWN = 100_000
 FEWEST, MOST_NUMBERS = 1000, 10**7
 
 
-def sampler_of(prior: PriorConfig, latent_dim: int) -> Prior:
-    """Return the sampler of any configured prior, `(key, n) -> [n, latent_dim]`.
+def read_prior(config: PriorConfig, latent_dim: int) -> Prior:
+    """Return a configured prior; its samples, where it is given by them, are read here and nowhere else.
 
     Raises:
-        InputError: See `own_samples`.
+        InputError: The file has no samples, or none that codes of this length can be matched to.
     """
-    return own_sampler(prior, latent_dim) or build_prior(prior, latent_dim)
-
-
-def own_sampler(prior: PriorConfig, latent_dim: int) -> Prior | None:
-    """Return the sampler of a prior that is given by samples; None of any other.
-
-    Raises:
-        InputError: See `own_samples`.
-    """
-    samples = own_samples(prior, latent_dim)
-    return None if samples is None else priors.build_empirical(samples)
-
-
-def own_samples(prior: PriorConfig, latent_dim: int) -> np.ndarray | None:
-    """Return the samples `[count, latent_dim]` by which a prior is given, float32; None where it is not.
-
-    Raises:
-        InputError: The file has none, or none that codes of this length can be pulled to.
-    """
-    if prior.kind != "samples":
-        return None
-    if prior.file is None:
+    if config.kind != "samples":
+        return configured_prior(config, latent_dim)
+    if config.file is None:
         raise InputError("prior.kind is samples, but prior.file names none; give FILE.npy or FILE.py:FUNCTION.")
-    return _read(prior.file, latent_dim)
+    return configured_prior(config, latent_dim, _read(config.file, latent_dim))
 
 
-def require_samples(config: Any) -> None:
-    """Refuse a configuration whose own prior cannot be read, before anything long is begun.
-
-    Raises:
-        InputError: See `own_samples`.
-    """
-    if hasattr(config, "prior"):
-        own_samples(config.prior, config.network.latent_dim)
-
-
-def keep_samples(config: Any, folder: Path) -> None:
-    """Write the samples of a run's own prior, where it has one, into its folder: resumed, it goes on with them."""
-    samples = own_samples(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
-    if samples is not None and not (folder / KEPT_FILE).is_file():
+def keep_samples(prior: Prior | None, folder: Path) -> None:
+    """Write the samples of a prior, where it has any, into a run's folder: resumed, it goes on with them."""
+    if prior is not None and prior.samples is not None and not (folder / KEPT_FILE).is_file():
         packed = io.BytesIO()
-        np.save(packed, samples)
+        np.save(packed, prior.samples)
         write_whole(folder / KEPT_FILE, packed.getvalue())
 
 
@@ -114,14 +74,7 @@ def _read(file: str, latent_dim: int) -> np.ndarray:
     path = Path(module) if colon and module.endswith(".py") else Path(file)
     if not path.is_file():
         raise InputError(f"prior.file names {path}, which is no file; give FILE.npy or FILE.py:FUNCTION.")
-    state = path.stat()
-    return _read_once(path.resolve(), function if path != Path(file) else None, latent_dim, state.st_mtime_ns, file)
-
-
-@functools.lru_cache(maxsize=2)
-def _read_once(path: Path, function: str | None, latent_dim: int, changed: int, file: str) -> np.ndarray:
-    """Return the samples of a file as it was `changed` last: training, figures and models ask for them again."""
-    found = _load(path, file) if function is None else _draw(path, function, file, latent_dim)
+    found = _load(path, file) if path == Path(file) else _draw(path.resolve(), function, file, latent_dim)
     samples = _checked(found, file, latent_dim)
     samples.setflags(write=False)
     return samples

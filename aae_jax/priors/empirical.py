@@ -6,12 +6,12 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from aae_jax.errors import InputError
-from aae_jax.types import Array, Prior, PRNGKey
+from aae_jax.types import Array, PRNGKey, Sampler
 
 __all__ = ["build_empirical"]
 
 
-def build_empirical(samples: ArrayLike) -> Prior:
+def build_empirical(samples: ArrayLike) -> Sampler:
     """Return a sampler of given samples `[count, latent]`, each as likely as any other: `(key, n) -> [n, latent]`.
 
     So any distribution is a prior that can be sampled at all. Give many more than a batch has.

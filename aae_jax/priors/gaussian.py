@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax.types import Array, Prior, PRNGKey
+from aae_jax.types import Array, PRNGKey, Sampler
 
 __all__ = ["build_gaussian", "gaussian_log_density", "gaussian_quantile"]
 
 
-def build_gaussian(dim: int, std: float = 1.0) -> Prior:
+def build_gaussian(dim: int, std: float = 1.0) -> Sampler:
     """Return a sampler of N(0, std² I) in `dim` dimensions: `(key, n) -> [n, dim]` (§2.1).
 
     `std` is the standard deviation (the paper's style code has 1, its 2-D figures 5).

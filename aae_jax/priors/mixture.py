@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
-from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
+from aae_jax.types import Array, LabelledSampler, PRNGKey, Sampler
 
 __all__ = [
     "NO_PART",
@@ -76,7 +76,7 @@ def umbrella_mixture(num_components: int = 10, *, pairs: int = 1) -> Mixture:
     return ring_mixture(num_components, radius=2.0, std_along=along, std_across=across, pairs=pairs)
 
 
-def build_mixture(mixture: Mixture) -> Prior:
+def build_mixture(mixture: Mixture) -> Sampler:
     """Return a sampler of the mixture: `(key, n) -> [n, latent]` (§2.3)."""
     labelled = build_labelled_mixture(mixture)
 
@@ -86,7 +86,7 @@ def build_mixture(mixture: Mixture) -> Prior:
     return sample
 
 
-def build_labelled_mixture(mixture: Mixture) -> LabelledPrior:
+def build_labelled_mixture(mixture: Mixture) -> LabelledSampler:
     """Return a sampler of each label's own component, `(key, labels [n]) -> [n, latent]`; of any for `UNLABELLED`."""
     count, dim = mixture.means.shape
 

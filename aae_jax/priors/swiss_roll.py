@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from aae_jax.priors.mixture import NO_PART, UNLABELLED
-from aae_jax.types import Array, LabelledPrior, Prior, PRNGKey
+from aae_jax.types import Array, LabelledSampler, PRNGKey, Sampler
 
 __all__ = ["SwissRoll", "build_labelled_swiss_roll", "build_swiss_roll", "swiss_roll_component", "swiss_roll_walk"]
 
@@ -33,7 +33,7 @@ def _spiral(roll: SwissRoll, u: Float[Array, "*count"]) -> Float[Array, "*count 
     return roll.radius * root[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
 
-def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Prior:  # noqa: B008 - a value, never changed
+def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Sampler:  # noqa: B008 - a value, never changed
     """Return a sampler of the roll: `(key, n) -> [n, 2]` (§2.3; parameters of nicklhy and musyoku)."""
     labelled = build_labelled_swiss_roll(roll)
 
@@ -43,7 +43,7 @@ def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Prior:  # noqa: B008 - a 
     return sample
 
 
-def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledPrior:  # noqa: B008
+def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledSampler:  # noqa: B008
     """Return a sampler of each label's own part, `(key, labels [n]) -> [n, 2]`; of any for `UNLABELLED`."""
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:

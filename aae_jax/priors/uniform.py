@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from aae_jax.types import Array, Prior, PRNGKey
+from aae_jax.types import Array, PRNGKey, Sampler
 
 __all__ = ["build_uniform", "uniform_quantile"]
 
 
-def build_uniform(dim: int, half_width: float = 1.0) -> Prior:
+def build_uniform(dim: int, half_width: float = 1.0) -> Sampler:
     """Return a sampler of the uniform distribution on [−half_width, half_width]^dim: `(key, n) -> [n, dim]`."""
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:

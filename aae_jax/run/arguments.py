@@ -101,7 +101,7 @@ def parse(
     launcher = launcher or f"python experiments/{prog}.py"
     kind = kind or RunFlags[experiment.config_class]  # type: ignore[name-defined]
     written = argv
-    argv = [_unabbreviated(argument) for argument in argv]
+    argv = [_full_name(argument, experiment) for argument in argv]
     first = _FirstParser(add_help=False, allow_abbrev=False)
     for name in ("preset", "config-path", "resume"):
         first.add_argument(f"--{name}", f"--{name.replace('-', '_')}", dest=name.replace("-", "_"))
@@ -135,10 +135,19 @@ def parse(
     )
 
 
-def _unabbreviated(argument: str) -> str:
-    """Return a flag by its full name, where a shorter one is known too."""
+def _full_name(argument: str, experiment: ModelSpec) -> str:
+    """Return a flag by its full name of today, where a shorter or an earlier one is known too."""
     name, equals, value = argument.partition("=")
+    if not name.startswith("--"):
+        return argument
+    renamed = getattr(experiment.config_class, "RENAMED", {})
+    earlier = {_as_flag(old): _as_flag(new) for old, new in renamed.items()}
+    name = earlier.get(name.replace("_", "-"), name)
     return SHORT_NAMES.get(name, name) + equals + value
+
+
+def _as_flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _read_config(

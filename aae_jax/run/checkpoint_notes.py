@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from aae_jax.config.text import differences, from_mapping, to_mapping
 from aae_jax.errors import InputError
 from aae_jax.models.spec import RunSetup
-from aae_jax.priors.custom import own_samples
 from aae_jax.text import quoted
 
 __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
@@ -52,14 +51,10 @@ def settings_of(setup: RunSetup) -> dict[str, Any]:
     settings: dict[str, Any] = {"config": to_mapping(setup.config)}
     if setup.members is not None:
         settings["members"] = [list(member) for member in setup.members]
-    samples = own_samples(setup.config.prior, setup.config.network.latent_dim) if _has_prior(setup) else None
+    samples = None if setup.prior is None else setup.prior.samples
     if samples is not None:
         settings["prior_sha256"] = hashlib.sha256(samples.tobytes()).hexdigest()
     return {**settings, "config_sha256": _digest(settings)}
-
-
-def _has_prior(setup: RunSetup) -> bool:
-    return hasattr(setup.config, "prior")
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

@@ -8,13 +8,13 @@ from aae_jax.models import find_model
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.plotting_backend import neutral_backend
-from aae_jax.priors.custom import keep_samples, require_samples, with_kept_samples
+from aae_jax.priors.custom import keep_samples, with_kept_samples
 from aae_jax.run.arguments import Request, parse, run_guarded
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.report import report
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
-from aae_jax.run.setup import build_setup
+from aae_jax.run.setup import build_setup, prior_of
 from aae_jax.run.trainer import AllSeedsFailed, Stopped, Trainer
 from aae_jax.streams import complain
 from aae_jax.train.compile import require_device
@@ -63,8 +63,8 @@ def run(experiment: ModelSpec, request: Request) -> int:
     if request.config.tensorboard:
         require_tensorboard()
     config = request.config if request.resume is None else with_kept_samples(request.config, request.resume)
-    require_samples(config)
-    setup = build_setup(experiment, config, DataReporter(console))
+    prior = prior_of(config)  # before anything long begins
+    setup = build_setup(experiment, config, DataReporter(console), prior)
     with open_run_folder(request.out_dir, request.resume, experiment.name, setup.config.seed) as folder:
         status = _run_in(folder, setup, request, console)
     if console.failure is not None:
@@ -75,8 +75,7 @@ def run(experiment: ModelSpec, request: Request) -> int:
 def _run_in(folder: RunFolder, setup: RunSetup, request: Request, console: Console) -> int:
     if request.resume is None:
         folder.write_config(setup.config)
-    keep_samples(setup.config, folder.path)
-    setup = setup._replace(config=with_kept_samples(setup.config, folder.path))  # the file may go meanwhile
+    keep_samples(setup.prior, folder.path)
     console.header(setup, str(folder.path))
     try:
         trainer = Trainer(setup, main_plan(setup), folder, console)

@@ -16,9 +16,11 @@ from aae_jax.models.shared.class_frequencies import announce_frequencies, assume
 from aae_jax.models.shared.splits import split_for_seed
 from aae_jax.models.spec import Keys, ModelSpec, RunSetup
 from aae_jax.networks import fastest_precision, require_precision
+from aae_jax.priors.custom import read_prior
+from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
 
-__all__ = ["assemble", "build_setup", "images_of", "load_data", "settle"]
+__all__ = ["assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
 
 
 def images_of(setup: RunSetup, *, test: bool) -> Shown:
@@ -38,8 +40,14 @@ def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
     return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
 
 
-def build_setup(spec: ModelSpec, config: Any, reporter: Reporter) -> RunSetup:
+def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None) -> RunSetup:
     """Return the setup of a configuration, whose open values are settled by the data and the device.
+
+    Args:
+        spec: Of the model.
+        config: Of the model's class, not yet resolved.
+        reporter: Gets what loading data has to report.
+        prior: The configured prior, where it has been read; None: it is read now.
 
     Raises:
         InputError: Data or values that cannot be trained with.
@@ -57,7 +65,7 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter) -> RunSetup:
     if spec.find_targets is not None:
         members, shift = [(config, seed) for seed in seeds], config.views.max_shift or 0
         targets = spec.find_targets(dataset, members, shift, reporter)
-    setup = assemble(spec, config, dataset, arrays[0], seeds, labelled, targets)
+    setup = assemble(spec, config, dataset, arrays[0], seeds, labelled, targets, prior=prior or prior_of(config))
     shares = class_shares([frequencies] * len(seeds), labelled[1], None)
     setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies)
     if spec.find_neighbours is None:
@@ -65,6 +73,15 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter) -> RunSetup:
     found = spec.find_neighbours(config, arrays[0].pool, reporter)
     neighbours = None if found is None else jnp.asarray(found)
     return setup._replace(data=setup.data._replace(neighbours=neighbours))
+
+
+def prior_of(config: Any) -> Prior | None:
+    """Read the prior of a configuration, None where it has none.
+
+    Raises:
+        InputError: See `priors.custom.read_prior`.
+    """
+    return read_prior(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
 
 
 def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> Any:
@@ -93,6 +110,8 @@ def assemble(
     seeds: Sequence[int],
     labelled: Sequence[np.ndarray],
     targets: np.ndarray | None = None,
+    *,
+    prior: Prior | None = None,
 ) -> RunSetup:
     """Return the setup of settled parts.
 
@@ -104,6 +123,7 @@ def assemble(
         seeds: From which the root keys are drawn; one may come several times.
         labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
         targets: What the spec's `find_targets` returns.
+        prior: Of the style code.
     """
     own: list[Any] = [jnp.asarray(array) for array in labelled]
     data = TrainData(jnp.asarray(shared.pool), *own)
@@ -113,6 +133,7 @@ def assemble(
         dataset=dataset,
         seeds=tuple(seeds),
         networks=spec.build_networks(config, dataset.image_shape, dataset.num_classes),
+        prior=prior,
         keys=_root_keys(seeds),
         data=data if targets is None else data._replace(targets=jnp.asarray(targets)),
         validation_images=jnp.asarray(shared.validation_images),

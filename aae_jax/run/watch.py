@@ -10,7 +10,6 @@ import numpy as np
 
 from aae_jax.figures.of_models.drawing import Drawings, Shown, draw_and_save
 from aae_jax.models.spec import RunSetup
-from aae_jax.priors.custom import own_samples
 from aae_jax.run.event_log import EventLog
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.setup import images_of
@@ -27,8 +26,8 @@ def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, tempe
     dataset = setup.dataset
     codes = setup.spec.saved_codes(setup.config, setup.shape)
     prior, samples = codes.prior, None
-    if prior is not None and prior.kind == "samples":  # which the model has itself, and needs no file
-        samples = own_samples(prior, setup.config.network.latent_dim)
+    if prior is not None and prior.file is not None:  # the model has the samples itself, and needs no file
+        samples = None if setup.prior is None else setup.prior.samples
         codes = codes._replace(prior=dataclasses.replace(prior, file=None))
     params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
     return Model(

@@ -24,8 +24,7 @@ from aae_jax.evaluation import build_encode, class_probabilities
 from aae_jax.files import write_whole
 from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
 from aae_jax.networks.precision import has_tf32
-from aae_jax.priors.configured import build_prior, draw_component
-from aae_jax.priors.empirical import build_empirical
+from aae_jax.priors.configured import configured_prior
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.digest import EMBEDDED, digest_of
 from aae_jax.saved.format import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
@@ -167,11 +166,8 @@ class Model:
         """
         if self.prior is None:
             raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
-        if component is not None:
-            return draw_component(self.prior, self.network.latent_dim, key, count, component)
-        if self.prior_samples is not None:
-            return build_empirical(self.prior_samples)(key, count)
-        return build_prior(self.prior, self.network.latent_dim)(key, count)
+        prior = configured_prior(self.prior, self.network.latent_dim, self.prior_samples)
+        return prior(key, count) if component is None else prior.sample_part(key, count, component)
 
     def decode(self, z: Any, y: Any = None) -> Decoded:
         """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.

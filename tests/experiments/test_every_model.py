@@ -297,7 +297,7 @@ def test_what_a_model_cannot_be_trained_with_is_said(name, argv, words, capsys):
 
 @pytest.mark.slow
 def test_members_of_a_sweep_are_measured_beside_their_own_priors(tmp_path):
-    argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--vary", "weights.prior_std=1,1.000001,50"]
+    argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--vary", "prior.std=1,1.000001,50"]
     assert sweep.main([*argv, "--optimizers.generator.learning-rate", "0", "--out-dir", str(tmp_path / "run")]) == 0
     (folder,) = (tmp_path / "run" / "chunks").iterdir()
     narrow, same, wide = rows(folder)[-1]["validation_code_std_ratio/z1"]

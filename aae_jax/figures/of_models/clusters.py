@@ -104,7 +104,7 @@ def _draw_label_code(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sho
         drawn["validation_error"] = lambda: figures.validation_error(
             updates, column(rows, score), baseline_error=np.nan, test_error=[]
         )
-    if prior is not None and prior.kind == "gaussian":
+    if prior is not None and prior.is_gaussian:
         drawn["code_histograms"] = lambda: figures.code_histograms(
             np.asarray(outputs().mean)[some],
             prior_std=prior.std,

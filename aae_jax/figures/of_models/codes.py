@@ -4,11 +4,10 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax import figures, priors
+from aae_jax import figures
 from aae_jax.config import PriorConfig
 from aae_jax.evaluation import nearest_rows
 from aae_jax.figures.of_models.common import (
@@ -22,7 +21,7 @@ from aae_jax.figures.of_models.common import (
     unit_images,
 )
 from aae_jax.figures.of_models.drawing import Drawings, Shown
-from aae_jax.priors.configured import configured_mixture, configured_roll
+from aae_jax.priors.configured import configured_prior
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["GRID", "draw_code_figures"]
 
 CODES, IMAGES, SAMPLES = 5000, 20, 10
-GRID, WALK, MOST_WALKS = 20, 15, 20
+GRID, WALK = 20, 15
 TAIL = 0.025
 """Share of the prior that a grid on its percentiles leaves out at either end."""
 
@@ -66,7 +65,7 @@ def draw_code_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
         )
     if prior is not None and "validation_code_mmd" in rows[0]:
         drawn["health"] = lambda: draw_health(updates, rows)
-        if prior.kind == "gaussian":
+        if prior.is_gaussian:
             drawn["code_histograms"] = lambda: figures.code_histograms(drawn_codes(), prior_std=prior.std)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, points)
@@ -119,40 +118,25 @@ def _draw_linear_grid(model: Model, points: np.ndarray) -> "Figure":
     return figures.image_grid(_grid(model, across, down), title=title, across="$z_1$", down="$z_2$")
 
 
-def _draw_through_prior(model: Model, prior: PriorConfig) -> Drawings:
+def _draw_through_prior(model: Model, config: PriorConfig) -> Drawings:
     """Draw a grid on the prior's percentiles where its dimensions are independent, or walks along its parts."""
-    if prior.kind in ("mixture", "umbrella"):
-        return {"walks": lambda: _draw_components(model, prior)}
-    if prior.kind == "swiss_roll":
-        return {"walks": lambda: _draw_roll(model, prior)}
-    if model.network.latent_dim != 2 or prior.kind == "samples":
+    prior = configured_prior(config, model.network.latent_dim, model.prior_samples)
+    if prior.walks is not None:
+        walks = prior.walks
+        return {"walks": lambda: _draw_walks(model, walks(WALK), prior.walk_title)}
+    if model.network.latent_dim != 2 or prior.quantile is None:
         return {}
-    return {"manifold_percentiles": lambda: _draw_percentiles(model, prior)}
+    quantile = prior.quantile
+    return {"manifold_percentiles": lambda: _draw_percentiles(model, quantile)}
 
 
-def _draw_components(model: Model, prior: PriorConfig) -> "Figure":
-    mixture = configured_mixture(prior, model.network.latent_dim)
-    walks = [priors.mixture_walk(mixture, part, WALK) for part in range(min(prior.parts, MOST_WALKS))]
-    return _draw_walks(model, jnp.stack(walks), "Along each component, ±2 std", "component")
-
-
-def _draw_roll(model: Model, prior: PriorConfig) -> "Figure":
-    rows = min(prior.parts, MOST_WALKS)
-    walk = priors.swiss_roll_walk(rows * WALK, configured_roll(prior)).reshape(rows, WALK, 2)
-    return _draw_walks(model, walk, "Along the roll, from the inside out", "further out")
-
-
-def _draw_percentiles(model: Model, prior: PriorConfig) -> "Figure":
-    shares = jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32)
-    gaussian = prior.kind == "gaussian"
-    at = (
-        priors.gaussian_quantile(shares, prior.std) if gaussian else priors.uniform_quantile(shares, prior.half_width)
-    )
+def _draw_percentiles(model: Model, quantile: Callable[[Array], Array]) -> "Figure":
+    at = quantile(jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32))
     title = f"Decoded percentiles of the prior, {100 * TAIL:g} to {100 * (1 - TAIL):g} %"
     return figures.image_grid(_grid(model, at, at), title=title, across="$z_1$", down="$z_2$")
 
 
-def _draw_walks(model: Model, walks: jax.Array, title: str, down: str) -> "Figure":
+def _draw_walks(model: Model, walks: Array, title: str) -> "Figure":
     rows, steps, dim = walks.shape
     made = np.asarray(model.decode(walks.reshape(rows * steps, dim)))
-    return figures.image_grid(made.reshape(rows, steps, *model.image_shape), title=title, across="step", down=down)
+    return figures.image_grid(made.reshape(rows, steps, *model.image_shape), title=title, across="step", down="part")

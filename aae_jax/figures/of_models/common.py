@@ -72,16 +72,18 @@ def draw_figures(
         "train_and_validation_error": lambda: figures.train_and_validation_error(
             updates, column(rows, "classification/error"), column(rows, "validation_error")
         ),
-        "code_histograms": lambda: figures.code_histograms(
-            np.asarray(codes().mean)[some],
-            prior_std=1.0 if model.prior is None else model.prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
-        ),
         "confusion_matrix": lambda: figures.confusion_matrix(
             confusion_counts(shown.labels, predicted(), model.num_classes), label_names=short_names(model)
         ),
         "reliability_diagram": lambda: _draw_reliability(model, np.asarray(codes().logits), shown.labels),
     }
+    prior = model.prior
+    if prior is not None and prior.is_gaussian:
+        drawn["code_histograms"] = lambda: figures.code_histograms(
+            np.asarray(codes().mean)[some],
+            prior_std=prior.std,
+            class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
+        )
     if "validation_code_mmd" in rows[0]:  # a run begun by an earlier version has none
         drawn["health"] = lambda: draw_health(updates, rows)
     if is_drawable(model.image_shape):

@@ -57,7 +57,7 @@ def draw_supervised_figures(rows: Sequence[Mapping[str, Any]], model: Model, sho
             samples=np.asarray(model.draw_styles(key, len(codes()))),
             label_names=shown.class_names,
         )
-    if prior is not None and prior.kind == "gaussian":
+    if prior is not None and prior.is_gaussian:
         drawn["code_histograms"] = lambda: figures.code_histograms(codes(), prior_std=prior.std)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, key)

@@ -16,7 +16,7 @@ def _prior_of(config: AutoencoderConfig) -> PriorConfig | None:
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
-    return build_code_measure(setup, _prior_of(setup.config), reconstructed=True)
+    return build_code_measure(setup, setup.prior if setup.config.model == "vae" else None, reconstructed=True)
 
 
 def _saved_codes(config: AutoencoderConfig, shape: DataShape) -> SavedCodes:

@@ -6,7 +6,7 @@ reconstruction's and the full divergence of the posterior from the prior.
 
 import jax
 
-from aae_jax import losses, priors
+from aae_jax import losses
 from aae_jax.config import require_resolved
 from aae_jax.models.autoencoder.config import AutoencoderConfig, validate_autoencoder
 from aae_jax.models.shared.terms import (
@@ -22,11 +22,11 @@ from aae_jax.models.shared.terms import (
 )
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.priors.configured import configured_mixture
+from aae_jax.priors.configured import configured_prior
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
 
 __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
@@ -37,7 +37,7 @@ def build_networks(config: AutoencoderConfig, image_shape: tuple[int, ...], num_
 
 
 def build_phases(
-    networks: Networks, config: AutoencoderConfig, *, num_classes: int = 0, prior: Prior | None = None
+    networks: Networks, config: AutoencoderConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
     """Return the table of the one phase, reconstruction.
 
@@ -91,10 +91,11 @@ def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> Loss
 
 
 def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Hyper) -> Array:
-    """Return KL(q(z|x) ‖ p(z)), batch mean, in nats: in closed form for a Gaussian, by samples for a mixture."""
+    """Return KL(q(z|x) ‖ p(z)), batch mean, in nats: in closed form for a Gaussian, else by samples."""
     mean, log_std = encoded.output.mean, encoded.output.log_std
     assert log_std is not None, "validate_autoencoder asks for a Gaussian posterior"
-    if config.prior.kind == "gaussian":
+    if config.prior.is_gaussian:
         return losses.kl_to_gaussian(mean, log_std, hyper.prior_std)
-    mixture = configured_mixture(config.prior, config.network.latent_dim)
-    return losses.kl_by_samples(encoded.style, mean, log_std, priors.mixture_log_density(encoded.style, mixture))
+    log_prob = configured_prior(config.prior, config.network.latent_dim).log_prob
+    assert log_prob is not None, "validate_autoencoder asks for a density"
+    return losses.kl_by_samples(encoded.style, mean, log_std, log_prob(encoded.style))

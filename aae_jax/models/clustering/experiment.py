@@ -32,7 +32,7 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
             return {}
         return {SCORE: within_majority(outputs.logits, labels, setup.dataset.num_classes)}
 
-    return build_code_measure(setup, setup.config.prior, own=own)
+    return build_code_measure(setup, setup.prior, own=own)
 
 
 def _find_neighbours(config: ClusteringConfig, pool: np.ndarray, reporter: Reporter) -> np.ndarray | None:

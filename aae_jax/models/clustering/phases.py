@@ -12,7 +12,7 @@ from aae_jax import losses, priors
 from aae_jax.augment import activate
 from aae_jax.config import require_resolved
 from aae_jax.models.clustering.config import ClusteringConfig, validate_clustering
-from aae_jax.models.shared.adversary import own_prior, scaled_prior
+from aae_jax.models.shared.adversary import traced_prior
 from aae_jax.models.shared.label_code import (
     LabelCode,
     Term,
@@ -39,7 +39,7 @@ from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
 
 __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
@@ -56,7 +56,7 @@ def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_c
 
 
 def build_phases(
-    networks: Networks, config: ClusteringConfig, *, num_classes: int = 0, prior: Prior | None = None
+    networks: Networks, config: ClusteringConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, the additions that have a weight, discriminators, generator.
 
@@ -64,8 +64,8 @@ def build_phases(
         networks: Of `build_networks`.
         config: Decides optimizers, views, weights, priors.
         num_classes: Not used: the model has clusters instead.
-        prior: Any sampler of styles, `(key, n) -> [n, latent]`, instead of the configured one; `hyper.prior_std`
-            does not scale it.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
+            scale; None: the configured one.
 
     Raises:
         InputError: The configuration cannot be trained with.
@@ -75,7 +75,7 @@ def build_phases(
     optimizers = config.optimizers
     draw_labels = labels_of(priors.build_categorical(config.num_clusters))
     model = LabelCode(networks, config, priors.rare_categorical if config.inverse_frequency else draw_labels)
-    draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    draw_style = traced_prior(prior, config.prior, config.network.latent_dim)
     phases = {
         **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder"), terms=_terms(config)),
         "cyclic": Phase(("encoder", "decoder"), _build_cyclic(model), build_optimizer(optimizers.cyclic)),

@@ -32,7 +32,7 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
             return {"error": error_rate(outputs.logits, labels), **of_classes(outputs.logits, labels)}
         return {"error": within_majority(outputs.logits, labels, setup.dataset.num_classes)}
 
-    return build_code_measure(setup, setup.config.prior, own=own)
+    return build_code_measure(setup, setup.prior, own=own)
 
 
 def _saved_codes(config: DimReductionConfig, shape: DataShape) -> SavedCodes:

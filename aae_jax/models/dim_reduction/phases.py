@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from aae_jax import losses, priors
 from aae_jax.config import require_resolved
 from aae_jax.models.dim_reduction.config import DimReductionConfig, validate_dim_reduction
-from aae_jax.models.shared.adversary import own_prior, scaled_prior
+from aae_jax.models.shared.adversary import traced_prior
 from aae_jax.models.shared.label_code import (
     LabelCode,
     build_classification,
@@ -28,7 +28,7 @@ from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
-from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Batch, Params, PRNGKey, Sampler, Schedule, Stats
 
 __all__ = [
     "build_hyper",
@@ -49,7 +49,7 @@ def build_networks(config: DimReductionConfig, image_shape: tuple[int, ...], num
 
 
 def build_phases(
-    networks: Networks, config: DimReductionConfig, *, num_classes: int, prior: Prior | None = None
+    networks: Networks, config: DimReductionConfig, *, num_classes: int, prior: Sampler | None = None
 ) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, head_distance, discriminators, generator, and classification.
 
@@ -59,8 +59,8 @@ def build_phases(
         networks: Of `build_networks`.
         config: Decides optimizers, views, weights, priors.
         num_classes: Of the labels, where they are used.
-        prior: Any sampler of styles, `(key, n) -> [n, latent]`, instead of the configured one; `hyper.prior_std`
-            does not scale it.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
+            scale; None: the configured one.
 
     Raises:
         InputError: The configuration cannot be trained with.
@@ -69,7 +69,7 @@ def build_phases(
     require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(config.num_clusters or num_classes)))
-    draw_style = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    draw_style = traced_prior(prior, config.prior, config.network.latent_dim)
     terms = [*propagation_terms(weights), *cluster_terms(weights)]
     phases = {
         **build_common_phases(model, draw_style, rebuilt_by=("encoder", "decoder", "heads"), terms=terms),

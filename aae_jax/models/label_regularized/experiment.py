@@ -13,7 +13,6 @@ from aae_jax.models.shared.drawings import draw_codes
 from aae_jax.models.shared.measures import build_code_measure, judge_beside_labels
 from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes
 from aae_jax.networks import EncoderOutput
-from aae_jax.priors.configured import build_labelled_prior, prior_part
 from aae_jax.types import Array, Metrics, Params, PRNGKey
 
 __all__ = ["SPEC"]
@@ -22,17 +21,20 @@ SCORE = "component_error"
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
-    config = setup.config
-    draw = build_labelled_prior(config.prior, config.network.latent_dim)
-    judge = judge_beside_labels(setup, draw, setup.dataset.num_classes + 1)
+    prior = setup.prior
+    assert prior is not None, "the configuration has one"
+    part_of, sample_parts = prior.part_of, prior.sample_parts
+    assert part_of is not None, "validate_label_regularized asks for parts"
+    assert sample_parts is not None
+    judge = judge_beside_labels(setup, sample_parts, setup.dataset.num_classes + 1)
 
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         return {
-            SCORE: jnp.mean(prior_part(config.prior, outputs.mean) != labels, dtype=jnp.float32),
+            SCORE: jnp.mean(part_of(outputs.mean) != labels, dtype=jnp.float32),
             "discriminator_z_accuracy": judge(params, codes, labels, key),
         }
 
-    return build_code_measure(setup, config.prior, own=own, judge_codes=False)
+    return build_code_measure(setup, prior, own=own, judge_codes=False)
 
 
 def _saved_codes(config: LabelRegularizedConfig, shape: DataShape) -> SavedCodes:

@@ -22,11 +22,12 @@ from aae_jax.models.shared.adversary import (
 from aae_jax.models.shared.terms import DRAW_RECONSTRUCTION, Auxiliary, encode_view, no_label, rebuild, schedule_of
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.priors.configured import build_labelled_prior
+from aae_jax.priors.configured import configured_prior
+from aae_jax.priors.prior import Prior
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
 
 __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
@@ -43,7 +44,7 @@ def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...],
 
 
 def build_phases(
-    networks: Networks, config: LabelRegularizedConfig, *, num_classes: int, prior: Prior | None = None
+    networks: Networks, config: LabelRegularizedConfig, *, num_classes: int, prior: Sampler | None = None
 ) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, of the pool; discriminator, generator, of labelled images too.
 
@@ -53,7 +54,7 @@ def build_phases(
         networks: Of `build_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
         num_classes: Of the labels; the prior has as many parts.
-        prior: Not used: samples of the configured prior belong to labels.
+        prior: A `Prior` of parts; None: the configured one. Samplers without parts are not used.
 
     Raises:
         InputError: The configuration cannot be trained with.
@@ -61,7 +62,9 @@ def build_phases(
     validate_label_regularized(config)
     require_resolved(config)
     _require_parts(config, num_classes)
-    draw_part = build_labelled_prior(config.prior, config.network.latent_dim)
+    parts = prior if isinstance(prior, Prior) else configured_prior(config.prior, config.network.latent_dim)
+    draw_part = parts.sample_parts
+    assert draw_part is not None, "validate_label_regularized asks for a prior of parts"
     codes = LabelledCodes(
         choose=_labelled_alone if config.labels == "all" else _labelled_and_pool,
         draw=lambda key, labels, hyper: draw_part(key, labels),

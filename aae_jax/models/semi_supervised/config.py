@@ -1,8 +1,11 @@
 """The configuration of the semi-supervised model: labels, the optimizers of five phases, weights of the losses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
+from aae_jax.config.prior import PriorConfig, validate_trained_prior
 from aae_jax.config.run import (
     LabelledConfig,
     ScheduledOptimizers,
@@ -33,18 +36,19 @@ class OptimizersConfig(ScheduledOptimizers):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsConfig(PropagationWeights):
-    """Factors of the terms of the losses, and the prior's scale."""
+    """Factors of the terms of the losses."""
 
     softmax_twice: bool = False
     """Take the softmax of probabilities in the classification loss, as two earlier implementations did by mistake: to
     see what it costs."""
-    prior_std: float = 1.0
-    """Standard deviation of z's Gaussian prior."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SemiSupervisedConfig(LabelledConfig):
     """The semi-supervised adversarial autoencoder of Makhzani et al. 2016, section 5 and figure 8."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"weights.prior_std": "prior.std"}
+    """Names of earlier versions, which files and flags may still use."""
 
     classification_every: int = 1
     """Run the classification phase at every n-th update only."""
@@ -54,6 +58,8 @@ class SemiSupervisedConfig(LabelledConfig):
     from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
     baseline_share: float = 0.25
     """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
+    prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
+    """Of the style."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
@@ -70,8 +76,8 @@ def validate(config: SemiSupervisedConfig) -> None:
     check_bounds(
         ("classification_every", config.classification_every, 1, 10**6),
         ("baseline_share", config.baseline_share, 1e-6, 100),
-        ("weights.prior_std", config.weights.prior_std, 1e-6, 10**6),
     )
+    validate_trained_prior(config.prior, config.network)
     validate_class_prior(config.class_prior)
     validate_propagation(config.weights, config.views)
     refuse_noise_in_one_view(config)

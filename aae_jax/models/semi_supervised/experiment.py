@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.config import PriorConfig
 from aae_jax.evaluation import build_encode, error_rate
 from aae_jax.evaluation.seeds import over_seeds, per_seed, percent
 from aae_jax.figures.of_models.drawing import Drawings, Shown
@@ -43,7 +42,8 @@ def baseline_plan(setup: RunSetup) -> TrainingPlan:
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
     encode = build_encode(setup.networks, setup.config.network.output)
-    draw_codes, health = draw_views(setup), health_of(setup, PriorConfig(std=1.0))
+    assert setup.prior is not None, "the configuration has one"
+    draw_codes, health = draw_views(setup), health_of(setup, setup.prior)
     of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
@@ -57,8 +57,7 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
 
 
 def _saved_codes(config: SemiSupervisedConfig, shape: DataShape) -> SavedCodes:
-    prior, classes = PriorConfig(std=config.weights.prior_std), shape.num_classes
-    return SavedCodes(prior, classes, classes, shape.class_names)
+    return SavedCodes(config.prior, shape.num_classes, shape.num_classes, shape.class_names)
 
 
 def _draw(

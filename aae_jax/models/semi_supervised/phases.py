@@ -4,11 +4,10 @@ One encoder gives a style z and a label y; two adversaries pull them to a Gaussi
 the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
 """
 
-import jax.numpy as jnp
-
 from aae_jax import priors
 from aae_jax.config import require_resolved
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
+from aae_jax.models.shared.adversary import traced_prior
 from aae_jax.models.shared.label_code import (
     LabelCode,
     build_classification,
@@ -23,7 +22,7 @@ from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
-from aae_jax.types import Prior, Schedule
+from aae_jax.types import Sampler, Schedule
 
 __all__ = [
     "PHASES",
@@ -47,7 +46,7 @@ def build_phases(
     config: SemiSupervisedConfig,
     *,
     num_classes: int,
-    prior: Prior | None = None,
+    prior: Sampler | None = None,
 ) -> dict[str, Phase]:
     """Return the table of the five phases, in the order in which they run.
 
@@ -56,7 +55,8 @@ def build_phases(
         config: Decides optimizers, views and reconstruction loss; a consistency weight of 0 leaves that
             term out of the program.
         num_classes: Size of the categorical prior.
-        prior: Sampler of the style's prior, scaled by `hyper.prior_std`; standard normal by default.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
+            scale; None: the configured one.
 
     Returns:
         Phases by name; the reconstruction phase is the one whose batch statistics are kept.
@@ -64,10 +64,9 @@ def build_phases(
     require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(num_classes)))
-    unit = prior or priors.build_gaussian(config.network.latent_dim)
     common = build_common_phases(
         model,
-        lambda key, count, hyper: hyper.prior_std * jnp.asarray(unit(key, count), jnp.float32),
+        traced_prior(prior, config.prior, config.network.latent_dim),
         rebuilt_by=("encoder", "decoder"),
         terms=propagation_terms(config.weights),
     )
@@ -99,7 +98,7 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
         rates_of(config.optimizers, PHASES),
         num_steps,
         noise_std=config.views.noise_std,
-        prior_std=weights.prior_std,
+        prior_std=config.prior.traced_std,
         average_decay=config.averaging.decay,
         **label_code_numbers(weights, num_steps),
         **propagation_numbers(weights, num_steps),

@@ -8,7 +8,7 @@ two of them took a softmax twice. What else was put right is said with each.
 
 import dataclasses
 
-from aae_jax.config import NetworkConfig, ViewConfig
+from aae_jax.config import NetworkConfig, PriorConfig, ViewConfig
 from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig
 from aae_jax.models.shared.preset_parts import adam, sgd
 
@@ -82,7 +82,7 @@ NARESH = SemiSupervisedConfig(
         schedule="constant",
     ),
     views=ViewConfig(noise_std=0.0),
-    weights=WeightsConfig(prior_std=5.0),
+    prior=PriorConfig(std=5.0),
 )
 """Naresh1318/Adversarial_Autoencoder, `semi_supervised_adversarial_autoencoder.py`: 1,000 "epochs" of 10 updates are
 10,000 updates. Put right: the labelled images are training images; there they were test images."""

@@ -3,7 +3,6 @@
 Where labels shape the codes, it sees each code's label beside it (§2.3, figure 3).
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,10 +26,11 @@ from aae_jax.models.shared.terms import (
 from aae_jax.models.supervised.config import SupervisedConfig
 from aae_jax.models.unsupervised.config import UnsupervisedConfig
 from aae_jax.networks import Networks
-from aae_jax.priors.configured import build_prior
+from aae_jax.priors.configured import configured_prior
+from aae_jax.priors.prior import scaled_sampler
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.phases import LossFn
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
     "DrawPrior",
@@ -41,24 +41,28 @@ __all__ = [
     "build_style_discriminator",
     "build_style_generator",
     "on_labelled",
-    "own_prior",
-    "scaled_prior",
     "style_hyper",
+    "traced_prior",
 ]
 
 DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
 """`(key, n, traced numbers) -> samples`."""
 
 
-def own_prior(prior: Prior) -> DrawPrior:
-    """Return a user's sampler, which `hyper.prior_std` does not scale."""
-    return lambda key, count, hyper: jnp.asarray(prior(key, count), jnp.float32)
+def traced_prior(prior: Sampler | None, config: PriorConfig, latent_dim: int) -> DrawPrior:
+    """Return the sampler that phases draw from.
 
+    Args:
+        prior: A `Prior`, whose standard deviation is `hyper.prior_std`, or any sampler of a user's own, which is not
+            scaled; None: the configured one.
+        config: Of the prior.
+        latent_dim: Length of a code.
 
-def scaled_prior(config: PriorConfig, latent_dim: int) -> DrawPrior:
-    """Return a sampler of the configured prior; a Gaussian's std is `hyper.prior_std`, which is traced."""
-    prior = build_prior(dataclasses.replace(config, std=1.0), latent_dim)
-    return lambda key, count, hyper: hyper.prior_std * prior(key, count)
+    Raises:
+        InputError: The configured prior is given by samples, which the configuration does not hold.
+    """
+    draw = scaled_sampler(configured_prior(config, latent_dim) if prior is None else prior)
+    return lambda key, count, hyper: draw(key, count, jnp.asarray(hyper.prior_std))
 
 
 def build_style_discriminator(

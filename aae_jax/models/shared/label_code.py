@@ -34,7 +34,7 @@ from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.train.hyper import Hyper, Scalar
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, Prior, PRNGKey, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
     "DrawLabels",
@@ -67,7 +67,7 @@ class LabelCode(NamedTuple):
     draw_labels: DrawLabels
 
 
-def labels_of(prior: Prior) -> DrawLabels:
+def labels_of(prior: Sampler) -> DrawLabels:
     """Return the sampler of labels that go by a prior alone."""
     return lambda key, fake: prior(key, fake.shape[0])
 

@@ -1,13 +1,11 @@
 """Measures of a model's codes and reconstructions, taken at every validation."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.config import PriorConfig
 from aae_jax.evaluation import (
     HealthFn,
     build_draw_codes,
@@ -21,7 +19,7 @@ from aae_jax.models.shared.adversary import beside_labels
 from aae_jax.models.shared.terms import draw_seen
 from aae_jax.models.spec import MeasureFn, RunSetup
 from aae_jax.networks import EncoderOutput
-from aae_jax.priors.custom import sampler_of
+from aae_jax.priors.prior import Prior
 from aae_jax.train.hyper import Hyper
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
@@ -44,7 +42,7 @@ DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Hyper], Array]
 
 def build_code_measure(
     setup: RunSetup,
-    prior: PriorConfig | None,
+    prior: Prior | None,
     *,
     own: OwnMeasure | None = None,
     judge_codes: bool = True,
@@ -55,7 +53,7 @@ def build_code_measure(
 
     Args:
         setup: The run.
-        prior: What codes are pulled to, or None.
+        prior: Of the codes, or None.
         own: Further measures.
         judge_codes: Whether the adversary of z sees codes alone, and can be asked.
         given_labels: Length of the one-hot labels that the decoder gets of the true classes; 0: it gets none.
@@ -104,10 +102,9 @@ def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
     return draw
 
 
-def health_of(setup: RunSetup, prior: PriorConfig, *, judge_codes: bool = True) -> HealthFn:
-    """Return what `evaluation.build_health` does, for a run's networks and prior, a Gaussian's of std 1."""
-    unit = sampler_of(dataclasses.replace(prior, std=1.0), setup.config.network.latent_dim)
-    return build_health(setup.networks, unit, judge_codes=judge_codes)
+def health_of(setup: RunSetup, prior: Prior, *, judge_codes: bool = True) -> HealthFn:
+    """Return what `evaluation.build_health` does, for a run's networks and a prior, a Gaussian's of std 1."""
+    return build_health(setup.networks, prior.unit, judge_codes=judge_codes)
 
 
 def judge_beside_labels(

@@ -1,18 +1,17 @@
 """Training plans: phases, first state, compiled epoch, traced numbers, keys and length of one training."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 
 from aae_jax.config import LabelledConfig
 from aae_jax.models.spec import RunSetup, SeedKeys
-from aae_jax.priors.custom import own_sampler
 from aae_jax.train.epoch import EpochFn, build_train_epoch, over_seeds
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.phases import Phase, init_state
 from aae_jax.train.state import AAEState
-from aae_jax.types import Prior, PRNGKey
+from aae_jax.types import PRNGKey
 
 __all__ = ["TrainingPlan", "main_plan", "plan_training"]
 
@@ -31,7 +30,7 @@ class TrainingPlan(NamedTuple):
 def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
     """Return the adversarial autoencoder's training; `hypers`: each seed's own traced numbers, leaves `[seeds]`."""
     phases = setup.spec.build_phases(
-        setup.networks, setup.config, num_classes=setup.dataset.num_classes, prior=_prior(setup.config)
+        setup.networks, setup.config, num_classes=setup.dataset.num_classes, prior=setup.prior
     )
     return plan_training(setup, phases, setup.keys.train, setup.epochs, hypers)
 
@@ -62,8 +61,3 @@ def plan_training(
     )
     hyper = spec.build_hyper(config, epochs * setup.steps_per_epoch) if hypers is None else hypers
     return TrainingPlan(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)
-
-
-def _prior(config: Any) -> Prior | None:
-    """Return the sampler of a prior that is given by samples, None of any other."""
-    return own_sampler(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None

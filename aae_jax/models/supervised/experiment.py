@@ -15,7 +15,6 @@ from aae_jax.models.supervised import phases
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
 from aae_jax.models.supervised.presets import PRESETS
 from aae_jax.networks import EncoderOutput
-from aae_jax.priors.custom import sampler_of
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, Metrics, Params, PRNGKey
 
@@ -26,16 +25,16 @@ FITTED = 10_000
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
-    config, classes = setup.config, setup.dataset.num_classes
-    if not config.conditional:
-        return build_code_measure(setup, config.prior, given_labels=classes)
-    prior = sampler_of(config.prior, config.network.latent_dim)
+    prior, classes = setup.prior, setup.dataset.num_classes
+    if not setup.config.conditional:
+        return build_code_measure(setup, prior, given_labels=classes)
+    assert prior is not None, "the configuration has one"
     judge = judge_beside_labels(setup, lambda key, labels: prior(key, labels.shape[0]), classes)
 
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         return {"discriminator_z_accuracy": judge(params, codes, labels, key)}
 
-    return build_code_measure(setup, config.prior, own=own, judge_codes=False, given_labels=classes)
+    return build_code_measure(setup, prior, own=own, judge_codes=False, given_labels=classes)
 
 
 def _saved_codes(config: SupervisedConfig, shape: DataShape) -> SavedCodes:

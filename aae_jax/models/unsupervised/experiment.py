@@ -11,7 +11,7 @@ __all__ = ["SPEC"]
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
-    return build_code_measure(setup, setup.config.prior)
+    return build_code_measure(setup, setup.prior)
 
 
 def _saved_codes(config: UnsupervisedConfig, shape: DataShape) -> SavedCodes:

@@ -11,9 +11,8 @@ from aae_jax.config import require_resolved
 from aae_jax.models.shared.adversary import (
     build_style_discriminator,
     build_style_generator,
-    own_prior,
-    scaled_prior,
     style_hyper,
+    traced_prior,
 )
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
@@ -31,7 +30,7 @@ from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Batch, Params, Prior, PRNGKey, Schedule, Stats
+from aae_jax.types import Batch, Params, PRNGKey, Sampler, Schedule, Stats
 
 __all__ = [
     "build_hyper",
@@ -49,7 +48,7 @@ def build_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...], num
 
 
 def build_phases(
-    networks: Networks, config: UnsupervisedConfig, *, num_classes: int = 0, prior: Prior | None = None
+    networks: Networks, config: UnsupervisedConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
     """Return the table of phases: reconstruction, discriminator, generator; or, in a joint step, two.
 
@@ -57,15 +56,15 @@ def build_phases(
         networks: Of `build_networks`.
         config: Decides optimizers, views, reconstruction loss and prior.
         num_classes: Not used: the model has no label.
-        prior: Any sampler `(key, n) -> [n, latent]` instead of the configured one; `hyper.prior_std` does not
-            scale it.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
+            scale; None: the configured one.
 
     Raises:
         InputError: The configuration cannot be trained with.
     """
     validate_unsupervised(config)
     require_resolved(config)
-    draw_prior = own_prior(prior) if prior else scaled_prior(config.prior, config.network.latent_dim)
+    draw_prior = traced_prior(prior, config.prior, config.network.latent_dim)
     optimizers = config.optimizers
     discriminator = Phase(
         ("discriminator_z",),

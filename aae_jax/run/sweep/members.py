@@ -18,8 +18,16 @@ from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.models.shared.plan import TrainingPlan, main_plan
 from aae_jax.models.shared.splits import split_for_seed
 from aae_jax.models.spec import RunSetup
-from aae_jax.run.setup import assemble, settle
-from aae_jax.run.sweep.settings import SWEPT, Range, apply_setting, common_config, pad_labelled, stack_hypers
+from aae_jax.run.setup import assemble, prior_of, settle
+from aae_jax.run.sweep.settings import (
+    SWEPT,
+    Range,
+    apply_setting,
+    common_config,
+    current_name,
+    pad_labelled,
+    stack_hypers,
+)
 
 __all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk", "together"]
 
@@ -45,7 +53,7 @@ def parse_space(texts: Sequence[str]) -> dict[str, Values]:
     space: dict[str, Values] = {}
     for text in texts:
         name, equals, described = text.partition("=")
-        name = name.replace("-", "_").lstrip("_")
+        name = current_name(name.replace("-", "_").lstrip("_"))
         if not equals or not described:
             raise InputError(f"--vary {text} has no values; write NAME=V1,V2 or NAME=LOW..HIGH, e.g. labels=10,50.")
         if name not in SWEPT:
@@ -114,7 +122,7 @@ def prepare_chunk(
     targets = propagated_labels(
         dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
     )
-    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets)
+    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets, prior=prior_of(common))
     frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
     shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
     setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies[0])

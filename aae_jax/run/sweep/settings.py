@@ -25,6 +25,7 @@ __all__ = [
     "Setting",
     "apply_setting",
     "common_config",
+    "current_name",
     "grid",
     "pad_labelled",
     "random_search",
@@ -37,7 +38,7 @@ SWEPT = (
     "views.noise_std",
     *(f"weights.{name}" for name in ("reconstruction", "generator_z", "generator_y", "consistency")),
     *(f"weights.{name}" for name in ("consistency_warmup", "sharpness", "confidence", "adversarial_norm")),
-    "weights.prior_std",
+    "prior.std",
     "weights.propagation",
     "weights.propagation_fade",
     "averaging.decay",
@@ -87,6 +88,11 @@ def _draw(generator: np.random.Generator, values: Range | Sequence[float]) -> fl
     return round(drawn) if values.whole else drawn
 
 
+def current_name(name: str) -> str:
+    """Return the name of today of a number of the configuration."""
+    return SemiSupervisedConfig.RENAMED.get(name, name)
+
+
 def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervisedConfig:
     """Return the configuration with a setting's values in it.
 
@@ -94,7 +100,8 @@ def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervi
         InputError: A name is not among `SWEPT`, or a value cannot be trained with.
     """
     values: dict[str, Any] = {}
-    for name, value in setting.items():
+    for given, value in setting.items():
+        name = current_name(given)
         if name not in SWEPT:
             raise InputError(f"{name!r} cannot be swept in one program; {did_you_mean(name, SWEPT)}")
         *sections, last = name.split(".")

@@ -1,0 +1,74 @@
+"""A prior of style codes as one object: its sampler, and the operations that its shape allows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from aae_jax.errors import InputError
+from aae_jax.types import Array, LabelledSampler, PRNGKey, Sampler
+
+__all__ = ["Prior", "scaled_sampler"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prior:
+    """A prior, itself a sampler `(key, n) -> [n, latent]`; operations that it lacks are None.
+
+    Attributes:
+        kind: Of its configuration.
+        latent_dim: Length of a code.
+        unit: Sampler of the prior; of a Gaussian, with a standard deviation of 1.
+        std: What samples of `unit` are multiplied by; 1 for all but a Gaussian. Training traces it
+            (`Hyper.prior_std`).
+        num_parts: Number of its parts; 0 where it has none.
+        sample_parts: `(key, labels [n]) -> [n, latent]`, from each label's own part.
+        part_of: `codes [n, latent] -> [n]`, the part of each code, `NO_PART` of codes that are not finite.
+        log_prob: `codes [n, latent] -> [n]`, log-density in nats.
+        walks: `steps -> [walks, steps, latent]`, codes along its parts (figures 4b and 4d).
+        walk_title: Title of a figure of these.
+        quantile: `shares in (0, 1) -> ` percentiles of each dimension, where dimensions are independent.
+        samples: `[count, latent]`, float32, of a prior that is given by samples.
+    """
+
+    kind: str
+    latent_dim: int
+    unit: Sampler
+    std: float = 1.0
+    num_parts: int = 0
+    sample_parts: LabelledSampler | None = None
+    part_of: Callable[[Float[Array, "batch latent"]], Int[Array, " batch"]] | None = None
+    log_prob: Callable[[Float[Array, "batch latent"]], Float[Array, " batch"]] | None = None
+    walks: Callable[[int], Float[Array, "walks steps latent"]] | None = None
+    walk_title: str = ""
+    quantile: Callable[[Float[Array, "*count"]], Float[Array, "*count"]] | None = None
+    samples: np.ndarray | None = None
+
+    def __call__(self, key: PRNGKey, n: int) -> Float[Array, "count latent"]:
+        """Return n samples."""
+        drawn = self.unit(key, n)
+        return drawn if self.std == 1.0 else self.std * drawn
+
+    def sample_part(self, key: PRNGKey, count: int, part: int) -> Float[Array, "count latent"]:
+        """Return samples of one part.
+
+        Raises:
+            InputError: It has no parts, or no such one.
+        """
+        if self.sample_parts is None:
+            raise InputError(f"component is {part}, but a prior of kind {self.kind} has no parts; leave it out.")
+        if not 0 <= part < self.num_parts:
+            raise InputError(f"component is {part}; give one of the prior's, from 0 to {self.num_parts - 1}.")
+        return self.sample_parts(key, jnp.full(count, part, jnp.int32))
+
+
+def scaled_sampler(prior: Sampler) -> Callable[[PRNGKey, int, Array | float], Array]:
+    """Return `(key, n, std) -> samples` of a prior whose standard deviation is traced.
+
+    A sampler of a user's own is not scaled: it has its own size.
+    """
+    if isinstance(prior, Prior):
+        return lambda key, count, std: std * prior.unit(key, count)
+    return lambda key, count, std: jnp.asarray(prior(key, count), jnp.float32)
