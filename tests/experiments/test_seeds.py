@@ -24,7 +24,7 @@ from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.saved import model as bundle
-from tests.experiments.running import SMALL, copied, rows, status, train
+from tests.experiments.running import SMALL, copied, drawing, rows, status, train
 from tests.experiments.running import summary as read_summary
 
 SEEDS, POISONED = (5, 6, 7), 1
@@ -37,7 +37,7 @@ def spoil(state):
 
 
 @pytest.fixture(scope="module")
-def one_failed(tmp_path_factory, quick_compiles):
+def one_failed(tmp_path_factory, figures_on_demand):
     """The folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
     folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", main_plan, {}
 
@@ -59,7 +59,7 @@ def one_failed(tmp_path_factory, quick_compiles):
         "test": {"error": nothing},
         "validation": {"error": nothing},
     }  # test_run.py has a real one
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, drawing():
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
         patch.setattr(launch, "main_plan", task)
         assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
