@@ -20,7 +20,7 @@ _drawing = False
 
 @contextlib.contextmanager
 def drawing():
-    """Draw the figures of runs that end in the block; others leave them out, as drawing takes longer than training."""
+    """Draw the figures of runs that end in the block; others leave them out: they take longer than training."""
     global _drawing
     before, _drawing = _drawing, True
     try:
