@@ -1,7 +1,7 @@
 """Training on an accelerator: equal to a CPU's but for rounding; precision, sweep, resume, saved model.
 
-Each check is a function of the device. `pytest -m gpu` calls it with an accelerator and is skipped without one; the slow
-tests call it with a CPU, and show that it fails where something is wrong.
+Each check is a function of the device. `pytest -m gpu` calls it with an accelerator and is skipped without one; the
+slow tests call it with a CPU, and show that it fails where something is wrong.
 """
 
 import csv
@@ -30,9 +30,9 @@ SMALL = (
 )
 LOSSES = ("reconstruction/loss", "discriminator_z/loss", "generator/loss", "classification/loss")
 ERROR_BY_PRECISION = {"float32": (0.0, 1e-5), "tf32": (5e-5, 2e-3), "bfloat16": (5e-4, 2e-2)}
-"""Relative to a CPU's float32: the least and most that rounding the operands of products makes of an encoder's logits.
+"""Least and most error of an encoder's logits, relative to a CPU's in float32.
 
-TF32 has 10 bits of mantissa, bfloat16 has 7; what rounds less than it should is not the precision that was asked for."""
+TF32 has 10 bits of mantissa, bfloat16 has 7; what rounds less than that is not the precision that was asked for."""
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def call(*command: object, status: int = 0, **environment: str) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=1500,
     )
     assert done.returncode == status, f"{command}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
