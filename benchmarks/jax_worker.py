@@ -16,7 +16,8 @@ from serving import serve
 import aae_jax
 import aae_jax.optimizers
 import aae_jax.training
-from aae_jax.models import semi_supervised
+from aae_jax import priors
+from aae_jax.models.parts import DRAW_PRIOR_Y
 from aae_jax.networks.precision import product_options
 from aae_jax.phases import build_train_step, constant_schedule
 
@@ -192,9 +193,7 @@ class Ours:
         phases = aae_jax.build_phases(self.networks, config, num_classes=10)
         state = aae_jax.init_state(self.networks, phases, jax.random.key(3))
         key = jax.random.key(7)
-        real_y = semi_supervised.priors.build_categorical(10)(
-            jax.random.fold_in(key, semi_supervised.DRAW_PRIOR_Y), self.batch
-        )
+        real_y = priors.build_categorical(10)(jax.random.fold_in(key, DRAW_PRIOR_Y), self.batch)
         images = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
         labelled = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
         labels = draw.integers(0, 10, (updates, self.batch))
@@ -215,7 +214,7 @@ class Ours:
         np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
 
     def classify(self, *, count: int, repeats: int) -> float:
-        """Return the least seconds of the classification error of `count` images, by weights at hand."""
+        """Return the least seconds of the classification error of `count` images, by the current weights."""
         draw = np.random.default_rng(2)
         images, labels = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8), draw.integers(0, 10, count)
         weights = jax.tree.map(lambda leaf: leaf[0], aae_jax.evaluation_variables(self.state))
