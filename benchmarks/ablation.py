@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aae_jax.config_text import differences
+from aae_jax.config.text import differences
 from aae_jax.data import Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse, resumed_config
-from aae_jax.experiments.problem import load_data, settle, split_for_seed
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.experiments.semi_supervised import main as train
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.splits import split_for_seed
+from aae_jax.run.arguments import parse, resumed_config
+from aae_jax.run.run import main as train_model
+from aae_jax.run.setup import load_data, settle
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from record_run import RESULTS, record
@@ -53,14 +54,14 @@ def run_row(flags: list[str], folder: Path) -> int:
         InputError: The folder has a run of other settings.
     """
     if not (folder / "config.yaml").exists():
-        return train([*flags, "--out-dir", str(folder)])
-    wanted = parse(EXPERIMENT, flags).config
+        return train_model("semi_supervised", [*flags, "--out-dir", str(folder)])
+    wanted = parse(SPEC, flags).config
     dataset = load_data(wanted, Reporter())
-    wanted = settle(EXPERIMENT, wanted, dataset, split_for_seed(wanted, dataset, wanted.seed).pool)
-    changed = differences(wanted, resumed_config(EXPERIMENT, folder))
+    wanted = settle(SPEC, wanted, dataset, split_for_seed(wanted, dataset, wanted.seed).pool)
+    changed = differences(wanted, resumed_config(SPEC, folder))
     if changed:
         raise InputError(f"{folder} holds a run with other {', '.join(changed)}; remove it first.")
-    return train(["--resume", str(folder)])
+    return train_model("semi_supervised", ["--resume", str(folder)])
 
 
 def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -23,12 +23,12 @@ import aae_jax
 from aae_jax.config import OptimizerConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.problem import load_data
-from aae_jax.experiments.propagated import propagated_labels
-from aae_jax.experiments.semi_supervised import EXPERIMENT
 from aae_jax.experiments.table_rows import TABLES, Row, choose_rows
 from aae_jax.files import write_whole
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.graph_labels import propagated_labels
+from aae_jax.run.arguments import parse
+from aae_jax.run.setup import load_data
 
 FOLDER = Path(".gpu")
 ROW = "best-100-shifts"
@@ -108,7 +108,7 @@ def stored_targets(file: Path) -> FindTargets:
 
 def write_targets(folder: Path, row: str, *, toy: bool = False) -> Path:
     """Spread the labels of a row's subsets over their graph and write the result; return the file."""
-    asked = parse(EXPERIMENT, row_arguments(row, 1, folder / "mnist", toy=toy)).config
+    asked = parse(SPEC, row_arguments(row, 1, folder / "mnist", toy=toy)).config
     dataset = load_data(asked, Reporter())
     config = aae_jax.resolve(asked, dataset.image_shape)
     members = [(config, seed) for seed in range(config.seed, config.seed + config.num_seeds)]

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,11 +114,9 @@ def torch(args: argparse.Namespace) -> dict[str, Any]:
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """Train the main job on the MNIST that travelled along; digits, small, at toy size."""
-    from aae_jax.experiments import semi_supervised
-
     toy = ["--preset", "smoke", "--epochs", "2", "--labels", "100", "--num-seeds", "2"]
     length = toy if args.toy else ["--labels", str(args.labels), "--num-seeds", "5"]
-    return _finish(semi_supervised.main, [*_data(args), *length], Path(args.out).with_suffix(".run"))
+    return _finish("semi_supervised", [*_data(args), *length], Path(args.out).with_suffix(".run"))
 
 
 def _data(args: argparse.Namespace) -> list[str]:
@@ -126,10 +124,12 @@ def _data(args: argparse.Namespace) -> list[str]:
     return ["--dataset", "digits"] if args.toy else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
 
 
-def _finish(main: Callable[[list[str]], int], flags: list[str], run: Path) -> dict[str, Any]:
-    """Train into the folder `run`, or resume what was stopped there, and return its summary."""
+def _finish(model: str, flags: list[str], run: Path) -> dict[str, Any]:
+    """Train a model into the folder `run`, or resume what was stopped there, and return its summary."""
+    from aae_jax.run.run import main
+
     argv = ["--resume", str(run)] if (run / "config.yaml").exists() else [*flags, "--out-dir", str(run)]
-    if main(argv) != 0:
+    if main(model, argv) != 0:
         raise SystemExit("the run did not finish")
     summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     return summary
@@ -137,12 +137,9 @@ def _finish(main: Callable[[list[str]], int], flags: list[str], run: Path) -> di
 
 def experiment(args: argparse.Namespace) -> dict[str, Any]:
     """Train a preset of any experiment for a number of updates, by several seeds at once; digits at toy size."""
-    import importlib
-
-    module = importlib.import_module(f"aae_jax.experiments.{args.experiment}")
     preset, epochs, seeds = ("smoke", 1, 2) if args.toy else (args.preset, args.epochs, args.seeds)
     length = ["--preset", preset, "--epochs", str(epochs), "--num-seeds", str(seeds)]
-    return _finish(module.main, [*_data(args), *length], Path(args.out).with_suffix(".run"))
+    return _finish(args.experiment, [*_data(args), *length], Path(args.out).with_suffix(".run"))
 
 
 def reproduce(args: argparse.Namespace) -> dict[str, Any]:

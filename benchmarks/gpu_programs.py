@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import aae_jax
-from aae_jax.training import lower_epoch
+from aae_jax.train.fit import lower_epoch
 
 SHAPE, CLASSES, LABELLED = (28, 28), 10, 1000
 POOL, TOY_POOL = 50_000, 200

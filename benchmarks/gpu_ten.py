@@ -44,12 +44,13 @@ from gpu_record import BEGUN, RUNNING, Record, bring_back, unpack
 
 from aae_jax.data import Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.compilation import keep_compiled_programs
-from aae_jax.experiments.launch import launch
-from aae_jax.experiments.problem import build_problem, main_task
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.training import compile_lowered, lower_epoch
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.plan import main_plan
+from aae_jax.run.arguments import parse
+from aae_jax.run.run import launch
+from aae_jax.run.setup import build_setup
+from aae_jax.train.compile_cache import keep_compiled_programs
+from aae_jax.train.fit import compile_lowered, lower_epoch
 
 REPEATED = ("plain tf32", "plain tf32 deterministic")
 LIMIT = 1e-4
@@ -126,15 +127,15 @@ def row_experiment(inputs: Path, row: str) -> Any:
     file = targets_file(inputs, row)
     if not file.is_file():
         raise InputError(f"{file} is missing; run benchmarks/gpu_prepare.sh first.")
-    return dataclasses.replace(EXPERIMENT, find_targets=stored_targets(file))
+    return dataclasses.replace(SPEC, find_targets=stored_targets(file))
 
 
 def compile_row(experiment: Any, arguments: Sequence[str]) -> None:
     """Compile the row's epoch into the cache of compiled programs, from which its training takes it."""
-    problem = build_problem(experiment, parse(experiment, arguments).config, Reporter())
-    task = main_task(problem)
-    state = jax.eval_shape(task.build_state)
-    compile_lowered(lower_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys))
+    setup = build_setup(experiment, parse(experiment, arguments).config, Reporter())
+    plan = main_plan(setup)
+    state = jax.eval_shape(plan.build_state)
+    compile_lowered(lower_epoch(plan.train_epoch, state, setup.data, plan.hyper, plan.keys))
 
 
 def planned_epochs(record: Record, left: float) -> int:
@@ -191,7 +192,7 @@ def train_row(record: Record, experiment: Any, args: argparse.Namespace, left: C
     summary = run / "summary.json"
     if summary.is_file():
         found = json.loads(summary.read_text(encoding="utf-8"))
-        record.note("test error", {**found["test_error"], "updates": found["updates"], "row": row})
+        record.note("test error", {**found["test"]["error"], "updates": found["updates"], "row": row})
     elif status != 128 + signal.SIGTERM:
         raise RuntimeError(f"training ended with status {status} and no summary")
 

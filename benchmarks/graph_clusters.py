@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from aae_jax.data import load_dataset, split_indices
-from aae_jax.propagation import graph_clusters, graph_directions, graph_of
+from aae_jax.graph.clusters import graph_clusters, graph_directions
+from aae_jax.graph.propagation import graph_of
 
 COUNTS, SHIFTS, SEEDS = (10, 16, 20, 30), (0, 1), range(3)
 

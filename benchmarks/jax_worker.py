@@ -14,12 +14,12 @@ import optax
 from serving import serve
 
 import aae_jax
-import aae_jax.optimizers
-import aae_jax.training
+import aae_jax.train.fit
+import aae_jax.train.optimizers
 from aae_jax import priors
-from aae_jax.models.parts import DRAW_PRIOR_Y
+from aae_jax.models.shared.terms import DRAW_PRIOR_Y
 from aae_jax.networks.precision import product_options
-from aae_jax.phases import build_train_step, constant_schedule
+from aae_jax.train.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
 NETWORKS = ("encoder", "decoder", "discriminator_z", "discriminator_y")
@@ -127,7 +127,7 @@ class Ours:
 
         Four arrays are read and three written.
         """
-        optimizer = aae_jax.optimizers.adam()
+        optimizer = aae_jax.train.optimizers.adam()
         weights = [jnp.full((width, width), 0.5) for _ in range(leaves)]
         gradients = [jnp.full((width, width), 0.1 + i) for i in range(leaves)]
 
@@ -168,7 +168,7 @@ class Ours:
 
         results = [jnp.zeros((left[0], right[1])) for _ in range(several)]
         lowered = jax.jit(all_of, donate_argnums=0, keep_unused=True).lower(results, lefts, rights)
-        program, best = aae_jax.training.compile_lowered(lowered), float("inf")
+        program, best = aae_jax.train.fit.compile_lowered(lowered), float("inf")
         for _ in range(1 + repeats):
             jax.block_until_ready(results)
             begun = time.perf_counter()
@@ -200,7 +200,7 @@ class Ours:
         arrays = {f"before/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
         for i in range(updates):
             phases = aae_jax.build_phases(
-                self.networks, config, num_classes=10, prior_z=lambda _key, _n, i=i: jnp.asarray(real_z[i])
+                self.networks, config, num_classes=10, prior=lambda _key, _n, i=i: jnp.asarray(real_z[i])
             )
             step = build_train_step(phases, aae_jax.build_hyper(config, 10**6), constant_schedule)
             batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))

@@ -42,7 +42,7 @@ def imports(times: int = 5) -> float:
     best = float("inf")
     for _ in range(times):
         begun = time.perf_counter()
-        module = "import gc; gc.disable(); import aae_jax.experiments.semi_supervised"
+        module = "import gc; gc.disable(); import aae_jax.models.semi_supervised.experiment"
         subprocess.run([sys.executable, "-c", module], check=True, cwd=ROOT)
         best = min(best, time.perf_counter() - begun)
     return best

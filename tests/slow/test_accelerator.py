@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 import aae_jax
-from aae_jax import checkpoint
-from aae_jax.experiments import semi_supervised, sweep
 from aae_jax.networks import fastest_precision
 from aae_jax.networks.precision import has_tf32
+from aae_jax.run.run import main as run_model
+from aae_jax.run.sweep import command as sweep
+from aae_jax.train import checkpoint
 from tests.slow.test_benchmarks import BENCHMARKS, module_of
 
 SMALL = (
@@ -46,11 +47,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield found
 
 
-def run(device: jax.Device, folder: Path, *flags: object, command: Any = semi_supervised) -> Path:
+def train_semi_supervised(argv: list[str]) -> int:
+    return run_model("semi_supervised", argv)
+
+
+def run(device: jax.Device, folder: Path, *flags: object, command: Any = train_semi_supervised) -> Path:
     """Train on a device into a folder, unless a finished run is there, and return the folder."""
     if not (folder / "summary.json").is_file():
         with jax.default_device(device):
-            assert command.main([*map(str, (*SMALL, *flags)), "--out-dir", str(folder)]) == 0
+            assert command([*map(str, (*SMALL, *flags)), "--out-dir", str(folder)]) == 0
     return folder
 
 
@@ -117,7 +122,7 @@ def check_precision(
 def check_sweep(device: jax.Device, reference: jax.Device, folder: Path, *, alone: float = 0.5) -> None:
     """A setting in a sweep's program trains as it does in a run of its own."""
     del reference
-    swept = run(device, folder / "sweep", "--vary", "views.noise_std=0.1,0.5", command=sweep)
+    swept = run(device, folder / "sweep", "--vary", "views.noise_std=0.1,0.5", command=sweep.main)
     table = list(csv.DictReader((swept / "table.csv").read_text(encoding="utf-8").splitlines()))
     assert {float(row["views.noise_std"]) for row in table} == {0.1, 0.5}
     assert all(0 <= float(row["validation_error"]) < 0.95 for row in table)
@@ -140,7 +145,7 @@ def check_resume(device: jax.Device, reference: jax.Device, folder: Path) -> Non
     assert [path.name for path in saved] == ["1", "2"]
     shutil.rmtree(saved[-1])
     with jax.default_device(device):
-        assert semi_supervised.main(["--resume", str(cut)]) == 0
+        assert run_model("semi_supervised", ["--resume", str(cut)]) == 0
     rounding = 0.0 if device.platform == "cpu" else 1e-3
     np.testing.assert_allclose(losses(cut), losses(whole), rtol=rounding)
     errors = [summary(path)["validation_error"]["mean"] for path in (cut, whole)]
@@ -161,7 +166,7 @@ def check_saved_model(
             predicted = np.asarray(model.predict(digits.test_images))
         np.testing.assert_array_equal(predicted, probabilities[where].argmax(axis=1))
         error = np.mean(predicted != digits.test_labels)
-        reported = summary(whole)["test_error"]["per_seed"][0]
+        reported = summary(whole)["test"]["error"]["per_seed"][0]
         assert error == pytest.approx(reported, abs=1.5 / len(predicted)), "one image may be a tie"
     with jax.default_device(reference):
         expected = np.asarray(aae_jax.load(whole).predict_proba(digits.test_images))
