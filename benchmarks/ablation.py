@@ -4,7 +4,7 @@
 
 Rows are compared by validation error; the test images are never looked at. Networks have half the default width.
 The runs go to `runs/ablation/` (finished ones are not run again, stopped ones go on), their numbers to
-`results/ablation-<row>/`, and `python tools/results_tables.py` writes the table.
+`results/default_ablation.json`, and `python -m reproduce.pages` writes the table.
 """
 
 import argparse
@@ -17,9 +17,10 @@ from aae_jax.experiments.command import parse
 from aae_jax.experiments.semi_supervised import main as train
 from aae_jax.networks import fastest_precision
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-from record_run import RESULTS, record
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.recorded_runs import record
 
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "default_ablation.json"
 MNIST_SHAPE = (28, 28)
 EVERY_ROW = [
     *("--dataset", "mnist", "--no-test"),
@@ -75,8 +76,7 @@ def main() -> int:
             status = run_row([*flags, "--seed", str(seed)], folder)
             if status != 0:
                 return status
-            record(f"ablation-{row}", folder)
-        (RESULTS / f"ablation-{row}" / "flags.txt").write_text(" ".join(ROWS[row]) + "\n", encoding="utf-8")
+            record(RESULTS, row.replace("_", " "), folder, " ".join(ROWS[row]))
     return 0
 
 

@@ -25,8 +25,10 @@ from aae_jax.experiments.command import parse
 from aae_jax.experiments.problem import load_data
 from aae_jax.experiments.propagated import propagated_labels
 from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.experiments.table_rows import TABLES, Row, choose_rows
 from aae_jax.files import write_whole
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.tables import TABLES, Row, choose_rows
 
 TOY = os.environ.get("TEN_TOY", "") not in ("", "0")
 FOLDER = Path(".gpu")

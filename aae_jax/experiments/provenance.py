@@ -5,7 +5,7 @@ from pathlib import Path
 
 __all__ = ["source_commit"]
 
-CODE = (":/aae_jax", ":/experiments", ":/pyproject.toml")
+CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")
 """What decides what a run does, as Git names it from the top."""
 
 

@@ -27,12 +27,12 @@ from aae_jax.experiments import (
 )
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.measures import build_seed_measure
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.problem import build_problem, images_of, main_task
 from aae_jax.experiments.run_folder import RunFolder
 from aae_jax.experiments.watch import model_of
 from aae_jax.state import evaluation_variables, used_networks
 from aae_jax.training import compile_epoch
+from reproduce.models import MODELS
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
 

@@ -9,12 +9,13 @@ import pytest
 from aae_jax import data, propagation
 from aae_jax.config import ClusteringConfig, ClusteringWeights, SemiSupervisedConfig, ViewConfig, WeightsConfig
 from aae_jax.data import Quiet, split_indices
-from aae_jax.experiments import problem, propagated, reproduce, semi_supervised, sweep
+from aae_jax.experiments import problem, propagated, semi_supervised, sweep
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import Console, DataReporter
 from aae_jax.experiments.members import Member, prepare_chunk
 from aae_jax.experiments.propagated import forget_graphs, pool_neighbours, propagated_labels
 from aae_jax.experiments.semi_supervised import EXPERIMENT
+from reproduce import command
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
 
@@ -87,7 +88,7 @@ def test_a_budgets_timing_and_its_run_spread_labels_once(monkeypatch):
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", "1"]
     problems = [
         build_problem(EXPERIMENT, parse(EXPERIMENT, [*argv, "--num-seeds", count]).config, Quiet())
-        for build_problem, count in ((reproduce.build_problem, "2"), (problem.build_problem, "3"))
+        for build_problem, count in ((command.build_problem, "2"), (problem.build_problem, "3"))
     ]
     assert asked == [0]
     assert len(spread) == 3, "two subsets, and the one that the second run has more"

@@ -12,11 +12,12 @@ import pytest
 from aae_jax import bundle, data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
-from aae_jax.experiments import launch, problem, row_record, semi_supervised, summary, trainer
+from aae_jax.experiments import launch, problem, semi_supervised, summary, trainer
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.console import Console
 from aae_jax.experiments.run_folder import RunFolder
-from aae_jax.experiments.table_rows import Row
+from reproduce import recording
+from reproduce.tables import Row
 from tests.experiments.running import SMALL, copied, rows, status, train
 from tests.experiments.running import summary as read_summary
 
@@ -178,7 +179,7 @@ def recordable(run, folder):
 
 def record_of(folder):
     row = Row("row", "best", 100, False, "smoke", 2)
-    path = row_record.record(row, folder, folder / "results", Console())
+    path = recording.record(row, folder, folder / "results", Console())
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -19,9 +19,9 @@ from aae_jax.experiments import (
     sweep,
     unsupervised,
 )
-from aae_jax.experiments.model_record import _figures
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.run_folder import RunFolder
+from reproduce.models import MODELS
+from reproduce.recording import figures_of
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import rows, summary
 
@@ -111,10 +111,10 @@ def test_a_model_that_needs_no_labels_trains_without(trained):
 def test_the_gallery_asks_for_no_error_of_data_without_labels():
     (row,) = [row for row in MODELS if row.name == "clustering-30"]
     without = {"validation": {"reconstruction_error": {}, "code_mmd": {}}}
-    assert set(row.figures) - set(_figures(row, without)) == {"validation_error"}
-    assert _figures(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
+    assert set(row.figures) - set(figures_of(row, without)) == {"validation_error"}
+    assert figures_of(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
     (row,) = [row for row in MODELS if "confusion_matrix" in row.figures]
-    assert _figures(row, {"validation_error": {}}) == list(row.figures)
+    assert figures_of(row, {"validation_error": {}}) == list(row.figures)
 
 
 def test_its_model_can_be_used(trained, bare, capsys, tmp_path):

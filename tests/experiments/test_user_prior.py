@@ -11,10 +11,10 @@ from aae_jax.data import Quiet
 from aae_jax.experiments import autoencoder, clustering, dim_reduction, label_regularized, supervised, unsupervised
 from aae_jax.experiments.command import parse
 from aae_jax.experiments.measures import build_seed_measure
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.experiments.problem import build_problem, main_task
 from aae_jax.experiments.user_prior import own_samples, sampler_of
 from aae_jax.state import evaluation_variables
+from reproduce.models import MODELS
 from tests.experiments.running import ROOT, rows
 
 SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
