@@ -41,7 +41,7 @@ def test_the_script_finds_the_package_and_not_itself(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 2
     assert "choose one of ablation, few-labels, label-counts" in done.stderr
