@@ -40,7 +40,7 @@ SWEEP_FILE = "sweep.json"
 PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
 """Names of the files that a run keeps in its folder."""
-CODE = (":/aae_jax", ":/experiments", ":/pyproject.toml")
+CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")
 """What decides what a run does, as Git names it from the top."""
 SIGNALLED = 128
 """What is added to a signal's number to make the exit status of a run that it stopped."""
