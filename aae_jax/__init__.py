@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from aae_jax.training import TrainData, build_train_epoch, compile_epoch, fit, over_seeds, to_device
     from aae_jax.types import Batch
 
+    __version__: str
+
 __all__ = [
     "PRESETS",
     "AAEState",
@@ -88,6 +90,7 @@ __all__ = [
 ]
 
 _SUBMODULES = (
+    "batching",
     "bundle",
     "checkpoint",
     "compiling",
@@ -145,6 +148,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     """Import a public name's module, and keep the name here."""
+    if name == "__version__":
+        version = globals()[name] = _read_version()
+        return version
     if name in _SUBMODULES:
         return importlib.import_module(f"aae_jax.{name}")
     if name not in _HOME_OF:
@@ -155,4 +161,26 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what is public."""
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    return sorted({*globals(), *__all__, *_SUBMODULES, "__version__"})
+
+
+def _read_version() -> str:
+    """Return the version of the installed package, else that of the source tree, else "0+unknown"."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("aae-jax")
+    except metadata.PackageNotFoundError:
+        return _source_version()
+
+
+def _source_version() -> str:
+    import tomllib
+    from pathlib import Path
+
+    try:
+        text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
+        return str(project["version"]) if project["name"] == "aae-jax" else "0+unknown"
+    except (OSError, ValueError, KeyError):  # a copy of the package alone
+        return "0+unknown"

@@ -3,9 +3,9 @@
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 
-from aae_jax.errors import InputError, did_you_mean
+import aae_jax
+from aae_jax.errors import InputError, did_you_mean, known_name
 from aae_jax.experiments.startup import quick_start, start_is_over
 from aae_jax.plotting_backend import neutral_backend
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     if arguments[0] == "--version":
-        print(f"aae-jax {metadata.version('aae-jax')}")
+        print(f"aae-jax {aae_jax.__version__}")
         return 0
     with quick_start(), neutral_backend():
         from aae_jax.experiments.command import run_guarded
@@ -91,7 +91,7 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         run: Callable[[Sequence[str]], int] = getattr(importlib.import_module(f"aae_jax.commands.{home}"), function)
         start_is_over()
         return lambda: run(rest)
-    experiment = rest[0] if rest else ""
+    experiment = known_name(rest[0], EXPERIMENTS) if rest else ""
     if experiment in ("-h", "--help"):
         print("usage: aae-jax train {" + ",".join(EXPERIMENTS) + "} [options; --help lists them]")
         return lambda: 0

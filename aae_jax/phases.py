@@ -15,6 +15,7 @@ import optax
 from aae_jax.config import UpdateOrder
 from aae_jax.hyper import Hyper
 from aae_jax.state import AAEState, average
+from aae_jax.text import brief_fields
 from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
 
 __all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule", "phase_step"]
@@ -52,6 +53,10 @@ class Phase(NamedTuple):
     optimizer: optax.GradientTransformation
     every: int = 1
     updates_stats: bool = False
+
+    def __repr__(self) -> str:
+        """Return the row in a line."""
+        return brief_fields(self)
 
 
 def constant_schedule(step: Array, num_steps: Array) -> Array:

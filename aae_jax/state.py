@@ -11,6 +11,7 @@ from aae_jax.types import Array, Params, PRNGKey, Stats
 
 if TYPE_CHECKING:
     from aae_jax.phases import Phase
+from aae_jax.text import brief_fields
 
 __all__ = ["AAEState", "average", "evaluation_variables", "init_state", "used_networks"]
 
@@ -35,6 +36,10 @@ class AAEState(NamedTuple):
     averaged_stats: Stats
     opt_states: Mapping[str, Any]
     step: Array
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
 
 
 def used_networks(params: Params) -> dict[str, Any]:

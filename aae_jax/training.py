@@ -14,6 +14,7 @@ from aae_jax.data import TrainingArrays
 from aae_jax.hyper import Hyper
 from aae_jax.phases import Phase, build_train_step
 from aae_jax.state import AAEState
+from aae_jax.text import brief_fields
 from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
 from aae_jax.views import OutputKind, scale_pixels
 
@@ -56,6 +57,10 @@ class TrainData(NamedTuple):
     targets: Float[Array, "pool classes"] | None = None
     neighbours: Int[Array, "pool k"] | None = None
     class_shares: ClassShares | None = None
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:

@@ -24,7 +24,7 @@ from aae_jax.config.run import (
 from aae_jax.config.semi_supervised import OptimizersConfig
 from aae_jax.config.unsupervised import PriorConfig, validate_trained_prior
 from aae_jax.errors import InputError
-from aae_jax.text import quoted
+from aae_jax.text import brief_config, quoted
 
 __all__ = [
     "ClusteringConfig",
@@ -89,6 +89,8 @@ class ClusteringConfig(RunConfig):
     optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)
     weights: ClusteringWeights = field(default_factory=ClusteringWeights)
 
+    __repr__ = brief_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class DimReductionOptimizers(OptimizersConfig):
@@ -127,6 +129,8 @@ class DimReductionConfig(LabelledConfig):
     def drawn_labels(self) -> int | Literal["all"] | None:
         """How many labelled images there are; None where clusters are found without."""
         return None if self.num_clusters is not None else self.labels
+
+    __repr__ = brief_config
 
 
 def validate_clustering(config: ClusteringConfig) -> None:

@@ -12,6 +12,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.text import brief_config
 
 __all__ = ["OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"]
 
@@ -51,6 +52,8 @@ class SemiSupervisedConfig(LabelledConfig):
     """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
+
+    __repr__ = brief_config
 
 
 def validate(config: SemiSupervisedConfig) -> None:

@@ -18,6 +18,7 @@ from aae_jax.config.unsupervised import (
     validate_trained_prior,
 )
 from aae_jax.errors import InputError
+from aae_jax.text import brief_config
 
 __all__ = [
     "LabelRegularizedConfig",
@@ -41,6 +42,8 @@ class LabelRegularizedConfig(LabelledConfig):
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
 
+    __repr__ = brief_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisedConfig(LabelledConfig):
@@ -54,6 +57,8 @@ class SupervisedConfig(LabelledConfig):
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+    __repr__ = brief_config
 
 
 def validate_supervised(config: SupervisedConfig) -> None:

@@ -18,6 +18,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.errors import InputError
+from aae_jax.text import brief_config
 
 __all__ = [
     "AutoencoderConfig",
@@ -96,6 +97,8 @@ class AutoencoderConfig(RunConfig):
     optimizers: AutoencoderOptimizers = field(default_factory=AutoencoderOptimizers)
     weights: AutoencoderWeights = field(default_factory=AutoencoderWeights)
 
+    __repr__ = brief_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnsupervisedOptimizers(ScheduledOptimizers):
@@ -124,6 +127,8 @@ class UnsupervisedConfig(RunConfig):
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
 
+    __repr__ = brief_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodConfig(UnsupervisedConfig):
@@ -131,6 +136,8 @@ class LikelihoodConfig(UnsupervisedConfig):
 
     samples: tuple[int, ...] = (10_000,)
     """Numbers of samples by which it is measured, e.g. 10000 10000000; ten million take hours on a CPU."""
+
+    __repr__ = brief_config
 
 
 def validate_likelihood(config: LikelihoodConfig) -> None:

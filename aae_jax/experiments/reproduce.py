@@ -3,6 +3,7 @@
 Finished rows are not trained again, stopped ones go on; the same command does both.
 """
 
+import dataclasses
 import importlib
 import json
 import math
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 
 from aae_jax.config import RunConfig
 from aae_jax.config_text import differences, from_mapping, read_yaml
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, known_name
 from aae_jax.experiments.command import parse, run_guarded
 from aae_jax.experiments.compilation import keep_compiled_programs
 from aae_jax.experiments.console import Console, DataReporter
@@ -29,7 +30,7 @@ from aae_jax.experiments.model_rows import ModelRow
 from aae_jax.experiments.problem import build_problem, load_data, main_task
 from aae_jax.experiments.row_record import PLAN_FILE, record
 from aae_jax.experiments.run_folder import CONFIG_FILE, SUMMARY_FILE, write_text
-from aae_jax.experiments.table_rows import AnyRow, Row, choose_rows
+from aae_jax.experiments.table_rows import TABLES, AnyRow, Row, choose_rows
 from aae_jax.training import compile_epoch
 
 __all__ = ["Flags", "epochs_within", "main", "record"]
@@ -82,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(flags: Flags) -> int:
     """Train what is missing, row by row, and record each row as it ends."""
     console = Console()
+    flags = dataclasses.replace(flags, table=known_name(flags.table, TABLES))
     rows = choose_rows(flags.table, flags.recipe, flags.rows)
     if flags.budget_minutes is not None and not 0 < flags.budget_minutes < math.inf:
         raise InputError(f"--budget-minutes is {flags.budget_minutes}; give a number above 0.")

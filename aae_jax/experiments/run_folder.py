@@ -17,7 +17,7 @@ import numpy as np
 from aae_jax.config_text import to_yaml
 from aae_jax.errors import InputError, StorageError
 from aae_jax.experiments.records import read_record, valid_rows
-from aae_jax.files import LOCK_FILE, Claim, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
 
 __all__ = [
     "CONFIG_FILE",
@@ -66,7 +66,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
         self.path = path
-        self._claim: Claim | None = None
+        self._claim: FolderLock | None = None
 
     def claim(self) -> None:
         """Keep other runs out of the folder until this process ends.
@@ -76,7 +76,7 @@ class RunFolder:
         """
         try:
             refuse_links(self.path)
-            self._claim = Claim(self.path)
+            self._claim = FolderLock(self.path)
             for path, _, _ in os.walk(self.path):
                 sweep_unfinished(Path(path))
         except OSError as error:

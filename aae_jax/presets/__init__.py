@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError, did_you_mean, known_name
 from aae_jax.presets.label_code import CLUSTERING_PRESETS, DIM_REDUCTION_PRESETS
 from aae_jax.presets.labelled_style import LABEL_REGULARIZED_PRESETS, SUPERVISED_PRESETS
 from aae_jax.presets.semi_supervised import PRESETS
@@ -41,6 +41,7 @@ def preset(name: str, experiment: str = "semi_supervised") -> Any:
     Raises:
         InputError: There is no such experiment or preset.
     """
+    experiment = known_name(experiment, BY_EXPERIMENT)
     if experiment not in BY_EXPERIMENT:
         raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, BY_EXPERIMENT)}")
     return choose_preset(BY_EXPERIMENT[experiment], name)
@@ -52,6 +53,7 @@ def choose_preset(presets: Mapping[str, tuple[Any, str]], name: str) -> Any:
     Raises:
         InputError: There is none.
     """
+    name = known_name(name, presets)
     if name not in presets:
         raise InputError(f"There is no preset {name!r}; {did_you_mean(name, presets)}")
     return presets[name][0]

@@ -18,7 +18,7 @@ from aae_jax import checkpoint, cli, figures, losses, priors
 from aae_jax.errors import StorageError
 from aae_jax.experiments import run_folder, sweep, unsupervised
 from aae_jax.experiments.console import Console
-from aae_jax.files import LOCK_FILE, Claim, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, write_whole
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import EPOCHS, ROOT, SMALL, contents, copied, evidence, status, train
 
@@ -32,9 +32,9 @@ def one_sentence(capsys):
 
 CLAIM = """
 import pathlib, sys
-from aae_jax.files import Claim
+from aae_jax.files import FolderLock
 
-claim = Claim(pathlib.Path(sys.argv[1]))
+claim = FolderLock(pathlib.Path(sys.argv[1]))
 print("claimed", flush=True)
 input()
 """
@@ -73,7 +73,7 @@ def test_two_runs_on_one_folder(tmp_path, stopped, claimed_by_another, capsys):
     assert contents(half) == {**before, LOCK_FILE: b""}
     owner.kill()  # a claim goes with its process
     owner.wait()
-    Claim(half).release()
+    FolderLock(half).release()
     assert contents(half) == before
 
 
@@ -90,7 +90,7 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
         real(descriptor)
 
     monkeypatch.setattr(files, "_lock", lock)
-    claim = Claim(tmp_path, wait=1)
+    claim = FolderLock(tmp_path, wait=1)
     assert len(locks) == 4
     assert (tmp_path / LOCK_FILE).exists()
     claim.release()
