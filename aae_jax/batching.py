@@ -102,6 +102,6 @@ def _joined(parts: tuple[Array, ...], count: int) -> Array:
     """
     rows = np.asarray(parts[0]) if len(parts) == 1 else np.concatenate([np.asarray(part) for part in parts])
     place = parts[0].sharding
-    if parts[0].committed and place.is_fully_replicated:
-        return jax.device_put(rows[:count], place)
-    return jax.device_put(rows[:count])
+    target = place if parts[0].committed and place.is_fully_replicated else None
+    cropped: Array = jax.device_put(rows[:count], target)
+    return cropped

@@ -99,7 +99,17 @@ def build_programs(structure: Structure) -> Programs:
         encoded = encode(weights, images)
         y = labels[0] if labels else class_probabilities(encoded.logits)
         # Without the barrier the compiler may fuse across it, and rounding would not be that of decode(encode(x)).
-        return decode(weights, *jax.lax.optimization_barrier((encoded.mean, y)))
+        codes = jax.lax.optimization_barrier((encoded.mean, y))  # type: ignore[no-untyped-call, unused-ignore]
+        return decode(weights, *codes)
 
-    functions = (encode, predict, predict_proba, label, decode, decode_mode, represent, reconstruct)
+    functions: tuple[RowsFn, ...] = (
+        encode,
+        predict,
+        predict_proba,
+        label,
+        decode,
+        decode_mode,
+        represent,
+        reconstruct,
+    )
     return Programs(*map(build_batched, functions))

@@ -14,6 +14,7 @@ from aae_jax.compiling import compiler_options
 from aae_jax.data.scaling import fit_scaling
 from aae_jax.models.parts import build_prior
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 SHAPE, CLASSES, LATENT = (6, 5), 4, 3
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (2500, *SHAPE)).astype(np.uint8)

@@ -17,6 +17,7 @@ from aae_jax import Model, NetworkConfig, PriorConfig
 
 joblib = pytest.importorskip("joblib")
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 SHAPE, CLASSES, LATENT = (6, 5), 4, 3
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, *SHAPE)).astype(np.uint8)
 FIELDS = {field.name for field in dataclasses.fields(Model)}
