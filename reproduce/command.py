@@ -3,6 +3,7 @@
 Finished rows are not trained again, stopped ones go on; the same command does both.
 """
 
+import dataclasses
 import importlib
 import json
 import math
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 
 from aae_jax.config import RunConfig
 from aae_jax.config.text import differences, from_mapping, read_yaml
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, known_name
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec
 from aae_jax.run.arguments import parse, run_guarded
@@ -30,7 +31,7 @@ from aae_jax.train.compile_cache import keep_compiled_programs
 from aae_jax.train.fit import compile_epoch
 from reproduce.models import ModelRow
 from reproduce.recording import PLAN_FILE, record
-from reproduce.tables import AnyRow, choose_rows
+from reproduce.tables import TABLES, AnyRow, choose_rows
 
 __all__ = ["Flags", "epochs_within", "main"]
 
@@ -82,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(flags: Flags) -> int:
     """Train what is missing, row by row, and record each row as it ends."""
     console = Console()
+    flags = dataclasses.replace(flags, table=known_name(flags.table, TABLES))
     rows = choose_rows(flags.table, flags.recipe, flags.rows)
     if flags.budget_minutes is not None and not 0 < flags.budget_minutes < math.inf:
         raise InputError(f"--budget-minutes is {flags.budget_minutes}; give a number above 0.")

@@ -22,7 +22,8 @@ from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, RunFolder, write_text
 from aae_jax.run.setup import load_data
-from aae_jax.saved.model import Model, load
+from aae_jax.saved.model import Model
+from aae_jax.saved.storage import load
 from reproduce.models import ModelRow
 from reproduce.pictures import write_small
 from reproduce.recorded_runs import with_named_errors

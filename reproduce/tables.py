@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError, did_you_mean, known_name
 from reproduce.models import MODELS, ModelRow
 
 __all__ = ["RECIPES", "TABLES", "AnyRow", "Row", "choose_rows"]
@@ -193,6 +193,7 @@ def choose_rows(table: str, recipe: str | None, names: Sequence[str]) -> tuple[A
     Raises:
         InputError: There is no such table, recipe or row.
     """
+    table = known_name(table, TABLES)
     if table not in TABLES:
         raise InputError(f"There is no table {table!r}; {did_you_mean(table, list(TABLES))}")
     if recipe is not None and recipe not in RECIPES:
@@ -200,6 +201,7 @@ def choose_rows(table: str, recipe: str | None, names: Sequence[str]) -> tuple[A
     rows = {row.name: row for row in TABLES[table] if recipe in (None, row.recipe)}
     if not rows:
         raise InputError(f"The table {table} has no recipe {recipe!r}; leave it out.")
+    names = [known_name(name, rows) for name in names]
     for name in names:
         if name not in rows:
             raise InputError(f"There is no row {name!r} in that table; {did_you_mean(name, list(rows))}")

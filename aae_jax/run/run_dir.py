@@ -17,7 +17,7 @@ import numpy as np
 
 from aae_jax.config.text import to_yaml
 from aae_jax.errors import InputError, StorageError
-from aae_jax.files import LOCK_FILE, Claim, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
 from aae_jax.run.records import read_record, valid_rows
 
 __all__ = [
@@ -70,7 +70,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
         self.path = path
-        self._claim: Claim | None = None
+        self._claim: FolderLock | None = None
 
     def claim(self) -> None:
         """Keep other runs out of the folder until this process ends.
@@ -80,7 +80,7 @@ class RunFolder:
         """
         try:
             refuse_links(self.path)
-            self._claim = Claim(self.path)
+            self._claim = FolderLock(self.path)
             for path, _, _ in os.walk(self.path):
                 sweep_unfinished(Path(path))
         except OSError as error:

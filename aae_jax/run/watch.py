@@ -14,7 +14,8 @@ from aae_jax.run.callbacks import EpochEnd, kept_variables
 from aae_jax.run.event_log import EventLog
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.setup import images_of
-from aae_jax.saved.model import Model, save_model
+from aae_jax.saved.model import Model
+from aae_jax.saved.storage import save_model
 from aae_jax.types import Params, Stats
 
 __all__ = ["Watch", "model_of", "save_models"]

@@ -16,7 +16,7 @@ import pytest
 
 from aae_jax import cli, figures, losses, priors
 from aae_jax.errors import StorageError
-from aae_jax.files import LOCK_FILE, Claim, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, write_whole
 from aae_jax.run import run_dir as run_folder
 from aae_jax.run.console import Console
 from aae_jax.run.run import main as run_model
@@ -35,9 +35,9 @@ def one_sentence(capsys):
 
 CLAIM = """
 import pathlib, sys
-from aae_jax.files import Claim
+from aae_jax.files import FolderLock
 
-claim = Claim(pathlib.Path(sys.argv[1]))
+claim = FolderLock(pathlib.Path(sys.argv[1]))
 print("claimed", flush=True)
 input()
 """
@@ -76,7 +76,7 @@ def test_two_runs_on_one_folder(tmp_path, stopped, claimed_by_another, capsys):
     assert contents(half) == {**before, LOCK_FILE: b""}
     owner.kill()  # a claim goes with its process
     owner.wait()
-    Claim(half).release()
+    FolderLock(half).release()
     assert contents(half) == before
 
 
@@ -93,7 +93,7 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
         real(descriptor)
 
     monkeypatch.setattr(files, "_lock", lock)
-    claim = Claim(tmp_path, wait=1)
+    claim = FolderLock(tmp_path, wait=1)
     assert len(locks) == 4
     assert (tmp_path / LOCK_FILE).exists()
     claim.release()

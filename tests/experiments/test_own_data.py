@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from aae_jax import cli
-from aae_jax.saved import model as bundle
+from aae_jax.saved import storage as bundle
 from tests.experiments.running import drawing, status, summary
 
 NAMES = np.array(["ant", "bee", "cat", "dög"])

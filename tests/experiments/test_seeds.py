@@ -22,7 +22,7 @@ from aae_jax.run.arguments import parse
 from aae_jax.run.callbacks import first_failure
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
-from aae_jax.saved import model as bundle
+from aae_jax.saved import storage as bundle
 from reproduce import recording
 from reproduce.tables import Row
 from tests.experiments.running import SMALL, copied, drawing, rows, status, train

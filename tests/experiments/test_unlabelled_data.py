@@ -19,7 +19,7 @@ from aae_jax.models.unsupervised import experiment as unsupervised
 from aae_jax.run.run import main as run_model
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.sweep import command as sweep
-from aae_jax.saved import model as bundle
+from aae_jax.saved import storage as bundle
 from reproduce.models import MODELS
 from reproduce.recording import figures_of
 from tests.experiments.conftest import interrupt_after
