@@ -1,4 +1,4 @@
-"""The loop of a run: epochs, validation, the best weights, failed seeds, checkpoints, interruption."""
+"""Training loop of a run: epochs, validation, best weights, failed seeds, checkpoints, interruption."""
 
 import contextlib
 import time
@@ -35,17 +35,17 @@ class Stopped(Exception):  # noqa: N818 - not an error, a request
     """The user asked the run to stop; the state is saved."""
 
     def __init__(self, signum: int) -> None:
-        """Keep the signal's number."""
+        """Store the signal's number."""
         super().__init__(signum)
         self.signum = signum
 
 
-class AllSeedsFailed(Exception):  # noqa: N818 - the sentence is in its name
-    """Every seed's losses turned non-finite."""
+class AllSeedsFailed(Exception):  # noqa: N818 - the name is the sentence
+    """The losses of every seed became non-finite."""
 
 
 class Best(NamedTuple):
-    """The weights that did best on the validation images, each seed's own: leading seed axis throughout."""
+    """Weights with the best validation score, per seed: all arrays have a leading seed axis."""
 
     params: Params
     stats: Stats
@@ -54,7 +54,7 @@ class Best(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What training ends with."""
+    """Result of training."""
 
     state: AAEState
     best: Best
@@ -65,10 +65,10 @@ class Outcome(NamedTuple):
 
 
 def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> tuple[int, str] | None:
-    """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
+    """Find the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
 
-    `metrics` are stacked `[seeds, updates]`; `phases` come in the order in which they run, which a compiled
-    program's dictionary of metrics does not keep.
+    `metrics` are stacked `[seeds, updates]`; `phases` are in the order in which they run, which the dictionary of
+    metrics of a compiled program does not preserve.
     """
     names = [f"{phase}/loss" for phase in phases]
     finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
@@ -79,7 +79,7 @@ def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> t
 
 
 def active_means(metrics: Metrics, phases: Mapping[str, Phase], first_step: int) -> dict[str, np.ndarray]:
-    """Return each metric's mean by seed over the updates in which its phase ran; NaN where there was none."""
+    """Return each metric's mean per seed over the updates in which its phase ran; NaN if it never ran."""
     means = {}
     for name, value in metrics.items():
         values = np.asarray(value)
@@ -108,10 +108,10 @@ def _all_finite(params: Params) -> Array:
 
 
 class Trainer:
-    """Trains a plan's seeds side by side, and keeps the run's folder up to date."""
+    """Trainer of all seeds of a plan in parallel that keeps the run folder up to date."""
 
     def __init__(self, setup: RunSetup, plan: TrainingPlan, folder: RunFolder, console: Console) -> None:
-        """Compile what validates; training is compiled in `run`."""
+        """Build the validation measures; training is compiled in `run`."""
         self.setup, self.plan, self.folder, self.console = setup, plan, folder, console
         self.failed: dict[int, dict[str, Any]] = {}
         self.seconds_before = 0.0
@@ -120,13 +120,13 @@ class Trainer:
         self.finite = jax.jit(jax.vmap(_all_finite))
 
     def run(self, *, resume: bool, command: str) -> Outcome:
-        """Train from the start, or from the newest checkpoint; the last state is saved either way.
+        """Train from the start, or from the newest checkpoint; the last state is saved in either case.
 
-        The `command` is noted in the folder, with the commit, once there is something to begin with.
+        The `command` is recorded in the folder, with the commit, once the initial state exists.
 
         Raises:
-            Stopped: A signal asked for it; the state is saved.
-            AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
+            Stopped: A signal requested it; the state is saved.
+            AllSeedsFailed: No seed is finite any more; the previous checkpoint is kept.
         """
         state, self.best, first_epoch, train_epoch = self._resume() if resume else self._begin()
         self.folder.write_origin(command, source_commit())
@@ -150,11 +150,11 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent in training so far, those before a resume included."""
+        """Training time so far in seconds, including the time before a resume."""
         return self.seconds_before + time.perf_counter() - self.started
 
     def _begin(self) -> tuple[AAEState, Best, int, EpochFn]:
-        """Draw the weights while the epoch is compiled, or read from the cache of compiled programs."""
+        """Initialise the weights while the epoch is compiled, or read from the compilation cache."""
         self.console.compiling()
         begun = time.perf_counter()
         lowered = self._lower(jax.eval_shape(self.plan.build_state))
@@ -210,7 +210,7 @@ class Trainer:
         return state, best, notes.epoch + 1
 
     def _found_before(self) -> dict[str, Array]:
-        """Return what was found in the data before training, whose last bits depend on the number of threads."""
+        """Return arrays computed from the data before training, whose last bits depend on the number of threads."""
         data = self.setup.data
         found = {"targets": data.targets, "neighbours": data.neighbours}
         return {name: value for name, value in found.items() if value is not None}
@@ -254,7 +254,7 @@ class Trainer:
             raise AllSeedsFailed
 
     def _append_failure(self, epoch: int, metrics: Metrics) -> None:
-        """Leave a row of metrics without a number in it: nothing is measured of weights that are not finite."""
+        """Append a row of metrics without values: weights that are not finite are not evaluated."""
         nothing = np.full(len(self.setup.seeds), np.nan)
         update = (epoch + 1) * self.setup.steps_per_epoch
         row = {"epoch": epoch, "update": update, **dict.fromkeys(sorted(metrics), nothing)}
