@@ -146,7 +146,7 @@ def check_name(name: str) -> None:
 
 
 def _stock_builder(tfds: Any, tfds_name: str, **options: Any) -> Any:
-    """Return a builder from TFDS's own code: `tfds.builder` would read copies on disk and import modules they name."""
+    """Return a builder from TFDS's own code: `tfds.builder` reads copies on disk and imports modules they name."""
     check_name(tfds_name)
     name, _, config = tfds_name.partition("/")
     return tfds.builder_cls(name)(**({"config": config} if config else {}), **options)
