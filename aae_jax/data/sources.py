@@ -308,7 +308,7 @@ def _prepare_copy(known: KnownSet, dataset: Dataset, where: Places, reporter: Re
     root = _writable_data_dir(where) or where.cache_dir / "tensorflow_datasets"
     try:
         tfds_copy.prepare_copy(dataset, known, root)
-    except Exception as error:  # TFDS raises many types
+    except Exception as error:  # TFDS raises exceptions of many types
         reporter.notice(f"No TFDS copy of {known.title} was prepared ({' '.join(str(error).split())[:120]}).")
 
 

@@ -48,8 +48,8 @@ def start_is_over() -> None:
 class Interruption:
     """Context manager in which the first of `SIGNALS` only sets `signum`; a second one acts as usual.
 
-    Outside the main thread, where Python installs no handlers (a web server's worker, say), signals act as usual. A
-    SIGHUP that the parent ignores (`nohup`) stays ignored.
+    Outside the main thread, where Python installs no handlers (such as in a worker of a web server), signals act as
+    usual. A SIGHUP that the parent ignores (`nohup`) stays ignored.
     """
 
     def __init__(self) -> None:

@@ -71,7 +71,7 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
             return np.asarray(picture, dtype=np.uint8)
     except InputError:
         raise
-    except Exception as error:  # Pillow raises nearly any type for damaged files
+    except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{what} cannot be read as a picture ({reason}); leave it out, or save it again.") from error
 
@@ -150,7 +150,7 @@ def decode_picture(content: bytes, what: str) -> NDArray[np.uint8]:
             pixels = np.asarray(picture)
     except InputError:
         raise
-    except Exception as error:  # Pillow raises nearly any type for damaged files
+    except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{what} cannot be read as a picture ({reason}); prepare the copy again.") from error
     if pixels.dtype == np.bool_:

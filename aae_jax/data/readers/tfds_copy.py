@@ -97,7 +97,7 @@ def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
                     splits[split] = read_split(described, split)
     except InputError:
         raise
-    except Exception as error:  # the readers of records raise any type for a damaged copy
+    except Exception as error:  # the readers of records raise exceptions of any type for a damaged copy
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"The TFDS copy in {copy.folder} cannot be read ({reason}); prepare it again.") from error
     parts, notices = _arrange(splits, name, split_seed)
@@ -163,7 +163,7 @@ def catalogue(tfds_name: str) -> list[Remote]:
             infos = _stock_builder(tfds, tfds_name, data_dir=tempfile.mkdtemp()).url_infos
         except InputError:
             raise
-        except Exception as error:  # TFDS raises many types for an unknown name
+        except Exception as error:  # TFDS raises exceptions of many types for an unknown name
             raise InputError(
                 f"TensorFlow Datasets has no set {tfds_name!r} ({' '.join(str(error).split())[:120]})."
             ) from error
