@@ -37,7 +37,7 @@ def quick_start() -> Iterator[None]:
 
 
 def start_is_over() -> None:
-    """Re-enable the garbage collector if `quick_start` disabled it; objects that exist by now are never scanned."""
+    """Re-enable the garbage collector if `quick_start` disabled it; existing objects are no longer scanned."""
     global _starting
     if _starting:
         _starting = False

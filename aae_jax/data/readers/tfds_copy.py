@@ -214,7 +214,7 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
         try:
             builder = _stock_builder(tfds, name, data_dir=str(root), file_format="array_record")
             builder.download_and_prepare()
-        except Exception as error:  # TFDS raises many types
+        except Exception as error:  # TFDS raises exceptions of many types
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"TFDS could not prepare {name} ({reason}).") from error
         return Copy(Path(str(builder.data_path)), "array_record")
