@@ -12,10 +12,10 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 FILES = ("summary.json", "config.yaml", "metrics.jsonl")
 
 
-def record(name: str, run: Path) -> Path:
-    """Copy one run's files and return its summary's new path."""
+def record(name: str, run: Path, results: Path = RESULTS) -> Path:
+    """Copy one run's files into a folder of `results` and return its summary's new path."""
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    folder = RESULTS / name
+    folder = results / name
     folder.mkdir(parents=True, exist_ok=True)
     seeds = "-".join(str(seed) for seed in summary["seeds"])
     for file in FILES:

@@ -421,6 +421,7 @@ def broken(*_, **__):
     raise ValueError("Expected end of text, found '$'")
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_path, monkeypatch, capsys):
     folder = unfinished(finished, tmp_path / "run")
     (folder / "figures" / "confusion_matrix.png").unlink()
@@ -437,6 +438,7 @@ def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_pat
     assert all(expected[name] == content for name, content in drawn.items())
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     finished, tmp_path, monkeypatch, capsys
 ):
@@ -450,6 +452,7 @@ def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     assert not (tmp_path / "run" / "figures").exists()
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_path, monkeypatch):
     folder = unfinished(finished, tmp_path / "run")
 
@@ -463,6 +466,7 @@ def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_p
     assert evidence(folder) == evidence(finished)
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys):
     def draw(*_):
         return {

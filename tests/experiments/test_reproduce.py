@@ -33,7 +33,7 @@ TOY = (
 
 
 @pytest.fixture(autouse=True)
-def toy_table(monkeypatch, without_figures):
+def toy_table(monkeypatch):
     monkeypatch.setitem(TABLES, "toy", TOY)
 
 

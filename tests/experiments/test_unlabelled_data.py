@@ -23,7 +23,7 @@ from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.sweep import command as sweep
 from aae_jax.saved import model as bundle
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import rows, summary
+from tests.experiments.running import drawing, rows, summary
 
 SMOKE = ("--preset", "smoke", "--epochs", "2", "--checkpoint-seconds", "0")
 LABEL_FREE = {
@@ -84,11 +84,12 @@ def marked(names):
 
 
 @pytest.fixture(scope="module", params=marked(LABEL_FREE))
-def trained(request, bare, tmp_path_factory, quick_compiles):
+def trained(request, bare, tmp_path_factory, figures_on_demand):
     """The name of a model that needs no labels, and the folder of its run on images alone."""
     module, flags = LABEL_FREE[request.param]
     folder = tmp_path_factory.mktemp("trained") / "run"
-    assert run(module, bare, folder, *flags) == 0
+    with drawing():
+        assert run(module, bare, folder, *flags) == 0
     return request.param, folder
 
 
@@ -164,12 +165,10 @@ def test_a_model_that_learns_from_labels_refuses_data_without(name, bare, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def semi(partly, tmp_path_factory, quick_compiles):
+def semi(partly, tmp_path_factory, figures_on_demand):
     folder = tmp_path_factory.mktemp("semi") / "run"
     flags = ("--labels", "all", "--weights.propagation", "3", "--weights.propagation-fade", "0")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
-        assert run(semi_supervised, partly, folder, "--epochs", "60", *flags) == 0
+    assert run(semi_supervised, partly, folder, "--epochs", "60", *flags) == 0
     return folder
 
 

@@ -82,7 +82,6 @@ def corner_rows(path, count=2000, dim=2):
 
 
 def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
     once = []
