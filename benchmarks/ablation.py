@@ -4,7 +4,8 @@
 
 Rows are compared by validation error; the test images are never looked at. Networks have half the default width.
 The runs go to `runs/ablation/` (`--out-dir`; finished ones are not run again, stopped ones go on), their numbers to
-`results/ablation-<row>/` (`--results-dir`). With `--dataset digits --epochs 1 --seeds 0` a row takes seconds.
+`results/default_ablation.json` (`--results`), and `python -m reproduce.pages` writes the table. With
+`--dataset digits --epochs 1 --seeds 0` a row takes seconds.
 """
 
 import argparse
@@ -21,9 +22,10 @@ from aae_jax.run.arguments import parse, resumed_config
 from aae_jax.run.run import main as train_model
 from aae_jax.run.setup import load_data, settle
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-from record_run import RESULTS, record
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.recorded_runs import record
 
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "default_ablation.json"
 EVERY_ROW = [
     "--no-test",
     *("--network.hidden", "500", "500", "--network.discriminator-hidden", "250", "250"),
@@ -74,7 +76,7 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     parser.add_argument("--out-dir", type=Path, default=Path("runs/ablation"), help="of the runs")
-    parser.add_argument("--results-dir", type=Path, default=RESULTS, help="of their numbers")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file of their numbers")
     return parser.parse_args(argv)
 
 
@@ -93,9 +95,7 @@ def main() -> int:
                 return 2
             if status != 0:
                 return status
-            record(f"ablation-{row}", folder, args.results_dir)
-        listed = " ".join(ROWS[row]) + "\n"
-        (args.results_dir / f"ablation-{row}" / "flags.txt").write_text(listed, encoding="utf-8")
+            record(args.results, row.replace("_", " "), folder, " ".join(ROWS[row]))
     return 0
 
 

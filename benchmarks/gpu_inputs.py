@@ -23,12 +23,14 @@ import aae_jax
 from aae_jax.config import OptimizerConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.table_rows import TABLES, Row, choose_rows
 from aae_jax.files import write_whole
 from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.run.arguments import parse
 from aae_jax.run.setup import load_data
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.tables import TABLES, Row, choose_rows
 
 FOLDER = Path(".gpu")
 ROW = "best-100-shifts"

@@ -144,8 +144,9 @@ def experiment(args: argparse.Namespace) -> dict[str, Any]:
 
 def reproduce(args: argparse.Namespace) -> dict[str, Any]:
     """Train a row of the table of few labels, ten subsets of it; at toy size a few updates of small networks."""
-    from aae_jax.experiments import reproduce as command
-    from aae_jax.experiments.table_rows import TABLES, Row
+    sys.path.append(str(Path(__file__).resolve().parent.parent))  # where the package is
+    from reproduce import command
+    from reproduce.tables import TABLES, Row
 
     out = Path(args.out)
     if args.toy:

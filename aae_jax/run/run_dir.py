@@ -40,7 +40,7 @@ SWEEP_FILE = "sweep.json"
 PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
 """Names of the files in a run folder."""
-CODE = (":/aae_jax", ":/experiments", ":/pyproject.toml")
+CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")
 """Paths, from the top of the repository, whose content determines the result of a run."""
 SIGNALLED = 128
 """Offset of the exit status of a run that was stopped by a signal: the signal's number is added."""

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 from aae_jax import InputError, cli, data, load
 from aae_jax.data import Quiet
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
@@ -34,6 +33,7 @@ from aae_jax.run.sweep import command as sweep
 from aae_jax.run.watch import model_of
 from aae_jax.train.fit import compile_epoch
 from aae_jax.train.state import evaluation_variables, used_networks
+from reproduce.models import MODELS
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import drawing, rows, summary
 

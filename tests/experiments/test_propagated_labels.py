@@ -9,7 +9,6 @@ import pytest
 from aae_jax import data
 from aae_jax.config import ViewConfig
 from aae_jax.data import Quiet, split_indices
-from aae_jax.experiments import reproduce
 from aae_jax.graph import neighbours, propagation
 from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights
 from aae_jax.models.semi_supervised import experiment as semi_supervised
@@ -22,6 +21,7 @@ from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.sweep.members import Member, prepare_chunk
+from reproduce import command
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
 
@@ -94,7 +94,7 @@ def test_a_budgets_timing_and_its_run_spread_labels_once(monkeypatch):
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", "1"]
     problems = [
         build_setup(SPEC, parse(SPEC, [*argv, "--num-seeds", count]).config, Quiet())
-        for build_setup, count in ((reproduce.build_setup, "2"), (problem.build_setup, "3"))
+        for build_setup, count in ((command.build_setup, "2"), (problem.build_setup, "3"))
     ]
     assert asked == [0]
     assert len(spread) == 3, "two subsets, and the one that the second run has more"

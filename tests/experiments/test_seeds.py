@@ -13,8 +13,6 @@ from aae_jax import data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
 from aae_jax.evaluation.seeds import over_seeds
-from aae_jax.experiments import row_record
-from aae_jax.experiments.table_rows import Row
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import run as launch
@@ -25,6 +23,8 @@ from aae_jax.run.callbacks import first_failure
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.saved import model as bundle
+from reproduce import recording
+from reproduce.tables import Row
 from tests.experiments.running import SMALL, copied, drawing, rows, status, train
 from tests.experiments.running import summary as read_summary
 
@@ -184,7 +184,7 @@ def recordable(run, folder):
 
 def record_of(folder):
     row = Row("row", "best", 100, False, "smoke", 2)
-    path = row_record.record(row, folder, folder / "results", Console())
+    path = recording.record(row, folder, folder / "results", Console())
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -8,8 +8,6 @@ import pytest
 
 from aae_jax import InputError, cli, load_dataset
 from aae_jax.data import Quiet
-from aae_jax.experiments.model_record import _figures
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
@@ -22,6 +20,8 @@ from aae_jax.run.run import main as run_model
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.sweep import command as sweep
 from aae_jax.saved import model as bundle
+from reproduce.models import MODELS
+from reproduce.recording import figures_of
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import drawing, rows, summary
 
@@ -112,10 +112,10 @@ def test_a_model_that_needs_no_labels_trains_without(trained):
 def test_the_gallery_asks_for_no_error_of_data_without_labels():
     (row,) = [row for row in MODELS if row.name == "clustering-30"]
     without = {"validation": {"reconstruction_error": {}, "code_mmd": {}}}
-    assert set(row.figures) - set(_figures(row, without)) == {"validation_error"}
-    assert _figures(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
+    assert set(row.figures) - set(figures_of(row, without)) == {"validation_error"}
+    assert figures_of(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
     (row,) = [row for row in MODELS if "confusion_matrix" in row.figures]
-    assert _figures(row, {"validation_error": {}}) == list(row.figures)
+    assert figures_of(row, {"validation_error": {}}) == list(row.figures)
 
 
 def test_its_model_can_be_used(trained, bare, capsys, tmp_path):

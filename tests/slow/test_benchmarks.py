@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from reproduce.recorded_runs import read_rows
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -263,7 +265,7 @@ def second_start(folder: Path) -> None:
 @runs("ablation.py")
 def ablation(folder: Path) -> None:
     """Rows are trained and recorded once; a finished run of other settings is refused."""
-    where = ("--out-dir", folder / "runs", "--results-dir", folder / "results")
+    where = ("--out-dir", folder / "runs", "--results", folder / "ablation.json")
     toy = (
         "benchmarks/ablation.py",
         "--dataset",
@@ -276,17 +278,13 @@ def ablation(folder: Path) -> None:
         "14_plain_preset",
     )
     call(*toy, "--epochs", 1)
-    for row, flags in (("02_no_shifts", "--views.max-shift 0\n"), ("14_plain_preset", "--preset plain\n")):
-        recorded = folder / "results" / f"ablation-{row}"
-        assert (recorded / "flags.txt").read_text() == flags
-        summary = read(recorded / "s0.summary.json")
-        assert 0 <= summary["validation_error"]["mean"] <= 0.95
-        assert not summary["tested"]
-        assert {path.name for path in recorded.glob("s0.*")} == {
-            "s0.summary.json",
-            "s0.config.yaml",
-            "s0.metrics.jsonl",
-        }
+    rows = {row["row"]: row for row in read_rows(folder / "ablation.json")}
+    for row, flags in (("02 no shifts", "--views.max-shift 0"), ("14 plain preset", "--preset plain")):
+        assert rows[row]["flags"] == flags
+        (found,) = rows[row]["runs"]
+        assert 0 <= found["validation_error"]["mean"] <= 0.95
+        assert not found["tested"]
+        assert found["config"]["seed"] == 0
     before = (folder / "runs" / "14_plain_preset-s0" / "metrics.jsonl").read_bytes()
     assert call(*toy, "--epochs", 1).stdout.count("is finished") == 2
     assert (folder / "runs" / "14_plain_preset-s0" / "metrics.jsonl").read_bytes() == before
