@@ -1,3 +1,3 @@
-"""What `aae-jax` does besides training: data at hand, and trained models at work."""
+"""Commands of `aae-jax` besides training: data sets, and the use of trained models."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""`aae-jax data list|fetch|check`: what is where, how to have it here, whether it is whole."""
+"""`aae-jax data list|fetch|check`: location, download and verification of data sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class _ListFlags:
 @dataclass(frozen=True, kw_only=True)
 class _LoadFlags:
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """As --dataset takes it: mnist, emnist/<split>, tfds:<name>, npz:<file> ...; `aae-jax data list` names them."""
+    """As for --dataset: mnist, emnist/<split>, tfds:<name>, npz:<file> ...; `aae-jax data list` lists them."""
     data_dir: str | None = None
-    """Folder for data: looked in first, and downloads go there. Also from $AAE_DATA_DIR."""
+    """Folder for data: searched first, and used for downloads. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
-    """Draws the test set of data that come without one."""
+    """Seed of the test set of data without one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,7 +74,7 @@ def _list(where: Places) -> int:
 
 
 def _whereabouts(known: KnownSet, where: Places) -> str:
-    """Return where a set would be taken from, in the order in which it is looked for."""
+    """Describe the source from which a set would be loaded, in the order of the search."""
     cached, found = cached_set(known, where), files_at_hand(known, where)
     if found is not None and known.sha256 is None and found.paths[0].parent == where.data_dir and cached is None:
         return f"files of these names in {where.data_dir}, of which set is seen when they are read"

@@ -1,4 +1,4 @@
-"""`aae-jax doctor`: says of a run, finished or not, whether its adversaries look healthy."""
+"""`aae-jax doctor`: diagnosis of the adversarial training of a run, finished or not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class _Doctor:
 
 
 def run_doctor(argv: Sequence[str]) -> int:
-    """Say which troubles a run's metrics show, by which numbers, and what helps; or that there are none."""
+    """Diagnose problems of a run from its metrics, with the numbers that show them and advice."""
     flags = parse(_Doctor, argv, "doctor", run_doctor.__doc__)
     folder = RunFolder(Path(flags.run))
     if not (folder.path / CONFIG_FILE).is_file():
@@ -61,19 +61,19 @@ def run_doctor(argv: Sequence[str]) -> int:
 
 
 def _classes(folder: RunFolder, config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many classes the label code has: as configured or saved; else as many as were ever in use."""
+    """Return the number of classes of the label code: as configured or saved, else the largest number in use."""
     clusters = config.get("num_clusters")
     if isinstance(clusters, int) and not isinstance(clusters, bool):
         return clusters
     used = [count for row in rows for count in _counts(row, f"{VALIDATION}labels_used")]
     try:
         return load(folder.path).num_classes
-    except InputError:  # the run has saved no model yet
+    except InputError:  # the run has not saved a model yet
         return round(max(used, default=0))
 
 
 def _counts(row: Mapping[str, Any], name: str) -> list[float]:
-    """Return the numbers of classes that an evaluation lists by seed, without nulls."""
+    """Return an evaluation's numbers of classes by seed, without nulls."""
     values = row.get(name)
     listed = values if isinstance(values, list) else []
     return [value for value in listed if value is not None and 0 <= value <= MAX_CLASSES]

@@ -1,4 +1,4 @@
-"""`aae-jax evaluate`: how a trained model does on test images."""
+"""`aae-jax evaluate`: evaluation of a trained model on test images."""
 
 import dataclasses
 import json
@@ -39,30 +39,30 @@ __all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataFlags:
-    """A saved model, and the data that are shown to it."""
+    """A saved model and its data."""
 
     model: ModelPath
     """Folder of a run, or of a saved model."""
     dataset: str | None = None
-    """Data whose images are shown to the model, as training takes it. Default: those that it was trained on."""
+    """Data set of the images, as for training. Default: the data set that the model was trained on."""
     data_dir: str | None = None
     """Folder for data. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
-    """Draws the test set of data that come without one; a run's own is taken where it is known."""
+    """Seed of the test set of data without one; the run's split seed is used where it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Evaluate(DataFlags):
     out: str | None = None
-    """JSON file for the numbers; they are printed in any case."""
+    """JSON file for the results, which are also printed."""
 
 
 def run_evaluate(argv: Sequence[str]) -> int:
-    """Classify test images: error, cross-entropy, calibration, and which class is taken for which.
+    """Evaluate a model on test images: error, cross-entropy, calibration, and the most frequent confusions.
 
-    Of clusters: what they are by name, and every measure of how well they are classes. Without a label code, and of
-    clusters on data without labels: how well images are rebuilt, and how their codes lie beside the prior; of images
-    in their places and without noise, where a run's own measures are of views.
+    For clusters: their majority classes, and all measures of clusters against classes. Without a label code, and for
+    clusters on data without labels: reconstruction error, and the match of codes and prior; from images without shift
+    and noise, whereas the measures of a run are of augmented views.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)
@@ -80,10 +80,10 @@ def run_evaluate(argv: Sequence[str]) -> int:
 
 
 def refuse_other_data(model: Model, dataset: Dataset) -> None:
-    """Refuse images that a model cannot take.
+    """Refuse data that do not suit a model.
 
     Raises:
-        InputError: Their shape is another, their rows were scaled by others, or they lack the labels that it needs.
+        InputError: The images have another shape, the rows another scaling, or the labels that it needs are missing.
     """
     if not dataset.num_classes and model.decoded_label and not model.num_classes:
         raise InputError(
@@ -103,7 +103,7 @@ def refuse_other_data(model: Model, dataset: Dataset) -> None:
 
 
 def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what clusters are, named by the validation images and judged on the test images, and what prints it."""
+    """Evaluate clusters, mapped to classes on validation images; return the results and a function to print them."""
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
     named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
     found = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
@@ -127,7 +127,7 @@ def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], C
 
 
 def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what is measured of a model, or of data, without labels on the test images, and what prints it."""
+    """Evaluate reconstructions and codes, without labels; return the results and a function to print them."""
     images, output = jnp.asarray(dataset.test_images), model.network.output
     outputs = model.encode_stored(images)
     given = None
@@ -164,7 +164,7 @@ def _source(dataset: Dataset) -> dict[str, str]:
 
 
 def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Return what a classifier makes of the test images, and what prints it."""
+    """Evaluate a classifier on the test images; return the results and a function to print them."""
     if not dataset.num_classes:
         raise InputError(
             f"{dataset.name} has no labels, by which answers are judged; give --dataset data with labels."
@@ -197,7 +197,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _same_scaling(ours: Scaling | None, theirs: Scaling | None) -> bool:
-    """Return whether rows were scaled alike; models of before format 5 hold the range rounded to float32."""
+    """Return whether rows have the same scaling; models before format 5 store the range rounded to float32."""
     if ours is None or theirs is None:
         return ours is theirs
     if all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)):
@@ -232,7 +232,7 @@ def _say_calibration(found: Mapping[str, Any]) -> None:
 
 
 def dataset_of(model: Model, flags: DataFlags) -> Dataset:
-    """Return the data to evaluate on: those named, those of the run's configuration, or those of the same name."""
+    """Load the data for evaluation: those given, else those of the run's configuration, else those of the model."""
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
     folder = Path(flags.model)

@@ -1,4 +1,4 @@
-"""`aae-jax interpolate`: images between two images, through the code."""
+"""`aae-jax interpolate`: interpolation between images in latent space."""
 
 import io
 from collections.abc import Sequence
@@ -29,17 +29,17 @@ MILLISECONDS = 100
 @dataclass(frozen=True, kw_only=True)
 class _Interpolate(ImageFlags):
     steps: int = 9
-    """Images from one end to the other, the rebuilt ends among them."""
+    """Images from one end to the other, including the reconstructed ends."""
     nearest: bool = False
-    """From each image to that of the others whose code is nearest to its own, instead of in pairs in their order."""
+    """Interpolate from each image to the one with the nearest code, instead of between consecutive pairs."""
     smooth: bool = False
-    """Set off slowly and arrive slowly: shares of a squared cosine instead of equal steps."""
+    """Start and end slowly: steps by a squared cosine instead of equal steps."""
 
 
 def run_interpolate(argv: Sequence[str]) -> int:
-    """Draw what the decoder makes of the codes on straight lines between images.
+    """Decode linear interpolations between the codes of images.
 
-    --out takes .png, .svg, .npz, or .gif, which goes there and back.
+    --out takes .png, .svg, .npz, or .gif, which plays forwards and backwards.
     """
     flags = parse(_Interpolate, argv, "interpolate", run_interpolate.__doc__)
     out = flags.out or "interpolation.png"
@@ -72,7 +72,7 @@ def run_interpolate(argv: Sequence[str]) -> int:
 
 
 def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images at which each line begins and ends."""
+    """Return the indices of the first and the last image of each interpolation."""
     if not nearest:
         pairs = min(len(z) // 2, MOST_PAIRS)
         return np.arange(0, 2 * pairs, 2), np.arange(1, 2 * pairs, 2)

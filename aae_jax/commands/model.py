@@ -1,4 +1,4 @@
-"""`aae-jax predict|reconstruct|generate`: what a trained model says of images, and which it makes."""
+"""`aae-jax predict|reconstruct|generate`: predictions, reconstructions and samples of a trained model."""
 
 import csv
 import io
@@ -37,26 +37,26 @@ SAMPLES_PER_ROW = 10
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFlags:
-    """A saved model, and images for it."""
+    """A saved model and its input images."""
 
     model: ModelPath
     """Folder of a run, or of a saved model."""
     images: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
-    """A picture, a folder of pictures, or an .npy, .npz (its x, else its x_test) or IDX file."""
+    """An image file, a folder of image files, or an .npy, .npz (its x, else its x_test) or IDX file."""
     resize: bool = False
-    """Bring pictures of another size and shape to that of the model; arrays are taken as they are."""
+    """Resize image files of another size or aspect ratio to the model's; arrays are not resized."""
     invert: bool = False
-    """Turn dark on light into light on dark, as MNIST has it."""
+    """Invert dark on light to light on dark, as in MNIST."""
     out: str | None = None
-    """Where the result goes. predict: a CSV file (default: printed). reconstruct: a .png, .svg or .npz file
+    """Output file. predict: a CSV file (default: printed). reconstruct: a .png, .svg or .npz file
     (default: reconstructions.png)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Predict(ImageFlags):
     calibrated: bool = False
-    """Probabilities that are about as often right as they say: logits divided by the temperature that the run fitted
-    on its validation images."""
+    """Calibrated probabilities: logits are divided by the temperature that the run fitted on its validation
+    images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +64,20 @@ class _Generate:
     model: ModelPath
     """Folder of a run, or of a saved model."""
     count: int = 8
-    """Styles to draw from the prior; each is shown in every class, where the model has classes."""
+    """Number of styles to sample from the prior; each is decoded with every class, if the model has classes."""
     label: str | None = None
-    """Make this class alone, by its name."""
+    """Decode only this class, by its name."""
     component: int | None = None
-    """Draw styles from this component of the prior alone, counted from 0: a Gaussian of a mixture, a part of a swiss
-    roll; of a model that has labels in its prior (label_regularized), the class of that number."""
+    """Sample styles only from this component of the prior, counted from 0: a Gaussian of a mixture, a part of a swiss
+    roll; for a model with labels in its prior (label_regularized), the class of that number."""
     seed: int = 0
-    """Draws the styles."""
+    """Random seed of the styles."""
     out: str = "samples.png"
     """A .png or .svg file with a grid, or an .npz file with the arrays images, styles and labels."""
 
 
 def run_predict(argv: Sequence[str]) -> int:
-    """Classify images: a line of CSV for each, with the probability of every class."""
+    """Classify images: one CSV line per image, with the probability of every class."""
     flags = parse(_Predict, argv, "predict", run_predict.__doc__)
     refuse_overwriting(flags.out, flags.model, flags.images)
     model = load_model(flags.model)
@@ -98,7 +98,7 @@ def run_predict(argv: Sequence[str]) -> int:
 
 
 def read_model_pictures(model: Model, flags: ImageFlags) -> Pictures:
-    """Return the images that the flags name, as the model takes them."""
+    """Read the images given by the flags, in the model's form."""
     pictures = read_pictures(flags.images, model.image_shape, resize=flags.resize, invert=flags.invert)
     if model.pixels == "unit" and model.scaling is None and pictures.images.dtype == np.uint8:
         return pictures._replace(images=(pictures.images / 255.0).astype(np.float32))
@@ -106,8 +106,8 @@ def read_model_pictures(model: Model, flags: ImageFlags) -> Pictures:
 
 
 def run_reconstruct(argv: Sequence[str]) -> int:
-    """Draw images, the first 20 of them, above what the autoencoder makes of them; an .npz file gets all."""
-    from aae_jax import figures  # matplotlib takes a second
+    """Draw the first 20 images above their reconstructions; an .npz file gets all."""
+    from aae_jax import figures  # importing matplotlib takes a second
 
     flags = parse(ImageFlags, argv, "reconstruct", run_reconstruct.__doc__)
     out = flags.out or "reconstructions.png"
@@ -125,7 +125,7 @@ def run_reconstruct(argv: Sequence[str]) -> int:
 
 
 def run_generate(argv: Sequence[str]) -> int:
-    """Draw styles from the prior, and what the decoder makes of each, in every class where there are any."""
+    """Sample styles from the prior and decode each, with every class if the model has classes."""
     flags = parse(_Generate, argv, "generate", run_generate.__doc__)
     refuse_overwriting(flags.out, flags.model)
     model = load_model(flags.model)
@@ -145,7 +145,7 @@ def run_generate(argv: Sequence[str]) -> int:
     made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label, dtype=jnp.float32)))
 
     def draw() -> "Figure":
-        from aae_jax import figures  # matplotlib takes a second
+        from aae_jax import figures  # importing matplotlib takes a second
 
         grid = made.reshape(flags.count, len(classes), *model.image_shape)
         return figures.style_class_grid(grid, label_names=[model.class_names[i] for i in classes])
@@ -161,7 +161,7 @@ def _generate_without_labels(model: Model, flags: _Generate) -> int:
     drawn_from = "the prior" if flags.component is None else f"component {flags.component} of the prior"
 
     def draw() -> "Figure":
-        from aae_jax import figures  # matplotlib takes a second
+        from aae_jax import figures  # importing matplotlib takes a second
 
         columns = min(flags.count, SAMPLES_PER_ROW)
         blank = np.ones((-flags.count % columns, *model.image_shape))
@@ -174,7 +174,7 @@ def _generate_without_labels(model: Model, flags: _Generate) -> int:
 def save_result(
     out: str, arrays: dict[str, np.ndarray], draw: Callable[[], "Figure"], model: Model, most: int | None = None
 ) -> int:
-    """Write arrays or a figure, of `most` images where that is bounded, by the ending of the file's name."""
+    """Write arrays or a figure of at most `most` images (None: all), depending on the suffix of the file."""
     path = Path(out)
     if path.suffix == ".npz":
         packed = io.BytesIO()

@@ -22,39 +22,39 @@ __all__ = ["ModelPath", "load_model", "parse", "refuse_overwriting", "source_of"
 
 RUN_CONFIG, MODEL_CONFIG = run_folder.CONFIG_FILE, saved_model.CONFIG_FILE
 RECORDS = frozenset({MODEL_CONFIG, saved_model.WEIGHTS_FILE, *run_folder.RECORDS, *checkpoint.FILES})
-"""Names of the files that make up runs and saved models."""
+"""Names of the files of runs and saved models."""
 Flags = TypeVar("Flags")
 ModelPath = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
 
 def parse(kind: type[Flags], argv: Sequence[str], name: str, description: str | None) -> Flags:
-    """Return the flags of `aae-jax <name>`.
+    """Parse the flags of `aae-jax <name>`.
 
     Raises:
-        InputError: They cannot be read.
+        InputError: The flags are invalid.
     """
     return parse_flags(kind, argv, prog=f"aae-jax {name}", description=description or "", default=None)
 
 
 def load_model(path: str) -> Model:
-    """Load the saved model that a command names.
+    """Load the saved model of a command.
 
     Raises:
-        InputError: There is none, or no device to run it on.
+        InputError: There is no model, or no device to run it on.
     """
     require_device()
     return load(path)
 
 
 def refuse_overwriting(out: str | None, *sources: str | None) -> None:
-    """Refuse an output file that is one of the command's sources, or lies in a folder that is one.
+    """Refuse an output file that is one of the command's sources, or inside a source folder.
 
     Args:
-        out: The file to be written, or None for none.
-        sources: Files and folders that are read: a model's or run's folder, images, a data set's file.
+        out: Output file, or None.
+        sources: Files and folders that are read: the folder of a model or run, images, the file of a data set.
 
     Raises:
-        InputError: Names the source.
+        InputError: The file would be overwritten; the message names the source.
     """
     if out is None or not os.path.lexists(out):
         return
@@ -64,13 +64,13 @@ def refuse_overwriting(out: str | None, *sources: str | None) -> None:
 
 
 def source_of(dataset: str | None) -> str | None:
-    """Return the file or folder that the name of a data set holds, as in `npz:FILE`; None where it holds none."""
+    """Return the file or folder in the name of a data set, as in `npz:FILE`, or None."""
     kind, _, rest = (dataset or "").partition(":")
     return os.path.expanduser(rest) if kind in ("npz", "idx") and rest else None
 
 
 def _files_of(source: Path) -> Iterator[Path]:
-    """Yield a source, and where it is a folder every file in it; of a run or saved model those it consists of."""
+    """Yield a source and all files in it if it is a folder; of a run or saved model, only the files of its format."""
     yield source
     is_run = any((source / name).is_file() for name in (RUN_CONFIG, MODEL_CONFIG))
     for folder, _, names in os.walk(source):
@@ -80,11 +80,11 @@ def _files_of(source: Path) -> Iterator[Path]:
 
 
 def write(out: str, content: bytes) -> None:
-    """Write a result's file whole; a device or named pipe, such as `/dev/stdout`, is written to as it is.
+    """Write an output file atomically; a device or named pipe, such as `/dev/stdout`, is written directly.
 
     Raises:
-        InputError: It cannot be written.
-        StorageError: It took a part only.
+        InputError: The file cannot be written.
+        StorageError: Only a part could be written.
     """
     path = Path(out)
     if path.name in ("", "..") or path.is_dir():
@@ -99,7 +99,7 @@ def write(out: str, content: bytes) -> None:
 
 
 def _is_special(path: Path) -> bool:
-    """Return whether a path leads to something that must not be replaced by a file."""
+    """Return whether a path refers to anything but a regular file, which must not be replaced."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""`aae-jax init-datasets`: writes which images are labelled, unlabelled, for validation and for the test."""
+"""`aae-jax init-datasets`: files of the labelled, unlabelled, validation and test images."""
 
 import io
 from collections.abc import Sequence
@@ -24,27 +24,29 @@ FILES = ("train_labeled", "train_unlabeled", "validation", "test")
 @dataclass(frozen=True, kw_only=True)
 class _InitDatasets:
     dir_path: str = "splits"
-    """Folder for the files; it is made. Files of the same names are written over."""
+    """Folder for the files, created if missing. Files of the same names are overwritten."""
     dataset: str = "auto"
-    """As training takes it."""
+    """Data set, as for training."""
     data_dir: str | None = None
     """Folder for data. Also from $AAE_DATA_DIR."""
     labels: int | Literal["all"] = 3000
-    """Number of labelled training images, balanced over the classes, or all; none of data without labels."""
+    """Number of labelled training images, balanced over the classes, or all; none for data without labels."""
     label_seed: int = 0
-    """Draws the labelled images, as a run of this seed does."""
+    """Seed of the labelled images, as in a run of this seed."""
     pool_size: int | None = None
-    """As a run's: a random subset of so many images, labelled ones among them. None: all but those of validation."""
+    """Size of the pool, as for training: a random subset that includes the labelled images. None: all but the
+    validation images."""
     split_seed: int = 0
-    """Draws the test set of data that come without one."""
+    """Seed of the test set of data without one."""
 
 
 def run_init_datasets(argv: Sequence[str]) -> int:
-    """Write the images that a run of these settings trains, is validated and tested on, each with its label.
+    """Write the training, validation and test images of a run with these settings, with their labels.
 
-    train_labeled.npz, train_unlabeled.npz (labels of -1), validation.npz and test.npz hold x and y; the first three
-    also where in the training set their images are. Runs do not need these files: they draw the same by themselves,
-    and take any of them as npz:FILE. Of data without labels, all labels are -1, and train_labeled.npz is left out.
+    train_labeled.npz, train_unlabeled.npz (labels of -1), validation.npz and test.npz contain x and y; the first
+    three also the indices of their images in the training set. Runs do not need these files: they draw the same
+    splits, and accept any file as npz:FILE. For data without labels, all labels are -1, and there is no
+    train_labeled.npz.
     """
     flags = parse(_InitDatasets, argv, "init-datasets", run_init_datasets.__doc__)
     reporter = DataReporter(Console())

@@ -1,4 +1,4 @@
-"""`aae-jax visualize`: the figures of shaharazulay's classifier, under their file names, from a saved model alone."""
+"""`aae-jax visualize`: figures of shaharazulay's classifier, with its file names, from a saved model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,21 +30,21 @@ __all__ = ["draw_model", "run_visualize"]
 IMAGES, MOST_IMAGES = 1000, 5000
 STYLES, MEMBERS, MOST_LABELS, FEWEST_CODES = 10, 8, 40, 4
 INCOMPLETE = 1
-"""Exit status where a figure could not be drawn or written."""
+"""Exit status if a figure could not be drawn or written."""
 ALIASES = {"latent_features_tsne": "latent_features_tnse"}
-"""Its own name for the first, of which scripts may know."""
+"""That project's name of the figure, which scripts may rely on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Visualize(DataFlags):
     out_dir: str = "visualization"
-    """Folder for the figures; those of the same names are written over."""
+    """Folder for the figures; files of the same names are overwritten."""
     images: int = IMAGES
-    """Validation images to encode; t-SNE takes at most 5,000."""
+    """Number of validation images to encode, at most 5,000, for t-SNE."""
 
 
 def run_visualize(argv: Sequence[str]) -> int:
-    """Draw what a model makes of validation images: its codes by t-SNE, labels, styles, modes, a reconstruction."""
+    """Draw figures of a model on validation images: codes by t-SNE, labels, styles, modes, a reconstruction."""
     flags = parse(_Visualize, argv, "visualize", run_visualize.__doc__)
     model = load_model(flags.model)
     if not 20 <= flags.images <= MOST_IMAGES:
@@ -52,7 +52,7 @@ def run_visualize(argv: Sequence[str]) -> int:
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
-    chosen = np.random.default_rng(0).permutation(splits.validation)[: flags.images]  # data may come by class
+    chosen = np.random.default_rng(0).permutation(splits.validation)[: flags.images]  # data may be sorted by class
     images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
     folder = Path(flags.out_dir)
     try:
@@ -74,19 +74,19 @@ def run_visualize(argv: Sequence[str]) -> int:
 
 
 def draw_model(model: Model, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Drawings:
-    """Return what draws each figure that the model has, by file name.
+    """Return the drawing functions of all figures that apply to a model, by file name.
 
     Args:
         model: Any saved model.
-        images: To encode, as the data hold them.
-        labels: Their classes.
-        class_names: The classes' names.
+        images: Images to encode, as stored in the data set.
+        labels: Classes of the images.
+        class_names: Names of the classes.
     """
     outputs = model.encode_stored(jnp.asarray(images))
     z, y = np.asarray(outputs.mean), np.asarray(jax.nn.softmax(outputs.logits)) if model.num_classes else None
     codes = z if y is None else np.concatenate([y, z], axis=1)
     drawn: dict[str, Callable[[], Figure]] = {}
-    if len(codes) >= FEWEST_CODES and codes.std() > 0:  # t-SNE crashes on codes that have collapsed
+    if len(codes) >= FEWEST_CODES and codes.std() > 0:  # t-SNE fails for collapsed codes
         drawn["latent_features_tsne"] = lambda: figures.code_map(codes, labels, label_names=class_names)
     drawn |= {
         "z_distribution": lambda: figures.histogram(z[:, 0], title="First dimension of the style", xlabel="$z_1$"),
@@ -121,7 +121,7 @@ def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.nd
 
 
 def _draw_first_style(model: Model) -> "Figure":
-    """Draw each label at ten values of the first dimension of the style, the others being 0."""
+    """Draw each label decoded at ten values of the first dimension of the style, the others being 0."""
     shown, length = min(model.decoded_label or 0, MOST_LABELS), model.decoded_label or 0
     z = np.zeros((shown, STYLES, model.network.latent_dim))
     z[:, :, 0] = np.linspace(-1, 1, STYLES)
@@ -133,7 +133,7 @@ def _draw_first_style(model: Model) -> "Figure":
 
 
 def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> "Figure":
-    """Draw each label's mode, the decoder's image of it with a style of zeros, and images of that label."""
+    """Draw each label's mode, decoded with zero style, and images predicted as that label."""
     shown = min(model.num_classes, MOST_LABELS)
     modes = np.asarray(model.decode(np.zeros((shown, model.network.latent_dim)), np.eye(shown, model.num_classes)))
     blank, tiles = np.ones(model.image_shape), []

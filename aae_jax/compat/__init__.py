@@ -1,1 +1,1 @@
-"""Files, commands and module names of earlier implementations and versions."""
+"""Compatibility with files, commands and module names of earlier implementations and versions."""

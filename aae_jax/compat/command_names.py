@@ -1,4 +1,4 @@
-"""The commands of shaharazulay's classifier by their own names and options, said in ours."""
+"""Translation of the commands and options of shaharazulay's classifier to those of this library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class _Train:
     output_dir_path: str | None = None
     """Folder for the results."""
     config_path: str | None = None
-    """Its YAML file, or one of ours."""
+    """YAML file of that project or of this library."""
     batch_size: int = 100
     """Images per update."""
     n_epochs: int = 10
-    """Passes over the unlabelled images; there, over the labelled ones, where there are any."""
+    """Epochs over the unlabelled images; in that project, over the labelled ones, if there are any."""
     n_classes: int = 10
-    """Clusters; with labels, the number of classes."""
+    """Number of clusters; with labels, of classes."""
     z_size: int = 5
     """Dimensions of the style."""
 
@@ -38,13 +38,13 @@ class _Visualization:
     dir_path: str | None = None
     """Folder of MNIST's files."""
     mode: Literal["semi_supervised", "unsupervised"] = "semi_supervised"
-    """Of no account: the saved model knows."""
+    """Ignored: taken from the saved model."""
     batch_size: int = 100
-    """Of no account."""
+    """Ignored."""
     n_classes: int = 10
-    """Of no account: the saved model knows."""
+    """Ignored: taken from the saved model."""
     z_size: int = 5
-    """Of no account: the saved model knows."""
+    """Ignored: taken from the saved model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +57,10 @@ SEED_COMMANDS = ("train_semi_supervised", "train_unsupervised", "generate_model_
 
 
 def translate(name: str, argv: Sequence[str]) -> list[str]:
-    """Return a command of shaharazulay's classifier as one of ours, e.g. `["train", "clustering", …]`.
+    """Translate a command of shaharazulay's classifier to one of this library, e.g. `["train", "clustering", …]`.
 
     Raises:
-        InputError: Its options cannot be read, or there is no such number of classes.
+        InputError: An option is invalid, or MNIST does not have that number of classes.
     """
     if name == "init_datasets":
         given = _parse(_InitDatasets, argv, name, "aae-jax init-datasets under its earlier name.")

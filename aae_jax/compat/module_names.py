@@ -1,4 +1,4 @@
-"""Module names of version 0.1: importable until version 1.0, with a `DeprecationWarning`."""
+"""Module names of version 0.1, importable until version 1.0 with a `DeprecationWarning`."""
 
 import importlib
 import importlib.abc
@@ -97,23 +97,23 @@ MOVED: dict[str, tuple[str, ...]] = {
     "training": ("train.epoch", "train.fit"),
     "views": ("augment",),
 }
-"""Modules, below `aae_jax`, that have the names of an earlier one; none where it was a package without names."""
+"""Current modules, below `aae_jax`, of the names in an earlier one; empty for a package without names."""
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds earlier modules as empty ones whose names come from where they are now."""
+    """Finder of earlier modules, as empty modules whose names are looked up in the current ones."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the specification of an earlier module; None of any other."""
+        """Return the specification of an earlier module; None for any other."""
         name = fullname.removeprefix("aae_jax.")
         if name not in MOVED or fullname == name:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=not MOVED[name])
 
     def exec_module(self, module: ModuleType) -> None:
-        """Warn, and let the module"s names be looked up where they are now."""
+        """Warn, and look up the module's names in the current modules."""
         homes = MOVED[module.__name__.removeprefix("aae_jax.")]
         if homes:
             places = ", ".join(f"aae_jax.{home}" for home in homes)

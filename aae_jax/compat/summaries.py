@@ -1,4 +1,4 @@
-"""Summaries of runs of earlier versions in today's schema."""
+"""Conversion of summaries of earlier versions to the current schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,13 +7,13 @@ __all__ = ["current_summary"]
 
 
 def current_summary(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the summary of a run, or a record that holds one, in today's schema.
+    """Convert the summary of a run, or a record that contains one, to the current schema.
 
-    Until version 0.1 a semi-supervised run had `test_error`, `validation_error` and `health` where every run now has
-    `test` and `validation`, and the best weights' score had no split. Other entries stay as they are.
+    Until version 0.1 a semi-supervised run had `test_error`, `validation_error` and `health` instead of `test` and
+    `validation`, and the score of the best weights was not recorded by split. Other entries are unchanged.
 
     Args:
-        found: As it was read; not changed.
+        found: Summary as read; not modified.
     """
     now = dict(found)
     best = found.get("best_by_validation")
@@ -34,7 +34,7 @@ def current_summary(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(found: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
-    """Return the error on a split; None where it was not measured."""
+    """Return the error on a split; None if it was not measured."""
     error = found.get(f"{kind}_error")
     return None if error is None or all(value is None for value in error["per_seed"]) else {"error": error}
 

@@ -1,4 +1,4 @@
-"""The YAML file of shaharazulay/adversarial-autoencoder-classifier, read as it is: its keys, over its preset."""
+"""Reader of YAML files of shaharazulay/adversarial-autoencoder-classifier, whose keys override its preset."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -37,21 +37,21 @@ TRAINING = (
     "lambda_z_l2_regularization",
 )
 SGD = {"reconstruction": (0.01, 0.9), "generator": (0.1, 0.1), "discriminator": (0.1, 0.1)}
-"""Its rates and momenta where Adam is off, whatever the file's rates are."""
+"""Learning rates and momenta of that project without Adam, which ignore the rates in the file."""
 
 
 def is_seed_yaml(values: Mapping[Any, Any]) -> bool:
-    """Return whether the file has that project's blocks, and nothing else, at its top level."""
+    """Return whether the top level of the file consists only of that project's blocks."""
     return bool(values) and set(values) <= BLOCKS
 
 
 def from_seed_yaml(values: Mapping[Any, Any], base: SemiSupervisedConfig) -> tuple[SemiSupervisedConfig, list[str]]:
-    """Return `base` with the file's `semi_supervised` block in it, and what has to be said of the rest.
+    """Return `base` with the values of the file's `semi_supervised` block, and notes on the rest.
 
-    Its `encoder_dropout` is read and left out, as it was there; the `unsupervised` block belongs to clustering.
+    `encoder_dropout` is parsed but ignored, as in that project; the `unsupervised` block belongs to clustering.
 
     Raises:
-        InputError: An unknown key, or a value of the wrong kind.
+        InputError: A key is unknown, or a value has the wrong type.
     """
     if "semi_supervised" not in values:
         raise InputError("The file has no block semi_supervised, and its block unsupervised belongs to clustering.")
@@ -76,10 +76,10 @@ def from_seed_yaml(values: Mapping[Any, Any], base: SemiSupervisedConfig) -> tup
 
 
 def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -> tuple[ClusteringConfig, list[str]]:
-    """Return `base` with the file's `unsupervised` block in it, and what has to be said of the rest.
+    """Return `base` with the values of the file's `unsupervised` block, and notes on the rest.
 
     Raises:
-        InputError: An unknown key, or a value of the wrong kind.
+        InputError: A key is unknown, or a value has the wrong type.
     """
     if "unsupervised" not in values:
         raise InputError(

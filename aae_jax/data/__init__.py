@@ -1,4 +1,4 @@
-"""Data: where images come from, how they are checked and cached, and which labels training may see."""
+"""Data: sources, validation and caching of images, and splits with the labels that training may use."""
 
 from aae_jax.data.cache import default_cache_dir
 from aae_jax.data.class_counts import are_unequal, count_classes, estimate_frequencies

@@ -1,4 +1,4 @@
-"""One rule, for training and prediction, against images that are black by mistake."""
+"""Brightness check of training and prediction against images that are black by mistake."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from aae_jax.errors import InputError
 __all__ = ["DARKEST", "refuse_darkness"]
 
 DARKEST = 16
-"""Of 255: images without a brighter value were hardly meant as they are (0 and 1, 4 bits, divided by 255 twice)."""
+"""Of 255: a smaller maximum indicates a scaling error (values 0 and 1, 4 bits, or divided by 255 twice)."""
 
 
 def refuse_darkness(
     images: NDArray[Any], what: str, *, brightest: float = 255, black: bool = False, advice: str | None = None
 ) -> None:
-    """Refuse images whose brightest value is at most 16 of 255.
+    """Refuse images whose largest value is at most 16 of 255.
 
     Args:
-        images: Whole numbers from 0 to `brightest`, or floats from 0 to 1; one image or many.
-        what: Their name in messages.
-        brightest: The whole number that means white.
-        black: Accept images that are black throughout, as single ones may be.
-        advice: What to do; None: depends on the type.
+        images: Integers from 0 to `brightest`, or floats from 0 to 1; one or several images.
+        what: Name of the images in messages.
+        brightest: Integer value of white.
+        black: Accept images that are entirely black, as single ones may be.
+        advice: Advice in the message; None: depends on the type.
 
     Raises:
-        InputError: They are nearly black, or black.
+        InputError: The images are nearly black, or entirely black.
     """
     if images.size == 0 or images.dtype.kind not in "iuf":
         return

@@ -1,4 +1,4 @@
-"""The one form in which every source hands over its images: four read-only arrays and their hash."""
+"""Common form of all data sources: four read-only arrays and their hash."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Hold the training and test images of one data source; make one with `build_dataset`.
+    """Training and test images of one data source; use `build_dataset` to construct one.
 
-    `*image` is `height width`, `height width channels`, or `features` where the data are plain vectors.
+    `*image` is `height width`, `height width channels`, or `features` for plain vectors.
 
     Attributes:
-        name: The short name that the command line takes, such as "mnist".
-        source: Where the images came from, in words.
-        sha256: The hexadecimal SHA-256 of all four arrays, from `content_sha256`.
+        name: Short name on the command line, such as "mnist".
+        source: Origin of the images, in words.
+        sha256: Hexadecimal SHA-256 of all four arrays, from `content_sha256`.
         train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only.
-        train_labels: int32 `[num_train]`, in `0..num_classes - 1`, and -1 where an image has no label; read-only.
+        train_labels: int32 `[num_train]`, in `0..num_classes - 1`, or -1 for no label; read-only.
         test_images: As `train_images`, `[num_test, *image]`; read-only.
-        test_labels: int32 `[num_test]`, in `0..num_classes - 1`, all -1 where there are no classes; read-only.
-        num_classes: The number of classes; 0 of data without labels.
-        class_names: Their names, `num_classes` of them.
-        scaling: How plain vectors were brought to [0, 1], or None.
-        notices: What a user should know of how the source was read, a sentence each.
+        test_labels: int32 `[num_test]`, in `0..num_classes - 1`, or all -1 without classes; read-only.
+        num_classes: Number of classes; 0 for data without labels.
+        class_names: Names of the classes, `[num_classes]`.
+        scaling: Scaling of plain vectors to [0, 1], or None.
+        notices: Sentences for the user on the reading of the source.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Dataset:
 
     @property
     def num_unlabelled(self) -> int:
-        """Return how many training images have no label."""
+        """Return the number of training images without a label."""
         return int(np.count_nonzero(self.train_labels < 0))
 
     @property
@@ -80,19 +80,19 @@ def build_dataset(
     scaling: Scaling | None = None,
     notices: Sequence[str] = (),
 ) -> Dataset:
-    """Check the four arrays and return them as a `Dataset` of read-only copies.
+    """Validate the four arrays and return them as a `Dataset` of read-only copies.
 
     Args:
-        name: The short name of the data.
-        source: Where the images came from, in words.
+        name: Short name of the data.
+        source: Origin of the images, in words.
         train_images: uint8, or float32 in [0, 1], `[num_train, *image]`.
-        train_labels: any integer type, `[num_train]`, in `0..num_classes - 1`, and -1 where an image has no label.
-        test_images: of the same type and image shape, `[num_test, *image]`.
-        test_labels: any integer type, `[num_test]`, in `0..num_classes - 1`, or all -1 where there are no classes.
-        num_classes: The number of classes; 0 of data without labels.
-        class_names: Their names; None counts from "0".
-        scaling: How plain vectors were brought to [0, 1], to be kept with the model.
-        notices: What a user should know of how the source was read.
+        train_labels: Any integer type, `[num_train]`, in `0..num_classes - 1`, or -1 for no label.
+        test_images: Of the same type and image shape, `[num_test, *image]`.
+        test_labels: Any integer type, `[num_test]`, in `0..num_classes - 1`, or all -1 without classes.
+        num_classes: Number of classes; 0 for data without labels.
+        class_names: Names of the classes; None counts from "0".
+        scaling: Scaling of plain vectors to [0, 1], stored with the model.
+        notices: Sentences for the user on the reading of the source.
 
     Raises:
         InputError: An array is empty or has the wrong type, rank, length or image shape, a number is not finite or
@@ -161,7 +161,7 @@ def content_sha256(
 
 
 def count_repeated(train_images: NDArray[Any], test_images: NDArray[Any]) -> int:
-    """Return how many test images are training images too, byte for byte.
+    """Count the test images that are also training images, byte for byte.
 
     Args:
         train_images: `[num_train, *image]`.
@@ -186,7 +186,7 @@ def _check_images(images: NDArray[Any], what: str) -> None:
     if images.size == 0:
         raise InputError(f"{what} are empty (shape {images.shape}); give at least one image.")
     if images.dtype == np.float32:
-        # One pass, no copy: NaN fails every comparison, so both ends are asked for what they must be.
+        # One pass, no copy: NaN fails every comparison, so test that both ends are valid.
         low, high = float(images.min()), float(images.max())
         if not (low >= 0 and high <= 1):
             bytes_ = "; divide them by 255" if 1 < high <= 255 and low >= 0 else ""

@@ -1,4 +1,4 @@
-"""The small digits that come with scikit-learn: real handwriting, at hand without a network."""
+"""Handwritten digits bundled with scikit-learn, available without network access."""
 
 import numpy as np
 
@@ -15,10 +15,10 @@ BRIGHTEST = 16
 def load_digits(*, split_seed: int = 0) -> Dataset:
     """Load scikit-learn's 1,797 digits of 8 x 8 pixels, with a quarter of each class for testing.
 
-    Their 17 grey levels are spread over 0 to 255.
+    Their 17 grey levels are scaled to 0 to 255.
 
     Args:
-        split_seed: The seed that draws the test images, class by class.
+        split_seed: Seed of the test images, drawn class by class.
 
     Raises:
         InputError: scikit-learn is not installed, or `split_seed` is negative.

@@ -1,4 +1,4 @@
-"""Fetching one file: a bounded first contact, resumed where it was cut, checked, and whole or absent."""
+"""Download of one file: bounded wait for the first answer, resumption, checksum, atomic result."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ PROBE_SECONDS = 10.0
 STALL_SECONDS = 30.0
 
 Progress = Callable[[str, int, int], None]
-"""`(file name, bytes so far, bytes in all)`, called as a download grows."""
+"""`(file name, bytes so far, total bytes)`, called during a download."""
 
 
 def offline() -> bool:
@@ -35,16 +35,16 @@ def download(
     probe_seconds: float = PROBE_SECONDS,
     stall_seconds: float = STALL_SECONDS,
 ) -> Path:
-    """Fetch `remote` into `folder` and return the path; a file that is there with the right checksum is kept.
+    """Download `remote` into `folder` and return the path; an existing file with the right checksum is kept.
 
-    What was fetched before a cut stays as `<name>.partial` and is continued. The first answer, name resolution and
-    connection included, may take `probe_seconds`; after it, no pause may be longer than `stall_seconds`, and over
-    such a time 1,000 bytes a second are expected. Where another process is fetching the file it is waited for, as
-    long as its part grows.
+    An interrupted download is kept as `<name>.partial` and resumed. The first answer, including name resolution and
+    connection, may take `probe_seconds`; after it, no pause may exceed `stall_seconds`, and the average rate over
+    such a window must reach 1,000 bytes per second. A download by another process is awaited as long as its partial
+    file grows.
 
     Raises:
-        NoAnswerError: There is no answer within the probe, or a refusal.
-        DownloadError: Too little came, too slowly, or content of another checksum.
+        NoAnswerError: There is no answer within `probe_seconds`, or a refusal.
+        DownloadError: The download is incomplete, too slow, or has another checksum.
         InputError: The folder cannot be written.
     """
     if remote.name in ("", ".", ".."):
@@ -67,7 +67,7 @@ def download(
 
 
 def probe(remote: Remote, *, seconds: float = PROBE_SECONDS) -> None:
-    """Ask for a file's first answer, and leave it at that.
+    """Request a file and wait for the first answer only.
 
     Raises:
         NoAnswerError: There is none within `seconds`, or a refusal.
@@ -87,7 +87,7 @@ def _partial_of(target: Path) -> Path:
 
 
 def _lock(target: Path, stall_seconds: float) -> FolderLock | None:
-    """Return the lock of a download, or None where its holder, stopped or hanging, adds nothing to its part."""
+    """Return the lock of a download, or None if its holder is stalled: its partial file does not grow."""
     partial, seen, since = _partial_of(target), -1, time.monotonic()
     while True:
         try:
@@ -106,7 +106,7 @@ def _lock(target: Path, stall_seconds: float) -> FolderLock | None:
 def _fetch_whole(
     remote: Remote, target: Path, progress: Progress, probe_seconds: float, stall_seconds: float, *, alone: bool
 ) -> None:
-    """Fetch into the part that earlier calls left, where that is safe, else into a file of this call alone."""
+    """Download into the partial file of earlier calls if that is safe, else into a temporary file."""
     partial = _partial_of(target)
     file = _open_partial(partial) if alone else None
     kept = file is not None
@@ -134,10 +134,10 @@ def _fetch_whole(
 
 
 def _open_partial(path: Path) -> Any:
-    """Return the part of a file, positioned at its end, or None where it is a link or others could change it."""
+    """Open a partial file, positioned at its end; None if it is a link or others could change it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW | SAFE_OPEN, 0o666)
-    except OSError:  # a link, a folder, a socket, or of another user
+    except OSError:  # a link, a folder, a socket, or owned by another user
         return None
     status = os.fstat(descriptor)
     own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
@@ -150,7 +150,7 @@ def _open_partial(path: Path) -> Any:
 
 
 def _fetch(remote: Remote, file: Any, progress: Progress, probe_seconds: float, stall_seconds: float) -> None:
-    """Append to `file` what is missing of `remote`."""
+    """Append the missing part of `remote` to `file`."""
     done = file.tell()
     if done > remote.size:
         done = _restart(file)
@@ -158,7 +158,7 @@ def _fetch(remote: Remote, file: Any, progress: Progress, probe_seconds: float, 
         return
     stream = open_stream(remote, done, probe_seconds, stall_seconds)
     if stream.start != done:
-        done = _restart(file)  # the server does not continue in the middle
+        done = _restart(file)  # the server does not support resumption
     try:
         with contextlib.closing(stream.chunks):
             for chunk in stream.chunks:
@@ -179,7 +179,7 @@ def _fetch(remote: Remote, file: Any, progress: Progress, probe_seconds: float, 
 
 
 def _restart(file: Any) -> int:
-    """Empty a file, and return the position in it."""
+    """Truncate a file and return the position in it, 0."""
     file.seek(0)
     file.truncate()
     return 0

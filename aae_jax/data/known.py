@@ -1,4 +1,4 @@
-"""The image sets that are known by name: how their files are called, where they may lie, how they are recognised."""
+"""Image sets known by name: file names, folders, and checksums."""
 
 import hashlib
 import string
@@ -16,7 +16,7 @@ DIGITS = tuple(string.digits)
 LETTERS = tuple(string.ascii_uppercase)
 BY_CLASS = (*DIGITS, *LETTERS, *string.ascii_lowercase)
 MERGED = (*DIGITS, *LETTERS, *"abdefghnqrt")
-"""EMNIST counts a lower-case letter that looks like its capital as one class with it."""
+"""Classes of EMNIST that merge lower-case letters with capitals of the same shape."""
 
 
 def stems(prefix: str = "", test: str = "t10k") -> tuple[str, str, str, str]:
@@ -30,21 +30,21 @@ def stems(prefix: str = "", test: str = "t10k") -> tuple[str, str, str, str]:
 
 
 class KnownSet(NamedTuple):
-    """Describe one image set.
+    """Description of one image set.
 
     Attributes:
-        name: What `--dataset` calls it.
-        title: What people call it.
-        tfds: Its name in TensorFlow Datasets, whose catalogue knows where to download it.
-        folders: Where its files may lie below the data folder.
-        files: The names of its four IDX files, without `.gz`.
-        class_names: The classes in the order of their labels.
-        sha256: Of the four files, uncompressed and with their headers; None where nobody could try them.
-        dataset_sha256: `content_sha256` of the set in its original order; None where nobody could try it.
-        content: `pairs_sha256` of the training and of the test images; None where nobody could try them.
-        archive: The zip file that holds them, or None where they are downloaded one by one.
-        transposed: Whether the images lie on their side.
-        first_label: The label of the first class.
+        name: Name for `--dataset`.
+        title: Common name.
+        tfds: Name in TensorFlow Datasets, whose catalogue has the download addresses.
+        folders: Possible folders of its files below the data folder.
+        files: Names of its four IDX files, without `.gz`.
+        class_names: Names of the classes in the order of their labels.
+        sha256: SHA-256 of the four files, uncompressed and with headers; None if the files were never available.
+        dataset_sha256: `content_sha256` of the set in its original order; None as above.
+        content: `pairs_sha256` of the training and of the test images; None as above.
+        archive: Zip file with the four files, or None if they are downloaded one by one.
+        transposed: Whether the stored images are transposed.
+        first_label: Label of the first class.
     """
 
     name: str
@@ -123,11 +123,11 @@ _SETS = (
 )
 
 KNOWN = {known.name: known for known in _SETS}
-"""The sets by the name that `--dataset` takes."""
+"""Known sets by their name for `--dataset`."""
 
 
 def pairs_sha256(images: NDArray[Any], labels: NDArray[Any]) -> str:
-    """Return the hexadecimal SHA-256 of images `[count, *image]` with their labels `[count]`, in any order."""
+    """Return the hexadecimal SHA-256 of images `[count, *image]` and labels `[count]`, independent of their order."""
     pixels, numbers = np.ascontiguousarray(images), np.ascontiguousarray(labels, dtype="<i8")
     pairs = zip(pixels, numbers, strict=True)
     digests = sorted(hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs)
@@ -136,10 +136,10 @@ def pairs_sha256(images: NDArray[Any], labels: NDArray[Any]) -> str:
 
 
 def check_content(known: KnownSet, dataset: Dataset, what: str) -> None:
-    """Refuse data that go by a known set's name and are not it, in whatever order.
+    """Refuse data with the name of a known set but other content, ignoring the order.
 
     Raises:
-        InputError: An image or a label is another, or missing.
+        InputError: An image or a label differs or is missing.
     """
     if known.content is None or known.sha256 is None:
         return

@@ -1,4 +1,4 @@
-"""Labels of a data source: classes counted from 0, images without a label, and test images that all have one."""
+"""Labels of a data source: classes numbered from 0, missing labels, and a fully labelled test set."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,17 +13,17 @@ from aae_jax.text import quoted
 __all__ = ["NO_LABEL", "Parts", "counted_from", "draw_parts", "number_classes", "require_classes", "settle_parts"]
 
 NO_LABEL = -1
-"""Stands for the label of an image that has none."""
+"""Label of an image without one."""
 BLANK_TEXTS = ("", "-1", "nan", "NaN", "None", "<NA>")
-"""Texts of no label, without the space around them: empty cells of a table, and how Python and pandas write them."""
+"""Texts of a missing label, without surrounding whitespace: empty table cells, Python's and pandas' spellings."""
 MAX_WHOLE = 2.0**53
-"""Whole numbers of floats are exact up to here."""
+"""Largest magnitude up to which float64 represents all integers exactly."""
 
 Labels = NDArray[np.int32]
 
 
 class Parts(NamedTuple):
-    """The arrays of a data source; labels are int32, -1 where an image has none."""
+    """Arrays of a data source; labels are int32, -1 for no label."""
 
     train_images: NDArray[Any]
     train_labels: Labels
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Arrays whose test images all have a label, or in which no image has one, and what was done to them."""
+    """Arrays in which every test image has a label, or no image has one, and notices on the changes made."""
 
     parts: Parts
     class_names: tuple[str, ...]
@@ -40,16 +40,16 @@ class Settled(NamedTuple):
 
 
 def number_classes(labels: NDArray[Any], what: str) -> tuple[Labels, tuple[str, ...]]:
-    """Return classes counted from 0, `[n]`, and the names of those that occur, in their order.
+    """Number the classes from 0; return labels `[n]` and the names of the classes that occur, sorted.
 
-    Negative numbers, NaN, and texts that are empty, "nan", "None" or "-1" stand for no label, which is -1.
+    Negative numbers, NaN, and texts that are empty, "nan", "None" or "-1" mean no label, which becomes -1.
 
     Args:
-        labels: Whole numbers or texts, `[n]` or `[n, 1]`.
-        what: Names them in messages.
+        labels: Integers or texts, `[n]` or `[n, 1]`.
+        what: Name of the labels in messages.
 
     Raises:
-        InputError: They are of another shape or type.
+        InputError: The labels have another shape or type.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -71,7 +71,7 @@ def number_classes(labels: NDArray[Any], what: str) -> tuple[Labels, tuple[str, 
 
 
 def _whole(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
-    """Return floats as whole numbers, NaN as -1."""
+    """Convert floats to integers, NaN to -1."""
     numbers = np.where(np.isnan(labels), NO_LABEL, labels).astype(np.float64)
     odd = numbers[(np.abs(numbers) > MAX_WHOLE) | (numbers != np.rint(numbers))]
     if odd.size:
@@ -81,10 +81,10 @@ def _whole(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
 
 
 def require_classes(class_names: Sequence[str], labels: Labels, what: str) -> None:
-    """Refuse labels of one class alone; none at all are data without labels.
+    """Refuse labels with only one class; without any class the data have no labels.
 
     Raises:
-        InputError: There is one class.
+        InputError: There is exactly one class.
     """
     if len(class_names) != 1:
         return
@@ -95,10 +95,10 @@ def require_classes(class_names: Sequence[str], labels: Labels, what: str) -> No
 
 
 def counted_from(first: int, labels: NDArray[Any], what: str) -> Labels:
-    """Return the labels of a data set whose first class is numbered `first`, counted from 0.
+    """Renumber labels whose first class is `first` to start from 0.
 
     Raises:
-        InputError: One is less than that.
+        InputError: A label is less than `first`.
     """
     if labels.size and int(labels.min()) < first:
         raise InputError(f"{what} run from {labels.min()}; its classes are counted from {first}.")
@@ -108,15 +108,15 @@ def counted_from(first: int, labels: NDArray[Any], what: str) -> Labels:
 def settle_parts(parts: Parts, class_names: Sequence[str], *, name: str, split_seed: int) -> Settled:
     """Return arrays in which every test image has a label, or no image has one.
 
-    Test images without a label join the training images. Where none is left, a quarter of each class is drawn as for
-    data that come without a test set. Where no training image has a label, the labels of test images are not used.
-    Arrays that do not belong together are returned as they are: `build_dataset` refuses them.
+    Test images without a label are moved to the training images. If none is left, a quarter of each class is drawn,
+    as for data without a test set. If no training image has a label, the labels of the test images are dropped.
+    Arrays that do not match are returned unchanged: `build_dataset` refuses them.
 
     Args:
-        parts: The arrays.
-        class_names: Of the classes, counted from 0.
-        name: Of the data, for notices.
-        split_seed: Draws test images.
+        parts: Arrays of the data source.
+        class_names: Names of the classes, numbered from 0.
+        name: Name of the data in notices.
+        split_seed: Seed of drawn test images.
 
     Raises:
         InputError: Too few training images have a label for a test set.
@@ -141,10 +141,10 @@ def settle_parts(parts: Parts, class_names: Sequence[str], *, name: str, split_s
 
 
 def draw_parts(images: NDArray[Any], labels: Labels, *, name: str, split_seed: int) -> Parts:
-    """Return the arrays of data without a test set, with a quarter of each class, or of data without labels, as one.
+    """Split data without a test set: a quarter of each class, or of data without labels, becomes the test set.
 
     Raises:
-        InputError: That is no image.
+        InputError: A quarter is less than one image.
     """
     is_test = draw_test(labels, split_seed)
     if len(labels) and not is_test.any():
@@ -158,7 +158,7 @@ def draw_parts(images: NDArray[Any], labels: Labels, *, name: str, split_seed: i
 
 
 def _fit(parts: Parts) -> bool:
-    """Return whether the arrays can be joined: one label per image, and images of one shape and type."""
+    """Return whether the arrays can be concatenated: one label per image, and images of one shape and type."""
     train_images, train_labels, test_images, test_labels = parts
     return (
         train_images.ndim == test_images.ndim > 0

@@ -1,4 +1,4 @@
-"""Scaling of plain vectors to [0, 1], feature by feature, by the range of the training rows."""
+"""Min-max scaling of plain vectors to [0, 1], per feature, by the range of the training rows."""
 
 from typing import Any, NamedTuple
 
@@ -11,31 +11,31 @@ __all__ = ["Scaling", "check_rows", "fit_scaling"]
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_SAMPLE, MAX_BLOCK = 10_000, 10_000_000
-"""Rows among which distinct values are counted, and numbers that are sorted at once."""
+"""Number of rows in which distinct values are counted, and of numbers that are sorted at once."""
 STEPS = 256
-"""Steps that a type must resolve within a feature's range."""
+"""Number of steps within a feature's range that a type must resolve."""
 
 
 class Scaling(NamedTuple):
-    """The meaning of 0 and 1, by feature.
+    """Offset and range of each feature.
 
     Attributes:
-        low: float64 `[features]`, the smallest training values, which become 0. Of whole numbers beyond 2^53, the
+        low: float64 `[features]`, the smallest training values, which become 0. For integers beyond 2^53, the
             largest float64 that is not above the smallest value.
-        span: float64 `[features]`, largest minus smallest; 0 where all training values are equal.
+        span: float64 `[features]`, largest minus smallest value; 0 where all training values are equal.
     """
 
     low: NDArray[np.float64]
     span: NDArray[np.float64]
 
     def apply(self, rows: NDArray[Any], what: str = "The rows") -> NDArray[np.float32]:
-        """Return `rows` `[count, features]` in [0, 1], the same bits in training and in prediction.
+        """Scale `rows` `[count, features]` to [0, 1], bit-identically in training and in prediction.
 
-        Values outside the training range are moved to its ends; a feature that was constant in training is 0.
+        Values outside the training range are clipped; a feature that was constant in training becomes 0.
 
         Args:
-            rows: Integers or floats, as the data hold them.
-            what: The rows' name in messages.
+            rows: Integers or floats, in the units of the data.
+            what: Name of the rows in messages.
 
         Raises:
             InputError: A number is not finite, or beyond float32, or the type of the rows is too coarse for a
@@ -49,31 +49,31 @@ class Scaling(NamedTuple):
         return np.where(constant, 0.0, np.clip(shares, 0.0, 1.0)).astype(np.float32)
 
     def _above_low(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        """Return `rows - low`, exactly subtracted where both are whole numbers."""
+        """Return `rows - low`, exact where both are integers."""
         low = np.asarray(self.low, np.float64)
         if rows.dtype.kind == "f" or rows.dtype.itemsize < 8:
             return rows.astype(np.float64) - low
         limits = np.iinfo(rows.dtype)
-        # 2^63 and 2^64 are floats, the largest integers below them are not.
+        # 2^63 and 2^64 are floats; the largest integers below them are not.
         whole = (low == np.rint(low)) & (low >= float(limits.min)) & (low < float(limits.max))
         lowest = np.where(whole, low, 0.0).astype(rows.dtype)
         above = rows >= lowest
-        # Unsigned differences do not overflow; those below the smallest value become 0 in any case.
+        # Unsigned differences do not overflow; values below the smallest one are clipped to 0 anyway.
         distance = rows.astype(np.uint64) - lowest.astype(np.uint64)
         exact = np.where(above, distance.astype(np.float64), -1.0)
         return np.where(whole, exact, rows.astype(np.float64) - low)
 
     def invert(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        """Return scaled `rows` `[count, features]` in the units of the data."""
+        """Convert scaled `rows` `[count, features]` back to the units of the data."""
         return self.low + rows.astype(np.float64) * self.span
 
     def check_precision(self, kind: np.dtype[Any], what: str) -> None:
-        """Refuse a float type that cannot tell a feature's training values from each other.
+        """Refuse a float type that cannot distinguish a feature's training values.
 
-        Training values that the type holds exactly are no reason: the data may have been of that type.
+        A feature whose range the type represents exactly is accepted: the data may have had that type.
 
         Raises:
-            InputError: Names the first such feature and its range.
+            InputError: There is one; the message names the first such feature and its range.
         """
         low, span = np.asarray(self.low, np.float64), np.asarray(self.span, np.float64)
         largest = np.maximum(np.abs(low), np.abs(low + span))
@@ -90,12 +90,12 @@ class Scaling(NamedTuple):
 
 
 def check_rows(rows: NDArray[Any], what: str) -> None:
-    """Refuse numbers that are not finite, or that float32 cannot hold.
+    """Refuse numbers that are not finite, or beyond float32.
 
     Raises:
         InputError: There is one.
     """
-    # NaN fails every comparison, so both ends are compared with what they must be.
+    # NaN fails every comparison, so test that both ends are valid.
     if rows.size and not (float(rows.min()) >= -MAX_FLOAT32 and float(rows.max()) <= MAX_FLOAT32):
         raise InputError(
             f"{what} are not all finite: they hold NaN, or numbers beyond float32; "
@@ -104,15 +104,15 @@ def check_rows(rows: NDArray[Any], what: str) -> None:
 
 
 def fit_scaling(rows: NDArray[Any], what: str = "The training rows") -> Scaling:
-    """Return the scaling of the training rows `[count, features]`, integers or floats as the data hold them.
+    """Fit the scaling to the training rows `[count, features]`, integers or floats in the units of the data.
 
     Args:
         rows: At least one row.
-        what: The rows' name in messages.
+        what: Name of the rows in messages.
 
     Raises:
-        InputError: A number is not finite, or values span more than float32 can hold, or so many times the
-            differences between most of them that float32 makes these equal.
+        InputError: A number is not finite, or a range exceeds float32, or is so large compared with the differences
+            between most values that these become equal in float32.
     """
     check_rows(rows, what)
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
@@ -131,13 +131,13 @@ def fit_scaling(rows: NDArray[Any], what: str = "The training rows") -> Scaling:
 
 
 def _float_below(value: int) -> float:
-    """Return the largest float64 that is not above a whole number."""
+    """Return the largest float64 that is not above an integer."""
     nearest = float(value)
     return nearest if int(nearest) <= value else float(np.nextafter(nearest, -np.inf))
 
 
 def _refuse_collapse(rows: NDArray[Any], scaling: Scaling, what: str) -> None:
-    """Refuse features of whose distinct values scaling keeps fewer than half, among a sample of the rows."""
+    """Refuse features that lose more than half of their distinct values by scaling, in a sample of the rows."""
     sample = rows[:: max(1, -(-len(rows) // MAX_SAMPLE))]
     width = max(1, MAX_BLOCK // len(sample))
     for start in range(0, rows.shape[1], width):

@@ -1,4 +1,4 @@
-"""The one place where a seed becomes a NumPy generator, and how data without a test set get one."""
+"""NumPy generators from seeds, and the drawing of test sets."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ TEST_SHARE = 0.25
 
 
 def seeded_generator(seed: int, name: str) -> np.random.Generator:
-    """Return NumPy's default generator for `seed`.
+    """Return NumPy's default generator for `seed`, called `name` in messages.
 
     Raises:
-        InputError: `seed` is negative; the message calls it `name`.
+        InputError: `seed` is negative.
     """
     if seed < 0:
         raise InputError(f"{name} is {seed}; give zero or a positive whole number.")
@@ -22,9 +22,9 @@ def seeded_generator(seed: int, name: str) -> np.random.Generator:
 
 
 def draw_test(labels: NDArray[np.int32], split_seed: int) -> NDArray[np.bool_]:
-    """Return a mask `[n]` that is true at a quarter of the images of every class, drawn by `split_seed`.
+    """Draw a mask `[n]` that is true for a quarter of the images of every class, with seed `split_seed`.
 
-    Images without a label, -1, are not drawn; where no image has one, a quarter of them all is.
+    Images without a label, -1, are not drawn, unless no image has a label: then a quarter of all images is drawn.
     """
     generator = seeded_generator(split_seed, "split_seed")
     is_test = np.zeros(len(labels), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The data by its name: what the command line's `--dataset` and `--data-dir` mean."""
+"""Data sources by name, as given by `--dataset` and `--data-dir`."""
 
 import dataclasses
 import os
@@ -32,33 +32,33 @@ DATASET_NAMES = ("auto", "digits", *KNOWN, "tfds:NAME", "idx:FOLDER", "npz:FILE"
 
 
 class Reporter:
-    """What loading says: on the standard error stream, by default."""
+    """Messages of data loading; by default, notices go to standard error."""
 
     def notice(self, message: str) -> None:
-        """Say something that must not be missed."""
+        """Report an important message."""
         print(message, file=sys.stderr, flush=True)
 
     def progress(self, name: str, done: int, total: int) -> None:
-        """Show that `done` of `total` bytes of a download have come."""
+        """Report that `done` of `total` bytes of a download have arrived."""
 
     def working(self, message: str) -> None:
-        """Say what is being done that may take a while."""
+        """Report the start of a step that may take some time."""
 
 
 class Quiet(Reporter):
-    """Says nothing."""
+    """Reporter without output."""
 
     def notice(self, message: str) -> None:
-        """Keep silent."""
+        """Print nothing."""
 
 
 class Places(NamedTuple):
-    """Where data are looked for.
+    """Folders that are searched for data.
 
     Attributes:
-        data_dir: The user's data folder, or None.
-        cache_dir: The folder of the cache, which may not exist yet.
-        given: Whether the data folder was named for this call, and not by `$AAE_DATA_DIR`.
+        data_dir: Data folder of the user, or None.
+        cache_dir: Folder of the cache, which may not exist yet.
+        given: Whether the data folder was passed explicitly, not by `$AAE_DATA_DIR`.
     """
 
     data_dir: Path | None
@@ -67,7 +67,7 @@ class Places(NamedTuple):
 
 
 def places(data_dir: str | os.PathLike[str] | None = None, cache_dir: str | os.PathLike[str] | None = None) -> Places:
-    """Return the folders that the arguments, or else the environment, name."""
+    """Return the folders given by the arguments, or else by the environment."""
     chosen = data_dir or os.environ.get("AAE_DATA_DIR") or None
     return Places(
         None if chosen is None else Path(os.path.expanduser(chosen)),
@@ -86,21 +86,21 @@ def load_dataset(
 ) -> Dataset:
     """Load a data set by name.
 
-    A set that is known by name (`mnist`, `fashion_mnist`, `kmnist`, `emnist/<split>`) is looked for in the cache,
-    as IDX files in the data folder, as a copy that TFDS prepared, and is downloaded last, from the addresses and with
-    the checksums in TFDS's catalogue, unless `$AAE_OFFLINE` is set.
+    A known set (`mnist`, `fashion_mnist`, `kmnist`, `emnist/<split>`) is searched for in the cache, as IDX files in
+    the data folder and as a copy prepared by TFDS; otherwise it is downloaded, with the addresses and checksums in
+    TFDS's catalogue, unless `$AAE_OFFLINE` is set.
 
     Args:
         name: A known set, "digits", "tfds:<name>" (a prepared copy), "idx:<folder>" (four IDX files), "npz:<file>",
-            or "auto": MNIST, and the digits with a notice where it can be had in none of these ways.
-        data_dir: The data folder; None takes `$AAE_DATA_DIR`, and where that is not set, none.
-        cache_dir: The folder of the cache, or None for `default_cache_dir()`.
-        split_seed: The seed that draws the test images of data that come without.
-        reporter: Says what happens; None: notices to the standard error stream.
+            or "auto": MNIST, or, with a notice, the digits where MNIST is unavailable.
+        data_dir: Data folder; None: `$AAE_DATA_DIR`, or none if that is not set.
+        cache_dir: Folder of the cache; None: `default_cache_dir()`.
+        split_seed: Seed of the test images of data without a test set.
+        reporter: Receiver of messages; None: notices go to standard error.
 
     Raises:
-        InputError: The name is unknown, the data cannot be had, or they are there but damaged ("auto" too: damage
-            is never hidden by taking other data).
+        InputError: The name is unknown, or the data are unavailable or damaged (also for "auto": damage is never
+            hidden by other data).
     """
     reporter = Reporter() if reporter is None else reporter
     where = places(data_dir, cache_dir)
@@ -137,7 +137,7 @@ def _load_own(kind: str, rest: str, where: Places, split_seed: int, reporter: Re
 
 
 def _report(dataset: Dataset, reporter: Reporter) -> None:
-    """Report how the data were read, and training images among the test images: errors would be too low."""
+    """Report notices on the data, and test images that are also training images: test errors would be too low."""
     for notice in dataset.notices:
         reporter.notice(notice)
     repeated, total = count_repeated(dataset.train_images, dataset.test_images), len(dataset.test_images)
@@ -160,21 +160,21 @@ def _load_auto(where: Places, split_seed: int, reporter: Reporter) -> Dataset:
 
 
 def cache_path(known: KnownSet, where: Places) -> Path:
-    """Return where the npz copy of a known set is or would be."""
+    """Return the path of the npz copy of a known set, which may not exist."""
     return where.cache_dir / f"{known.name.replace('/', '-')}.npz"
 
 
 def cached_set(known: KnownSet, where: Places) -> CachedDataset | None:
-    """Return the cached copy of a known set, or None where there is none that can be trusted.
+    """Read the cached copy of a known set; None if there is no trustworthy one.
 
-    It must lie in a folder that nobody else can write to, and where the set's content is known, be that content.
+    It must be in a folder that nobody else can write to, and match the content of the set, where that is known.
     """
     cached = read_cache(cache_path(known, where))
     return cached if cached is not None and _has_known_content(known, cached.dataset) else None
 
 
 def _has_known_content(known: KnownSet, dataset: Dataset) -> bool:
-    """Return whether a data set is, image by image and in any order, the known set, as far as that is known."""
+    """Return whether a data set equals the known set in any order, where the content of that is known."""
     if dataset.sha256 == known.dataset_sha256:
         return True
     try:
@@ -185,7 +185,7 @@ def _has_known_content(known: KnownSet, dataset: Dataset) -> bool:
 
 
 def files_at_hand(known: KnownSet, where: Places) -> Found | None:
-    """Return where the IDX files of a known set lie: in the data folder, or where a download has left them."""
+    """Find the IDX files of a known set in the data folder or among earlier downloads."""
     folders = [folder for folder in (where.data_dir, where.cache_dir / "downloads") if folder is not None]
     return next((found for folder in folders if (found := find_files(known, folder)) is not None), None)
 
@@ -203,7 +203,7 @@ def _load_known(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
         try:
             return _read_and_cache(known, found, made_from, where)
         except ForeignFilesError:
-            # Several sets share their file names: those in the data folder itself may be meant for another.
+            # Several sets share file names: files directly in the data folder may belong to another set.
             if found.paths[0].parent != where.data_dir:
                 raise
     if cached is not None:
@@ -227,7 +227,7 @@ def _read_and_cache(known: KnownSet, found: Found, made_from: str, where: Places
 
 
 def _as_published(known: KnownSet, found: Found) -> bool:
-    """Return whether the files are, byte for byte, those of TFDS's catalogue; asked where nothing better is."""
+    """Return whether the files match TFDS's catalogue byte for byte; used only without a checksum of the content."""
     if known.sha256 is not None:
         return False
     try:
@@ -245,7 +245,7 @@ def _read_copy(known: KnownSet, copy: tfds_copy.Copy, where: Places) -> Dataset:
 
 
 def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
-    """Return a set as TFDS keeps it in the form in which we know it: upright, its classes counted from 0."""
+    """Convert a set from TFDS's form to the known one: images upright, classes numbered from 0."""
 
     def upright(images: Images) -> Images:
         return images.transpose(0, 2, 1) if known.transposed else images
@@ -263,7 +263,7 @@ def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
 
 
 def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
-    """Download a known set, read it, and leave it where the next start finds it."""
+    """Download and read a known set; keep the files for the next start."""
     if offline():
         raise MissingDataError(f"{known.title} is not at hand and AAE_OFFLINE is set. {_how_to_get(known, where)}")
     remotes = _remotes(known, where)
@@ -294,7 +294,7 @@ def _remotes(known: KnownSet, where: Places) -> Sequence[Remote]:
 
 
 def _download_folder(known: KnownSet, where: Places) -> Path:
-    """Return the set's own folder below the data folder, where that can be written, else below the cache."""
+    """Return the folder of the set below the data folder if that is writable, else below the cache."""
     return (_writable_data_dir(where) or where.cache_dir / "downloads") / known.folders[0]
 
 
@@ -303,13 +303,13 @@ def _writable_data_dir(where: Places) -> Path | None:
 
 
 def _prepare_copy(known: KnownSet, dataset: Dataset, where: Places, reporter: Reporter) -> None:
-    """Leave a copy that TFDS reads; data that were fetched are of use without it, so a failure is only said."""
+    """Write a copy for TFDS; the downloaded data are usable without it, so a failure is only reported."""
     if not tfds_copy.can_prepare():
         return
     root = _writable_data_dir(where) or where.cache_dir / "tensorflow_datasets"
     try:
         tfds_copy.prepare_copy(dataset, known, root)
-    except Exception as error:  # whatever TFDS meets
+    except Exception as error:  # TFDS raises exceptions of many types
         reporter.notice(f"No TFDS copy of {known.title} was prepared ({' '.join(str(error).split())[:120]}).")
 
 

@@ -1,4 +1,4 @@
-"""Which training images are held out for validation, which keep their label, and what training may see."""
+"""Data splits: held-out validation images, labelled images, and the arrays that training may use."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -13,20 +13,20 @@ from aae_jax.text import quoted
 
 __all__ = ["Splits", "TrainingArrays", "split_indices", "training_arrays"]
 
-# Part of the protocol and no setting: every run ever compared is validated on the same images.
+# Part of the protocol, not a setting: all runs that were ever compared share the same validation images.
 VALIDATION_SEED = 0
 LARGE_TRAINING_SET = 50_000
 LARGE_VALIDATION_SIZE = 10_000
 
 
 class Splits(NamedTuple):
-    """Give indices into the training images.
+    """Indices of splits of the training images.
 
     Attributes:
         validation: int32 `[num_validation]`, ascending; shared by all label seeds.
         labelled: int32 `[num_labels]`, in random order, disjoint from `validation`.
-        unlabelled: int32 `[num_pool]`, ascending: every image outside `validation`, with or without a label of its
-            own, or a random subset of them, the labelled ones among them.
+        unlabelled: int32 `[num_pool]`, ascending: all images outside `validation`, with or without a label, or a
+            random subset of them that includes `labelled`.
     """
 
     validation: NDArray[np.int32]
@@ -35,7 +35,7 @@ class Splits(NamedTuple):
 
 
 class TrainingArrays(NamedTuple):
-    """Hold all that training and model selection see: the pool comes without its labels, so none can leak.
+    """Arrays for training and model selection: the pool has no labels, so that none can leak.
 
     Attributes:
         pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, the images to train on.
@@ -62,23 +62,22 @@ def split_indices(
     pool_size: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Splits:
-    """Draw the validation images and the images that keep their label.
+    """Draw the held-out validation images and the labelled images.
 
-    Images without a label, -1, are neither validated on nor labelled, but are all in the pool; the rest holds for
-    those that have one, or for all images where none has. The validation images depend on how many images there are
-    alone: neither on `label_seed` nor on their classes. The labelled images are balanced: the counts of two classes
-    differ by at most one. For one `label_seed`, the images of a smaller `num_labels` are among those of a larger one.
+    Images without a label, -1, are neither validation nor labelled images, but all belong to the pool; the following
+    applies to those with a label, or to all images if none has one. The validation images depend only on the number
+    of images, neither on `label_seed` nor on the classes. The labelled images are balanced: the counts of two classes
+    differ by at most one. For a given `label_seed`, the subsets of increasing `num_labels` are nested.
 
     Args:
         labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`, or -1.
-        num_classes: The number of classes; 0 of data without labels.
-        num_labels: How many images keep their label, or "all" for every image to train on, or None for none.
-        label_seed: The seed that draws them, and the classes that get one more where the shares are uneven.
-        validation_size: How many images to hold out; None holds out 10,000 of 50,000 images or more, and a
-            tenth of fewer.
-        pool_size: How many of the others to train on, a random subset that is the same for all seeds, those of a
-            smaller one among those of a larger one, and images with a label before those without; None for all.
-        class_names: Of the classes, for messages; None counts from "0".
+        num_classes: Number of classes; 0 for data without labels.
+        num_labels: Number of labelled images, "all" for every image to train on, or None for none.
+        label_seed: Seed of the labelled images, and of the classes that get one more if the shares are uneven.
+        validation_size: Number of held-out images; None: 10,000 of 50,000 images or more, and a tenth of fewer.
+        pool_size: Number of the other images to train on: random subsets that are the same for all seeds, nested for
+            increasing sizes, and with labelled images before unlabelled ones; None: all.
+        class_names: Names of the classes in messages; None counts from "0".
 
     Raises:
         InputError: A size or the seed is out of range, a class has too few images for its share, or there are no
@@ -107,7 +106,7 @@ def split_indices(
 
 
 def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the images that have a label, or all where none has, in random order, and the others in random order."""
+    """Return indices of the images with a label, or of all if none has one, and of the others, in random order."""
     has_label = labels >= 0
     if not has_label.any():
         has_label = ~has_label
@@ -117,7 +116,7 @@ def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 
 def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
-    """Return the images and the few labels that training may see."""
+    """Return the images and labels that training may use."""
     return TrainingArrays(
         pool=dataset.train_images[splits.unlabelled],
         labelled_images=dataset.train_images[splits.labelled],
@@ -128,9 +127,9 @@ def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
 
 
 def _validation_size(count: int, wanted: int | None, *, mixed: bool) -> int:
-    """Return how many of `count` images to hold out; `mixed`: there are others, without a label."""
+    """Return the number of held-out images among `count`; `mixed`: there are others without a label."""
     if wanted is None:
-        least = 1 if mixed and count > 1 else 0  # the few with a label may be fewer than ten
+        least = 1 if mixed and count > 1 else 0  # fewer than ten images may have a label
         return LARGE_VALIDATION_SIZE if count >= LARGE_TRAINING_SET else max(least, round(count / 10))
     if not 0 <= wanted < count:
         raise InputError(
@@ -166,13 +165,13 @@ def _check_counts(
     *,
     mixed: bool,
 ) -> None:
-    """Refuse a class without images, and a number of labels below that of the classes or above that of the images.
+    """Refuse a class without images, and fewer labels than classes or more labels than images.
 
     Args:
-        num_labels: How many are wanted.
-        counts: Images to train on by class, `[classes]`.
-        without_pool_size: What they would be without the pool's given size.
-        names: Of the classes.
+        num_labels: Requested number of labels.
+        counts: Numbers of images to train on, `[classes]`.
+        without_pool_size: The same without the given pool size, or None.
+        names: Names of the classes.
         mixed: Whether there are images without a label.
     """
     with_label = " with a label" if mixed else ""
@@ -195,7 +194,7 @@ def _check_counts(
 
 
 def _possible(counts: NDArray[np.int64]) -> str:
-    """Return the advice for balanced labels out of so many images by class."""
+    """Return the advice on the largest balanced number of labels for these numbers of images."""
     return f"give at most {len(counts) * counts.min()}, of which every class has its share, or 'all'"
 
 
@@ -207,7 +206,7 @@ def _draw_balanced(
     generator: np.random.Generator,
     names: Sequence[str],
 ) -> NDArray[np.int32]:
-    """Return `[num_labels]` of the indices, the same number from each class, give or take one."""
+    """Draw `[num_labels]` of the indices, with numbers per class that differ by at most one."""
     shares = np.full(num_classes, num_labels // num_classes)
     shares[generator.permutation(num_classes)[: num_labels % num_classes]] += 1
     chosen = []

@@ -1,4 +1,4 @@
-"""The bytes of one file from a server that may be silent, slow, or wrong about what it sends."""
+"""HTTP transfer of one file, robust against silent, slow, and misbehaving servers."""
 
 import contextlib
 import queue
@@ -24,26 +24,26 @@ __all__ = [
 
 CHUNK = 1 << 14
 MIN_RATE = 1000
-"""Bytes a second, on average over a stall window, below which a server is given up."""
+"""Minimum average rate over a stall window, in bytes per second; a slower transfer is aborted."""
 MAX_WAITING = 64
-"""Chunks that are read ahead."""
+"""Number of chunks that are read ahead."""
 OK, PARTIAL, NOT_SATISFIABLE = 200, 206, 416
 
 
 class DownloadError(InputError):
-    """A file could not be fetched; says why."""
+    """A download failed; the message gives the reason."""
 
 
 class NoAnswerError(DownloadError):
-    """There was no first answer, or a refusal: the file cannot be had here."""
+    """There was no first answer, or a refusal: the file is unavailable here."""
 
 
 class CutError(Exception):
-    """The bytes of a file ended early; says why."""
+    """A transfer ended early; the message gives the reason."""
 
 
 class Remote(NamedTuple):
-    """A file to fetch: its address, its size in bytes, the SHA-256 of its bytes as they travel."""
+    """File to download: its address, its size in bytes, and the SHA-256 of the file as served."""
 
     url: str
     size: int
@@ -51,30 +51,30 @@ class Remote(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the address."""
+        """Last part of the address."""
         return self.url.rsplit("/", 1)[-1].split("?")[0]
 
 
 class Stream(NamedTuple):
-    """A server's answer: where in the file it starts, and its bytes."""
+    """Answer of a server: its offset in the file, and its bytes."""
 
     start: int
     chunks: Generator[bytes, None, None]
 
 
 def open_stream(remote: Remote, start: int, probe_seconds: float, stall_seconds: float) -> Stream:
-    """Return the bytes of `remote` from `start` on, or from 0 on where the server cannot continue there.
+    """Request `remote` from byte `start` on, or from 0 on if the server does not support resumption.
 
     Args:
-        remote: The file.
-        start: How many bytes are there already.
-        probe_seconds: Limit of the first answer.
-        stall_seconds: Limit of a pause, and the window over which `MIN_RATE` is expected.
+        remote: File to download.
+        start: Number of bytes already downloaded.
+        probe_seconds: Time limit of the first answer.
+        stall_seconds: Time limit of a pause, and the window of `MIN_RATE`.
 
     Raises:
         NoAnswerError: There is no answer, or a refusal.
-        DownloadError: It is a part that was not asked for, or in an unknown encoding.
-        CutError: While chunks are taken: the server pauses, is slow, or breaks off.
+        DownloadError: The answer is another part of the file, or in an unknown encoding.
+        CutError: While chunks are read: the server pauses, is too slow, or disconnects.
     """
     response = first_answer(remote, start, probe_seconds, stall_seconds)
     if start and not _continues(response, remote, start):
@@ -94,7 +94,7 @@ def open_stream(remote: Remote, start: int, probe_seconds: float, stall_seconds:
 
 
 def _continues(response: Any, remote: Remote, start: int) -> bool:
-    """Return whether an answer is the rest of the file, as its headers have it."""
+    """Return whether an answer is the rest of the file, according to its headers."""
     span = re.fullmatch(
         r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("Content-Range", "").strip()
     )
@@ -109,14 +109,14 @@ def _continues(response: Any, remote: Remote, start: int) -> bool:
 
 
 def _encoding(response: Any, size: int) -> str:
-    """Return how the bytes are encoded; servers that take .gz files for encoded ones send the right number."""
+    """Return the encoding of the bytes; servers that mislabel .gz files as encoded send the right number of bytes."""
     encoding = str(response.headers.get("Content-Encoding", "")).strip().lower()
     mislabelled = response.headers.get("Content-Length", "") == str(size)
     return "" if encoding == "identity" or mislabelled else encoding
 
 
 def _inflated(chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    """Yield decoded bytes, in pieces that a chunk of a few bytes cannot blow up."""
+    """Yield decoded bytes in pieces of bounded size, however much a chunk expands."""
     decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         with contextlib.closing(chunks):
@@ -133,8 +133,8 @@ def _inflated(chunks: Generator[bytes, None, None]) -> Generator[bytes, None, No
 def _watched(response: Any, stall_seconds: float) -> Generator[bytes, None, None]:
     """Yield the raw bytes of a body.
 
-    They are read in a thread: a server that sends a byte a second, or an endless header of a chunk, keeps a read from
-    ever returning. One that is too slow is left behind: it holds a socket until its own timeout.
+    They are read in a thread: with a server that sends one byte per second, or an endless chunk header, a read never
+    returns. A thread that is too slow is abandoned: it holds a socket until its timeout.
     """
     waiting: queue.Queue[bytes | Exception] = queue.Queue(MAX_WAITING)
     stopped = threading.Event()
@@ -164,7 +164,7 @@ def _watched(response: Any, stall_seconds: float) -> Generator[bytes, None, None
 
 
 def _read_body(response: Any, waiting: "queue.Queue[bytes | Exception]", stopped: threading.Event) -> None:
-    """Put a body's chunks, then nothing or an error, where the other thread takes them."""
+    """Put the chunks of a body, then an empty one or an error, into the queue of the waiting thread."""
 
     def put(item: bytes | Exception) -> None:
         while not stopped.is_set():
@@ -181,15 +181,15 @@ def _read_body(response: Any, waiting: "queue.Queue[bytes | Exception]", stopped
             put(chunk or b"")
             if not chunk:
                 return
-    except Exception as error:  # handed over to the thread that waits
+    except Exception as error:  # passed to the waiting thread
         put(error)
 
 
 def first_answer(remote: Remote, start: int, probe_seconds: float, stall_seconds: float) -> Any:
     """Return the response with its headers read, or raise after `probe_seconds`.
 
-    In a thread, because neither a name's resolution nor a server that sends a header byte a minute can be
-    bounded otherwise. One that is too late is left behind: it holds a socket until its own timeout.
+    The request runs in a thread, because neither name resolution nor a server that sends one header byte per minute
+    can be bounded otherwise. A thread that is too late is abandoned: it holds a socket until its timeout.
 
     Raises:
         NoAnswerError: There is none, or a refusal.
@@ -204,7 +204,7 @@ def first_answer(remote: Remote, start: int, probe_seconds: float, stall_seconds
             answer["response"] = requests.get(
                 remote.url, headers=headers, stream=True, timeout=(probe_seconds, stall_seconds)
             )
-        except Exception as error:  # handed over to the thread that waits
+        except Exception as error:  # passed to the waiting thread
             answer["error"] = error
 
     thread = threading.Thread(target=ask, daemon=True)
@@ -222,7 +222,7 @@ def first_answer(remote: Remote, start: int, probe_seconds: float, stall_seconds
 
 
 def _short(error: BaseException) -> str:
-    """Return the kind of a network error: its text repeats addresses over several lines."""
+    """Return a short description of a network error, whose text repeats addresses over several lines."""
     text = str(error)
     for known in ("Connection refused", "Name or service not known", "Temporary failure in name resolution"):
         if known in text:

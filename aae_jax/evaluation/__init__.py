@@ -1,4 +1,4 @@
-"""Measures of trained models: pure functions of weights and data."""
+"""Evaluation of trained models: pure functions of weights and data."""
 
 from aae_jax.evaluation.calibration import (
     Reliability,

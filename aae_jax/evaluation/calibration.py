@@ -1,4 +1,4 @@
-"""Whether a classifier's probabilities mean what they say, and the one number that mends them."""
+"""Calibration of a classifier: reliability, expected calibration error, temperature scaling."""
 
 import math
 from typing import Any, NamedTuple
@@ -21,18 +21,18 @@ __all__ = [
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
-"""The least and the largest that `fit_temperature` returns."""
+"""Smallest and largest result of `fit_temperature`."""
 
 
 class Reliability(NamedTuple):
-    """Images in bins of equal width by how sure the classifier is of its answer; NaN where a bin is empty."""
+    """Statistics of predictions in bins of equal width of the confidence; NaN for empty bins."""
 
     edges: Float[np.ndarray, " bins+1"]
     counts: Int[np.ndarray, " bins"]
     confidence: Float[np.ndarray, " bins"]
-    """Mean probability of the answer."""
+    """Mean probability of the predicted class."""
     accuracy: Float[np.ndarray, " bins"]
-    """Share of right answers."""
+    """Share of correct predictions."""
 
 
 def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -44,13 +44,13 @@ def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.flo
 
 
 def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.0, bins: int = BINS) -> Reliability:
-    """Return how often answers of each degree of certainty are right (Guo et al. 2017, figure 1).
+    """Return the accuracy of predictions by confidence (Guo et al. 2017, figure 1).
 
     Args:
-        logits: `[count, classes]`; rows that are not finite give no answer and are left out.
+        logits: Logits, `[count, classes]`; non-finite rows are ignored.
         labels: True classes, `[count]`.
-        temperature: Divides the logits.
-        bins: How many of equal width from 0 to 1; a bin has its upper edge.
+        temperature: Divisor of the logits.
+        bins: Number of bins of equal width from 0 to 1; each includes its upper edge.
     """
     finite = np.isfinite(np.asarray(logits)).all(axis=1)
     chances, truth = probabilities(np.asarray(logits)[finite], temperature), np.asarray(labels)[finite]
@@ -69,7 +69,7 @@ def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.
 def calibration_error(found: Reliability) -> float:
     """Return the expected calibration error: Σ over bins of their share · |accuracy − confidence|.
 
-    Naeini et al. 2015; Guo et al. 2017, equation (3), with 15 bins. NaN where there is no answer.
+    Naeini et al. 2015; Guo et al. 2017, equation (3), with 15 bins. NaN without predictions.
     """
     gaps = np.abs(found.accuracy - found.confidence)
     return float(np.nansum(found.counts * gaps) / found.counts.sum()) if found.counts.any() else math.nan
@@ -84,17 +84,17 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Return the temperature at which the cross-entropy is least (Guo et al. 2017, §4.2).
+    """Fit the temperature that minimises the cross-entropy (Guo et al. 2017, §4.2).
 
-    It changes no answer, only how sure it is: over 1 where the classifier is too sure. It is fitted on images that
-    were not trained on, and kept within `TEMPERATURES`. Where every answer is right it is 1: the least cross-entropy
-    would be at 0, but that no error was found among these does not say that there is none among others.
+    The temperature changes no prediction, only its confidence; it is above 1 for an overconfident classifier. It is
+    fitted on held-out images and restricted to `TEMPERATURES`. If every prediction is correct it is 1: the minimum
+    would be at 0, but no error among these images does not imply none among others.
 
     Args:
-        logits: `[count, classes]`, finite.
+        logits: Finite logits, `[count, classes]`.
         labels: True classes, `[count]`.
     """
-    from scipy.optimize import minimize_scalar  # SciPy takes a third of a second
+    from scipy.optimize import minimize_scalar  # importing SciPy takes a third of a second
 
     if bool((np.argmax(logits, axis=1) == np.asarray(labels)).all()):
         return 1.0
@@ -109,10 +109,10 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def describe_calibration(logits: ArrayLike, labels: ArrayLike, temperature: float | None) -> dict[str, Any]:
-    """Return what a report says of calibration, in numbers and lists alone.
+    """Return the report on calibration, consisting of numbers and lists only.
 
-    `expected_calibration_error`, `cross_entropy` and `bins` of the probabilities as they are; the `temperature` as it
-    is given; and `calibrated`, the same three at that temperature, or None.
+    `expected_calibration_error`, `cross_entropy` and `bins` of the uncalibrated probabilities; the given
+    `temperature`; and `calibrated`, the same three at that temperature, or None.
     """
 
     def at(temperature: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How often the most probable label is wrong, from running statistics: one image gets what it gets in a batch."""
+"""Classification error and confusion counts, with running statistics: predictions do not depend on the batch."""
 
 import functools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ __all__ = ["confusion_counts", "error_rate", "evaluate", "exact_share"]
 
 
 def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]) -> Float[Array, "*seeds"]:
-    """Return the share of rows whose largest logit is not at `labels`; rows that are not finite count as wrong."""
+    """Return the share of rows whose largest logit is not at `labels`; non-finite rows count as errors."""
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
     right = (jnp.argmax(logits, axis=-1) == labels) & finite
     return jnp.mean(~right, axis=-1, dtype=jnp.float32)
@@ -27,9 +27,9 @@ def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, 
 def confusion_counts(
     labels: np.ndarray, predicted: np.ndarray, num_classes: int, num_answers: int | None = None
 ) -> np.ndarray:
-    """Return how many images of each class (a row) were taken for each answer (a column), `[classes, answers]`.
+    """Count images by true class (rows) and predicted answer (columns), `[classes, answers]`.
 
-    There are as many answers as classes where no other number is given.
+    There are as many answers as classes unless `num_answers` is given.
     """
     counts = np.zeros((num_classes, num_classes if num_answers is None else num_answers), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
@@ -37,7 +37,7 @@ def confusion_counts(
 
 
 def exact_share(errors: Array | np.ndarray | list[float], count: int) -> np.ndarray:
-    """Return float32 shares of `count` things as the exact fractions they stand for; NaN stays NaN."""
+    """Round float32 shares of `count` items to the exact fractions that they represent; NaN stays NaN."""
     return np.rint(np.asarray(errors, dtype=np.float64) * count) / count
 
 
@@ -50,7 +50,7 @@ def evaluate(
     *,
     output: OutputKind,
 ) -> dict[str, float]:
-    """Return `{"error": share misclassified, "cross_entropy": mean in nats}` of images as they are stored."""
+    """Evaluate a classifier on stored images: `{"error": share misclassified, "cross_entropy": mean in nats}`."""
     error, cross_entropy = _evaluation(networks, output)(params, stats, jnp.asarray(images), jnp.asarray(labels))
     return {"error": float(error), "cross_entropy": float(cross_entropy)}
 
@@ -59,7 +59,7 @@ def evaluate(
 def _evaluation(
     networks: Networks, output: OutputKind
 ) -> Callable[[Params, Stats, Array, Array], tuple[Array, Array]]:
-    """Return `(params, stats, images, labels) -> (error, mean cross-entropy)`, compiled once for a network."""
+    """Return `(params, stats, images, labels) -> (error, mean cross-entropy)`, compiled once per network."""
     encode = build_encode(networks, output)
 
     @functools.partial(jax.jit, compiler_options=compiler_options())

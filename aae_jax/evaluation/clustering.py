@@ -1,4 +1,4 @@
-"""How well clusters found without labels are classes: maps are made on some images and scored on others."""
+"""Evaluation of clusters against classes, with maps from clusters to classes fitted on held-out images."""
 
 from typing import NamedTuple
 
@@ -19,13 +19,13 @@ __all__ = [
 ]
 
 NO_CLASS = -1
-"""The class of a cluster that a map says nothing of: its images count as wrong."""
+"""Class of a cluster without one: its images count as errors."""
 
 
 def majority_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray, " clusters"]:
-    """Return the most frequent class of each cluster; `NO_CLASS` of an empty one.
+    """Map each cluster to its most frequent class, an empty one to `NO_CLASS`.
 
-    Several clusters may have one class: the error falls with the number of clusters by that alone.
+    Several clusters may have the same class: for that reason alone the error falls with the number of clusters.
     """
     return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), NO_CLASS)
 
@@ -33,11 +33,11 @@ def majority_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray,
 def most_certain_map(
     logits: Float[np.ndarray, "count clusters"], labels: Int[np.ndarray, " count"]
 ) -> Int[np.ndarray, " clusters"]:
-    """Return for each cluster the class of the one image that is most probably in it (Makhzani et al. 2016, table 3).
+    """Map each cluster to the class of its most probable image (Makhzani et al. 2016, table 3).
 
-    By log-odds, which still tell apart what rounds to a probability of 1.
+    Images are compared by log-odds, which still differ where probabilities round to 1.
     """
-    from scipy.special import logsumexp  # SciPy takes a third of a second
+    from scipy.special import logsumexp  # importing SciPy takes a third of a second
 
     rows = np.asarray(logits, np.float64)
     surest = [
@@ -49,8 +49,8 @@ def most_certain_map(
 
 
 def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray, " clusters"]:
-    """Return the one-to-one map of clusters to classes by which most images are right; `NO_CLASS` of the others."""
-    from scipy.optimize import linear_sum_assignment  # SciPy takes a third of a second
+    """Return the one-to-one map of clusters to classes of highest accuracy; `NO_CLASS` for the other clusters."""
+    from scipy.optimize import linear_sum_assignment  # importing SciPy takes a third of a second
 
     clusters, classes = linear_sum_assignment(-counts)
     found = np.full(len(counts), NO_CLASS)
@@ -61,28 +61,28 @@ def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray
 def mapped_error(
     clusters: Int[np.ndarray, " count"], labels: Int[np.ndarray, " count"], mapping: Int[np.ndarray, " clusters"]
 ) -> float:
-    """Return the share of images whose cluster's class is not theirs, or whose cluster has none."""
+    """Return the share of images whose cluster is mapped to another class or to none."""
     named = mapping[clusters]
     return float(np.mean((named != labels) | (named == NO_CLASS)))
 
 
 class ClusterReport(NamedTuple):
-    """Errors are shares of the scored images, under maps that were made on the others."""
+    """Measures of clusters; errors are shares of the scored images, with maps fitted on the other images."""
 
     majority_error: float
     most_certain_error: float
-    """By the paper's rule: each cluster has the class of the image that is most probably in it."""
+    """By the paper's rule: each cluster has the class of its most probable image."""
     hungarian_error: float
     normalised_mutual_information: float
-    """Of cluster and class, over the mean of their entropies, in [0, 1]."""
+    """Mutual information of cluster and class, divided by the mean of their entropies, in [0, 1]."""
     adjusted_rand_index: float
-    """Pairs of images that are together, or apart, in both, above chance (Hubert and Arabie 1985)."""
+    """Agreement of cluster and class on pairs of images, adjusted for chance (Hubert and Arabie 1985)."""
     used: int
-    """Clusters that have any of the scored images."""
+    """Number of clusters with scored images."""
     majority: Int[np.ndarray, " clusters"]
-    """Each cluster's class by majority."""
+    """Majority class of each cluster."""
     agreement: Float[np.ndarray, " clusters"]
-    """Share of each cluster's scored images that have that class; NaN of an empty one."""
+    """Share of each cluster's scored images that have that class; NaN for an empty cluster."""
 
 
 def report_clusters(
@@ -90,15 +90,15 @@ def report_clusters(
     scored: tuple[Float[np.ndarray, "others clusters"], Int[np.ndarray, " others"]],
     num_classes: int,
 ) -> ClusterReport:
-    """Return every measure of clusters.
+    """Evaluate clusters by all measures.
 
     Args:
-        fitted: Logits of the clusters, and classes, of the images by which clusters are named.
-        scored: The same of the images on which names are judged.
-        num_classes: How many classes there are.
+        fitted: Cluster logits and classes of the images on which the maps are fitted.
+        scored: Cluster logits and classes of the images on which the maps are scored.
+        num_classes: Number of classes.
 
     Raises:
-        InputError: There are no images, logits that are not finite, or labels that are not classes.
+        InputError: There are no images, logits are not finite, or labels are out of range.
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score  # slow to import
 

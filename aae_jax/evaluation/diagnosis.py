@@ -1,4 +1,4 @@
-"""What a run's metrics say of its adversaries, in words: what each trouble looks like, and what helps against it."""
+"""Diagnosis of adversarial training from a run's metrics: symptoms of common problems, with advice."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from aae_jax.evaluation.health import VALIDATION
 __all__ = ["Finding", "diagnose"]
 
 COLLAPSED, NARROW, WIDE = 0.1, 0.7, 1.4
-"""Standard deviations of codes in those of the prior, the median over dimensions."""
+"""Thresholds of the ratio of the codes' standard deviation to the prior's, median over dimensions."""
 OFF_CENTRE = 0.3
 OTHER_SHAPE = 0.02
-"""Squared discrepancy of codes whose moments fit."""
+"""Threshold of the squared discrepancy of codes whose moments match the prior."""
 TOLD_APART, LOST = 0.75, 1.2
-"""Share that the adversary of z tells apart in training, and the generator's loss against it, where it is too strong.
-That of y tells labels that are not one-hot apart in healthy runs too."""
+"""Thresholds for a discriminator of z that is too strong: its training accuracy, and the generator's loss against it.
+The discriminator of y detects labels that are not one-hot in healthy runs too."""
 UNDECIDED, UNUSED = 0.5, 0.8
-"""Entropy of a label in that of a uniform one; share of the classes that are used."""
+"""Thresholds of the entropy of a label, relative to a uniform one, and of the share of classes in use."""
 NO_PROGRESS, UNFINISHED = 0.97, 0.05
 STUCK = "a reconstruction that does not get better"
 
@@ -41,12 +41,12 @@ UNLIKE = "Train longer, or give the discriminator wider layers (--network.discri
 
 
 class Finding(NamedTuple):
-    """What a run looks like.
+    """Problem of a run.
 
     Attributes:
-        name: Of the trouble, e.g. "collapsed codes".
-        seen: By which numbers.
-        advice: What to try.
+        name: Name of the problem, e.g. "collapsed codes".
+        seen: Numbers that show it.
+        advice: Suggested changes.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Finding(NamedTuple):
 
 
 def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int = 0) -> list[Finding]:
-    """Return what is wrong with one seed of a run by its rows of metrics; nothing where it looks healthy.
+    """Return the problems of one seed of a run from its rows of metrics; none for a healthy run.
 
     Args:
-        rows: The run's metrics, one an evaluation; the last quarter of them counts.
-        seed: Place of the seed in each row's lists.
-        classes: Of the label code, 0 where there is none.
+        rows: Metrics of the run, one row per evaluation; the last quarter of them counts.
+        seed: Index of the seed in each row's lists.
+        classes: Number of classes of the label code; 0 without one.
     """
     if rows[-1]["reconstruction/loss"][seed] is None:
         return [_failed(rows, seed)]
@@ -72,7 +72,7 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
 
 
 def _of_majority(seen: Mapping[str, float]) -> Iterator[Finding]:
-    """Find that a classifier is no better than the most frequent class; recorded where classes are unequal."""
+    """Detect a classifier no better than the most frequent class; recorded if class frequencies are unequal."""
     error, majority = (seen.get(f"{VALIDATION}{name}", math.nan) for name in ("error", "majority_error"))
     if error >= majority:
         yield Finding(
@@ -100,7 +100,7 @@ def _failed(rows: Sequence[Mapping[str, Any]], seed: int) -> Finding:
 
 
 def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
-    """Find what is wrong with codes beside the prior; `stuck`: images are not rebuilt any better than at first."""
+    """Detect a mismatch of codes and prior; `stuck`: the reconstruction has not improved since the start."""
     ratios = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_std_ratio/")]
     gaps = [value for name, value in seen.items() if name.startswith(f"{VALIDATION}code_mean_gap/")]
     if not ratios:
@@ -166,6 +166,6 @@ def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator
 
 
 def _error_of(row: Mapping[str, Any], seed: int) -> float:
-    """Return the reconstruction error of an evaluation; earlier versions recorded the loss alone."""
+    """Return the reconstruction error of an evaluation; earlier versions recorded only the loss."""
     value = row.get("reconstruction/error")
     return (value if isinstance(value, list) else row["reconstruction/loss"])[seed] or math.nan

@@ -1,4 +1,4 @@
-"""Codes of any number of images, from running statistics: one image gets what it gets in a batch."""
+"""Encoding of any number of images, with running statistics: codes do not depend on the batch."""
 
 from collections.abc import Callable
 
@@ -25,10 +25,10 @@ DrawCodesFn = Callable[[Params, Stats, Pixels, PRNGKey], Array]
 
 
 def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 1000) -> EncodeFn:
-    """Return `(params, stats, images [n, *image]) -> EncoderOutput` of any number of images.
+    """Build `(params, stats, images [n, *image]) -> EncoderOutput` for any number of images.
 
-    Images go through the encoder in batches of a fixed size (the last one padded), so memory stays
-    bounded; the function can be jitted and vmapped.
+    Images are encoded in batches of a fixed size (the last one padded), so memory stays bounded; the
+    function can be jitted and vmapped.
     """
 
     def encode(params: Params, stats: Stats, images: Array) -> EncoderOutput:
@@ -45,11 +45,11 @@ def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 10
 def build_draw_codes(
     networks: Networks, output: OutputKind, *, batch_size: int = 1000, see: SeeFn | None = None
 ) -> DrawCodesFn:
-    """Return `(params, stats, images [n, *image], key) -> [n, latent]`: a style of each image's own posterior.
+    """Build `(params, stats, images [n, *image], key) -> [n, latent]`: a style sampled from each image's posterior.
 
-    Together they are samples of the aggregated posterior q(z), which adversaries hold against the prior (§2). Of a
-    deterministic posterior they are what the encoder says; of the universal approximator each has its own η. With
-    `see`, `(scaled images, key) -> what the encoder is shown`, they are codes of views.
+    Together they are samples of the aggregated posterior q(z), which adversaries compare with the prior (§2). With a
+    deterministic posterior they are the encoder's outputs; with the universal approximator each has an independent η.
+    With `see`, `(scaled images, key) -> inputs of the encoder`, they are codes of augmented views.
     """
 
     def draw_codes(params: Params, stats: Stats, images: Array, key: PRNGKey) -> Array:
@@ -70,12 +70,12 @@ def build_draw_codes(
 
 
 def class_probabilities(logits: Float[Array, "*batch classes"]) -> Float[Array, "*batch classes"]:
-    """Return the softmax of logits; of none, where a model has no label, none."""
+    """Return the softmax of logits; no columns for a model without a label code."""
     return jax.nn.softmax(logits) if logits.shape[-1] else logits
 
 
 def split_batches(rows: Array, batch_size: int) -> Array:
-    """Return rows in batches of one size, `[batches, size, …]`, the last filled up with zeros."""
+    """Split rows into batches of one size, `[batches, size, …]`, the last padded with zeros."""
     count = rows.shape[0]
     size = max(1, min(batch_size, count))
     padded = jnp.concatenate([rows, jnp.zeros((-count % size, *rows.shape[1:]), rows.dtype)])
@@ -83,5 +83,5 @@ def split_batches(rows: Array, batch_size: int) -> Array:
 
 
 def join_batches(rows: Array, count: int) -> Array:
-    """Return the first `count` rows of batches; not by a reshape to −1, as logits may have no classes."""
+    """Join the first `count` rows of batches; not by a reshape to −1, since logits may have no columns."""
     return rows.reshape(rows.shape[0] * rows.shape[1], *rows.shape[2:])[:count]

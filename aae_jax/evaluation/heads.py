@@ -1,4 +1,4 @@
-"""Projections of cluster heads to a circle (figure 11d)."""
+"""Projection of cluster heads to a circle (figure 11d)."""
 
 import itertools
 
@@ -13,21 +13,21 @@ from aae_jax.types import Array
 __all__ = ["circle_projection"]
 
 ORDERS = 20
-"""First orders of heads around a circle from which better ones are looked for."""
+"""Number of initial orders of heads around the circle in the local search."""
 
 
 def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 0.0) -> Float[Array, "latent 2"]:
-    """Return the matrix by which heads come to lie on the unit circle at equal distances (figure 11d).
+    """Return the matrix that projects heads to equidistant points of the unit circle (figure 11d).
 
     Args:
-        heads: One to a row.
-        style_std: Of the styles around them, N(0, style_std²) in every dimension. 0: the heads come exactly to their
-            points, in order, by the matrix of least norm. Above: heads with their styles come nearest to them, in the
-            mean of squares, in the order in which they come nearest; a direction in which heads hardly differ would
-            else make styles large.
+        heads: Cluster heads, one per row.
+        style_std: Standard deviation of the styles added to the heads, N(0, style_std²) in every dimension. 0: the
+            heads are mapped exactly to the points, in order, by the matrix of least norm. Above 0: heads with styles
+            are mapped to the points in the least-squares sense, in the best order found; otherwise, directions in
+            which heads hardly differ would amplify styles.
 
     Raises:
-        InputError: Fewer dimensions than heads: no matrix does.
+        InputError: There are fewer dimensions than heads, for which no such matrix exists.
     """
     classes, latent = heads.shape
     if classes > latent:
@@ -40,12 +40,12 @@ def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 
         return jnp.linalg.pinv(heads) @ jnp.asarray(circle, heads.dtype)
     rows = np.asarray(heads, np.float64)
     inverse = np.linalg.solve(rows.T @ rows + classes * style_std**2 * np.eye(latent), rows.T)
-    left = np.eye(classes) - rows @ inverse  # what is left of any targets, as a quadratic form
+    left = np.eye(classes) - rows @ inverse  # quadratic form of the residual of any targets
     return jnp.asarray(inverse @ circle[_nearest_order(left, circle)], heads.dtype)
 
 
 def _nearest_order(left: NDArray[np.float64], circle: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return at which of the circle's points each head leaves least, by swaps of two from several first orders."""
+    """Return the point of each head with the smallest total residual, by pairwise swaps from several orders."""
     generator = np.random.default_rng(0)
 
     def cost(order: NDArray[np.int64]) -> float:
@@ -53,7 +53,7 @@ def _nearest_order(left: NDArray[np.float64], circle: NDArray[np.float64]) -> ND
 
     def improved(order: NDArray[np.int64]) -> NDArray[np.int64]:
         pairs, tried = list(itertools.combinations(range(len(order)), 2)), 0
-        while tried < len(pairs):  # until no swap in a row of all of them helps
+        while tried < len(pairs):  # until no swap improves the order
             for i, j in pairs:
                 swapped = order.copy()
                 swapped[[i, j]] = order[[j, i]]

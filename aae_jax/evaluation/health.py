@@ -1,4 +1,4 @@
-"""How well adversaries do their work: what is worth watching of any adversarial autoencoder while it trains."""
+"""Health of adversarial training: measures of codes and labels for any adversarial autoencoder."""
 
 from collections.abc import Callable
 
@@ -19,30 +19,30 @@ from aae_jax.types import Array, Metrics, Params, PRNGKey, Sampler
 __all__ = ["VALIDATION", "HealthFn", "build_health"]
 
 VALIDATION = "validation_"
-"""What a row of metrics has before the names of measures."""
+"""Prefix of the names of measures in a row of metrics."""
 
 SAMPLES, JUDGED, PAIRED = 20_000, 5000, 1000
-"""Samples of the prior; codes and samples that adversaries are asked about; those of which all pairs are compared."""
+"""Numbers of samples of the prior; of codes and samples for discriminators; of those in pairwise comparisons."""
 
 HealthFn = Callable[[Params, Float[Array, "count latent"], Float[Array, "count classes"], PRNGKey, Array], Metrics]
 
 
 def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True) -> HealthFn:
-    """Return `(params, codes, logits, key, scale) -> measures` of codes beside the prior, and of labels.
+    """Build `(params, codes, logits, key, scale) -> measures` of codes compared with the prior, and of labels.
 
-    `codes` are of the posteriors of images (`build_draw_codes`), together samples of q(z); `logits` are the labels',
-    of no columns where a model has none. Samples of the prior are multiplied by `scale`.
+    `codes` are sampled from the posteriors of images (`build_draw_codes`), together samples of q(z); `logits` are the
+    labels', without columns for a model without labels. Samples of the prior are multiplied by `scale`.
 
-    Without `judge_codes` the adversary of z is left out, as it must be where it sees more than the code.
+    Without `judge_codes` the discriminator of z is not evaluated, as required if it takes more inputs than the code.
 
-    Always there are `code_mmd` (squared maximum mean discrepancy; 0 where codes follow the prior), `code_mean_gap`
-    and `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 there). Where the weights have
-    the adversary: `discriminator_z_accuracy` and `discriminator_y_accuracy` (½ where it is fooled). Where there are
-    labels: `label_entropy` and `label_balance` (nats; 0 and log(classes) of sure and balanced labels) and
-    `labels_used`. `code_mmd` of a single code is NaN. Discriminators are asked without their noise and dropout.
+    The measures are `code_mmd` (squared maximum mean discrepancy; 0 if codes match the prior), `code_mean_gap` and
+    `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 if they match). For discriminators
+    in the weights: `discriminator_z_accuracy` and `discriminator_y_accuracy` (½ for a fooled one). For labels:
+    `label_entropy` and `label_balance` (nats; 0 and log(classes) for certain and balanced labels) and `labels_used`.
+    `code_mmd` of a single code is NaN. Discriminators are evaluated without noise and dropout.
 
-    Moments are of all codes, and of so many samples that their means are known to 0.01 of a standard deviation; of
-    10,000 codes to as much.
+    Moments are computed from all codes, and from enough samples for a standard error of the mean below 0.01 of a
+    standard deviation; 10,000 codes are as precise.
     """
 
     def health(
@@ -81,7 +81,7 @@ def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True
 
 
 def _some_of(count: int, most: int) -> np.ndarray:
-    """Return the places of so many codes at most, always the same, in no order: data may come by class."""
+    """Return the indices of up to `most` codes, in a fixed random order: data may be sorted by class."""
     return np.random.default_rng(0).permutation(count)[:most]
 
 

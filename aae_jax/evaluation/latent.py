@@ -1,4 +1,4 @@
-"""How near codes come to the prior that adversaries impose on them; how sure, and how balanced, their labels are."""
+"""Latent statistics: match of codes and prior, discriminator accuracy, entropy and balance of labels."""
 
 from typing import NamedTuple
 
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Of the kernels, in units of the mean squared distance between two samples of the prior."""
+"""Scales of the kernels, in units of the mean squared distance between two samples of the prior."""
 
 
 class Moments(NamedTuple):
-    """Means and standard deviations by dimension, of codes and of the prior's samples."""
+    """Means and standard deviations per dimension, of codes and of samples of the prior."""
 
     mean: Float[Array, " latent"]
     std: Float[Array, " latent"]
@@ -33,12 +33,12 @@ class Moments(NamedTuple):
 
     @property
     def mean_gap(self) -> Float[Array, " latent"]:
-        """How far the codes' means are from the prior's, in the prior's standard deviations."""
+        """Offset of the codes' means from the prior's, in the prior's standard deviations."""
         return (self.mean - self.prior_mean) / self.prior_std
 
     @property
     def std_ratio(self) -> Float[Array, " latent"]:
-        """The codes' standard deviations over the prior's: under 1 where codes do not fill it."""
+        """Ratio of the codes' standard deviations to the prior's: below 1 where codes do not fill the prior."""
         return self.std / self.prior_std
 
 
@@ -52,14 +52,14 @@ def moments_beside(codes: ArrayLike, samples: ArrayLike) -> Moments:
 def maximum_mean_discrepancy(
     codes: Float[Array, "count latent"], samples: Float[Array, "others latent"]
 ) -> Float[Array, ""]:
-    """Return the unbiased estimate of the squared maximum mean discrepancy of codes and samples of the prior.
+    """Estimate the squared maximum mean discrepancy of codes and samples of the prior, without bias.
 
     Gretton et al. 2012, lemma 6, with the mean of inverse multiquadratic kernels c / (c + d²) at seven scales
-    (Tolstikhin et al. 2018, appendix C). About 0 where codes follow the prior, below it by chance; 2 at the most. Two
-    thousand rows of each are enough, and all pairs of them are compared.
+    (Tolstikhin et al. 2018, appendix C). About 0 if codes match the prior, possibly negative by chance; at most 2.
+    Two thousand rows of each are enough; all pairs are compared.
 
     Raises:
-        InputError: There are fewer than two of either.
+        InputError: There are fewer than two codes or samples.
     """
     if min(codes.shape[0], samples.shape[0]) < 2:
         raise InputError(
@@ -71,7 +71,7 @@ def maximum_mean_discrepancy(
 
     def at(scale: Array) -> Array:
         kernels = [scale * unit / (scale * unit + distances) for distances in (own, prior, between)]
-        within = (jnp.sum(kernels[0]) - count) / (count * (count - 1))  # the diagonal's kernels are 1
+        within = (jnp.sum(kernels[0]) - count) / (count * (count - 1))  # kernels on the diagonal are 1
         of_prior = (jnp.sum(kernels[1]) - others) / (others * (others - 1))
         return within + of_prior - 2 * jnp.mean(kernels[2])
 
@@ -79,15 +79,15 @@ def maximum_mean_discrepancy(
 
 
 def _squared(a: Array, b: Array) -> Array:
-    """Return all squared distances, those of equal rows exactly 0."""
+    """Return all squared distances, exactly 0 for equal rows."""
     return jnp.sum((a[:, None] - b[None]) ** 2, axis=2)
 
 
 def discriminator_accuracy(real_logits: ArrayLike, fake_logits: ArrayLike) -> Float[Array, ""]:
-    """Return the share of codes and samples of the prior that a discriminator tells apart; ½ where it cannot.
+    """Return the accuracy of a discriminator on codes and samples of the prior; ½ for a fooled one.
 
-    The mean of the shares of both, as if there were equally many; a logit of 0 counts as half right. NaN where a
-    logit is.
+    This is the mean of the accuracies on both, as if their numbers were equal; a logit of 0 counts as half correct.
+    NaN if a logit is NaN.
     """
 
     def share(logits: Array) -> Array:
@@ -97,21 +97,21 @@ def discriminator_accuracy(real_logits: ArrayLike, fake_logits: ArrayLike) -> Fl
 
 
 class LabelEntropies(NamedTuple):
-    """Entropies of label codes, in nats; log(classes) is the most."""
+    """Entropies of label codes, in nats; the maximum is log(classes)."""
 
     of_each: Float[Array, ""]
-    """Mean entropy of an image's own label: 0 where each is sure."""
+    """Mean entropy of the label of an image: 0 if all are one-hot."""
     of_all: Float[Array, ""]
-    """Entropy of the mean label: log(classes) where all classes are equally frequent."""
+    """Entropy of the mean label: log(classes) if all classes are equally frequent."""
     used: Int[Array, ""]
-    """Classes that are the most probable one of some image; 0 where a probability is not finite."""
+    """Number of classes that are the most probable one of some image; 0 if a probability is not finite."""
 
 
 def label_entropies(probabilities: ArrayLike) -> LabelEntropies:
-    """Return how sure labels are, one by one, and how balanced all together; NaN where a probability is.
+    """Return the entropies of single labels and of their mean; NaN if a probability is NaN.
 
     Args:
-        probabilities: Each image's of the classes, `[count, classes]`, above or equal to 0.
+        probabilities: Non-negative class probabilities of images, `[count, classes]`.
     """
     rows = jnp.asarray(probabilities)
     entropy = jax.scipy.special.entr

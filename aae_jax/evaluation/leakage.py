@@ -1,4 +1,4 @@
-"""What of the label is left in a style: how often classifiers find it, fitted on the codes of other images."""
+"""Label leakage into the style: accuracy of classifiers that are fitted on the codes of other images."""
 
 import warnings
 from typing import NamedTuple
@@ -13,34 +13,34 @@ __all__ = ["Leakage", "measure_leakage"]
 HIDDEN = (100, 100)
 MOST_ROUNDS = 200
 ENOUGH = 500
-"""Fitted codes of which a tenth is held back to stop the perceptron early."""
+"""Minimum number of fitted codes for early stopping of the perceptron on a held-out tenth."""
 
 
 class Leakage(NamedTuple):
-    """Shares of the scored images whose class was found from the code alone; 1 / classes where nothing is left."""
+    """Accuracies on the scored images from the code alone; 1 / classes without leakage."""
 
     logistic_regression: float
     perceptron: float
-    """Two hidden layers of 100 units: what a non-linear map finds."""
+    """Accuracy of a non-linear classifier, with two hidden layers of 100 units."""
     chance: float
-    """The share of the most frequent class among the scored images."""
+    """Share of the most frequent class among the scored images."""
 
 
 def measure_leakage(
     fitted: tuple[Float[np.ndarray, "count latent"], Int[np.ndarray, " count"]],
     scored: tuple[Float[np.ndarray, "others latent"], Int[np.ndarray, " others"]],
 ) -> Leakage:
-    """Return how much of the label classifiers find in codes.
+    """Measure the accuracy of classifiers that predict the label from codes.
 
-    Codes are standardised by the fitted ones. The perceptron stops early by a tenth of the fitted codes, where there
-    are 500 at least.
+    Codes are standardised by the fitted ones. The perceptron uses early stopping on a tenth of the fitted codes if
+    there are at least 500.
 
     Args:
         fitted: Codes and classes on which the classifiers are fitted.
-        scored: Those of other images, on which they are judged.
+        scored: Codes and classes of other images, on which they are evaluated.
 
     Raises:
-        InputError: There are no codes, some are not finite, or those fitted have one class alone.
+        InputError: There are no codes, some are not finite, or the fitted ones have only one class.
     """
     from sklearn.exceptions import ConvergenceWarning  # slow to import
     from sklearn.linear_model import LogisticRegression
@@ -61,7 +61,7 @@ def measure_leakage(
     for classifier in classifiers:
         pipeline = make_pipeline(StandardScaler(), classifier)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # of few codes: then it is what it is
+            warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
             pipeline.fit(fitted[0], fitted[1])
         found.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
     chance = float(np.bincount(scored[1]).max() / len(scored[1]))

@@ -1,8 +1,8 @@
-"""Log-likelihood by Parzen windows: how near a model's samples come to images that it has not seen.
+"""Log-likelihood of held-out images by Parzen windows on a model's samples.
 
-A Gaussian window on each sample (Goodfellow et al. 2014, §5; Makhzani et al. 2016, table 1). The measure is
-fragile: it grows with the number of samples and moves with the width. So the width is chosen on validation images at
-the same number of samples, all widths share one pass over the samples, and the report says what was used.
+Each sample has a Gaussian window (Goodfellow et al. 2014, §5; Makhzani et al. 2016, table 1). The estimate is
+fragile: it grows with the number of samples and depends on the width. So the width is chosen on validation images at
+the same number of samples, all widths share one pass over the samples, and the report contains both.
 """
 
 import math
@@ -28,23 +28,23 @@ __all__ = [
 ]
 
 BATCH = 1000
-"""Samples that are drawn, and compared with all images, at once."""
+"""Number of samples that are drawn, and compared with all images, at once."""
 
 
 class ParzenState(NamedTuple):
-    """What samples seen so far say of each image at each width: Σ exp(−d² / 2σ²) = total · exp(maximum)."""
+    """Running sum of kernels over samples, per width and image: Σ exp(−d² / 2σ²) = total · exp(maximum)."""
 
     maximum: Float[Array, "widths images"]
     total: Float[Array, "widths images"]
 
 
 class LikelihoodReport(NamedTuple):
-    """Log-likelihoods are in nats for an image, pixels in [0, 1]."""
+    """Parzen log-likelihoods, in nats per image with pixels in [0, 1]."""
 
     log_likelihood: float
-    """Mean over the test images, at the width that was best on the validation images."""
+    """Mean over the test images, at the best width on the validation images."""
     standard_error: float
-    """Of that mean: standard deviation over the test images by the root of their number."""
+    """Standard error of that mean: standard deviation over the test images by the root of their number."""
     width: float
     num_samples: int
     widths: tuple[float, ...]
@@ -53,17 +53,17 @@ class LikelihoodReport(NamedTuple):
 
     @property
     def at_the_edge(self) -> bool:
-        """Whether the best width is the least or the largest that was tried: a better one may lie beyond."""
+        """Whether the best width is the smallest or the largest candidate: a better one may be outside the range."""
         return self.width in (min(self.widths), max(self.widths))
 
 
 def build_widths(least: float = 0.05, largest: float = 0.5, count: int = 40) -> tuple[float, ...]:
-    """Return widths in equal steps of their logarithm; by default of 6 %, half of which costs 0.7 nats at 28×28."""
+    """Return widths in logarithmic steps; by default of 6 %, half of which costs 0.7 nats for 28×28 pixels."""
     return tuple(float(width) for width in np.geomspace(least, largest, count))
 
 
 def no_samples(num_images: int, num_widths: int) -> ParzenState:
-    """Return the state before any sample is seen."""
+    """Return the initial state, without samples."""
     shape = (num_widths, num_images)
     return ParzenState(jnp.full(shape, -jnp.inf, jnp.float32), jnp.zeros(shape, jnp.float32))
 
@@ -75,7 +75,7 @@ def add_samples(
     samples: Float[Array, "samples pixels"],
     widths: Float[Array, " widths"],
 ) -> ParzenState:
-    """Return the state after more samples: exact, by the distance of every image to every sample."""
+    """Add samples to the state, exactly, by the distance of every image to every sample."""
     products = jnp.matmul(images, samples.T, precision=jax.lax.Precision.HIGHEST)
     squared = jnp.sum(images**2, axis=1)[:, None] + jnp.sum(samples**2, axis=1) - 2 * products
     nearest = jnp.maximum(jnp.min(squared, axis=1), 0.0)
@@ -108,19 +108,19 @@ def measure_likelihood(
     widths: Sequence[float] = build_widths(),
     batch_size: int = BATCH,
 ) -> LikelihoodReport:
-    """Return the test images' mean log-likelihood, at the width that is best on the validation images.
+    """Measure the mean log-likelihood of the test images, at the best width on the validation images.
 
     Args:
-        sample: Draws images from the model, `(key, n) -> [n, pixels]` in [0, 1]; it is compiled.
-        key: Draws the samples, batch by batch.
+        sample: Sampler of images from the model, `(key, n) -> [n, pixels]` in [0, 1]; it is compiled.
+        key: PRNG key of the samples, folded for each batch.
         validation: Images on which the width is chosen.
         test: Images whose likelihood is reported.
-        num_samples: How many are drawn; only a batch of them is held at once.
-        widths: Standard deviations of the windows to choose from, in units of the pixels.
-        batch_size: How many are drawn at once.
+        num_samples: Number of samples; only one batch of them is in memory at a time.
+        widths: Candidate standard deviations of the windows, in units of the pixels.
+        batch_size: Number of samples per batch.
 
     Raises:
-        InputError: There is nothing to measure by, or an image or a sample is not finite.
+        InputError: There are no samples, widths or images, or an image or a sample is not finite.
     """
     if min(num_samples, batch_size) < 1 or not widths or not all(0 < width < math.inf for width in widths):
         given = f"num_samples {num_samples}, batch_size {batch_size}, widths {tuple(widths)}"

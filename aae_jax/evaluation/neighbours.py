@@ -1,4 +1,4 @@
-"""Which of many rows is nearest to each of a few: whether a sample is a copy of a training image."""
+"""Nearest-neighbour search of a few rows among many, to detect samples that copy training images."""
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,6 @@ __all__ = ["nearest_rows"]
 
 @jax.jit
 def nearest_rows(rows: Float[Array, "few features"], others: Float[Array, "many features"]) -> Int[Array, " few"]:
-    """Return the number of the row of `others` nearest to each of `rows`, by Euclidean distance."""
+    """Return the index of the nearest row of `others` to each of `rows`, by Euclidean distance."""
     products = jnp.matmul(rows, others.T, precision=jax.lax.Precision.HIGHEST)
     return jnp.argmin(jnp.sum(others**2, axis=1) - 2 * products, axis=1)

@@ -1,4 +1,4 @@
-"""How well images are rebuilt from their codes."""
+"""Reconstruction error of images from their codes."""
 
 from typing import Protocol, runtime_checkable
 
@@ -28,16 +28,16 @@ class ErrorFn(Protocol):
 
 
 def build_reconstruction_error(networks: Networks, output: OutputKind) -> ErrorFn:
-    """Return `(params, images, outputs, labels) ->` mean squared error per pixel, of the brightest pixel's units.
+    """Build `(params, images, outputs, labels) ->` mean squared error per pixel, where 1 is the largest pixel value.
 
-    `outputs` are what the encoder says of the images, as they are stored, evaluated. The decoder gets the `labels`
-    `[n, classes]` beside the styles; by default what the encoder says of them.
+    `outputs` are the encoder's outputs for the stored images, in evaluation mode. The decoder gets the `labels`
+    `[n, classes]` with the styles; by default the class probabilities in `outputs`.
     """
 
     def error(params: Params, images: Array, outputs: EncoderOutput, labels: Array | None = None, /) -> Array:
         count = images.shape[0]
         codes = outputs.mean, class_probabilities(outputs.logits) if labels is None else labels
-        there = jnp.ones(count, jnp.float32)  # 0 for what fills up the last batch
+        there = jnp.ones(count, jnp.float32)  # 0 for the padding of the last batch
 
         def of_batch(batch: tuple[Array, Array, Array, Array]) -> Array:
             pixels, z, y, weights = batch

@@ -9,9 +9,9 @@ __all__ = ["mean_and_std", "over_seeds", "per_seed", "percent", "spoken"]
 
 
 def over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return `{per_seed, mean, std}` of errors or other measures; failed seeds are null and left out of mean and std.
+    """Return `{per_seed, mean, std}` of errors or other measures; failed seeds are null, and not in mean and std.
 
-    So are errors of NaN, which were not measured. The standard deviation is the sample's (n − 1), null for
+    So are errors of NaN, which were not measured. The standard deviation is that of the sample (n − 1), null for
     fewer than two seeds.
     """
     per_seed = [
@@ -26,19 +26,19 @@ def over_seeds(errors: Sequence[float] | np.ndarray, survivors: Sequence[bool]) 
 
 
 def per_seed(result: Mapping[str, Any]) -> np.ndarray:
-    """Return each seed's value of what `over_seeds` gave, NaN for a seed that has none."""
+    """Return the values per seed of a result of `over_seeds`, NaN for a seed without one."""
     return np.asarray([np.nan if value is None else value for value in result["per_seed"]])
 
 
 def mean_and_std(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Return mean and sample deviation of the numbers among `values`; None where there are too few."""
+    """Return mean and sample standard deviation of the numbers among `values`; None if there are too few."""
     kept = [value for value in values if value is not None]
     mean = float(np.mean(kept)) if kept else None
     return mean, float(np.std(kept, ddof=1)) if len(kept) > 1 else None
 
 
 def percent(errors: np.ndarray) -> str:
-    """Return error fractions as `2.31 %`, or their mean and spread `2.31 ± 0.12 %`, failed seeds left out."""
+    """Format error fractions as `2.31 %`, or their mean and spread as `2.31 ± 0.12 %`, without failed seeds."""
     errors = errors[np.isfinite(errors)]
     if errors.size == 0:
         return "–"
@@ -47,7 +47,7 @@ def percent(errors: np.ndarray) -> str:
 
 
 def spoken(values: np.ndarray, digits: int = 5) -> str:
-    """Say the mean of seeds with their standard deviation; a dash where none has a value."""
+    """Format the mean over seeds with their standard deviation; a dash if no seed has a value."""
     found = values[np.isfinite(values)]
     if not found.size:
         return "–"

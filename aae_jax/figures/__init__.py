@@ -1,4 +1,4 @@
-"""Figures of runs and models: arrays in, a `matplotlib.figure.Figure` out, without pyplot or global state."""
+"""Figures of runs and models: functions of arrays that return a `Figure`, without pyplot or global state."""
 
 from aae_jax.plotting_backend import neutral_backend
 

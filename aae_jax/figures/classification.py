@@ -1,4 +1,4 @@
-"""Figures of what a classifier takes for what."""
+"""Classification figures: confusion matrix, images by predicted class, reliability diagram."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,16 +31,16 @@ _PER_CLASS = 12
 
 
 def confusion_matrix(counts: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
-    """Draw how many images of each class (a row) were taken for each class (a column).
+    """Draw a confusion matrix with true classes as rows and predicted classes as columns.
 
-    The colour is the share of the row. Numbers are written in up to 30 classes.
+    Colours are shares of the row. Counts are printed for up to 30 classes.
 
     Args:
-        counts: Whole numbers, [classes, classes], true class first.
-        label_names: Names of the classes; their numbers if not given.
+        counts: Integers, [classes, classes], true class first.
+        label_names: Names of the classes; defaults to their numbers.
 
     Raises:
-        ValueError: `counts` is not square, or there is not one name for each class.
+        ValueError: `counts` is not square, or there is not one name per class.
     """
     table = np.asarray(counts)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
@@ -74,16 +74,16 @@ def confusion_matrix(counts: ArrayLike, *, label_names: Sequence[str] | None = N
 def predicted_classes(
     images: ArrayLike, predicted: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] | None = None
 ) -> Figure:
-    """Draw up to 12 images of each predicted class in a row, the mistaken ones first and framed in vermillion.
+    """Draw a row of up to 12 images per predicted class, misclassified ones first and framed in vermillion.
 
     Args:
-        images: Pictures, [n, h, w] or [n, h, w, 3] in [0, 1].
+        images: Images, [n, h, w] or [n, h, w, 3] in [0, 1].
         predicted: Predicted classes, [n].
         labels: True classes, [n].
-        label_names: Names of the classes; their numbers if not given.
+        label_names: Names of the classes; defaults to their numbers.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     pictures, guesses, truth = np.asarray(images, dtype=np.float64), np.asarray(predicted), np.asarray(labels)
     if not are_pictures(pictures, axes=1) or guesses.shape != truth.shape or guesses.shape != pictures.shape[:1]:
@@ -111,7 +111,7 @@ def predicted_classes(
 
 
 def _chosen(guesses: NDArray[Any], truth: NDArray[Any], label: int) -> NDArray[Any]:
-    """Return up to 12 indices of images taken for `label`: mistakes, half of them at most, and then right ones."""
+    """Choose up to 12 images predicted as `label`: errors first, at most half unless too few others are correct."""
     wrong, right = (
         np.flatnonzero((guesses == label) & (truth != label)),
         np.flatnonzero((guesses == label) & (truth == label)),
@@ -121,7 +121,7 @@ def _chosen(guesses: NDArray[Any], truth: NDArray[Any], label: int) -> NDArray[A
 
 
 def _framed(picture: NDArray[np.float64], colour: str, frame: int) -> NDArray[np.float64]:
-    """Return a picture in colours with a frame around it."""
+    """Return an image in RGB with a frame around it."""
     coloured = as_rgb(picture)
     height, width = coloured.shape[:2]
     framed = np.empty((height + 2 * frame, width + 2 * frame, 3))
@@ -131,15 +131,15 @@ def _framed(picture: NDArray[np.float64], colour: str, frame: int) -> NDArray[np
 
 
 def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
-    """Draw how often answers are right over how sure the classifier is of them, above how many there are of each.
+    """Draw accuracy over confidence, above a histogram of the confidence.
 
-    On the diagonal probabilities mean what they say; below it the classifier is too sure.
+    On the diagonal the classifier is calibrated; below it, overconfident.
 
     Args:
-        found: By name, e.g. before and after calibration; the expected calibration error is added to the name.
+        found: Reliability by name, e.g. before and after calibration; the legend adds the expected calibration error.
 
     Raises:
-        ValueError: There is none.
+        ValueError: `found` is empty.
     """
     if not found:
         raise ValueError("Expected at least one reliability; got none.")

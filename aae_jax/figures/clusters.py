@@ -1,4 +1,4 @@
-"""Figures of labels alone: where codes lie in a map of two dimensions, how often each label is given, how surely."""
+"""Figures of classes and clusters: t-SNE map of codes, label frequencies, histograms."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ def code_map(codes: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] 
     """Draw codes of any dimension in the plane by t-SNE (van der Maaten and Hinton 2008), coloured by class.
 
     Args:
-        codes: [n, d]; t-SNE's work grows faster than n, so give a thousand or two.
+        codes: Codes, [n, d]; t-SNE is slower than linear in n, so pass one or two thousand.
         labels: Classes, [n].
-        label_names: Names of the classes; their numbers if not given.
+        label_names: Names of the classes; defaults to their numbers.
 
     Raises:
-        ValueError: A shape is not as above, there are fewer than 4 codes, all are the same, or some are not finite.
+        ValueError: A shape is not as above, there are fewer than 4 codes, all are equal, or some are not finite.
     """
     points = np.asarray(codes, dtype=np.float64)
     if points.ndim != 2 or len(points) < 4 or not np.isfinite(points).all() or not points.std():
@@ -34,14 +34,14 @@ def code_map(codes: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] 
 
 
 def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
-    """Draw how many images are given each label, and by a line how many where all are equally frequent.
+    """Draw the number of images of each label, with a line at the uniform frequency.
 
     Args:
-        counts: [labels].
-        label_names: Their names; their numbers if not given.
+        counts: Numbers of images, [labels].
+        label_names: Names of the labels; defaults to their numbers.
 
     Raises:
-        ValueError: There are none, or not one name for each.
+        ValueError: `counts` is empty, or there is not one name per label.
     """
     numbers = np.asarray(counts)
     names = literals(map(str, range(len(numbers))) if label_names is None else label_names)
@@ -58,7 +58,7 @@ def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = 
 
 
 def histogram(values: ArrayLike, *, title: str, xlabel: str, bins: int = 15) -> Figure:
-    """Draw a histogram; values that are not finite are left out.
+    """Draw a histogram of the finite values.
 
     Raises:
         ValueError: No value is finite.

@@ -1,4 +1,4 @@
-"""Figures of the codes against the priors they should follow."""
+"""Histograms of latent codes compared with their priors."""
 
 import math
 
@@ -19,16 +19,16 @@ _PROBABILITY_BINS = 25
 
 
 def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: ArrayLike | None = None) -> Figure:
-    """Draw how z and y are distributed over a data set, against the priors imposed on them.
+    """Draw the distributions of z and y over a data set, compared with the priors imposed on them.
 
-    The first ten dimensions of z have a panel each, over the density of the Gaussian prior. For y there is
-    how often each class is predicted, against the uniform prior, and how sure the predictions are, against
-    the prior's one-hot vectors. Codes that are not finite are left out.
+    Each of the first ten dimensions of z has a panel with the density of the Gaussian prior. For y, the
+    frequencies of the predicted classes are compared with the uniform prior, and the largest class
+    probabilities with the prior's one-hot vectors. Non-finite codes are omitted.
 
     Args:
         codes: Styles z, [n, d].
         prior_std: Standard deviation of the Gaussian prior of z.
-        class_probabilities: Softmax outputs y, [m, classes]; no panels of y if not given.
+        class_probabilities: Softmax outputs y, [m, classes]; without them there are no panels of y.
 
     Raises:
         ValueError: A shape is not as above, or `prior_std` is not positive.
@@ -61,7 +61,7 @@ def _draw_styles(figure: Figure | SubFigure, z: NDArray[np.float64], prior_std: 
     columns = min(shown, _PER_ROW)
     grid = figure.subplots(math.ceil(shown / columns), columns, sharex=True, squeeze=False)
     sizes = np.abs(z[:, :shown][np.isfinite(z[:, :shown])])
-    # A few far codes must not squeeze all others into one bin.
+    # A few outliers must not squeeze all other codes into one bin.
     limit = max(4 * prior_std, float(np.quantile(sizes, 0.999)) if sizes.size else 0.0)
     for index, axes in enumerate(grid.flat):
         if index < shown:
@@ -78,7 +78,7 @@ def _draw_styles(figure: Figure | SubFigure, z: NDArray[np.float64], prior_std: 
 def _draw_dimension(axes: Axes, values: NDArray[np.float64], prior_std: float, limit: float, *, title: str) -> None:
     finite = values[np.isfinite(values)]
     edges = np.linspace(-limit, limit, _Z_BINS + 1)
-    # Divided by all codes, those beyond the edges too, so that heights compare with the prior's density.
+    # Normalised by all codes, including those beyond the edges, to be comparable with the prior's density.
     density = np.histogram(finite, edges)[0] / (max(finite.size, 1) * (edges[1] - edges[0]))
     axes.stairs(density, edges, fill=True, color=COLOURS["sky"], label="codes")
     x = np.linspace(-limit, limit, 201)

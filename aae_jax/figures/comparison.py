@@ -1,4 +1,4 @@
-"""Figures that set variants side by side."""
+"""Comparison figures: ablations, sweeps, errors over numbers of labels and over updates."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ __all__ = ["ablation", "error_against_labels", "error_curves", "sweep_figure"]
 
 
 def ablation(rows: Sequence[tuple[str, float, float]], *, xlabel: str = "error (%)") -> Figure:
-    """Draw one dot for each variant with its deviation, in the order given from the top, and the numbers.
+    """Draw the mean of each variant as a dot with its standard deviation and the numbers, from the top.
 
     Args:
-        rows: Name, mean and standard deviation of each variant, the numbers as fractions; they are shown in
-            percent. A deviation that is zero or not finite is not drawn, nor is a mean that is not finite.
-        xlabel: What the numbers are.
+        rows: Name, mean and standard deviation of each variant as fractions, shown in percent. A
+            deviation that is zero or not finite is not drawn, nor is a mean that is not finite.
+        xlabel: Label of the x axis.
 
     Raises:
-        ValueError: There is no row.
+        ValueError: `rows` is empty.
     """
     if not rows:
         raise ValueError("Expected at least one row (name, mean, std); got none.")
@@ -71,16 +71,16 @@ def _numbers(mean: float, spread: float) -> str:
 
 
 def sweep_figure(values: Mapping[str, np.ndarray], errors: np.ndarray) -> Figure:
-    """Draw the error of a sweep's members over each number that varies, one panel a number.
+    """Draw the errors of a sweep's members over each varying number, one panel per number.
 
-    A dot is a member, a line the mean at each value where values repeat. Errors that are not finite are left out.
+    Dots are members; where values repeat, a line joins the means at each value. Non-finite errors are omitted.
 
     Args:
-        values: Each varying number's value by member, `[members]`.
+        values: Values of each varying number, `[members]`, by name.
         errors: Validation errors as fractions, `[members]`; shown in percent.
 
     Raises:
-        ValueError: Nothing varies.
+        ValueError: `values` is empty.
     """
     if not values:
         raise ValueError("Expected at least one varying number; got none.")
@@ -114,12 +114,12 @@ def _draw_swept(axes: Axes, numbers: np.ndarray, errors: np.ndarray) -> None:
 def error_against_labels(
     found: Mapping[str, Sequence[tuple[int, Sequence[float]]]], *, ylabel: str = "test error (%)"
 ) -> Figure:
-    """Draw errors over numbers of labels, both on logarithmic axes: a dot for each seed, a line through the means.
+    """Draw errors over numbers of labels on logarithmic axes: a dot per seed, a line through the means.
 
     Args:
-        found: By name of what was trained: numbers of labels, above 0, with the errors of all seeds as fractions;
-            errors that are not finite are left out.
-        ylabel: What the errors are.
+        found: By name of the model: numbers of labels, above 0, with the errors of all seeds as fractions;
+            non-finite errors are omitted.
+        ylabel: Label of the y axis.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -155,16 +155,16 @@ def error_curves(
     milestones: Sequence[tuple[float, float]] = (),
     said: str = "",
 ) -> Figure:
-    """Draw validation errors over updates, both on logarithmic axes, beside errors that someone else reported.
+    """Draw validation errors over updates on logarithmic axes, with errors reported by others.
 
     Args:
         curves: By name: update numbers [n], and errors as fractions, [n] or [n, seeds] for a mean line within the
             seeds' range.
-        milestones: Updates and errors, as fractions, that are drawn as diamonds.
-        said: What these are.
+        milestones: Updates and reported errors, as fractions, drawn as diamonds.
+        said: Legend entry of the milestones.
 
     Raises:
-        ValueError: There is no curve, or shapes do not belong together.
+        ValueError: There is no curve, or the shapes do not match.
     """
     if not curves:
         raise ValueError("Expected at least one curve; got none.")

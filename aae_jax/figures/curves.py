@@ -1,4 +1,4 @@
-"""Figures of a training run over its updates."""
+"""Learning curves: losses and errors of a run over its updates."""
 
 import math
 from collections.abc import Mapping
@@ -27,21 +27,21 @@ def learning_curves(
     equilibrium: float = 2 * math.log(2),
     generator_equilibrium: float | None = None,
 ) -> Figure:
-    """Draw the losses of each phase over updates, the adversaries' beside their equilibria.
+    """Draw the losses of each phase over updates, those of the adversaries with their equilibria.
 
-    One panel each for reconstruction, adversaries and classification, as far as `losses` has them. Only
-    names whose metric begins with "loss" are drawn. Non-finite values leave gaps.
+    Reconstruction, adversaries and classification have one panel each, if present in `losses`. Only
+    names whose metric starts with "loss" are drawn. Non-finite values leave gaps.
 
     Args:
         updates: Update numbers, [n].
         losses: Losses [n], or [n, seeds] for a mean line within the seeds' range, by "phase/metric" such as
             "reconstruction/loss", "discriminator_z/loss", "generator/loss", "classification/loss".
-        equilibrium: Value of a discriminator's summed cross-entropy when it cannot tell the two sides apart.
+        equilibrium: Value of a discriminator's summed cross-entropy when it cannot tell codes from samples.
         generator_equilibrium: The same for a generator's loss; by default half of `equilibrium` for each
             discriminator that the loss sums over ("generator/loss" over all, "generator_z/loss" over one).
 
     Raises:
-        ValueError: No name can be drawn, or the shapes do not belong together.
+        ValueError: No name can be drawn, or the shapes do not match.
     """
     panels = {title: _members(losses, phases) for title, phases in _PANELS.items()}
     panels = {title: names for title, names in panels.items() if names}
@@ -114,18 +114,18 @@ def validation_error(
 ) -> Figure:
     """Draw the validation error in percent over updates, the supervised baseline and the final test error.
 
-    The y axis is logarithmic if what is drawn spans more than a decade. The deviation is the sample's.
+    The y axis is logarithmic if the values span more than a decade. The deviation is the sample standard deviation.
 
     Args:
         updates: Update numbers, [n].
         error: Validation error as a fraction, [n], or [n, seeds] for a mean line within the seeds' range.
         baseline_error: Validation error of the supervised baseline as a fraction, one or [k] for their mean.
         test_error: Final test error as a fraction, one or [k] for their mean and standard deviation; drawn
-            as one point at the last update, or not at all where there is none ([0], or NaN).
-        best_update: Update whose parameters were kept, marked by a vertical line if given.
+            as one point at the last update, or omitted if there is none ([0], or NaN).
+        best_update: Update of the best weights, marked by a vertical line if given.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     x, fractions = as_series(updates, error, name="error")
     percent = 100 * fractions
@@ -152,7 +152,7 @@ def validation_error(
 
 
 def train_and_validation_error(updates: ArrayLike, train: ArrayLike, validation: ArrayLike) -> Figure:
-    """Draw the error in percent on the labelled training batches, as the network saw them, and on validation images.
+    """Draw the error in percent on the labelled batches (augmented views) and on the validation images.
 
     Args:
         updates: Update numbers, [n].
@@ -160,7 +160,7 @@ def train_and_validation_error(updates: ArrayLike, train: ArrayLike, validation:
         validation: Validation error as a fraction, of the same shape.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     x, fractions = as_series(updates, validation, name="validation")
     _, trained = as_series(updates, train, name="train")

@@ -1,4 +1,4 @@
-"""How the adversaries fare over a run: whether they are fooled, and how near codes are to the prior."""
+"""Health of adversarial training over a run: discriminator accuracy, and the match of codes and prior."""
 
 from collections.abc import Mapping
 
@@ -19,16 +19,16 @@ def health_curves(
     std_ratios: ArrayLike,
     accuracies: Mapping[str, ArrayLike],
 ) -> Figure:
-    """Draw how near codes are to the prior, and how often adversaries tell the two apart.
+    """Draw how closely codes match the prior, and the accuracies of the discriminators.
 
     Args:
         updates: Update numbers, [n].
-        discrepancy: Squared maximum mean discrepancy, [n] or [n, seeds].
-        std_ratios: Standard deviation of the codes over the prior's, [n, dimensions]; a line for each.
-        accuracies: Shares of codes and samples told apart, [n] or [n, seeds], by adversary; no panel where none is.
+        discrepancy: Squared maximum mean discrepancy of codes and prior, [n] or [n, seeds].
+        std_ratios: Ratios of the codes' standard deviation to the prior's, [n, dimensions]; one line per dimension.
+        accuracies: Discriminator accuracies as fractions, [n] or [n, seeds], by adversary; no panel if empty.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     ratios = np.asarray(std_ratios, dtype=np.float64)
     if ratios.ndim != 2 or len(ratios) != len(np.asarray(updates)):

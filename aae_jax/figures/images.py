@@ -1,4 +1,4 @@
-"""Figures made of pictures."""
+"""Image figures: reconstructions, style-class grids, first-layer features, latent interpolations."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MOST_IMAGES = 20
-"""How many pairs `reconstructions` draws."""
+"""Maximum number of pairs in `reconstructions`."""
 _PER_ROW = 10
 _MOST_UNITS, _PER_SHEET_ROW = 60, 15
 _LARGEST_CELL = 0.75
@@ -32,17 +32,17 @@ _LARGEST_CELL = 0.75
 def reconstructions(
     images: ArrayLike, outputs: ArrayLike, *, names: tuple[str, str] = ("original", "reconstructed")
 ) -> Figure:
-    """Draw up to 20 `images` above what the autoencoder made of them, ten to a row.
+    """Draw up to 20 `images` above their reconstructions, ten per row.
 
-    Pixels that are not finite are drawn in vermillion.
+    Non-finite pixels are drawn in vermillion.
 
     Args:
         images: Originals, [n, h, w] or [n, h, w, 3] in [0, 1].
         outputs: Reconstructions in the same order, of the same shape, in [0, 1].
-        names: What the upper ones are, and the lower ones.
+        names: Labels of the upper and the lower images.
 
     Raises:
-        ValueError: The shapes are not equal, or there is no image.
+        ValueError: The shapes differ, or there is no image.
     """
     originals, made = np.asarray(images, dtype=np.float64), np.asarray(outputs, dtype=np.float64)
     if not are_pictures(originals, axes=1) or originals.shape != made.shape:
@@ -64,14 +64,14 @@ def reconstructions(
 
 
 def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
-    """Draw what the decoder makes of every class in every style: a row is one z, a column is one y.
+    """Draw decoded images of every class in every style: one z per row, one y per column.
 
     Args:
-        images: Decoded pictures, [styles, classes, h, w] or [styles, classes, h, w, 3] in [0, 1].
-        label_names: Names of the classes, [classes]; their numbers if not given.
+        images: Decoded images, [styles, classes, h, w] or [styles, classes, h, w, 3] in [0, 1].
+        label_names: Names of the classes, [classes]; defaults to their numbers.
 
     Raises:
-        ValueError: `images` has another number of axes, or there is not one name for each class.
+        ValueError: `images` has another number of axes, or there is not one name per class.
     """
     tiles = np.asarray(images, dtype=np.float64)
     if not are_pictures(tiles, axes=2):
@@ -86,7 +86,7 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=classes)
     axes.xaxis.tick_top()
-    # About 0.075 inches to a letter of this size.
+    # A letter of this size is about 0.075 inches wide.
     crowded = max(map(letters, names)) * 0.075 > cell
     slant = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if crowded else {}
     axes.set_xticks([(width - 1) / 2 + index * (width + gap(width)) for index in range(classes)], names)
@@ -100,13 +100,13 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
 
 
 def first_layer_features(kernel: ArrayLike, image_shape: Sequence[int]) -> Figure:
-    """Draw the incoming weights of the encoder's first units as pictures: what each unit looks for.
+    """Draw the features of the encoder's first layer: the incoming weights of its units as images.
 
-    The 60 units with the largest weights are shown, largest first; grey is zero, and the darkest and lightest point
-    of each picture lie at its largest absolute weight.
+    The 60 units of largest weight norm are shown, in decreasing order; grey is zero, and each image is scaled to its
+    largest absolute weight.
 
     Args:
-        kernel: Weights of the first layer, [inputs, units]; inputs beyond the pixels (noise) are left out.
+        kernel: Weights of the first layer, [inputs, units]; inputs beyond the pixels (noise) are ignored.
         image_shape: (h, w) or (h, w, 3).
 
     Raises:
@@ -129,14 +129,14 @@ def first_layer_features(kernel: ArrayLike, image_shape: Sequence[int]) -> Figur
 
 
 def latent_interpolation(images: ArrayLike, ends: ArrayLike) -> Figure:
-    """Draw what the decoder makes of the codes on straight lines between two images, one pair to a row.
+    """Draw decoded linear interpolations between the codes of two images, one pair per row.
 
     Args:
-        images: Decoded pictures, [pairs, steps, h, w] or [pairs, steps, h, w, 3] in [0, 1].
+        images: Decoded images, [pairs, steps, h, w] or [pairs, steps, h, w, 3] in [0, 1].
         ends: The two images of each pair, [pairs, 2, h, w] or [pairs, 2, h, w, 3] in [0, 1].
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     decoded, originals = np.asarray(images, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     right = are_pictures(decoded, axes=2) and originals.shape == (len(decoded), 2, *decoded.shape[2:])
@@ -158,7 +158,7 @@ def latent_interpolation(images: ArrayLike, ends: ArrayLike) -> Figure:
 
 
 def _draw_sheet(pictures: NDArray[np.float64]) -> Figure:
-    """Draw pictures `[n, h, w(, 3)]` in rows of 15."""
+    """Draw images `[n, h, w(, 3)]` in rows of 15."""
     columns = min(len(pictures), _PER_SHEET_ROW)
     rows = -(-len(pictures) // columns)
     height, width = pictures.shape[1:3]
@@ -173,18 +173,18 @@ def _draw_sheet(pictures: NDArray[np.float64]) -> Figure:
 
 
 def gap(size: int) -> int:
-    """Return the pixels left between two pictures of so many."""
+    """Return the gap in pixels between two images of `size` pixels."""
     return max(size // 14, 1)
 
 
 def are_pictures(tiles: NDArray[np.float64], *, axes: int) -> bool:
-    """Return whether there are grey or coloured pictures behind so many `axes`."""
+    """Return whether `tiles` are greyscale or RGB images with `axes` leading axes."""
     coloured = tiles.ndim == axes + 3 and tiles.shape[-1] == 3
     return tiles.size > 0 and (tiles.ndim == axes + 2 or coloured)
 
 
 def draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
-    """Draw `tiles` [rows, up to `columns`, h, w(, 3)] as one picture, which is lighter than an axes for each."""
+    """Draw `tiles` [rows, up to `columns`, h, w(, 3)] as one image, which is cheaper than one axes per tile."""
     rows, filled, height, width = tiles.shape[:4]
     down, right = height + gap(height), width + gap(width)
     canvas = np.ones((rows * down - gap(height), columns * right - gap(width), 3))
@@ -199,7 +199,7 @@ def draw_tiles(axes: Axes, tiles: NDArray[np.float64], *, columns: int) -> None:
 
 
 def as_rgb(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a picture `[h, w]` or `[h, w, 3]` in colours; what is not finite is vermillion."""
+    """Convert an image `[h, w]` or `[h, w, 3]` to RGB, non-finite pixels in vermillion."""
     coloured = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=-1)
     shown = np.clip(coloured, 0, 1)
     shown[~np.isfinite(coloured).all(axis=-1)] = to_rgb(COLOURS["vermillion"])

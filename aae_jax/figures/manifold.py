@@ -1,4 +1,4 @@
-"""What the decoder makes of chosen codes: a grid over the plane, walks through the prior, samples with neighbours."""
+"""Grids of decoded images: over the latent plane, along walks through the prior, of clusters and modes."""
 
 from collections.abc import Sequence
 
@@ -18,17 +18,17 @@ _LARGEST_HEIGHT = 9.0
 def image_grid(
     images: ArrayLike, *, title: str, across: str = "", down: str = "", row_names: Sequence[str] = ()
 ) -> Figure:
-    """Draw pictures in rows and columns.
+    """Draw images in rows and columns.
 
     Args:
-        images: Decoded pictures, [rows, columns, h, w] or [rows, columns, h, w, 3] in [0, 1].
-        title: What they are.
-        across: What changes along a row.
-        down: What changes from row to row.
-        row_names: A name for each row, or none.
+        images: Decoded images, [rows, columns, h, w] or [rows, columns, h, w, 3] in [0, 1].
+        title: Title of the figure.
+        across: Quantity that varies along a row.
+        down: Quantity that varies from row to row.
+        row_names: One name per row, or none.
 
     Raises:
-        ValueError: `images` has another number of axes, or there are names, but not one a row.
+        ValueError: `images` has another number of axes, or there are names, but not one per row.
     """
     tiles = np.asarray(images, dtype=np.float64)
     if not are_pictures(tiles, axes=2):

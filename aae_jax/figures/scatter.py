@@ -1,4 +1,4 @@
-"""Codes in the plane, beside the prior that they should follow (figures 1, 2 and 4 of the paper)."""
+"""Scatter plots of codes and samples of the prior (figures 1, 2 and 4 of the paper)."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from aae_jax.figures.style import COLOURS, FONT_SIZE, MAX_CLASS_NAME, legend_nam
 __all__ = ["code_scatter"]
 
 _HUES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99")
-"""Ten that stay apart for most eyes (Paul Tol's bright ones, and three more)."""
+"""Ten hues that are distinguishable with most colour vision (Paul Tol's bright scheme and three more)."""
 _GREY = "#888888"
 _MOST_NAMES = 12
 
@@ -26,18 +26,17 @@ def code_scatter(
     marks: ArrayLike | None = None,
     title: str = "Codes of images",
 ) -> Figure:
-    """Draw the first two dimensions of codes, coloured by their images' classes, and beside them the prior's samples.
+    """Draw the first two dimensions of codes, coloured by class, next to samples of the prior.
 
-    Both panels have the same scale, by which all but the farthest thousandth are seen. Points that are not finite are
-    left out.
+    Both panels share a scale that shows all but the farthest thousandth of the points. Non-finite points are omitted.
 
     Args:
-        codes: [n, d], d at least 2.
-        labels: Classes of the images, [n]; those that are negative have none, and are drawn in grey.
-        samples: Of the prior, [m, d]; one panel if not given.
-        label_names: Names of the classes; their numbers if not given.
-        marks: Points to be marked among the codes, [k, d], such as heads.
-        title: What the codes are.
+        codes: Codes, [n, d], d at least 2.
+        labels: Classes of the images, [n]; negative for no class, drawn in grey.
+        samples: Samples of the prior, [m, d]; without them there is one panel.
+        label_names: Names of the classes; defaults to their numbers.
+        marks: Points to mark among the codes, [k, d], such as cluster heads.
+        title: Title of the panel of codes.
 
     Raises:
         ValueError: A shape is not as above.

@@ -1,4 +1,4 @@
-"""Drawing quantities recorded over updates, by one seed or by several."""
+"""Plotting of quantities recorded over updates, for one or several seeds."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,11 +17,11 @@ def as_series(updates: ArrayLike, values: ArrayLike, *, name: str) -> tuple[Floa
 
     Args:
         updates: Update numbers, [n].
-        values: Recorded values, [n] of one seed or [n, seeds].
-        name: What the values are, for the message of the error.
+        values: Recorded values, [n] for one seed or [n, seeds].
+        name: Name of the quantity for error messages.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not match.
     """
     x = np.asarray(updates, dtype=np.float64)
     y = np.asarray(values, dtype=np.float64)
@@ -38,7 +38,7 @@ def draw_series(
 ) -> None:
     """Draw `y` [n, seeds] over `x` [n]: the mean as a line and, for several seeds, the range as a band.
 
-    Where any seed has no finite value there is a gap: a mean over the seeds that survived would flatter.
+    There is a gap where any seed has no finite value: the mean over the surviving seeds would be too optimistic.
     """
     mean = y.mean(axis=1)
     (line,) = axes.plot(x, mean, color=colour, linestyle=linestyle, linewidth=1.6, label=label)
@@ -52,14 +52,14 @@ def draw_series(
 
 
 def update_axis(axes: Axes) -> None:
-    """Label the x axis of `axes` as updates, in whole numbers with separated thousands."""
+    """Label the x axis of `axes` as updates, in integers with separated thousands."""
     axes.set_xlabel("update")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def finite_mean_std(values: ArrayLike) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation of one value or [k] values; 0 deviation for one."""
+    """Return the mean and the sample standard deviation of one value or [k] values; the deviation of one is 0."""
     flat = np.asarray(values, dtype=np.float64).ravel()
     if not flat.size:
         return float("nan"), 0.0
@@ -69,7 +69,7 @@ def finite_mean_std(values: ArrayLike) -> tuple[float, float]:
 def log_y_if_wide(axes: Axes, *values: ArrayLike) -> bool:
     """Make the y axis logarithmic if the finite `values` span more than a decade; return whether it is.
 
-    A value of zero or below keeps the axis linear, as it would be missing from a logarithmic one.
+    A value of zero or below keeps the axis linear, since a logarithmic one would omit it.
     """
     flat = np.concatenate([np.ravel(np.asarray(value, dtype=np.float64)) for value in values])
     flat = flat[np.isfinite(flat)]

@@ -1,4 +1,4 @@
-"""Look of all figures, text in them, and their files."""
+"""Shared style of figures: palette, fonts, text and files."""
 
 import contextlib
 import io
@@ -51,42 +51,42 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "black": "#000000",
     }
 )
-"""The palette of Okabe and Ito, which stays apart under the common colour-vision deficiencies."""
+"""Palette of Okabe and Ito, distinguishable under the common colour-vision deficiencies."""
 
 FONT_SIZE = 10.0
-"""Size in points of every text; at `WIDTH` inches shown 800 pixels wide this is about 13 pixels."""
+"""Font size in points; about 13 pixels when `WIDTH` inches are shown 800 pixels wide."""
 
 WIDTH = 8.3
 """Width in inches of a figure that fills a README column."""
 
 MAX_NAME, MAX_CLASS_NAME = 48, 24
-"""Characters of a name that are drawn; of a longer one the middle is left out."""
+"""Maximum number of characters drawn of a name; the middle of a longer one is omitted."""
 
 _MAX_CAPTION = 120
 
 _LETTER, _SWATCH = 0.07, 0.45
-"""Width in inches of a letter in a legend, about, and of what an entry has besides letters."""
+"""Approximate width in inches of a letter in a legend, and of the other parts of an entry."""
 _DPI = 150
 _MAX_READ = 1000
 _NO_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
-"""Characters that a font and `printable` let through, but that no SVG file may hold."""
+"""Characters that fonts and `printable` accept but SVG files must not contain."""
 _HASH_SALT = "aae_jax"
 _METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
 def colour(index: int) -> str:
-    """Return the palette's colour number `index`, starting over after the last; yellow is too pale."""
+    """Return colour `index` of the palette, cyclically; yellow is excluded as too pale, black for reference lines."""
     usable = [value for name, value in COLOURS.items() if name not in ("yellow", "black")]
     return usable[index % len(usable)]
 
 
 def new_figure(*, width: float = WIDTH, height: float) -> Figure:
-    """Return an empty figure of `width` by `height` inches, laid out by constraints and unknown to pyplot."""
+    """Return an empty figure of `width` × `height` inches with constrained layout, independent of pyplot."""
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
 
 
 def tidy(axes: Axes, *, title: str | None = None, grid: bool = True) -> None:
-    """Give `axes` the shared look: no box, light grid behind the data, one text size, title at the left."""
+    """Apply the shared style to `axes`: no box, light grid behind the data, one text size, title at the left."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(which="both", labelsize=FONT_SIZE - 1)
     axes.xaxis.label.set_fontsize(FONT_SIZE)
@@ -99,45 +99,45 @@ def tidy(axes: Axes, *, title: str | None = None, grid: bool = True) -> None:
 
 
 def literal(text: str, *, most: int = MAX_NAME) -> str:
-    r"""Return a name from a user or a file such that matplotlib draws it as it is, not as mathematics.
+    r"""Escape a name from a user or a file so that matplotlib draws it literally, not as mathematics.
 
     Dollar signs are preceded by a backslash, which matplotlib removes; control, format and surrogate characters are
-    drawn as escapes such as `\x1b`. The result must not be joined with mathtext of our own.
+    drawn as escapes such as `\x1b`. The result must not be concatenated with mathtext.
 
     Args:
-        text: The name.
-        most: Characters that are drawn at most; the middle of a longer name is left out.
+        text: Name to escape.
+        most: Maximum number of drawn characters; the middle of a longer name is omitted.
     """
     shown = printable(shortened(str(text), _MAX_READ)).translate(_NO_XML)
     return shortened(shown, most).replace("$", r"\$")
 
 
 def literals(texts: Iterable[str], *, most: int = MAX_CLASS_NAME) -> list[str]:
-    """Return names as `literal` does, by default of classes."""
+    """Escape names with `literal`, by default names of classes."""
     return [literal(text, most=most) for text in texts]
 
 
 def legend_name(text: str, *, most: int = MAX_NAME) -> str:
-    """Return a name as `literal` does, for a legend.
+    """Escape a name with `literal`, for a legend.
 
-    One that is empty or begins with an underscore gets a space first: matplotlib leaves such labels out of legends.
+    A name that is empty or starts with an underscore is prefixed with a space: matplotlib omits such labels.
     """
     shown = literal(text, most=most)
     return shown if shown and not shown.startswith("_") else f" {shown}"
 
 
 def letters(text: str) -> int:
-    """Return how many characters are drawn of what `literal` returned."""
+    """Return the number of drawn characters of a result of `literal`."""
     return len(text.replace(r"\$", "$"))
 
 
 def room(names: Iterable[str], *, free: int = 12) -> float:
-    """Return the inches to add to a figure in which there is room for names of `free` letters."""
+    """Return the inches to add to a figure that has space for names of `free` letters."""
     return 0.075 * max(0, max(map(letters, names), default=0) - free)
 
 
 def caption(text: str) -> str:
-    """Return a caller's title or label, in which `$…$` is mathematics where matplotlib can parse it."""
+    """Prepare a title or label, in which `$…$` is mathematics if matplotlib can parse it."""
     shown = shortened(printable(text, keep="\n").translate(_NO_XML), _MAX_CAPTION)
     if is_math_text(shown):
         try:
@@ -148,7 +148,7 @@ def caption(text: str) -> str:
 
 
 def legend_above(axes: Axes, *, columns: int) -> None:
-    """Put the legend of `axes` above them at the right, where it hides no data, in `columns` as far as they fit."""
+    """Place the legend above `axes` at the right, where it hides no data, in up to `columns` columns that fit."""
     entry = _LETTER * max(map(letters, axes.get_legend_handles_labels()[1]), default=0) + _SWATCH
     columns = min(columns, max(1, int(axes.figure.bbox.width / _DPI / entry)))
     axes.legend(
@@ -165,9 +165,9 @@ def legend_above(axes: Axes, *, columns: int) -> None:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Draw text without TeX in the block, whatever the user's matplotlibrc asks for.
+    """Draw text without TeX in the block, regardless of the user's matplotlibrc.
 
-    Characters that the font lacks are drawn as boxes, without a warning for each.
+    Characters missing from the font are drawn as boxes, without warnings.
     """
     with (
         matplotlib.rc_context({"text.usetex": False, "text.parse_math": True}),
@@ -178,7 +178,7 @@ def drawing() -> Iterator[None]:
 
 
 def draw_bytes(draw: Callable[[], Figure], kind: str) -> bytes:
-    """Return the figure that `draw` makes as the content of a `kind` of file, "png" (150 dots per inch) or "svg"."""
+    """Draw a figure and return the content of its file of format `kind`, "png" (150 dots per inch) or "svg"."""
     content = io.BytesIO()
     with drawing():
         draw().savefig(content, format=kind, dpi=_DPI)
@@ -188,8 +188,8 @@ def draw_bytes(draw: Callable[[], Figure], kind: str) -> bytes:
 def save_figure(figure: Figure, path_stem: str | os.PathLike[str]) -> None:
     """Write `figure` to `<path_stem>.png` (150 dots per inch) and `<path_stem>.svg`, creating the folder.
 
-    Equal figures give equal bytes. Each file is written whole, and only when both are rendered. The layout is settled
-    here and stays: later additions get no room.
+    Equal figures give equal bytes. Files are written atomically, after both are rendered. The layout is fixed here:
+    later additions get no space.
 
     Raises:
         OSError: A file cannot be written; the earlier one is kept.
@@ -205,12 +205,12 @@ def save_figure(figure: Figure, path_stem: str | os.PathLike[str]) -> None:
             contents[kind] = content.getvalue()
     stem.parent.mkdir(parents=True, exist_ok=True)
     for kind, packed in contents.items():
-        # Appended, as with_suffix would cut a stem such as "rate-0.1" at its dot.
+        # Not with_suffix, which would cut a stem such as "rate-0.1" at its dot.
         write_whole(stem.with_name(f"{stem.name}.{kind}"), packed)
 
 
 def _settle(figure: Figure) -> None:
-    # Each drawing solves the constraints from the last solution, so the second file would differ.
+    # Each drawing solves the constraints from the previous solution, so the second file would differ.
     engine = figure.get_layout_engine()
     if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
         for _ in range(2):

@@ -1,1 +1,1 @@
-"""Runs: setup, loop, folder, console, report."""
+"""Runs: setup, training loop, run folder, console and report."""

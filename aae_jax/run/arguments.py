@@ -1,4 +1,4 @@
-"""Command lines: defaults < preset < YAML file < flags, and one sentence with exit status 2 for bad input."""
+"""Command-line parsing: defaults < preset < YAML file < flags; bad input gets one sentence and exit status 2."""
 
 import argparse
 import os
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 SHORT_NAMES = {"--precision": "--network.precision"}
 SECTIONS = {"network", "optimizers", "views", "weights", "averaging"}
-"""What every run's config.yaml has had since the first version: by them a whole configuration is known."""
+"""Sections of every config.yaml since the first version; a file that has them all is a whole configuration."""
 
 
 AnyConfig = TypeVar("AnyConfig")
@@ -41,21 +41,21 @@ AnyConfig = TypeVar("AnyConfig")
 
 @dataclass(frozen=True, kw_only=True)
 class RunFlags(Generic[AnyConfig]):
-    """The flags of every run, those of its configuration among them; a command with more of them derives its own."""
+    """Flags of every run, including those of its configuration; a command with more flags subclasses it."""
 
     config: Annotated[AnyConfig, tyro.conf.arg(name="")]
     preset: str = "default"
     """Named settings to start from; "list" prints them."""
     config_path: str | None = None
-    """YAML file over the preset; a run's config.yaml reruns it."""
+    """YAML file whose values override the preset; a run's config.yaml repeats that run."""
     out_dir: str | None = None
-    """Folder for the results; new or empty. Default: runs/<experiment>/<time>-s<seed>."""
+    """Folder for the results, new or empty. Default: runs/<experiment>/<time>-s<seed>."""
     resume: str | None = None
-    """Folder of a run that was stopped: go on with it, bit for bit."""
+    """Folder of an interrupted run; training continues, bit for bit."""
 
 
 class Request(NamedTuple):
-    """What the user asked for; `resume` names the folder of an earlier run, `notes` are to be said."""
+    """Parsed command line; `resume` is the folder of an earlier run, `notes` are sentences to print."""
 
     config: Any
     out_dir: Path | None
@@ -67,10 +67,10 @@ class Request(NamedTuple):
 
 
 class _FirstParser(argparse.ArgumentParser):
-    """Reads the flags that decide what the others start from."""
+    """Parser of the flags that set the defaults of the others: preset, YAML file and resumed run."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse in a sentence."""
+        """Raise `InputError` with one sentence."""
         raise InputError(f"{message}; --help lists what there is.")
 
 
@@ -83,18 +83,18 @@ def parse(
     launcher: str | None = None,
     kind: Any = None,
 ) -> Request:
-    """Return the request that a command line makes of an experiment.
+    """Parse the command line of an experiment.
 
     Args:
-        experiment: Whose configurations and presets there are.
-        argv: The flags.
-        prog: The command's name; None: the experiment's.
-        description: What --help begins with; None: the experiment's.
-        launcher: What stands before the flags, where a user is told to go on.
-        kind: The class of the flags, where there are more than those of every run.
+        experiment: Specification with the configuration class and the presets.
+        argv: Flags.
+        prog: Name of the command; None: the experiment's.
+        description: First paragraph of --help; None: the experiment's.
+        launcher: Command before the flags, printed in hints on how to resume.
+        kind: Dataclass of the flags, for a command with more flags than `RunFlags`.
 
     Raises:
-        InputError: A preset, key, flag or value that cannot be used.
+        InputError: A preset, key, flag or value is invalid.
         SystemExit: With status 0 after `--help`.
     """
     prog = prog or experiment.name
@@ -120,7 +120,7 @@ def parse(
     said = experiment.description if description is None else description
     flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
     experiment.validate(flags.config)
-    if not any(flag.startswith("--prior.file") for flag in argv):  # what the folder keeps is data, not code
+    if not any(flag.startswith("--prior.file") for flag in argv):  # samples kept in a run folder are data, not code
         refuse_sampler(base if early.resume is None else with_kept_samples(base, Path(early.resume)))
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
@@ -136,7 +136,7 @@ def parse(
 
 
 def _full_name(argument: str, experiment: ModelSpec) -> str:
-    """Return a flag by its full name of today, where a shorter or an earlier one is known too."""
+    """Replace a short or earlier name of a flag by its current full name."""
     name, equals, value = argument.partition("=")
     if not name.startswith("--"):
         return argument
@@ -153,7 +153,7 @@ def _as_flag(name: str) -> str:
 def _read_config(
     experiment: ModelSpec, values: Mapping[Any, Any], base: Any, preset_name: str | None
 ) -> tuple[Any, list[str]]:
-    """Return the configuration of a YAML file, and notes on what of it is not used."""
+    """Return the configuration of a YAML file, and notes on its unused settings."""
     kind = experiment.config_class
     if is_seed_yaml(values):
         if kind not in (SemiSupervisedConfig, ClusteringConfig):
@@ -165,15 +165,15 @@ def _read_config(
         read = from_seed_yaml if kind is SemiSupervisedConfig else clusters_from_seed_yaml
         return read(values, known)
     if preset_name is None and set(values) >= SECTIONS:
-        base = kind()  # options it lacks are younger than it, and were off
+        base = kind()  # options missing from the file are newer than it, and were off
     return from_mapping(kind, values, base=base), []
 
 
 def resumed_config(experiment: ModelSpec, folder: Path) -> Any:
-    """Return the configuration that a run's folder holds, which nothing else decides when the run is resumed.
+    """Read the configuration in a run folder; it alone determines a resumed run.
 
     Raises:
-        InputError: It is not the folder of a run, holds something that is no file, or a configuration that is none.
+        InputError: It is no run folder, contains links or special files, or has an invalid configuration.
     """
     path = folder / CONFIG_FILE
     if not os.path.isfile(path):
@@ -196,8 +196,9 @@ def _refuse_changes(flags: RunFlags[Any], early: argparse.Namespace, base: Any) 
 
 
 def run_guarded(function: Callable[[], int]) -> int:
-    """Return the function's exit status; or, with a sentence, 2 for input that cannot be used, 1 where a run cannot
-    be written, 130 after Ctrl-C.
+    """Call a function and return its exit status, or one for its error, with a sentence on standard error.
+
+    2: invalid input. 1: a run cannot be written. 130: Ctrl-C.
     """
     with standard_streams():
         status = _status_of(function)
@@ -224,7 +225,7 @@ def _status_of(function: Callable[[], int]) -> int:
     except MemoryError:
         return _out_of_memory()
     except BrokenPipeError:
-        mute_output()  # nobody reads on; do not try again at exit
+        mute_output()  # the reader is gone; do not flush again at exit
         return NOT_WRITTEN
     except OSError as error:
         complain(f"error: {error}.")

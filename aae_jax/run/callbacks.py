@@ -44,12 +44,12 @@ __all__ = [
 ]
 
 
-class AllSeedsFailed(Exception):  # noqa: N818 - the sentence is in its name
-    """Every seed's losses turned non-finite."""
+class AllSeedsFailed(Exception):  # noqa: N818 - the name is the sentence
+    """The losses of every seed became non-finite."""
 
 
 class Best(NamedTuple):
-    """The weights that did best on the validation images, each seed's own: leading seed axis throughout."""
+    """Weights with the best validation score, per seed: all arrays have a leading seed axis."""
 
     params: Params
     stats: Stats
@@ -58,11 +58,11 @@ class Best(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A callback's request to end training after this epoch.
+    """Request of a callback to end training after this epoch.
 
     Attributes:
-        reason: For the user.
-        signum: The signal that asked for it: the run is saved and can be resumed. None: the run ends here, and is
+        reason: Reason shown to the user.
+        signum: Signal that requested it: the run is saved and can be resumed. None: the run ends here, and is
             reported as usual.
     """
 
@@ -72,12 +72,12 @@ class Stop(NamedTuple):
 
 @dataclass
 class TrainingProgress:
-    """What callbacks keep of a run from epoch to epoch.
+    """State of the callbacks of a run, kept from epoch to epoch.
 
     Attributes:
         best: Weights with the lowest score so far.
         failed: Update and phase at which each failed seed's loss was not finite.
-        seconds_before: Seconds of training before a resume.
+        seconds_before: Training time in seconds before a resume.
         started: `time.perf_counter()` at the start of training.
     """
 
@@ -88,22 +88,22 @@ class TrainingProgress:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent in training so far, those before a resume included."""
+        """Training time so far in seconds, including the time before a resume."""
         return self.seconds_before + time.perf_counter() - self.started
 
 
 @dataclass
 class EpochEnd:
-    """A run after an epoch.
+    """State of a run after an epoch.
 
     Attributes:
-        number: Of the epoch, from 0.
-        update: Updates made so far.
+        number: Number of the epoch, from 0.
+        update: Number of updates so far.
         last: Whether it is the last epoch.
-        state: Of training, with a leading seed axis; donated to the next epoch, so copy what you keep.
-        metrics: Of each update, `[seeds, updates]` by `"phase/metric"`.
-        row: Metrics as they are written, once this epoch has been validated; None before, and where it is not.
-        stop: The first request to end training.
+        state: Training state, with a leading seed axis; donated to the next epoch, so copy arrays that you keep.
+        metrics: Metrics of each update, `[seeds, updates]` by `"phase/metric"`.
+        row: Row of metrics for the files, once this epoch has been validated; None before, and without validation.
+        stop: First request to end training.
     """
 
     number: int
@@ -116,18 +116,18 @@ class EpochEnd:
 
 
 class Callback(Protocol):
-    """Called after every epoch; see `Trainer`."""
+    """Callback after every epoch; see `Trainer`."""
 
     def after_epoch(self, epoch: EpochEnd, /) -> Stop | None:
-        """Look at the run after an epoch; return a `Stop` to end training, else None."""
+        """Process the run after an epoch; return a `Stop` to end training, else None."""
         ...
 
 
 def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> tuple[int, str] | None:
-    """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
+    """Find the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
 
-    `metrics` are stacked `[seeds, updates]`; `phases` come in the order in which they run, which a compiled
-    program's dictionary of metrics does not keep.
+    `metrics` are stacked `[seeds, updates]`; `phases` are in the order in which they run, which the dictionary of
+    metrics of a compiled program does not preserve.
     """
     names = [f"{phase}/loss" for phase in phases]
     finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
@@ -138,7 +138,7 @@ def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> t
 
 
 def active_means(metrics: Metrics, phases: Mapping[str, Phase], first_step: int) -> dict[str, np.ndarray]:
-    """Return each metric's mean by seed over the updates in which its phase ran; NaN where there was none."""
+    """Return each metric's mean per seed over the updates in which its phase ran; NaN if it never ran."""
     means = {}
     for name, value in metrics.items():
         values = np.asarray(value)
@@ -154,34 +154,34 @@ def kept_variables(state: AAEState) -> tuple[Params, Stats]:
 
 
 def initial_best(state: AAEState, seeds: int) -> Best:
-    """Return a copy of a state's weights as the best ones, with a score that any other is better than."""
+    """Return a copy of a state's weights as the best ones, with an infinite score that any other improves."""
     params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))(kept_variables(state))
     return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
 
 
 def found_before(setup: RunSetup) -> dict[str, Array]:
-    """Return what was computed from the data before training, whose last bits depend on the number of threads."""
+    """Return arrays computed from the data before training, whose last bits depend on the number of threads."""
     found = {"targets": setup.data.targets, "neighbours": setup.data.neighbours}
     return {name: value for name, value in found.items() if value is not None}
 
 
 class FailureGuard:
-    """Notes seeds whose losses or weights are not finite; ends a run in which all are.
+    """Recorder of seeds whose losses or weights are not finite, which ends a run without finite seeds.
 
     Raises:
-        AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
+        AllSeedsFailed: No seed is finite any more; the previous checkpoint is kept.
     """
 
     def __init__(
         self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress, folder: RunFolder, console: Console
     ) -> None:
-        """Compile the check of the weights."""
+        """Build the check of the weights."""
         self.setup, self.plan, self.progress = setup, plan, progress
         self.folder, self.console = folder, console
         self.finite = jax.jit(jax.vmap(_all_finite))
 
     def after_epoch(self, epoch: EpochEnd) -> None:
-        """Note the seeds that failed in this epoch."""
+        """Record the seeds that failed in this epoch."""
         finite, steps = np.asarray(self.finite(epoch.state.params)), self.setup.steps_per_epoch
         for index, seed in enumerate(self.setup.seeds):
             if seed in self.progress.failed:
@@ -200,7 +200,7 @@ class FailureGuard:
             raise AllSeedsFailed
 
     def _write_row(self, epoch: EpochEnd) -> None:
-        """Leave a row of metrics without a number in it: weights that are not finite are not measured."""
+        """Append a row of metrics without values: weights that are not finite are not evaluated."""
         nothing = np.full(len(self.setup.seeds), np.nan)
         row = {"epoch": epoch.number, "update": epoch.update, **dict.fromkeys(sorted(epoch.metrics), nothing)}
         self.folder.append_metrics({**row, "seconds": round(self.progress.seconds, 3)})
@@ -213,16 +213,16 @@ def _all_finite(params: Params) -> Array:
 
 
 class Validation:
-    """Measures the weights on the validation images, at the planned epochs, and keeps the best."""
+    """Evaluation of the weights on the validation images at the planned epochs, which keeps the best weights."""
 
     def __init__(self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress) -> None:
-        """Prepare the measures, which are compiled when they are first taken."""
+        """Build the measures, which are compiled at their first evaluation."""
         self.setup, self.plan, self.progress = setup, plan, progress
         self.measure = build_seed_measure(setup, plan.hyper)
         self.update_best = jax.jit(_update_best)
 
     def after_epoch(self, epoch: EpochEnd) -> None:
-        """Give an epoch that is due its row of metrics."""
+        """Set the row of metrics of an epoch with validation."""
         if epoch.row is not None or not self._is_due(epoch):
             return
         setup, progress = self.setup, self.progress
@@ -262,10 +262,10 @@ def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: 
 
 
 class MetricFiles:
-    """Appends rows of metrics to `metrics.jsonl`, and writes `metrics.csv`."""
+    """Writer of `metrics.jsonl`, to which rows are appended, and of `metrics.csv`."""
 
     def __init__(self, folder: RunFolder, seeds: tuple[int, ...]) -> None:
-        """Write into `folder`."""
+        """Write to `folder`."""
         self.folder, self.seeds = folder, seeds
 
     def after_epoch(self, epoch: EpochEnd) -> None:
@@ -276,7 +276,7 @@ class MetricFiles:
 
 
 class ProgressLine:
-    """Shows validated epochs on the console."""
+    """Display of validated epochs on the console."""
 
     def __init__(self, setup: RunSetup, progress: TrainingProgress, console: Console) -> None:
         """Show the model's score."""
@@ -290,34 +290,34 @@ class ProgressLine:
 
 
 class Signals:
-    """Ends training after Ctrl-C, SIGTERM or SIGHUP."""
+    """End of training after Ctrl-C, SIGTERM or SIGHUP."""
 
     def __init__(self, interruption: Interruption) -> None:
-        """Look at an interruption, whose handlers are installed elsewhere."""
+        """Monitor an interruption, whose handlers are installed elsewhere."""
         self.interruption = interruption
 
     def after_epoch(self, epoch: EpochEnd) -> Stop | None:
-        """Ask to stop where a signal has come."""
+        """Request a stop after a signal."""
         signum = self.interruption.signum
         return None if signum is None else Stop("a signal asked for it", signum)
 
 
 class Checkpoints:
-    """Saves the state at the end, every `checkpoint_seconds`, and before training stops."""
+    """Saving of the state at the end, every `checkpoint_seconds`, and before training stops."""
 
     def __init__(self, setup: RunSetup, progress: TrainingProgress, folder: RunFolder) -> None:
-        """Save into `folder`; the first period begins now."""
+        """Save to `folder`; the first interval starts now."""
         self.setup, self.progress, self.folder = setup, progress, folder
         self.saved = time.perf_counter()
 
     def after_epoch(self, epoch: EpochEnd) -> None:
-        """Save where it is due."""
+        """Save if it is due."""
         due = time.perf_counter() - self.saved >= self.setup.config.checkpoint_seconds
         if epoch.last or due or epoch.stop is not None:
             self.save(epoch)
 
     def save(self, epoch: EpochEnd) -> None:
-        """Save state and best weights."""
+        """Save the state and the best weights."""
         notes = {
             "epoch": epoch.number,
             "seconds": self.progress.seconds,

@@ -1,4 +1,4 @@
-"""Notes of a checkpoint: how far its run had come, and the settings without which nothing resumes from it."""
+"""Notes of a checkpoint: progress of its run, and the settings that a resumed run must share."""
 
 import hashlib
 import json
@@ -17,23 +17,23 @@ __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
 WITHOUT_EFFECT = frozenset(
     {"dataset", "data_dir", "test", "checkpoint_seconds", "figures_every", "tensorboard", "prior.file"}
 )
-"""Settings that may change between start and resume: training is the same with any of them. The content of the data
-and of the prior's samples is compared by itself."""
+"""Settings that may change between start and resume: none of them affects training. The content of the data and of
+the prior's samples is compared separately."""
 MAX_NAMED = 5
 
 
 class Notes(NamedTuple):
-    """The notes of a checkpoint, checked.
+    """Validated notes of a checkpoint.
 
     Attributes:
-        epoch: The last epoch that was trained, counted from 0.
-        seconds: Spent in training until then.
-        failed: Where each failed seed's loss was not finite: `update` and `phase`.
-        data_sha256: Of the data, or None in a checkpoint of the first version.
-        config: The run's configuration, or None in a checkpoint of an earlier version.
-        digest: SHA-256 of the settings, or None there.
-        members: A sweep's settings and seeds, or None.
-        prior_sha256: Of the prior's samples, or None where it is not given by samples.
+        epoch: Last trained epoch, counted from 0.
+        seconds: Training time up to then.
+        failed: `update` and `phase` of the first non-finite loss, by failed seed.
+        data_sha256: SHA-256 of the data; None in a checkpoint of the first version.
+        config: Configuration of the run; None in a checkpoint of an earlier version.
+        digest: SHA-256 of the settings; None in a checkpoint of an earlier version.
+        members: Settings and seeds of a sweep, or None.
+        prior_sha256: SHA-256 of the prior's samples; None for a prior that is not given by samples.
     """
 
     epoch: int
@@ -47,7 +47,7 @@ class Notes(NamedTuple):
 
 
 def settings_of(setup: RunSetup) -> dict[str, Any]:
-    """Return what a checkpoint notes of the settings that its state was trained with, ready for JSON."""
+    """Return the settings that a checkpoint records with its state, ready for JSON."""
     settings: dict[str, Any] = {"config": to_mapping(setup.config)}
     if setup.members is not None:
         settings["members"] = [list(member) for member in setup.members]
@@ -62,10 +62,10 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 
 def checked_notes(notes: Mapping[str, Any], folder: Path) -> Notes:
-    """Return the notes of a checkpoint in `folder`.
+    """Validate the notes of a checkpoint in `folder`.
 
     Raises:
-        InputError: Something is missing, or of another kind.
+        InputError: An entry is missing or has the wrong type.
     """
     epoch: Any = notes.get("epoch")
     seconds: Any = notes.get("seconds")
@@ -103,17 +103,17 @@ def _is_failure(failure: Any) -> bool:
 
 
 def refuse_other_settings(notes: Notes, setup: RunSetup, folder: Path) -> None:
-    """Refuse to resume from a checkpoint that was trained with other settings than `config.yaml` has.
+    """Refuse to resume from a checkpoint whose settings differ from those in `config.yaml`.
 
     Raises:
-        InputError: Names the settings that differ.
+        InputError: Settings differ; the message names them.
     """
     if notes.config is None:  # saved by an earlier version
         return
     ours = settings_of(setup)
     if ours["config_sha256"] == notes.digest:
         return
-    theirs = from_mapping(type(setup.config), notes.config)  # settings younger than it at their defaults
+    theirs = from_mapping(type(setup.config), notes.config)  # settings newer than the checkpoint get their defaults
     changed = [name for name in differences(setup.config, theirs) if name not in WITHOUT_EFFECT]
     if changed:
         named = ", ".join(f"{name} ({_at(theirs, name)} then, {_at(setup.config, name)} now)" for name in changed[:5])

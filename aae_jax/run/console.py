@@ -1,4 +1,4 @@
-"""What a run says on the terminal: a header, progress, notices; one rewritten line on a terminal, else plain ones."""
+"""Console output of a run: header, progress, notices; one rewritten line on a terminal, plain lines elsewhere."""
 
 import contextlib
 import io
@@ -18,14 +18,14 @@ __all__ = ["Console", "DataReporter", "duration"]
 
 
 def duration(seconds: float) -> str:
-    """Return 75 seconds as `1:15`."""
+    """Format a number of seconds, 75 as `1:15`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _unlabelled(dataset: Dataset) -> str:
-    """Return how many training images have no label, for the end of a line."""
+    """Describe the number of training images without a label, for the end of a line."""
     if not dataset.num_classes:
         return "; no image has a label"
     count, total = dataset.num_unlabelled, len(dataset.train_labels)
@@ -33,14 +33,14 @@ def _unlabelled(dataset: Dataset) -> str:
 
 
 class Console:
-    """Prints a run's story to standard output."""
+    """Printer of a run's header, progress and notices to standard output."""
 
     def __init__(self) -> None:
-        """Find out whether lines can be rewritten."""
+        """Detect whether lines can be rewritten."""
         self.rewrite = sys.stdout is not None and sys.stdout.isatty()
         self.failure: str | None = None
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a terminal or file that cannot show ± gets a question mark
+            if isinstance(stream, io.TextIOWrapper):  # an encoding without ± gets a question mark
                 with contextlib.suppress(OSError, ValueError):
                     stream.reconfigure(errors="replace")
         self.open_line = False
@@ -53,9 +53,9 @@ class Console:
         self.open_line = False
 
     def _print(self, text: str) -> None:
-        """Write to standard output; where that fails, go on in silence and keep the reason in `failure`.
+        """Write to standard output; after a failure stay silent and keep the reason in `failure`.
 
-        What a run is for lies in its folder: a reader that is gone, or a full disk, must not cost it.
+        The results of a run are in its folder: a closed pipe or a full disk must not end it.
         """
         if self.failure is not None or sys.stdout is None:
             return
@@ -66,11 +66,11 @@ class Console:
             mute_output()
 
     def notice(self, text: str) -> None:
-        """Print a line that must not be missed."""
+        """Print a highlighted line."""
         self.say(f"! {text}")
 
     def header(self, setup: RunSetup, folder: str) -> None:
-        """Name device, data, sizes and the updates planned."""
+        """Print device, data, sizes and the number of planned updates."""
         self.setup = setup
         config, dataset = setup.config, setup.dataset
         device = jax.devices()[0]
@@ -93,11 +93,11 @@ class Console:
         self.say(f"folder   {folder}")
 
     def compiling(self) -> None:
-        """Say that the program is being compiled."""
+        """Print that the program is being compiled."""
         self.say("compiling …")
 
     def training_starts(self, compile_seconds: float, first_epoch: int) -> None:
-        """Say how long compiling took, and where training begins."""
+        """Print the compile time in seconds and the first epoch of a resumed run."""
         self.first_epoch = first_epoch
         self.seconds_at_start: float | None = None
         again = f", going on after epoch {first_epoch}" if first_epoch else ""
@@ -106,7 +106,7 @@ class Console:
     def progress(
         self, epoch: int, update: int, score: np.ndarray, means: Mapping[str, np.ndarray], seconds: float
     ) -> None:
-        """Show an evaluated epoch: losses, the validation's score, speed and time left."""
+        """Show an evaluated epoch: losses, validation score, speed and time left."""
         assert self.setup is not None
         losses = " ".join(
             f"{short} {np.nanmean(means[name]):.3f}"
@@ -128,7 +128,7 @@ class Console:
         self.rewritten(text)
 
     def rewritten(self, text: str) -> None:
-        """Print a line over the one before it of this kind, where the terminal can; else below it."""
+        """Print a line over the previous one of this kind on a terminal, elsewhere below it."""
         if not self.rewrite:
             self.say(text)
             return
@@ -140,15 +140,15 @@ class Console:
 
 
 class DataReporter(Reporter):
-    """Tells a console what loading data has to say."""
+    """Reporter of data loading that prints to a console."""
 
     def __init__(self, console: Console) -> None:
-        """Tell `console`."""
+        """Print to `console`."""
         self.console = console
         self.shown: tuple[str, int] | None = None
 
     def notice(self, message: str) -> None:
-        """Print a line that must not be missed."""
+        """Print a highlighted line."""
         self.console.notice(message)
 
     def working(self, message: str) -> None:
@@ -156,7 +156,7 @@ class DataReporter(Reporter):
         self.console.say(f"{message} …")
 
     def progress(self, name: str, done: int, total: int) -> None:
-        """Show a download in percent; in steps of a quarter where lines cannot be rewritten."""
+        """Show the progress of a download in percent, in steps of 25 where lines cannot be rewritten."""
         step = 1 if self.console.rewrite else 25
         share = 100 * done // total // step * step
         if self.shown != (name, share):

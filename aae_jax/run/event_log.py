@@ -1,4 +1,4 @@
-"""TensorBoard events of a run, by tensorboardX: every scalar, histograms of codes and priors, reconstructions."""
+"""TensorBoard events of a run, via tensorboardX: all scalars, histograms of codes and priors, reconstructions."""
 
 import datetime
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ __all__ = ["EventLog", "require_tensorboard"]
 
 
 def require_tensorboard() -> None:
-    """Refuse to go on without tensorboardX.
+    """Check that tensorboardX is installed.
 
     Raises:
-        InputError: Says how to install it.
+        InputError: It is not; the message explains how to install it.
     """
     try:
         import tensorboardX  # noqa: F401
@@ -28,14 +28,14 @@ def require_tensorboard() -> None:
 
 
 class EventLog:
-    """Writes events below a folder; those of updates that a resumed run makes again are taken back.
+    """Writer of events to a folder; events of updates that a resumed run repeats are discarded.
 
-    Each is on its way to the disk when a method returns: tensorboardX's own writer has a thread for it, which a full
-    disk ends without a word, and its caller then waits for ever.
+    Every method flushes before it returns: tensorboardX's own writer uses a thread that a full disk ends silently,
+    after which its caller waits for ever.
     """
 
     def __init__(self, folder: Path, seeds: tuple[int, ...], *, next_update: int) -> None:
-        """Open a new file of events in `folder`; what earlier ones have from `next_update` on is void."""
+        """Open a new event file in `folder`; events of earlier files from `next_update` on become void."""
         from tensorboardX.proto import event_pb2
         from tensorboardX.record_writer import RecordWriter
 
@@ -48,7 +48,7 @@ class EventLog:
         self._write(session_log=started, step=next_update)
 
     def scalars(self, row: Mapping[str, Any]) -> None:
-        """Write a row of metrics, those of several seeds under `<name>/s<seed>`."""
+        """Write a row of metrics; with several seeds, under `<name>/s<seed>`."""
         from tensorboardX import summary
 
         for name, value in row.items():
@@ -60,7 +60,7 @@ class EventLog:
                     self._write(summary=summary.scalar(shown, float(number)), step=row["update"])
 
     def histograms(self, update: int, found: Mapping[str, np.ndarray]) -> None:
-        """Write a histogram of all numbers of each array, by its name; of none that are not finite."""
+        """Write a histogram of the values of each array under its name, unless a value is not finite."""
         from tensorboardX import summary
 
         for name, values in found.items():
@@ -68,7 +68,7 @@ class EventLog:
                 self._write(summary=summary.histogram(name, values.reshape(-1), "auto"), step=update)
 
     def reconstructions(self, update: int, images: np.ndarray, outputs: np.ndarray) -> None:
-        """Write pictures `[n, h, w(, 3)]` in [0, 1], each above what the autoencoder made of it."""
+        """Write images `[n, h, w(, 3)]` in [0, 1], each above its reconstruction."""
         from tensorboardX import summary
 
         sheet = np.concatenate([np.concatenate(list(part), axis=1) for part in (images, outputs)], axis=0)

@@ -1,4 +1,4 @@
-"""Flags by tyro, and its complaints as one sentence instead of a box."""
+"""Flag parsing with tyro, its error box reduced to one sentence."""
 
 import contextlib
 import dataclasses
@@ -22,10 +22,10 @@ FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*")
 def parse_flags(
     kind: Callable[..., Flags], argv: Sequence[str], *, prog: str, description: str, default: Flags | None
 ) -> Flags:
-    """Return a dataclass filled from a command line, over `default` where one is given.
+    """Parse a command line into a dataclass, with the values of `default` where one is given.
 
     Raises:
-        InputError: A flag is unknown, lacks its value, or has one that cannot be used.
+        InputError: A flag is unknown, lacks its value, or has an invalid one.
         SystemExit: With status 0 after `--help`.
     """
     said, argv = io.StringIO(), _with_known_values(argv, _choices(kind if default is None else default))
@@ -72,7 +72,7 @@ def _with_known_values(argv: Sequence[str], choices: Mapping[str, list[str]]) ->
 
 
 def _sentence(box: str) -> str:
-    """Return the first paragraph of tyro's box in one line, and the flags that it offers instead."""
+    """Return the first paragraph of tyro's error box on one line, with the flags that it suggests."""
     paragraphs: list[list[str]] = [[]]
     for line in box.splitlines():
         inner = line.strip().strip("│").strip()
@@ -81,7 +81,7 @@ def _sentence(box: str) -> str:
         else:
             paragraphs[-1].append(inner)
     texts = [" ".join(lines) for lines in paragraphs if lines]
-    if "╭" not in box:  # without a frame, in which the title stands, it is a paragraph
+    if "╭" not in box:  # without a frame the title is a paragraph
         del texts[:1]
     first = texts[0].rstrip(".") if texts else "The flags cannot be read"
     meant = next((text for text in texts if text.startswith("Perhaps you meant")), "")

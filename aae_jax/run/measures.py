@@ -1,4 +1,4 @@
-"""What is measured of weights while they are trained, and at the end: by seed, under flat names."""
+"""Measures of weights during training and at its end: by seed, under flat names."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,10 +18,10 @@ SeedMeasure = Callable[[Params, Stats, Pixels, Array], Metrics]
 
 
 def build_seed_measure(setup: RunSetup, hypers: Hyper | None = None) -> SeedMeasure:
-    """Return the compiled measures of an experiment, `(params, stats, images, labels) -> {name: [seeds, …]}`.
+    """Build the compiled measures of an experiment, `(params, stats, images, labels) -> {name: [seeds, …]}`.
 
-    Weights have a leading seed axis; a seed's draws are the same at every call. `hypers` have the numbers by seed, or
-    one for all; None: the configuration's.
+    Weights have a leading seed axis; each seed uses the same PRNG key at every call. `hypers` holds the traced
+    numbers by seed, or one for all seeds; None: the configuration's.
     """
     hyper = setup.spec.build_hyper(setup.config, 1) if hypers is None else hypers
     seeds = len(setup.seeds)
@@ -38,7 +38,7 @@ def build_seed_measure(setup: RunSetup, hypers: Hyper | None = None) -> SeedMeas
 
 
 def flat(measures: Mapping[str, Array | np.ndarray]) -> dict[str, np.ndarray]:
-    """Return measures by seed, `[seeds]`; what there is for each dimension of z has a name for each, from z1 on."""
+    """Flatten measures to `[seeds]` each; a measure per dimension of z gets one name per dimension, from z1 on."""
     found = {}
     for name, value in measures.items():
         values = np.asarray(value, dtype=np.float64)

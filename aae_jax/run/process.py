@@ -1,4 +1,4 @@
-"""Process state of a run: garbage collection at start, signals that ask it to stop."""
+"""Process state of a run: garbage collection during the start, signals that request a stop."""
 
 import contextlib
 import gc
@@ -18,10 +18,10 @@ _starting = False
 
 @contextlib.contextmanager
 def quick_start() -> Iterator[None]:
-    """Collect no garbage in the block, or until `start_is_over`; afterwards the collector is as it was.
+    """Disable garbage collection in the block, or until `start_is_over`; the previous state is restored afterwards.
 
-    Imports and tracing allocate millions of small objects of which nearly all stay alive: searching them again and
-    again takes a tenth of the time from the command to the first update.
+    Imports and tracing allocate millions of small objects, nearly all of which stay alive: scanning them repeatedly
+    takes a tenth of the time from the command to the first update.
     """
     global _starting
     enabled = gc.isenabled()
@@ -37,7 +37,7 @@ def quick_start() -> Iterator[None]:
 
 
 def start_is_over() -> None:
-    """Turn the collector on again, if `quick_start` turned it off; what exists by now is left out of its walks."""
+    """Re-enable the garbage collector if `quick_start` disabled it; existing objects are no longer scanned."""
     global _starting
     if _starting:
         _starting = False
@@ -46,10 +46,10 @@ def start_is_over() -> None:
 
 
 class Interruption:
-    """Context in which the first of `SIGNALS` only sets `signum`; a second one acts as usual.
+    """Context manager in which the first of `SIGNALS` only sets `signum`; a second one acts as usual.
 
-    Outside the main thread, where Python installs no handlers (a web server's worker, say), signals act as usual. A
-    SIGHUP that the parent ignores (`nohup`) stays ignored.
+    Outside the main thread, where Python installs no handlers (such as in a worker of a web server), signals act as
+    usual. A SIGHUP that the parent ignores (`nohup`) stays ignored.
     """
 
     def __init__(self) -> None:
@@ -70,12 +70,12 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put the earlier handlers back."""
+        """Restore the previous handlers."""
         self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
-            # None: installed by code outside Python, which cannot be put back
+            # None: installed by code outside Python, which cannot be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _request(self, signum: int, frame: FrameType | None) -> None:

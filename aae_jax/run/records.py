@@ -1,4 +1,4 @@
-"""Records of runs as they are read: JSON objects and rows of metrics, checked before anything relies on them."""
+"""Reading of run records: JSON objects and rows of metrics, validated before use."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ COUNTS = ("epoch", "update")
 
 
 def read_json(path: Path, most: int = MAX_RECORD_BYTES) -> Any:
-    """Return what a JSON file holds.
+    """Read a JSON file.
 
     Raises:
         InputError: It cannot be read, or is not JSON.
@@ -29,10 +29,10 @@ def read_json(path: Path, most: int = MAX_RECORD_BYTES) -> Any:
 
 
 def read_record(path: Path, required: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the object in a JSON file, which has the `required` keys.
+    """Read a JSON file with an object that has the `required` keys.
 
     Raises:
-        InputError: It cannot be read, is no object, or lacks a key.
+        InputError: The file cannot be read, holds no object, or lacks a key.
     """
     record = read_json(path)
     if not isinstance(record, dict):
@@ -44,10 +44,10 @@ def read_record(path: Path, required: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def valid_rows(lines: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Return the rows of metrics in lines of JSON, up to the first line that is none.
+    """Parse rows of metrics from lines of JSON, up to the first invalid line.
 
-    A row has the whole numbers `epoch` and `update`; every other value is a number or null, or a list of them with
-    an entry for each seed: as many in every list of every row.
+    A row has the integers `epoch` and `update`; every other value is a number or null, or a list of them with one
+    entry per seed: lists have the same length in every row.
     """
     rows: list[dict[str, Any]] = []
     seeds: set[int] = set()
@@ -73,7 +73,7 @@ def _is_row(row: Mapping[str, Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether a value is null or a number that fits a float; JSON's `NaN` and `Infinity` are."""
+    """Return whether a value is null or a number that fits a float, including JSON's `NaN` and `Infinity`."""
     if value is None or type(value) is float:
         return True
     return type(value) is int and abs(value) < MAX_WHOLE

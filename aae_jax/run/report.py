@@ -1,4 +1,4 @@
-"""Report of a finished run: measures on the test images, models, figures, summary, closing lines."""
+"""Report of a finished run: measures on the test images, saved models, figures, summary, closing lines."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +26,13 @@ __all__ = ["report"]
 
 
 def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Console) -> None:
-    """Measure the last weights on the test images, unless told not to; write models, figures and summary.
+    """Evaluate the last weights on the test images, if `config.test` is set; write models, figures and summary.
 
     Args:
-        setup: Of the run.
-        outcome: Of its training.
-        folder: Of the run.
-        console: Prints the closing lines.
+        setup: Setup of the run.
+        outcome: Result of its training.
+        folder: Run folder.
+        console: Console for the closing lines.
     """
     spec, rows = setup.spec, folder.read_rows()
     trained = _trained(setup, outcome)
@@ -64,13 +64,13 @@ def _trained(setup: RunSetup, outcome: Outcome) -> Trained:
 def _measures(
     setup: RunSetup, outcome: Outcome, trained: Trained, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return every model's measures: of the last and the best weights, on test and validation images."""
+    """Return the measures that every model has: of the last and the best weights, on test and validation images."""
     spec, survivors = setup.spec, trained.survivors
     score = np.asarray(outcome.best.error, np.float64)
     if spec.score in spec.shares:
         score = exact_share(score, len(setup.validation_labels))
     measure = build_seed_measure(setup) if setup.config.test else None
-    # The best weights lack discriminators, which the last ones have.
+    # The best weights lack discriminators; take those of the last weights.
     best = {**trained.params, **trained.best_params}, {**trained.stats, **trained.best_stats}
     return {
         "test": _on_test_images(setup, measure, trained.params, trained.stats, survivors),
@@ -86,7 +86,7 @@ def _measures(
 def _on_test_images(
     setup: RunSetup, measure: SeedMeasure | None, params: Params, stats: Stats, survivors: Sequence[bool]
 ) -> dict[str, Any] | None:
-    """Return every measure of weights, `{per_seed, mean, std}`; None where test images are not to be looked at."""
+    """Return every measure of weights, `{per_seed, mean, std}`; None for a run without testing."""
     if measure is None:
         return None
     images, labels = jnp.asarray(setup.dataset.test_images), jnp.asarray(setup.dataset.test_labels)
@@ -97,12 +97,12 @@ def _on_test_images(
 
 
 def _score_alone(score: str, measured: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the score of the best weights: what judges the last discriminators does not belong to them."""
+    """Return the score of the best weights alone: measures of discriminators belong to the last weights."""
     return None if measured is None else {score: measured[score]}
 
 
 def _with_temperatures(trained: Trained, results: Mapping[str, Any]) -> list[Model]:
-    """Return the models, with the temperatures that `results` has of them."""
+    """Return the models with their temperatures from `results`."""
     found = results.get("calibration", {}).get("temperature", [None] * len(trained.survivors))
     pairs = zip(trained.models, trained.places(), strict=True)
     return [dataclasses.replace(model, temperature=found[place]) for model, place in pairs]
@@ -124,7 +124,7 @@ def _save_figures(
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
-    """Return the lines on reconstruction and codes that end every run."""
+    """Return the closing lines on reconstruction and codes of every run."""
     kind = "test" if summary["tested"] else "validation"
     measured = summary[kind]
 

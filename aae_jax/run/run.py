@@ -1,4 +1,4 @@
-"""What every experiment does with its command line: train in a folder of its own, then report."""
+"""Command of an experiment: training in a run folder, then the report."""
 
 import sys
 from collections.abc import Sequence
@@ -27,15 +27,14 @@ FAILED = 1
 
 
 def main(name: str, argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
-    """Run the command of the model of that name and return its exit status (see `launch`)."""
+    """Run the command of the model named `name` and return its exit status (see `launch`)."""
     return launch(find_model(name).spec, argv, launcher=launcher)
 
 
 def launch(experiment: ModelSpec, argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
     """Run the command of an experiment and return its exit status.
 
-    0: finished. 1: every seed's losses turned non-finite, or something could not be written. 2: input that cannot
-    be used.
+    0: finished. 1: the losses of every seed became non-finite, or a file could not be written. 2: invalid input.
     128 + n: stopped by signal n, saved and resumable.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
@@ -49,12 +48,12 @@ def launch(experiment: ModelSpec, argv: Sequence[str] | None = None, *, launcher
 
 
 def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] = ()) -> int:
-    """Train, report once at the end (on the test set, unless told not to), and fill the run's folder.
+    """Train, report once at the end (on the test set, if `config.test` is set), and fill the run folder.
 
     Args:
-        experiment: The model.
-        request: The user's.
-        callbacks: Called after each epoch (see `Trainer`).
+        experiment: Specification of the model.
+        request: Parsed command line.
+        callbacks: User callbacks, called after each epoch (see `Trainer`).
     """
     console = Console()
     require_device()
@@ -70,7 +69,7 @@ def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] =
     if request.config.tensorboard:
         require_tensorboard()
     config = request.config if request.resume is None else with_kept_samples(request.config, request.resume)
-    prior = prior_of(config)  # before anything long begins
+    prior = prior_of(config)  # before any slow step
     setup = build_setup(experiment, config, DataReporter(console), prior)
     with open_run_folder(request.out_dir, request.resume, experiment.name, setup.config.seed) as folder:
         status = _run_in(folder, setup, request, console, callbacks)
@@ -101,7 +100,7 @@ def _run_in(
 
 
 def _rates(setup: RunSetup) -> str:
-    """Return the flags of the rates that are most often too high."""
+    """Return the flags of the learning rates that are most often too high."""
     optimizers = setup.config.optimizers
     suspects = [name for name in ("generator", "discriminator") if hasattr(optimizers, name)] or ["reconstruction"]
     return " or ".join(f"--optimizers.{name}.learning-rate" for name in suspects)

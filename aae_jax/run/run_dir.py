@@ -1,4 +1,4 @@
-"""What a run leaves on disk: configuration, metrics, summary; written so that nothing half-done looks whole."""
+"""Run folder: configuration, metrics and summary, written so that no partial file looks complete."""
 
 import contextlib
 import csv
@@ -39,15 +39,15 @@ ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
 SWEEP_FILE = "sweep.json"
 PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
-"""Names of the files that a run keeps in its folder."""
+"""Names of the files in a run folder."""
 CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")
-"""What decides what a run does, as Git names it from the top."""
+"""Paths, from the top of the repository, whose content determines the result of a run."""
 SIGNALLED = 128
-"""What is added to a signal's number to make the exit status of a run that it stopped."""
+"""Offset of the exit status of a run that was stopped by a signal: the signal's number is added."""
 
 
 def to_json(value: Any) -> Any:
-    """Return a JSON-ready copy: arrays become lists, numbers that are not finite become null."""
+    """Return a JSON-ready copy: arrays become lists, non-finite numbers become null."""
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -60,23 +60,23 @@ def to_json(value: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file by renaming a finished one, so that a reader never meets half of it."""
+    """Write a file atomically, by renaming a finished one."""
     write_whole(path, text.encode())
 
 
 class RunFolder:
-    """The folder of one run. Paths: `checkpoints/last`, `checkpoints/best`, `model/`, `figures/`."""
+    """Folder of one run, with `checkpoints/last`, `checkpoints/best`, `model/`, `figures/`."""
 
     def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is touched."""
+        """Store the path; the disk is not accessed."""
         self.path = path
         self._claim: FolderLock | None = None
 
     def claim(self) -> None:
-        """Keep other runs out of the folder until this process ends.
+        """Lock the folder against other runs until this process ends.
 
         Raises:
-            InputError: One is in it, the folder cannot be written, or something in it is a symbolic link.
+            InputError: Another run uses it, it cannot be written, or it contains a symbolic link.
         """
         try:
             refuse_links(self.path)
@@ -87,7 +87,7 @@ class RunFolder:
             raise InputError(f"{self.path} cannot be written ({error.strerror}); give another folder.") from error
 
     def release(self) -> None:
-        """Let other runs in again."""
+        """Unlock the folder."""
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -109,15 +109,15 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether the run has finished."""
         return (self.path / SUMMARY_FILE).is_file()
 
     def model(self, seed: int, first_seed: int) -> Path:
-        """Return the folder of a seed's saved model: `model` for the first, `model-s<seed>` for the others."""
+        """Return the folder of a seed's saved model: `model` for the first seed, `model-s<seed>` for the others."""
         return self.path / ("model" if seed == first_seed else f"model-s{seed}")
 
     def write_origin(self, command: str, commit: str | None) -> None:
-        """Note the command and commit a run starts with, or goes on with: the code that is running now."""
+        """Record the command and the commit of the running code, at the start and at every resume."""
         path = self.path / ORIGIN_FILE
         here = {"command": command, "git_commit": commit}
         origin = self.read_origin() if path.exists() else {**here, "resumed": []}
@@ -126,7 +126,7 @@ class RunFolder:
         write_text(path, json.dumps(origin, indent=2) + "\n")
 
     def read_origin(self) -> dict[str, Any]:
-        """Return what `write_origin` noted: `command`, `git_commit`, and a list of the same in `resumed`."""
+        """Read the record of `write_origin`: `command`, `git_commit`, and a list of the same in `resumed`."""
         origin = read_record(self.path / ORIGIN_FILE)
         if not isinstance(origin.get("resumed"), list):
             raise InputError(
@@ -147,12 +147,12 @@ class RunFolder:
         append_line(self.path / METRICS_FILE, json.dumps(to_json(row), allow_nan=False))
 
     def write_csv(self, seeds: tuple[int, ...]) -> None:
-        """Write the rows so far as a table too: a column for each number, by seed where there are several."""
+        """Write the rows so far as a CSV table: a column for each number, per seed where there are several."""
         rows = [
             dict(column for name, value in row.items() for column in _columns(name, value, seeds))
             for row in self.read_metrics()
         ]
-        header = dict.fromkeys(name for row in rows[::-1] for name in row)  # an earlier version measured less
+        header = dict.fromkeys(name for row in rows[::-1] for name in row)  # earlier versions wrote fewer columns
         text = io.StringIO()
         table = csv.DictWriter(text, list(header), restval="", lineterminator="\n")
         table.writeheader()
@@ -160,7 +160,7 @@ class RunFolder:
         write_text(self.path / CSV_FILE, text.getvalue())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the rows written so far, up to the first line that is none: a kill may cut the last one short.
+        """Read the rows written so far, up to the first invalid line: a kill may truncate the last one.
 
         Raises:
             InputError: The file cannot be read.
@@ -176,10 +176,10 @@ class RunFolder:
             ) from error
 
     def read_rows(self) -> list[dict[str, Any]]:
-        """Return the rows written so far, of which there is one at least when a run has trained.
+        """Read the rows written so far; a trained run has at least one.
 
         Raises:
-            InputError: There is none.
+            InputError: There are none.
         """
         rows = self.read_metrics()
         if not rows:
@@ -187,13 +187,13 @@ class RunFolder:
         return rows
 
     def cut_metrics(self, epoch: int) -> None:
-        """Drop the rows after `epoch`, which a resumed run will write again."""
+        """Drop the rows after `epoch`, which a resumed run writes again."""
         rows = [row for row in self.read_metrics() if row["epoch"] <= epoch]
         write_text(self.path / METRICS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, Any]]:
-    """Return the columns of a table that a metric fills: one, or one for each seed."""
+    """Return the names and values of a metric's columns: one, or one per seed."""
     if not isinstance(value, list):
         return [(name, value)]
     if len(value) != len(seeds):
@@ -209,11 +209,11 @@ def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, A
 def open_run_folder(
     out_dir: Path | None, resume: Path | None, experiment: str, seed: int
 ) -> Generator["RunFolder", None, None]:
-    """Make a run's folder, or go on with the one to `resume`, and keep others out while the block runs.
+    """Create a run folder, or open the one to `resume`, and lock it while the block runs.
 
     Raises:
-        InputError: It cannot be had.
-        StorageError: Something in the block could not be written.
+        InputError: The folder cannot be created or locked.
+        StorageError: A write in the block failed.
     """
     if resume is None:
         folder = create_run_folder(out_dir, experiment, seed)
@@ -231,10 +231,10 @@ def open_run_folder(
 
 
 def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFolder:
-    """Make a new folder for a run: `out_dir`, or `runs/<experiment>/<time>-s<seed>`.
+    """Create and lock a new run folder: `out_dir`, or `runs/<experiment>/<time>-s<seed>`.
 
     Raises:
-        InputError: The folder holds something already, or cannot be made.
+        InputError: The folder is not empty, or cannot be created.
     """
     try:
         path = _new_default_folder(experiment, seed) if out_dir is None else _new_given_folder(out_dir)
@@ -243,7 +243,7 @@ def create_run_folder(out_dir: Path | None, experiment: str, seed: int) -> RunFo
         raise InputError(f"{where} cannot be written ({error.strerror}); give --out-dir another folder.") from error
     folder = RunFolder(path)
     folder.claim()
-    if any(entry.name != LOCK_FILE for entry in path.iterdir()):  # another run was there between look and claim
+    if any(entry.name != LOCK_FILE for entry in path.iterdir()):  # another run used it between check and lock
         folder.release()
         raise InputError(f"{path} is not empty; give --out-dir a new folder.")
     return folder
@@ -255,7 +255,7 @@ def _new_default_folder(experiment: str, seed: int) -> Path:
         path = Path("runs") / experiment / (name if number == 1 else f"{name}-{number}")
         try:
             path.mkdir(parents=True)
-        except FileExistsError:  # another run of this seed began in the same second
+        except FileExistsError:  # another run of this seed started in the same second
             continue
         return path
     raise AssertionError("itertools.count ends never")
@@ -273,9 +273,9 @@ def _new_given_folder(path: Path) -> Path:
 
 
 def source_commit() -> str | None:
-    """Return the commit of the checkout that this package runs from, `-dirty` when its code is changed.
+    """Return the commit of the checkout that this package runs from, with `-dirty` if its code has changed.
 
-    Pages and results do not count: a table's row writes them before the next begins. None outside a checkout.
+    Pages and results do not count: recording a row of a table changes them before the next. None outside a checkout.
     """
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)

@@ -1,4 +1,4 @@
-"""Everything a run computes with, made from its configuration and data before the first update."""
+"""Run setup: data splits, networks, prior and PRNG keys, from configuration and data."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ __all__ = ["assemble", "build_setup", "images_of", "load_data", "prior_of", "set
 
 
 def images_of(setup: RunSetup, *, test: bool) -> Shown:
-    """Return the images that figures show: the test set, at the end of a run that may look at it, or validation.
+    """Return the images for figures: the test set at the end of a run with testing, else the validation set.
 
-    They come in a random order that is always the same: figures show the first, and data may be stored by class.
+    They are in a fixed random order: figures show the first, and data may be sorted by class.
     """
     dataset = setup.dataset
     validation = setup.validation_images, setup.validation_labels
@@ -36,21 +36,21 @@ def images_of(setup: RunSetup, *, test: bool) -> Shown:
 
 
 def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
-    """Load the data set that a configuration names."""
+    """Load the data set of a configuration."""
     return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
 
 
 def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None) -> RunSetup:
-    """Return the setup of a configuration, whose open values are settled by the data and the device.
+    """Build the setup of a run; values left open in the configuration are resolved from data and device.
 
     Args:
-        spec: Of the model.
-        config: Of the model's class, not yet resolved.
-        reporter: Gets what loading data has to report.
-        prior: The configured prior, where it has been read; None: it is read now.
+        spec: Specification of the model.
+        config: Configuration of the model's class, not yet resolved.
+        reporter: Receiver of the messages of data loading.
+        prior: Configured prior, if already read; None: it is read now.
 
     Raises:
-        InputError: Data or values that cannot be trained with.
+        InputError: Data or values are unsuitable for training.
     """
     dataset = load_data(config, reporter)
     if not dataset.num_classes:
@@ -76,7 +76,7 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
 
 
 def prior_of(config: Any) -> Prior | None:
-    """Read the prior of a configuration, None where it has none.
+    """Read the prior of a configuration; None if it has none.
 
     Raises:
         InputError: See `priors.custom.read_prior`.
@@ -85,10 +85,10 @@ def prior_of(config: Any) -> Prior | None:
 
 
 def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> Any:
-    """Return the configuration with its open values settled by the data and the device.
+    """Resolve the values left open in a configuration from data and device.
 
     Raises:
-        InputError: It cannot be trained with these data, or on this device.
+        InputError: The configuration is unsuitable for these data or this device.
     """
     config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
     config = dataclasses.replace(config, dataset=dataset.name if config.dataset == "auto" else config.dataset)
@@ -113,17 +113,17 @@ def assemble(
     *,
     prior: Prior | None = None,
 ) -> RunSetup:
-    """Return the setup of settled parts.
+    """Assemble a setup from resolved parts.
 
     Args:
-        spec: Of which model the run is.
-        config: What the networks are built by.
-        dataset: Where everything is from.
-        shared: Pool and validation images, which all seeds have in common.
-        seeds: From which the root keys are drawn; one may come several times.
-        labelled: Images, labels, and where they are padded their numbers, each with a leading seed axis.
-        targets: What the spec's `find_targets` returns.
-        prior: Of the style code.
+        spec: Specification of the model.
+        config: Resolved configuration of the networks.
+        dataset: Data set of all splits.
+        shared: Pool and validation images, common to all seeds.
+        seeds: Seeds of the root keys, possibly repeated.
+        labelled: Images, labels, and their counts if they are padded, each with a leading seed axis.
+        targets: Result of the specification's `find_targets`.
+        prior: Prior of the style code.
     """
     own: list[Any] = [jnp.asarray(array) for array in labelled]
     data = TrainData(jnp.asarray(shared.pool), *own)
@@ -153,7 +153,7 @@ def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
 
 
 def _root_keys(seeds: Sequence[int]) -> Keys:
-    @jax.jit  # one program: each of its operations alone would be one to compile
+    @jax.jit  # one program instead of one compilation per operation
     def draw(seeds: jax.Array) -> Keys:
         keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), len(Keys._fields)))(seeds)
         return Keys(*(keys[:, i] for i in range(len(Keys._fields))))

@@ -1,4 +1,4 @@
-"""What a finished run reports: test errors, the baseline's, sizes, times, versions."""
+"""Summary of a finished run: test errors, baseline errors, sizes, times, versions."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def last_measures(rows: Sequence[Mapping[str, Any]], survivors: Sequence[bool]) -> dict[str, dict[str, Any]]:
-    """Return what was measured on the validation images at the end, `{per_seed, mean, std}` by the measure's name."""
+    """Return the last measures on the validation images, `{per_seed, mean, std}` by name."""
     found = {name.removeprefix(VALIDATION): value for name, value in rows[-1].items() if name.startswith(VALIDATION)}
     return {
         name: over_seeds([np.nan if each is None else each for each in value], survivors)
@@ -33,7 +33,7 @@ def last_measures(rows: Sequence[Mapping[str, Any]], survivors: Sequence[bool]) 
 def summarise(
     setup: RunSetup, outcome: Outcome, origin: Mapping[str, Any], results: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the summary of a run: where it comes from, what was trained, its `results`, its times and versions."""
+    """Return the summary of a run: origin, training setup, `results`, times and versions."""
     config = setup.config
     return {
         "experiment": setup.spec.name,
@@ -82,12 +82,12 @@ def _labels_of(setup: RunSetup) -> dict[str, Any]:
 
 
 def best_epochs(outcome: Outcome, survivors: Sequence[bool]) -> list[int | None]:
-    """Return after which epoch, counted from 0, each seed did best on the validation images; None if it failed."""
+    """Return each seed's epoch, counted from 0, of its best validation score; None for a failed seed."""
     return [int(e) if alive else None for e, alive in zip(np.asarray(outcome.best.epoch), survivors, strict=True)]
 
 
 def _cpu_cores() -> int:
-    """Return how many cores this process may be scheduled on: fewer than all under `taskset`."""
+    """Return the number of cores available to this process: fewer than all under `taskset`."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The trainer: `fit` with callbacks, started anew or from a checkpoint."""
+"""Trainer: `fit` with callbacks, from the start or from a checkpoint."""
 
 import contextlib
 import time
@@ -43,21 +43,21 @@ class Stopped(Exception):  # noqa: N818 - not an error, a request
     """The user asked the run to stop; the state is saved."""
 
     def __init__(self, signum: int) -> None:
-        """Keep the signal's number."""
+        """Store the signal's number."""
         super().__init__(signum)
         self.signum = signum
 
 
 class Outcome(NamedTuple):
-    """The result of training.
+    """Result of training.
 
     Attributes:
-        state: After the last update, with a leading seed axis.
+        state: State after the last update, with a leading seed axis.
         best: Weights with the lowest score on the validation images.
         failed: Update and phase at which each failed seed's loss was not finite.
-        seconds: Of training, those before a resume included.
-        compile_seconds: Of compilation.
-        updates: Made in all.
+        seconds: Training time, including the time before a resume.
+        compile_seconds: Compile time.
+        updates: Total number of updates.
     """
 
     state: AAEState
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
 
 
 class Trainer:
-    """Trains a plan's seeds side by side, with callbacks that keep the run's folder up to date.
+    """Trainer of all seeds of a plan in parallel, with callbacks that keep the run folder up to date.
 
     After each epoch it calls, in this order: the guard of failed seeds, validation, metric files, TensorBoard and
     figures, the progress line, the user's callbacks, signals, checkpoints.
@@ -83,14 +83,14 @@ class Trainer:
         console: Console,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        """Keep what a run needs; nothing is compiled before `run`.
+        """Store the parts of a run; nothing is compiled before `run`.
 
         Args:
-            setup: Of the run.
-            plan: Of its training.
-            folder: Of the run, claimed.
-            console: Shows progress.
-            callbacks: The user's, called after each epoch, once it has been validated where that is due.
+            setup: Setup of the run.
+            plan: Training plan.
+            folder: Run folder, locked.
+            console: Console for the progress.
+            callbacks: User callbacks, called after each epoch, and after its validation if that is due.
 
         Raises:
             TypeError: A callback has no method `after_epoch`.
@@ -102,13 +102,13 @@ class Trainer:
                 raise TypeError(f"A callback of type {type(callback).__name__} has no method after_epoch(epoch).")
 
     def run(self, *, resume: bool, command: str) -> Outcome:
-        """Train from the start, or from the newest checkpoint; the last state is saved either way.
+        """Train from the start, or from the newest checkpoint; the last state is saved in either case.
 
-        The `command` is noted in the folder, with the commit, once there is something to begin with.
+        The `command` is recorded in the folder, with the commit, once the initial state exists.
 
         Raises:
-            Stopped: A signal asked for it; the state is saved.
-            AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
+            Stopped: A signal requested it; the state is saved.
+            AllSeedsFailed: No seed is finite any more; the previous checkpoint is kept.
         """
         state, first_epoch, train_epoch = self._resume() if resume else self._begin()
         self.folder.write_origin(command, source_commit())
@@ -160,7 +160,7 @@ class Trainer:
         _call([self.guard, *self.validation, *self.requests], epoch)
         if epoch.stop is not None and epoch.stop.signum is None:
             epoch.last = True
-            if epoch.row is None:  # the report is of an epoch that has been validated
+            if epoch.row is None:  # the report needs the metrics of a validated epoch
                 _call(self.validation, epoch)
         _call([self.checkpoints], epoch)
         if epoch.stop is None:
@@ -171,7 +171,7 @@ class Trainer:
         return True
 
     def _begin(self) -> tuple[AAEState, int, EpochFn]:
-        """Draw the weights while the epoch is compiled, or read from the cache of compiled programs."""
+        """Initialise the weights while the epoch is compiled, or read from the compilation cache."""
         self.console.compiling()
         begun = time.perf_counter()
         lowered = self._lower(jax.eval_shape(self.plan.build_state))
@@ -228,7 +228,7 @@ class Trainer:
 
 
 def _call(callbacks: Sequence[Callback], epoch: EpochEnd) -> None:
-    """Call callbacks in their order; the first that asks to stop is noted."""
+    """Call callbacks in order and store the first request to stop."""
     for callback in callbacks:
         stop = callback.after_epoch(epoch)
         epoch.stop = epoch.stop or stop

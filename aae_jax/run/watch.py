@@ -1,4 +1,4 @@
-"""What is shown of a run while it trains: TensorBoard events, and figures every so many epochs."""
+"""Monitoring of a run during training: TensorBoard events, and figures at an interval of epochs."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +24,11 @@ HISTOGRAM_IMAGES, TILES = 1000, 10
 
 
 def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, temperature: float | None = None) -> Model:
-    """Return the model of one seed out of weights with a leading seed axis."""
+    """Return the model of seed `index` from weights with a leading seed axis."""
     dataset = setup.dataset
     codes = setup.spec.saved_codes(setup.config, setup.shape)
     prior, samples = codes.prior, None
-    if prior is not None and prior.file is not None:  # the model has the samples itself, and needs no file
+    if prior is not None and prior.file is not None:  # the model stores the samples, and needs no file
         samples = None if setup.prior is None else setup.prior.samples
         codes = codes._replace(prior=dataclasses.replace(prior, file=None))
     params, stats = jax.tree.map(lambda leaf: leaf[index], (dict(params), dict(stats)))
@@ -49,19 +49,19 @@ def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, tempe
 
 
 def save_models(models: Sequence[Model], folder: RunFolder) -> None:
-    """Save the models of a run, of which each has its seed."""
+    """Save the models of a run, each of which has a seed."""
     for model in models:
         assert model.seed is not None, "models of a run have one"
         save_model(model, folder.model(model.seed, models[0].seed or 0))
 
 
 class Watch:
-    """Follows a run's evaluations; shows validation images alone, of the first seed."""
+    """Monitor of a run's evaluations, on validation images and the first seed only."""
 
     def __init__(
         self, setup: RunSetup, folder: RunFolder, *, first_epoch: int, notice: Callable[[str], None]
     ) -> None:
-        """Open the log of events, if there shall be one; `notice` gets a sentence for a figure that is missing."""
+        """Open the event log if TensorBoard is on; `notice` gets a sentence for a figure that is missing."""
         self.setup, self.folder, self.notice = setup, folder, notice
         self.drawn = first_epoch
         self.events: EventLog | None = None
@@ -70,7 +70,7 @@ class Watch:
             self.events = EventLog(folder.path / "tensorboard", setup.seeds, next_update=next_update)
 
     def after_epoch(self, epoch: EpochEnd) -> None:
-        """Show the row of a validated epoch, and what its weights make of images."""
+        """Log the row of a validated epoch, and codes and reconstructions of its weights."""
         if epoch.row is None:
             return
         every, done = self.setup.config.figures_every, epoch.number + 1
@@ -108,6 +108,6 @@ class Watch:
             events.reconstructions(update, unit, np.asarray(model.reconstruct_stored(images, given)))
 
     def close(self) -> None:
-        """Bring the events to the disk."""
+        """Write pending events to disk and close the log."""
         if self.events is not None:
             self.events.close()

@@ -1,4 +1,4 @@
-"""One identity for the two files of a saved model, so that those of two saves are never taken for one model."""
+"""Common digest of the two files of a saved model, so that files of two saves are never combined."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ from aae_jax.files import require_regular
 __all__ = ["EMBEDDED", "digest_of", "with_weights"]
 
 EMBEDDED = "aae_jax"
-"""The key of the configuration among the metadata of the weights' file."""
+"""Key of the configuration in the metadata of the weights file."""
 
 
 def digest_of(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
-    """Return what tells one saved model from another: the hexadecimal SHA-256 of its configuration and tensors."""
+    """Return the digest of a saved model: the hexadecimal SHA-256 of its configuration and tensors."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape};".encode())
@@ -27,15 +27,15 @@ def digest_of(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> s
 
 
 def with_weights(config: Any, weights: Path, most: int) -> Any:
-    """Return the configuration that belongs to a file of weights.
+    """Return the configuration that belongs to a weights file.
 
-    That is `config`, the content of `config.json`, which may have been edited by hand; or the one embedded in the
-    weights where its digest is another: a save over an older model was killed between the two files.
+    This is `config`, the content of `config.json`, which may have been edited by hand; or the one embedded in the
+    weights if their digests differ: saving over an older model was interrupted between the two files.
 
     Args:
         config: Content of `config.json`.
-        weights: The file of weights.
-        most: Characters of the longest embedded configuration that is read.
+        weights: Path of the weights file.
+        most: Maximum number of characters of an embedded configuration.
     """
     try:
         require_regular(weights)

@@ -1,4 +1,4 @@
-"""The two files of a saved model, read without trusting them: every size is compared before memory is taken."""
+"""Reading of the two untrusted files of a saved model: every size is checked before memory is allocated."""
 
 import dataclasses
 import errno
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
-"""1: bytes of height and width alone, classes without names. 2: any image shape, class names, preprocessing.
-3: any prior or none, models without labels, labels given to the decoder alone, heads, a mode decoder.
-4: a prior that is given by samples; models without are still written as version 3.
-5: scaling of rows in float64; where float32 holds it exactly, models are still written as version 3 or 4."""
+"""1: images of bytes, [height, width] only, classes without names. 2: any image shape, class names, preprocessing.
+3: any prior or none, models without labels, labels for the decoder only, heads, a mode decoder.
+4: a prior given by samples; models without one are still written as version 3.
+5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 10**7
 
@@ -54,7 +54,7 @@ PixelKind = Literal["bytes", "unit"]
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `config.json` says of a model, checked; see `aae_jax.Model` for the fields."""
+    """Validated content of a model's `config.json`; see `aae_jax.Model` for the fields."""
 
     network: NetworkConfig
     image_shape: tuple[int, ...]
@@ -76,10 +76,10 @@ class Description:
 
 
 def read_config(folder: Path) -> Description:
-    """Return what the `config.json` in a model's folder says.
+    """Read and validate the `config.json` in a model's folder.
 
     Raises:
-        InputError: It is missing, damaged, foreign, of a later version, or describes no model.
+        InputError: It is missing, damaged, of another program or a later version, or describes no model.
     """
     path = folder / CONFIG_FILE
     config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MOST_CONFIG_BYTES)
@@ -121,7 +121,7 @@ def _read_json(path: Path, folder: Path) -> Any:
 
 
 def _absence(folder: Path) -> str:
-    """Return what to say of a folder without a model."""
+    """Return the message for a folder without a model."""
     if folder.is_file():
         return f"{folder} is a file; name the folder of a run or of a saved model."
     if not folder.exists():
@@ -152,7 +152,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
         raise ValueError(f"experiment is {quoted(experiment)}")
-    temperature = config.get("temperature")  # older files have none
+    temperature = config.get("temperature")  # missing in older files
     if temperature is not None:
         temperature = float(temperature)
         if not (math.isfinite(temperature) and temperature > 0):
@@ -182,7 +182,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
 
 
 def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how images become numbers; files of version 1 have bytes, those before version 5 ranges in float32."""
+    """Return the preprocessing of images; version 1 has only bytes, and before version 5 ranges are float32."""
     preprocessing = config.get("preprocessing", {"pixels": "bytes", "scaled_by_feature": False})
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
@@ -192,7 +192,7 @@ def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe_prior(config: Mapping[str, Any], network: NetworkConfig) -> PriorConfig | None:
-    """Return the prior; files before version 3 have a Gaussian's standard deviation."""
+    """Return the prior; files before version 3 have only the standard deviation of a Gaussian."""
     described = config["prior"] if "prior" in config else {"std": float(config["prior_std"])}
     if described is None:
         return None
@@ -210,10 +210,10 @@ def _whole(value: Any, what: str, *, least: int = 1) -> int:
 
 
 def check_samples(prior: PriorConfig | None, samples: Any, latent_dim: int) -> None:
-    """Refuse a model whose prior is given by samples that it has not, or that has samples beside another.
+    """Refuse a prior given by samples without samples, and samples with any other prior.
 
     Raises:
-        InputError: Says what it has.
+        InputError: Prior and samples do not match, or the samples are not `[count, latent_dim]`.
     """
     kind, shape = prior and prior.kind, None if samples is None else tuple(samples.shape)
     fits = shape is not None and len(shape) == 2 and shape[1] == latent_dim
@@ -225,14 +225,14 @@ def check_samples(prior: PriorConfig | None, samples: Any, latent_dim: int) -> N
 
 
 def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
-    """Return what `config.json` says of a prior: not where its samples were from."""
+    """Return a prior in the form of `config.json`, without the path of its samples."""
     if prior is None:
         return None
     return {name: value for name, value in dataclasses.asdict(prior).items() if name != "file"}
 
 
 def named(tree: Any) -> list[tuple[str, Any]]:
-    """Return the leaves of a tree by the names of their tensors."""
+    """Return the leaves of a tree with the names of their tensors."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return [(name_of(path), leaf) for path, leaf in leaves]
 
@@ -243,10 +243,10 @@ def name_of(path: tuple[Any, ...]) -> str:
 
 
 def check_size(described: Description, folder: Path) -> None:
-    """Refuse a description whose weight matrices alone are larger than the file of weights.
+    """Refuse a description whose weight matrices alone are larger than the weights file.
 
     Raises:
-        InputError: The file is missing, or too small.
+        InputError: The file is missing or too small.
     """
     path = folder / WEIGHTS_FILE
     try:
@@ -267,10 +267,10 @@ def check_size(described: Description, folder: Path) -> None:
 
 
 def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return the tensors of a file, which must have exactly the `expected` names, shapes and types, all finite.
+    """Read the tensors of a file, which must have exactly the `expected` names, shapes and types, and be finite.
 
     Raises:
-        InputError: The file cannot be read or does not fit.
+        InputError: The file cannot be read, or its tensors do not match.
     """
     try:
         require_regular(path)
@@ -305,7 +305,7 @@ def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: 
 
 
 def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
-    """Return the tensors of a scaling: float32 where that is exact, so that earlier versions can read them."""
+    """Return the tensors of a scaling, in float32 if that is exact, so that earlier versions can read them."""
     wide = {name: np.asarray(value, np.float64) for name, value in scaling._asdict().items()}
     with np.errstate(over="ignore"):
         narrow = {name: value.astype(np.float32) for name, value in wide.items()}
@@ -313,13 +313,13 @@ def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
 
 
 def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
-    """Return what `read_tensors` compares the tensors of a scaling with."""
+    """Return the expected tensors of a scaling for `read_tensors`."""
     row = np.broadcast_to(np.zeros((), np.float64 if wide else np.float32), image_shape)
     return {"low": row, "span": row}
 
 
 def version_of(prior_samples: Any, scaling: Mapping[str, np.ndarray] | None) -> int:
-    """Return the earliest version that can describe a model, so that earlier libraries read it where they can."""
+    """Return the earliest version that can describe a model, so that earlier libraries can read it if possible."""
     if scaling is not None and scaling["low"].dtype == np.float64:
         return FORMAT_VERSION
     return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES

@@ -1,4 +1,4 @@
-"""Images as users hold them, brought into the form in which the networks were trained; and decoded rows back."""
+"""Preprocessing of users' images to the form of the training data, and the inverse for decoded rows."""
 
 from typing import Any
 
@@ -20,25 +20,24 @@ def to_stored(
 ) -> Array | np.ndarray:
     """Return images as training saw them: bytes, or floats in [0, 1]; JAX arrays of bytes stay on their device.
 
-    Whatever training refuses is refused. Of arrays that JAX traces (jit, vmap, grad) type and shape alone are
+    Images that training refuses are refused. For arrays traced by JAX (jit, vmap, grad) only type and shape are
     checked.
 
     Args:
-        images: `[count, *image_shape]`.
+        images: Images, `[count, *image_shape]`.
         image_shape: Shape of one image.
         pixels: See `Model.pixels`.
-        scaling: Of rows of plain vectors, or None.
+        scaling: Scaling of plain vectors, or None.
 
     Raises:
-        InputError: They are not of the type and shape that the model was trained on, or hold numbers that training
-            refuses.
+        InputError: Type or shape differ from those of the training data, or there are numbers that training refuses.
     """
     traced = isinstance(images, jax.core.Tracer)
     given: Any = images if traced else np.asarray(images)
     if pixels == "bytes":
         given = _as_bytes(given, traced)
         right_type = given.dtype == np.uint8
-    else:  # traced whole numbers could be bytes
+    else:  # traced integers could be bytes
         right_type = given.dtype.kind in ("f" if traced and scaling is None else "iuf")
     if given.ndim != 1 + len(image_shape) or given.shape[1:] != image_shape or not right_type:
         raise InputError(_mismatch(given, image_shape, pixels, scaling))
@@ -55,7 +54,7 @@ def to_stored(
 
 
 def _as_bytes(given: Any, traced: bool) -> Any:
-    """Return booleans and whole numbers from 0 to 255 as the bytes that they mean, anything else as it is."""
+    """Convert booleans and integers from 0 to 255 to bytes; anything else is unchanged."""
     if given.dtype == np.bool_:
         return given.astype(np.uint8) * np.uint8(255)
     if traced or given.dtype == np.uint8 or given.dtype.kind not in "iu" or given.size == 0:
@@ -64,7 +63,7 @@ def _as_bytes(given: Any, traced: bool) -> Any:
 
 
 def _as_unit(given: np.ndarray) -> np.ndarray:
-    """Return float32 images in [0, 1], narrowed before they are compared, as in training."""
+    """Convert images to float32 in [0, 1]; the range is checked after the conversion, as in training."""
     with np.errstate(over="ignore"):
         narrow = given.astype(np.float32)
     if given.dtype.kind in "iu":
@@ -93,13 +92,13 @@ def _mismatch(given: Any, image_shape: tuple[int, ...], pixels: PixelKind, scali
 
 
 def _scale_traced(rows: Array, scaling: Scaling) -> Array:
-    """Return rows in [0, 1], as `Scaling.apply` does; at the ends of the range the derivative is that of its inside.
+    """Scale rows to [0, 1], as `Scaling.apply` does; the derivative at the ends of the range is that inside.
 
     Raises:
         InputError: The type of the rows is too coarse for a feature's range.
     """
     kind = np.dtype(jnp.result_type(rows.dtype, jnp.float32))
-    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8:  # of which JAX would make float32 too
+    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8:  # JAX would convert these to float32 too
         kind = np.dtype(np.float64)
     scaling.check_precision(np.dtype(rows.dtype) if rows.dtype.kind == "f" else kind, "Rows that JAX traces")
     low, constant = np.asarray(scaling.low, np.float64), scaling.span <= 0
@@ -114,11 +113,11 @@ def _scale_traced(rows: Array, scaling: Scaling) -> Array:
 def to_units(unit: Array, scaling: Scaling | None) -> Array | np.ndarray:
     """Return decoded images `[count, *image]`, scaled rows in the units of the data.
 
-    Such rows are float64 in a NumPy array, as float32 may be too coarse for them; where JAX traces them they have its
+    Such rows are float64 in a NumPy array, since float32 may be too coarse for them; traced by JAX, they have its
     widest type.
 
     Raises:
-        InputError: JAX traces them in a type too coarse for a feature's range.
+        InputError: The rows are traced by JAX in a type too coarse for a feature's range.
     """
     if scaling is None:
         return unit

@@ -1,1 +1,1 @@
-"""Readers of data files: IDX, NPZ, pictures, TFDS records."""
+"""Readers of data files: IDX, npz, image files, TFDS records."""

@@ -1,4 +1,4 @@
-"""One IDX file of unsigned bytes (LeCun et al. 1998), gzipped or not, read without trusting its header."""
+"""Reader of IDX files of unsigned bytes (LeCun et al. 1998), gzipped or not, that does not trust their headers."""
 
 import gzip
 import io
@@ -18,28 +18,28 @@ __all__ = ["parse_idx", "read_bytes", "read_idx"]
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_MAGIC = b"\x00\x00\x08"
 MOST_DEFLATED = 1040
-"""Deflate makes at most 1,032 bytes out of one; a header that wants more lies."""
+"""Upper bound of the expansion by deflate, which is 1,032; a header that claims more is false."""
 
 
 def read_idx(path: str | os.PathLike[str], *, rank: int | None = None) -> NDArray[np.uint8]:
-    """Read one IDX file of unsigned bytes, gzipped or not (told by its content, not by its name).
+    """Read one IDX file of unsigned bytes, gzipped or not (detected by content, not by name).
 
     Args:
-        path: The file.
-        rank: The number of dimensions it must have, or None for any.
+        path: Path of the file.
+        rank: Required number of dimensions, or None for any.
 
     Returns:
-        A read-only uint8 array of the shape that the file's header gives.
+        A read-only uint8 array with the shape in the file's header.
 
     Raises:
-        InputError: The file is missing, unreadable, cut short, too long, no IDX file of unsigned bytes, or of
+        InputError: The file is missing, unreadable, truncated, too long, no IDX file of unsigned bytes, or of
             another rank.
     """
     return parse_idx(read_bytes(Path(path)), str(path), rank)
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content as it is.
+    """Read the content of a file.
 
     Raises:
         InputError: The file is missing or unreadable.
@@ -60,12 +60,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.uint8]:
-    """Return the array in the bytes of an IDX file, gzipped or not; `what` names the file in messages.
+    """Parse the bytes of an IDX file, gzipped or not; `what` names the file in messages.
 
-    No more memory is taken than the bytes can fill, whatever the header says.
+    No more memory is allocated than the bytes can fill, regardless of the header.
 
     Raises:
-        InputError: As `read_idx`, for content.
+        InputError: As `read_idx`, for the content.
     """
     if not stored.startswith(GZIP_MAGIC):
         return _parse(io.BytesIO(stored), len(stored), what, rank)
@@ -77,7 +77,7 @@ def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.u
 
 
 def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) -> NDArray[np.uint8]:
-    """Return the array in a stream of at most `most` bytes."""
+    """Parse the array in a stream of at most `most` bytes."""
     magic = stream.read(4)
     if len(magic) < 4:
         raise InputError(f"{what} is truncated: it has {len(magic)} bytes and no IDX header; fetch it again.")
@@ -101,9 +101,9 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
     content = stream.read(expected) if header + expected <= most else b""
     if len(content) < expected:
         raise InputError(f"{what} is truncated: it has fewer than the {header + expected} bytes it speaks of.")
-    if stream.read(1):  # at its end gzip compares its checksum
+    if stream.read(1):  # gzip verifies its checksum at the end
         raise InputError(f"{what} goes on after its {header + expected} bytes; give the original file.")
     try:
         return np.frombuffer(content, dtype=np.uint8).reshape(shape)
-    except ValueError as error:  # more dimensions than NumPy knows
+    except ValueError as error:  # more dimensions than NumPy supports
         raise InputError(f"{what} holds an array of rank {found_rank}; give an array of at most 4.") from error

@@ -1,4 +1,4 @@
-"""A data set in four IDX files: found in a folder, recognised by its content, brought into one form."""
+"""Data sets of four IDX files: search in folders, recognition by content, conversion to a `Dataset`."""
 
 import hashlib
 import os
@@ -31,36 +31,36 @@ __all__ = [
 
 RANKS = (3, 1, 3, 1)
 BYTE_OF_NONE = 255
-"""What -1, no label, becomes in a byte."""
+"""Byte that -1, no label, is stored as."""
 
 
 class MissingDataError(InputError):
-    """Say that a data set is not at hand, as opposed to being there and damaged."""
+    """A data set is unavailable, as opposed to damaged."""
 
 
 class ForeignFilesError(InputError):
-    """Say that files of the right name are those of another known set."""
+    """Files of the right names belong to another known set."""
 
 
 class Found(NamedTuple):
-    """Files of a set that are there: the four, or the one archive that holds them."""
+    """Files of a set that exist: the four files, or the archive that contains them."""
 
     files: tuple[Path, ...]
     archive: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """What has to be looked at to know whether anything changed."""
+        """Paths to check for changes."""
         return self.files if self.archive is None else (self.archive,)
 
     @property
     def where(self) -> str:
-        """Name the place in words."""
+        """Location of the files, in words."""
         return f"IDX files in {self.files[0].parent}" if self.archive is None else f"IDX files in {self.archive}"
 
 
 def find_files(known: KnownSet, data_dir: Path) -> Found | None:
-    """Return where the files of a set lie below `data_dir`, all in one folder or in one archive, or None."""
+    """Find the files of a set below `data_dir`, all in one folder or in one archive; None if they are missing."""
     for folder in known.folders:
         found = [_find_file(data_dir / folder, name) for name in known.files]
         if all(path is not None for path in found):
@@ -74,7 +74,7 @@ def find_files(known: KnownSet, data_dir: Path) -> Found | None:
 
 
 def missing_files(known: KnownSet, data_dir: Path) -> list[str]:
-    """Return the names of the files that are missing in the folder that has most of them."""
+    """Return the names of the missing files in the folder that has most of them."""
     by_folder = [
         [name for name in known.files if _find_file(data_dir / folder, name) is None] for folder in known.folders
     ]
@@ -88,11 +88,11 @@ def _find_file(folder: Path, name: str) -> Path | None:
 
 
 def read_known(known: KnownSet, found: Found, *, trusted: bool = False) -> Dataset:
-    """Read and recognise the files of a known set; `trusted` ones were compared with a checksum as they are.
+    """Read and recognise the files of a known set; `trusted`: their checksums have been verified.
 
     Raises:
-        ForeignFilesError: A file is known to be of another set.
-        InputError: A file is damaged, or not the known one.
+        ForeignFilesError: A file belongs to another known set.
+        InputError: A file is damaged, or has another checksum.
     """
     if found.archive is None:
         arrays = [read_idx(path, rank=rank) for path, rank in zip(found.files, RANKS, strict=True)]
@@ -118,7 +118,7 @@ def read_known(known: KnownSet, found: Found, *, trusted: bool = False) -> Datas
 
 
 def idx_sha256(array: NDArray[np.uint8]) -> str:
-    """Return the hexadecimal SHA-256 of an array's IDX file, uncompressed."""
+    """Return the hexadecimal SHA-256 of the uncompressed IDX file of an array."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     digest = hashlib.sha256(bytes([0, 0, 8, array.ndim]) + sizes)
     digest.update(np.ascontiguousarray(array).data)
@@ -126,7 +126,7 @@ def idx_sha256(array: NDArray[np.uint8]) -> str:
 
 
 def _recognise(known: KnownSet, arrays: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> bool:
-    """Return whether the content is what it should be; raise where it is known not to be."""
+    """Return whether the content has known checksums; raise if it differs from them."""
     for position, (array, name) in enumerate(zip(arrays, names, strict=True)):
         sha256 = idx_sha256(array)
         for other in KNOWN.values():
@@ -144,7 +144,7 @@ def _recognise(known: KnownSet, arrays: Sequence[NDArray[np.uint8]], names: Sequ
 
 
 def _read_archive(archive: Path, known: KnownSet) -> list[NDArray[np.uint8]]:
-    """Return the four arrays in a zip file, in whatever folder of it the files lie, gzipped or not."""
+    """Read the four arrays from a zip file, from any folder in it, gzipped or not."""
     try:
         with open_regular(archive) as stored, zipfile.ZipFile(stored) as opened:
             members = {Path(info.filename).name: info for info in opened.infolist()}
@@ -170,17 +170,17 @@ def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], n
 
 
 def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
-    """Load anybody's four IDX files, named like MNIST's: `--dataset idx:FOLDER`.
+    """Load four user-provided IDX files, named like MNIST's: `--dataset idx:FOLDER`.
 
-    The classes are the labels that occur. 255, which -1 becomes in a byte, stands for no label, unless it follows on
-    254 or is one of two labels alone. Where both files of labels are missing, no image has one.
+    The classes are the labels that occur. 255, the byte that -1 is stored as, means no label, unless 254 occurs too
+    or there are only two different labels. If both label files are missing, no image has a label.
 
     Args:
-        folder: Holds the files.
-        split_seed: Draws a quarter of each class as test images where none of those in the folder has a label.
+        folder: Folder of the files.
+        split_seed: Seed of a test set of a quarter of each class, drawn if no test image in the folder has a label.
 
     Raises:
-        InputError: A file is missing or damaged, or they do not belong together.
+        InputError: A file is missing or damaged, or the files do not match.
     """
     path = Path(os.path.expanduser(folder))
     if not path.is_dir():
@@ -202,7 +202,7 @@ def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> D
 
 
 def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_seed: int) -> Dataset:
-    """Return the data set of four arrays, or of images alone."""
+    """Return the data set of four arrays, or of images without labels."""
     train, train_labels, test, test_labels = arrays
     assert train is not None and test is not None, "as the caller saw"  # noqa: PT018
     name, notices = f"idx:{path.name or path}", []
@@ -228,7 +228,7 @@ def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_see
 
 
 def _without_blanks(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
-    """Return labels with -1 in place of the byte that stands for none, and how many those are."""
+    """Replace the byte for no label by -1; return the labels and the number of replacements."""
     values, numbers = np.unique(labels), labels.astype(np.int32)
     if BYTE_OF_NONE not in values or BYTE_OF_NONE - 1 in values or len(values) == 2:
         return numbers, 0

@@ -1,4 +1,4 @@
-"""Anybody's arrays in an npz file: images of any shape or plain vectors, with or without labels and a test set."""
+"""Reader of npz files by users: images of any shape or plain vectors, with or without labels and a test set."""
 
 import math
 import os
@@ -32,7 +32,7 @@ KEYS = (
     ("x", "x_test"),
     ("x",),
 )
-"""Arrays of which a file has the first set that it has whole; a test set without labels has none."""
+"""Sets of arrays in a file, of which the first complete one is read; labels may be missing."""
 LABEL_KEYS = ("y", "y_train", "y_test")
 NAMES_KEY = "class_names"
 MOST_CHANNELS = 4
@@ -40,26 +40,26 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
 )
-"""What zipfile and NumPy raise over bytes that are not what they should be."""
+"""Exceptions that zipfile and NumPy raise for damaged files."""
 
 
 def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
     """Load `x_train, y_train, x_test, y_test`, or `x, y, x_test, y_test`, or `x, y`, from an npz file.
 
-    That is what `--dataset npz:FILE` reads. Any of the labels `y` may be missing, those of the test images first.
+    This is `--dataset npz:FILE`. The labels `y` are optional: those of the test images, or all of them.
 
-    Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from 0
-    to 1. Rows `[n, features]` are bytes, taken as images are, or any finite numbers, brought to [0, 1] feature by
-    feature by the range of the training rows. Labels are whole numbers or texts; the classes are those that occur.
-    Negative numbers, NaN and empty texts stand for no label; test images without one join the training images. An
-    array `class_names` of texts calls the whole numbers 0, 1, … by their names.
+    Images `[n, height, width]` or `[n, height, width, channels]` are integers from 0 to 255 or floats from 0 to 1.
+    Rows `[n, features]` are bytes, treated like images, or any finite numbers, scaled to [0, 1] per feature by the
+    range of the training rows. Labels are integers or texts; the classes are those that occur. Negative numbers, NaN
+    and empty texts mean no label; test images without one are moved to the training images. An array `class_names`
+    of texts names the labels 0, 1, ….
 
     Args:
-        path: The file.
-        split_seed: Draws a quarter of each class, or of data without labels, as test images where the file has none.
+        path: Path of the file.
+        split_seed: Seed of a test set of a quarter of each class, or of data without labels, if the file has none.
 
     Raises:
-        InputError: The file is missing, damaged, holds pickled objects, or arrays that cannot be used.
+        InputError: The file is missing, damaged, has pickled objects, or unsuitable arrays.
     """
     file = Path(os.path.expanduser(path))
     arrays = read_arrays(file, *KEYS, more=(*LABEL_KEYS, NAMES_KEY))
@@ -83,7 +83,7 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
 def _read_labels(
     arrays: dict[str, NDArray[Any]], keys: tuple[str, str], file: Path
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return the classes of the training images and, after them, of the test images, and their names."""
+    """Return the classes of the training images followed by those of the test images, and the class names."""
     pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
     written = [labels for _, labels in pairs if labels in arrays]
     found, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
@@ -107,12 +107,12 @@ def _read_labels(
 
 
 def _kind(labels: NDArray[Any]) -> str:
-    """Return one kind for numbers: NaN, where a label is missing, makes floats of them."""
+    """Return the kind of labels, one for all numbers: NaN for a missing label turns integers into floats."""
     return "f" if labels.dtype.kind in "iuf" else labels.dtype.kind
 
 
 def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tuple[str, ...]:
-    """Return the names that the file gives to the whole numbers from 0, where any image has a label."""
+    """Return the file's names of the classes 0, 1, …; none for data without labels."""
     if not class_names:
         return ()
     if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
@@ -159,7 +159,7 @@ def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> Non
 
 
 def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
-    """Return bytes, or float32 images, whose range is checked with the data set, or rows of numbers as they are."""
+    """Convert images to bytes or float32, whose range `build_dataset` checks; rows of numbers are not converted."""
     if images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < min(images.shape[2:]):
         raise InputError(
             f"{what} have shape {images.shape}, channels before height and width; "
@@ -174,7 +174,7 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     if images.dtype == np.uint8:
         return images
     if images.ndim == 2:
-        return images  # not narrowed before they are scaled: time stamps would become equal
+        return images  # not converted to float32 before scaling: time stamps would become equal
     if images.ndim > 2 and images.dtype.kind in "iu":
         low, high = int(images.min(initial=0)), int(images.max(initial=0))
         if low < 0 or high > 255:
@@ -185,9 +185,9 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
 
 
 def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the first of several sets of keys that an npz file has all of, and those of `more` it has.
+    """Read the first complete set of keys among `choices` from an npz file, and those keys of `more` that exist.
 
-    Nothing is unpickled, and no more memory is taken than the file can fill.
+    Nothing is unpickled, and no more memory is allocated than the file can fill.
 
     Raises:
         InputError: The file is missing or damaged, or has none of the sets.
@@ -215,7 +215,7 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
-    """Return one array; its header is believed only as far as the file can keep its word."""
+    """Read one array; its header is checked against the size of the file first."""
     with archive.open(info) as stream:
         version = npy.read_magic(stream)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)

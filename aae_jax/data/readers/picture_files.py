@@ -1,4 +1,4 @@
-"""One picture, decoded by Pillow without trusting it: formats by name, pixels counted first, no helper programs."""
+"""Decoding of untrusted image files by Pillow: listed formats only, bounded size, no helper programs."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ __all__ = ["MAX_PIXELS", "SUFFIXES", "decode_picture", "read_picture"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-"""Others that Pillow knows start programs (EPS), or are never meant (icons, film)."""
+"""Accepted formats; others that Pillow supports start programs (EPS), or are no data (icons, video)."""
 MAX_PIXELS = 50_000_000
 MAX_FILE_BYTES = 2**30
 WIDEST = 65535
@@ -29,18 +29,17 @@ UNKNOWN_RANGE = (
 
 
 def read_picture(file: Path, image_shape: tuple[int, ...], *, resize: bool = False) -> NDArray[np.uint8]:
-    """Return a picture as bytes of `image_shape`, `[height, width]` or `[height, width, 3]`.
+    """Read an image file as bytes of `image_shape`, `[height, width]` or `[height, width, 3]`.
 
-    It is turned as its EXIF orientation has it; of a film the first frame is taken; what is transparent is shown on
-    white.
+    Its EXIF orientation is applied; of several frames the first is taken; transparent parts are shown on white.
 
     Args:
-        file: A PNG, JPEG, BMP, GIF, TIFF, WEBP or PPM file, whatever its name.
-        image_shape: Grey or coloured.
-        resize: Bring it to that size; otherwise another size is refused.
+        file: A PNG, JPEG, BMP, GIF, TIFF, WEBP or PPM file, with any name.
+        image_shape: Shape of a greyscale or RGB image.
+        resize: Resize the image to that shape; otherwise another size is refused.
 
     Raises:
-        InputError: It cannot be read, is not of that size, too large, or nearly black.
+        InputError: The file cannot be read, has another size, is too large, or nearly black.
     """
     try:
         with open_regular(file, MAX_FILE_BYTES) as stream, _without_warnings():
@@ -55,7 +54,7 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
     height, width = image_shape[:2]
     try:
         with _open(stream, what) as opened:
-            wide = any(";16" in str(tile[3]) for tile in opened.tile)  # in colour Pillow keeps the upper 8 of 16 bits
+            wide = any(";16" in str(tile[3]) for tile in opened.tile)  # of RGB, Pillow keeps the upper 8 of 16 bits
             picture = _upright(opened, what)
             if picture.size != (width, height) and not resize:
                 raise InputError(
@@ -72,21 +71,21 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
             return np.asarray(picture, dtype=np.uint8)
     except InputError:
         raise
-    except Exception as error:  # Pillow raises nearly every kind over damaged pictures
+    except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{what} cannot be read as a picture ({reason}); leave it out, or save it again.") from error
 
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep Pillow's warnings away: of damage in what a picture holds besides pixels, and of sizes refused here."""
+    """Suppress Pillow's warnings of damaged metadata, and of sizes that are refused here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _open(stream: Any, what: str) -> Any:
-    """Return an opened picture, nothing of which is decoded, of a known format and not too large."""
+    """Open an image of an accepted format and size without decoding it."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -101,7 +100,7 @@ def _open(stream: Any, what: str) -> Any:
 
 
 def _upright(opened: Any, what: str) -> Any:
-    """Return a picture as it is shown; damage in what else its EXIF data hold is no reason to refuse it."""
+    """Decode an image and apply its EXIF orientation; damage in other EXIF data is ignored."""
     from PIL import ImageOps
 
     opened.load()
@@ -112,7 +111,7 @@ def _upright(opened: Any, what: str) -> Any:
 
 
 def _on_white(picture: Any) -> Any:
-    """Return a picture as it is shown on white, where it has transparent parts: their colour means nothing."""
+    """Composite an image with transparent parts, whose colour has no meaning, on white."""
     from PIL import Image
 
     if not picture.has_transparency_data:
@@ -123,7 +122,7 @@ def _on_white(picture: Any) -> Any:
 
 
 def _eight_bits(picture: Any, what: str) -> Any:
-    """Return a picture of 16-bit greys in bytes: converted as they are, they would all be white."""
+    """Convert 16-bit greyscale to bytes: Pillow's conversion would make all of it white."""
     from PIL import Image
 
     if picture.mode not in ("I", "F") and not picture.mode.startswith("I;"):
@@ -136,22 +135,22 @@ def _eight_bits(picture: Any, what: str) -> Any:
 
 
 def decode_picture(content: bytes, what: str) -> NDArray[np.uint8]:
-    """Return the pixels of an encoded picture in memory, `[height, width]` or `[height, width, channels]`.
+    """Decode an image in memory, `[height, width]` or `[height, width, channels]`.
 
-    Its channels are kept as they are; it is turned as its EXIF orientation has it.
+    Its channels are kept; its EXIF orientation is applied.
 
     Raises:
-        InputError: It is damaged, too large, of another format, or has not 8 bits.
+        InputError: It is damaged, too large, of another format, or does not have 8 bits.
     """
     try:
         with _without_warnings(), _open(io.BytesIO(content), what) as opened:
             picture = _upright(opened, what)
-            if picture.mode == "P":  # numbers of colours, which are none themselves
+            if picture.mode == "P":  # pixels are indices into a palette
                 picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
             pixels = np.asarray(picture)
     except InputError:
         raise
-    except Exception as error:  # Pillow raises nearly every kind over damaged pictures
+    except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{what} cannot be read as a picture ({reason}); prepare the copy again.") from error
     if pixels.dtype == np.bool_:

@@ -1,4 +1,4 @@
-"""Images to be classified: a picture, a folder of pictures, or arrays in a npy, npz or IDX file."""
+"""Input images of a saved model: an image file, a folder of image files, or arrays in an npy, npz or IDX file."""
 
 import math
 import os
@@ -20,7 +20,7 @@ __all__ = ["Pictures", "read_pictures"]
 
 
 class Pictures(NamedTuple):
-    """Images and what to call each: its file, or its number in the array."""
+    """Images and the name of each: its file, or its index in the array."""
 
     images: NDArray[Any]
     names: tuple[str, ...]
@@ -29,20 +29,20 @@ class Pictures(NamedTuple):
 def read_pictures(
     path: str | os.PathLike[str], image_shape: tuple[int, ...], *, resize: bool = False, invert: bool = False
 ) -> Pictures:
-    """Read what a path holds as images of one shape.
+    """Read images of one shape from a path.
 
     Args:
-        path: A picture, a folder (the pictures in it, by name), or an `.npy`, `.npz` (its `x`, or its `x_test`) or
-            IDX file.
-        image_shape: What the model takes; pictures become grey or coloured by it.
-        resize: Bring pictures of another size to it; otherwise they are refused.
-        invert: Turn dark on light into light on dark, as MNIST has it; for bytes alone.
+        path: An image file, a folder (of image files, sorted by name), or an `.npy`, `.npz` (its `x`, or its
+            `x_test`) or IDX file.
+        image_shape: Shape of the model's images; image files are converted to greyscale or RGB accordingly.
+        resize: Resize image files of another size; otherwise they are refused.
+        invert: Invert dark on light to light on dark, as in MNIST; for bytes only.
 
-    A picture is turned as its EXIF orientation has it; of a film the first frame is taken; what is transparent is
+    The EXIF orientation of an image file is applied; of several frames the first is taken; transparent parts are
     shown on white.
 
     Raises:
-        InputError: There is nothing, something that is no image of that shape, or images that are nearly black.
+        InputError: There are no images, some have another shape, or they are nearly black.
     """
     file = Path(os.path.expanduser(path))
     try:

@@ -1,6 +1,6 @@
-"""TensorFlow Datasets without TensorFlow: its catalogue of addresses, and prepared copies in `array_record` form.
+"""TensorFlow Datasets without TensorFlow: its catalogue of addresses, and prepared copies in `array_record` format.
 
-TFDS is imported inside the functions: it takes a second, and most runs never need it.
+TFDS is imported inside the functions: the import takes a second, and most runs never need it.
 """
 
 import contextlib
@@ -38,25 +38,25 @@ __all__ = [
 NAME = re.compile(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)?")
 
 Split = tuple[NDArray[Any], NDArray[np.int32]]
-"""Images of a split, and their labels."""
+"""Images and labels of a split."""
 
 
 class Copy(NamedTuple):
-    """A prepared data set on disk: the folder of its version, and how its records are stored."""
+    """Prepared data set on disk: the folder of its version, and the format of its records."""
 
     folder: Path
     file_format: str
 
 
 def copy_roots(data_dir: Path | None, cache_dir: Path) -> list[Path]:
-    """Return the folders that may hold prepared copies: the data folder, TFDS's own, and ours."""
+    """Return the folders that are searched for prepared copies: the data folder, TFDS's folder, and the cache."""
     own = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     roots = [data_dir, Path(os.path.expanduser(own)), cache_dir / "tensorflow_datasets"]
     return [root for root in roots if root is not None]
 
 
 def find_copy(name: str, roots: list[Path]) -> Copy | None:
-    """Return the newest prepared version of a data set, or None; array_record is preferred to other formats.
+    """Find the newest prepared version of a data set, or None; array_record is preferred to other formats.
 
     Raises:
         InputError: See `check_name`.
@@ -81,12 +81,12 @@ def _version(name: str) -> tuple[int, ...] | None:
 def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
     """Read a prepared copy of an image-classification set.
 
-    Its `test` split is taken as the test images, else its `validation`, else a seeded quarter of `train`. Of a `test`
-    split without labels, which TFDS gives as -1, the images join those of `train`, and `validation` is the test set.
+    The test set is its `test` split, else its `validation` split, else a seeded quarter of `train`. The images of a
+    `test` split without labels, -1 in TFDS, are moved to those of `train`, and `validation` is the test set.
 
     Raises:
-        InputError: It is stored in a form that needs TensorFlow, which is not installed, or holds no images of one
-            size with at most one class each.
+        InputError: Its format needs TensorFlow, which is not installed, or it is not a set of images of one size with
+            at most one class each.
     """
     described = describe_copy(copy.folder)
     try:
@@ -97,7 +97,7 @@ def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
                     splits[split] = read_split(described, split)
     except InputError:
         raise
-    except Exception as error:  # of whatever kind a damaged copy provokes in the readers of records
+    except Exception as error:  # the readers of records raise exceptions of any type for a damaged copy
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"The TFDS copy in {copy.folder} cannot be read ({reason}); prepare it again.") from error
     parts, notices = _arrange(splits, name, split_seed)
@@ -113,7 +113,7 @@ def read_copy(copy: Copy, *, name: str, split_seed: int = 0) -> Dataset:
 
 
 def _arrange(splits: dict[str, Split], name: str, split_seed: int) -> tuple[Parts, tuple[str, ...]]:
-    """Return training and test images out of splits by their names, and notices."""
+    """Arrange splits by name into training and test images; return them and notices."""
     images, labels = splits["train"]
     if {"test", "validation"} <= set(splits) and splits["test"][0].shape[1:] == images.shape[1:]:
         bare, none = splits["test"]
@@ -133,7 +133,7 @@ def _splits(copy: CopyDescription) -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse what is no plain name of a set in TFDS: namespaces, versions, arguments and paths.
+    """Refuse anything but a plain name of a set in TFDS, such as namespaces, versions, arguments and paths.
 
     Raises:
         InputError: It has other parts than a name and a configuration.
@@ -146,24 +146,24 @@ def check_name(name: str) -> None:
 
 
 def _stock_builder(tfds: Any, tfds_name: str, **options: Any) -> Any:
-    """Return a builder of TFDS's own code: `tfds.builder` would read copies on disk, and import what they name."""
+    """Return a builder from TFDS's own code: `tfds.builder` reads copies on disk and imports modules they name."""
     check_name(tfds_name)
     name, _, config = tfds_name.partition("/")
     return tfds.builder_cls(name)(**({"config": config} if config else {}), **options)
 
 
 def catalogue(tfds_name: str) -> list[Remote]:
-    """Return what TFDS would download for a set: addresses, sizes and checksums, as its package records them.
+    """Return the files that TFDS downloads for a set: addresses, sizes and checksums, as recorded in its package.
 
     Raises:
-        InputError: TFDS does not know the set.
+        InputError: TFDS does not have the set.
     """
     with _quiet() as tfds:
         try:
             infos = _stock_builder(tfds, tfds_name, data_dir=tempfile.mkdtemp()).url_infos
         except InputError:
             raise
-        except Exception as error:  # TFDS has many kinds for a name it cannot build
+        except Exception as error:  # TFDS raises exceptions of many types for an unknown name
             raise InputError(
                 f"TensorFlow Datasets has no set {tfds_name!r} ({' '.join(str(error).split())[:120]})."
             ) from error
@@ -171,14 +171,14 @@ def catalogue(tfds_name: str) -> list[Remote]:
 
 
 def can_prepare() -> bool:
-    """Return whether prepared copies can be written here: array_record has wheels for Linux alone."""
+    """Return whether prepared copies can be written here: array_record has wheels for Linux only."""
     return importlib.util.find_spec("array_record") is not None
 
 
 def prepare_copy(dataset: Dataset, known: KnownSet, root: Path) -> Path:
-    """Write a copy of a known set below `root` as TFDS itself keeps it, but in the original order of its images.
+    """Write a copy of a known set below `root` in TFDS's own form, but with its images in the original order.
 
-    `tfds.data_source(known.tfds, data_dir=root)` reads it, without TensorFlow. Returns the folder of its version.
+    `tfds.data_source(known.tfds, data_dir=root)` reads it without TensorFlow. Returns the folder of its version.
 
     Raises:
         InputError: The folder cannot be written.
@@ -198,7 +198,7 @@ def prepare_copy(dataset: Dataset, known: KnownSet, root: Path) -> Path:
 
 
 def prepare_by_tfds(name: str, root: Path) -> Copy:
-    """Let TFDS download and prepare a set below `root`, which takes TensorFlow.
+    """Let TFDS download and prepare a set below `root`, which requires TensorFlow.
 
     Raises:
         InputError: TensorFlow is not installed, the network is forbidden or fails, or TFDS has no such set.
@@ -208,13 +208,13 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
         raise InputError(
             f"There is no prepared copy of {name}, and {lack}; prepare it with file_format='array_record'."
         )
-    for remote in catalogue(name)[:1]:  # TFDS itself would try for minutes
+    for remote in catalogue(name)[:1]:  # TFDS itself would retry for minutes
         probe(remote)
     with _quiet() as tfds:
         try:
             builder = _stock_builder(tfds, name, data_dir=str(root), file_format="array_record")
             builder.download_and_prepare()
-        except Exception as error:  # TFDS has many kinds
+        except Exception as error:  # TFDS raises exceptions of many types
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"TFDS could not prepare {name} ({reason}).") from error
         return Copy(Path(str(builder.data_path)), "array_record")
@@ -223,7 +223,7 @@ def prepare_by_tfds(name: str, root: Path) -> Copy:
 def _builder_class(tfds: Any, dataset: Dataset, known: KnownSet, described: tuple[str, str, list[str]]) -> Any:
     """Return a TFDS builder that yields the images of `dataset` with TFDS's name, version and classes.
 
-    They go in as `PIL.Image`: TFDS encodes arrays by TensorFlow.
+    It yields `PIL.Image` objects, because TFDS encodes arrays with TensorFlow.
     """
     from PIL import Image
 
@@ -249,7 +249,7 @@ def _builder_class(tfds: Any, dataset: Dataset, known: KnownSet, described: tupl
                 description=f"{dataset.name}, prepared by aae_jax from {dataset.source}",
                 features=tfds.features.FeaturesDict(features),
                 supervised_keys=("image", "label"),
-                disable_shuffling=True,  # so that the order, and with it every labelled subset, is the original one
+                disable_shuffling=True,  # keeps the original order, and so every labelled subset
             )
 
         def _split_generators(self, manager: Any) -> Any:
@@ -265,7 +265,7 @@ def _builder_class(tfds: Any, dataset: Dataset, known: KnownSet, described: tupl
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Import TFDS, and keep its progress bars, advice and leftovers away."""
+    """Import TFDS, and suppress its progress bars, advice and temporary files."""
     import tensorflow_datasets as tfds
     from absl import logging
 
@@ -273,7 +273,7 @@ def _quiet() -> Iterator[Any]:
     logging.set_verbosity(logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        # A builder makes a temporary folder that it forgets.
+        # A builder creates a temporary folder that it never removes.
         with tempfile.TemporaryDirectory() as tempfile.tempdir, contextlib.redirect_stdout(io.StringIO()):
             yield tfds
     finally:

@@ -1,7 +1,7 @@
-"""Prepared TFDS copies, read without TFDS's own reader, which imports whatever module a copy names.
+"""Reader of prepared TFDS copies without TFDS's own reader, which imports any module that a copy names.
 
 The two JSON files of a copy are parsed here, every class in them is compared with a list, and records are decoded by
-Pillow from regular files of the copy's folder alone.
+Pillow, only from regular files in the copy's folder.
 """
 
 import importlib.util
@@ -41,23 +41,23 @@ FEATURE_CLASSES = frozenset(
         *("dataset_feature.Dataset", "translation_feature.Translation"),
     )
 )
-"""TFDS's own; a copy that names another class would have TFDS import the module of that name."""
+"""Classes of TFDS itself; for any other class in a copy, TFDS would import the module of that name."""
 CLASS_KEYS = ("pythonClassName", "python_class_name", "type")
 DEFAULT_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 
 
 class CopyDescription(NamedTuple):
-    """What the JSON files of a prepared copy hold, checked.
+    """Validated content of the JSON files of a prepared copy.
 
     Attributes:
-        folder: The folder of its version.
-        file_format: Of its records.
-        image: Name of the one image of an example.
-        pixels: Their type, uint8 or float32: TFDS stores the latter as four bytes each.
-        label: Name of the one class of an example, None where it has no class.
-        class_names: Of every class.
-        shards: The files of every split, with the number of records in each.
+        folder: Folder of its version.
+        file_format: Format of its records.
+        image: Name of the image feature.
+        pixels: Type of the pixels, uint8 or float32; TFDS stores the latter as four bytes each.
+        label: Name of the class feature; None for data without classes.
+        class_names: Names of the classes.
+        shards: Files of every split, with the number of records in each.
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class CopyDescription(NamedTuple):
 
 
 def read_file_format(info: Path) -> str:
-    """Return how the records of a copy are stored, or "unknown"."""
+    """Read the format of a copy's records, or "unknown"."""
     try:
         return str(json.loads(read_text(info, MAX_JSON_BYTES)).get("fileFormat") or "tfrecord")
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -78,11 +78,11 @@ def read_file_format(info: Path) -> str:
 
 
 def describe_copy(folder: Path) -> CopyDescription:
-    """Return what the copy in `folder` holds; nothing is imported.
+    """Read and validate the JSON files of the copy in `folder`; nothing is imported.
 
     Raises:
-        InputError: Its files are damaged, name a class that is not TFDS's own, or describe no images with one class
-            each.
+        InputError: The files are damaged, name a class that is not TFDS's own, or do not describe images with at most
+            one class each.
     """
     info, features = (_read_json(folder, name) for name in (INFO_FILE, FEATURES_FILE))
     _check_classes(info, folder, CLASS_KEYS[:2])
@@ -125,7 +125,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 0) -> None:
-    """Refuse a class that is not TFDS's own, wherever it is named, also in JSON within a text."""
+    """Refuse any class that is not TFDS's own, at any depth, including JSON within strings."""
     if depth > MAX_DEPTH:
         raise InputError(f"The JSON files of the TFDS copy in {folder} are nested too deeply; prepare it again.")
     if isinstance(node, str) and node.lstrip().startswith(("{", "[")):
@@ -148,7 +148,7 @@ def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 
 
 
 def _content(feature: dict[str, Any], *names: str) -> Any:
-    """Return what describes a feature: under its name, or "content" in files of before 2022, there also as a text."""
+    """Return the description of a feature: under its name, or "content" (before 2022), possibly as a string."""
     keys = (*names, "content", "jsonFeature", "json_feature")
     content: Any = next((feature[key] for key in keys if key in feature), {})
     if isinstance(content, dict) and set(content) == {"json"}:
@@ -194,7 +194,7 @@ def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, st
 
 
 def _class_names(folder: Path, label: str | None, count: int) -> tuple[str, ...]:
-    """Return the names in the copy's file of them, or numbers where it has none."""
+    """Return the class names in the copy's file, or numbers if it has none."""
     if label is None:
         return ()
     path = folder / f"{label}.labels.txt"
@@ -235,10 +235,10 @@ def _shards(folder: Path, name: str, file_format: str, split: dict[str, Any]) ->
 
 
 def read_split(copy: CopyDescription, split: str) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Return the images `[count, height, width]` or `[count, height, width, channels]` of a split, and their labels.
+    """Read the images `[count, height, width]` or `[count, height, width, channels]` of a split, and their labels.
 
     Raises:
-        InputError: It is stored in a form that cannot be read here, damaged, or its images are of several sizes.
+        InputError: The split is in an unsupported format, damaged, or has images of several sizes.
     """
     images: list[NDArray[Any]] = []
     labels: list[int] = []
@@ -264,7 +264,7 @@ def read_split(copy: CopyDescription, split: str) -> tuple[NDArray[Any], NDArray
 
 
 def _parse(record: bytes, copy: CopyDescription) -> tuple[bytes, int]:
-    """Return the encoded image and the label of a record, -1 where it has none."""
+    """Parse the encoded image and the label of a record, -1 if it has none."""
     from tensorflow_datasets.proto import tf_example_pb2
 
     features = tf_example_pb2.Example.FromString(record).features.feature
@@ -276,7 +276,7 @@ def _parse(record: bytes, copy: CopyDescription) -> tuple[bytes, int]:
 
 
 def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:
-    """Yield a split's records in their order on disk."""
+    """Yield the records of a split in their order on disk."""
     if copy.file_format not in ("array_record", "tfrecord"):
         raise InputError(
             f"The TFDS copy in {copy.folder} is stored as {quoted(copy.file_format)}, which is not read here; "
@@ -301,7 +301,7 @@ def _read_array_record(path: Path, folder: Path) -> Iterator[bytes]:
         ArrayRecordReader,
     )
 
-    with open_regular(path) as file:  # read by its descriptor: the name may hold any bytes, and may be replaced
+    with open_regular(path) as file:  # by descriptor: the name may contain any bytes, and the file may be replaced
         reader = ArrayRecordReader(f"/dev/fd/{file.fileno()}", options="readahead_buffer_size:0")
         try:
             count = reader.num_records()

@@ -1,4 +1,4 @@
-"""The figures of models that find clusters, and of those with heads around which styles lie (figures 9 and 11)."""
+"""Figures of clustering models, and of models with cluster heads that styles are added to (figures 9 and 11)."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -35,19 +35,19 @@ CODES, IMAGES, MEMBERS, MOST_CLUSTERS = 5000, 20, 10, 40
 
 
 def draw_cluster_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
-    """Return what draws the figures of a model that finds clusters, by file name.
+    """Return the drawing functions of a clustering model's figures, by file name.
 
     Args:
-        rows: The run's metrics.
-        model: The first seed's.
-        shown: Images to put into clusters and rebuild, and their classes.
-        key: Draws styles.
+        rows: Metrics of the run.
+        model: Model of the first seed.
+        shown: Images to cluster and reconstruct, and their classes.
+        key: PRNG key of the sampled styles.
     """
     return _draw_label_code(rows, model, shown, key)
 
 
 def draw_head_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
-    """Return what draws the figures of a model with heads: those of clusters, and where images are embedded."""
+    """Return the drawing functions for a model with cluster heads: those of a clustering model, and the embedding."""
     drawn = dict(_draw_label_code(rows, model, shown, key))
     some = some_of(len(shown.images), CODES)
     codes = functools.cache(lambda: model.encode_stored(jnp.asarray(shown.images[some])))
@@ -82,7 +82,7 @@ def _heads(model: Model) -> Array:
 
 
 def _draw_plane(model: Model, places: np.ndarray) -> "Figure":
-    """Draw what the decoder makes of a grid over the embedding: styles far from any head, of no label."""
+    """Draw the decoded grid over the embedding, without a label: its points may be far from any head."""
     low, high = np.quantile(places, [0.005, 0.995], axis=0)
     first, second = np.meshgrid(*(np.linspace(low[i], high[i], GRID) for i in range(2)))
     z = np.stack([first.ravel(), second[::-1].ravel()], axis=1)
@@ -100,7 +100,7 @@ def _draw_label_code(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sho
         "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
         "health": lambda: draw_health(updates, rows),
     }
-    if score is not None:  # there is none of data without labels
+    if score is not None:  # data without labels have no such score
         drawn["validation_error"] = lambda: figures.validation_error(
             updates, column(rows, score), baseline_error=np.nan, test_error=[]
         )
@@ -136,7 +136,7 @@ def _draw_pictures(model: Model, shown: Shown, logits: Callable[[], np.ndarray],
 
 
 def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray) -> "Figure":
-    """Draw each cluster's head, decoded with a style of zeros, and images that are put to it (figure 9)."""
+    """Draw the head of each cluster, decoded with zero style, and images assigned to the cluster (figure 9)."""
     shown = min(model.num_classes, MOST_CLUSTERS)
     z = jnp.zeros((shown, model.network.latent_dim), jnp.float32)
     heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes, dtype=jnp.float32)))
@@ -153,7 +153,7 @@ def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray)
 
 
 def draw_modes(model: Model) -> "Figure":
-    """Draw what the mode decoder makes of each label alone."""
+    """Draw the output of the mode decoder for each label."""
     labels = model.num_classes
     made = np.asarray(model.decode_mode(jnp.eye(labels, dtype=jnp.float32)))
     columns = min(labels, MEMBERS)

@@ -1,4 +1,4 @@
-"""The figures of models without labels: where codes lie, and what the decoder makes of the prior."""
+"""Figures of models without labels: codes in latent space, and decoded samples of the prior."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -33,17 +33,17 @@ __all__ = ["GRID", "draw_code_figures"]
 CODES, IMAGES, SAMPLES = 5000, 20, 10
 GRID, WALK = 20, 15
 TAIL = 0.025
-"""Share of the prior that a grid on its percentiles leaves out at either end."""
+"""Share of the prior omitted at either end of a grid on its percentiles."""
 
 
 def draw_code_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
-    """Return what draws the figures, by file name.
+    """Return the drawing functions of the figures, by file name.
 
     Args:
-        rows: The run's metrics.
-        model: The first seed's, without labels.
-        shown: Images to encode and rebuild, their classes, and those it was trained on.
-        key: Draws from the prior.
+        rows: Metrics of the run.
+        model: Model of the first seed, without labels.
+        shown: Images to encode and reconstruct, their classes, and the training pool.
+        key: PRNG key of samples of the prior.
     """
     updates = np.asarray([row["update"] for row in rows])
     some = some_of(len(shown.images), CODES)
@@ -73,7 +73,7 @@ def draw_code_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
 
 
 def _draw_pictures(model: Model, shown: Shown, points: Callable[[], np.ndarray]) -> Drawings:
-    """Return what draws pictures; `points` are samples of the prior, or codes where there is no prior."""
+    """Return the drawing functions of images; `points` are samples of the prior, or codes without a prior."""
     first = min(len(shown.images), IMAGES)
     images = unit_images(shown.images[: max(first, 12)])
     drawn: dict[str, Callable[[], Figure]] = {
@@ -105,7 +105,7 @@ def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> "Figure":
 
 
 def _grid(model: Model, across: Array, down: Array) -> np.ndarray:
-    """Return decoded images `[down, across, *image]`, the second coordinate growing upwards."""
+    """Return decoded images `[down, across, *image]`, the second coordinate increasing upwards."""
     first, second = jnp.meshgrid(across, down[::-1])
     z = jnp.stack([first.ravel(), second.ravel()], axis=1)
     return np.asarray(model.decode(z)).reshape(len(down), len(across), *model.image_shape)
@@ -119,7 +119,9 @@ def _draw_linear_grid(model: Model, points: np.ndarray) -> "Figure":
 
 
 def _draw_through_prior(model: Model, config: PriorConfig) -> Drawings:
-    """Draw a grid on the prior's percentiles where its dimensions are independent, or walks along its parts."""
+    """Return the figure of walks along the prior's parts, or of a grid on its percentiles if it is two-dimensional
+    with independent dimensions.
+    """
     prior = configured_prior(config, model.network.latent_dim, model.prior_samples)
     if prior.walks is not None:
         walks = prior.walks

@@ -1,4 +1,4 @@
-"""The figures of a run, from its metrics and a model: at the end, and during training where they are asked for."""
+"""Figures shared by models, and those of a classifier, from the metrics of a run and a model."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -47,15 +47,15 @@ def draw_figures(
     baseline_error: float | None = None,
     test_errors: Sequence[float] = (),
 ) -> Drawings:
-    """Return what draws the figures, by file name.
+    """Return the drawing functions of the figures, by file name.
 
     Args:
-        rows: The run's metrics.
-        model: The first seed's.
+        rows: Metrics of the run.
+        model: Model of the first seed.
         shown: Images to reconstruct and classify.
-        key: Draws styles.
-        baseline_error: Validation error of the supervised baseline, where it is known.
-        test_errors: Test errors by seed, where they are known.
+        key: PRNG key of the sampled styles.
+        baseline_error: Validation error of the supervised baseline as a fraction, if known.
+        test_errors: Test errors by seed as fractions, if known.
     """
     updates = np.asarray([row["update"] for row in rows])
     codes = functools.cache(lambda: model.encode_stored(jnp.asarray(shown.images)))
@@ -84,7 +84,7 @@ def draw_figures(
             prior_std=prior.std,
             class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
         )
-    if "validation_code_mmd" in rows[0]:  # a run begun by an earlier version has none
+    if "validation_code_mmd" in rows[0]:  # runs started by an earlier version have none
         drawn["health"] = lambda: draw_health(updates, rows)
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, predicted, key)
@@ -92,28 +92,28 @@ def draw_figures(
 
 
 def some_of(count: int, most: int) -> np.ndarray:
-    """Return the places of `most` images, always the same, in no order: data may come by class."""
+    """Return the indices of up to `most` images, in a fixed random order: data may be sorted by class."""
     return np.random.default_rng(0).permutation(count)[:most]
 
 
 def is_drawable(image_shape: Sequence[int]) -> bool:
-    """Return whether images of this shape are grey or coloured pictures."""
+    """Return whether `image_shape` is that of greyscale or RGB images."""
     return len(image_shape) > 1 and tuple(image_shape[2:]) in ((), (3,))
 
 
 def unit_images(stored: np.ndarray) -> np.ndarray:
-    """Return images as they are stored in [0, 1]."""
+    """Convert stored images to [0, 1]."""
     return stored if stored.dtype == np.float32 else stored / 255.0
 
 
 def first_layer(model: Model) -> "Figure":
-    """Return what the encoder's first units look at."""
+    """Draw the features of the encoder's first layer."""
     kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
     return figures.first_layer_features(np.asarray(kernel), model.image_shape)
 
 
 def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Draw the adversaries' health: of all seeds, but deviations of the first one that did not fail."""
+    """Draw the health of the adversaries over all seeds, but std ratios of the first seed that did not fail only."""
     names = [name for name in rows[-1] if name.startswith("validation_code_std_ratio/")]
     ratios = np.stack([column(rows, name) for name in names], axis=2)
     alive = int(np.argmax(np.isfinite(ratios[-1]).all(axis=1)))
@@ -155,12 +155,12 @@ def _draw_pictures(model: Model, shown: Shown, predicted: Callable[[], np.ndarra
 
 
 def short_names(model: Model) -> list[str]:
-    """Return the classes' names, long ones cut."""
+    """Return the names of the classes, long ones truncated."""
     return [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in model.class_names]
 
 
 def losses_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Return the phases' losses, the generator's by adversary: its sum has terms that have no equilibrium."""
+    """Return the losses of the phases, the generator's by adversary: its sum has terms without an equilibrium."""
     names = {name: name for name in rows[0] if name.endswith("/loss") and name != "generator/loss"}
     parts = {"generator_z/loss": ("generator/z", "reconstruction/generator_z"), "generator_y/loss": ("generator/y",)}
     names |= {shown: name for shown, known in parts.items() for name in known if name in rows[0]}
@@ -168,18 +168,18 @@ def losses_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """Return `[rows, seeds]`, with NaN where a seed had no finite value."""
+    """Return a metric as `[rows, seeds]`, NaN where a seed had no finite value."""
     return np.asarray([[np.nan if v is None else v for v in row[name]] for row in rows], dtype=np.float64)
 
 
 def draw_posterior(model: Model, images: Array, key: PRNGKey) -> np.ndarray:
-    """Return a sample of the posterior of each image, in its place and without noise: `[images, latent]`."""
+    """Sample the posterior of each image, unshifted and without noise: `[images, latent]`."""
     draw_codes = build_draw_codes(model.networks, model.network.output)
     return np.asarray(draw_codes(model.params, model.stats, images, jax.random.fold_in(key, 1)))
 
 
 def draw_styles_by_class(model: Model, key: PRNGKey) -> "Figure":
-    """Draw styles drawn from the prior, one to a row, in every class that the decoder knows."""
+    """Draw styles sampled from the prior, one per row, decoded with every class."""
     length = model.decoded_label or 0
     classes = min(length, CLASSES)
     z = jnp.repeat(model.draw_styles(key, STYLES), classes, axis=0)
@@ -191,9 +191,9 @@ def draw_styles_by_class(model: Model, key: PRNGKey) -> "Figure":
 def interpolate(
     model: Model, stored: np.ndarray, images: np.ndarray, labels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return decoded images `[pairs, steps, *image]` between the codes of two images each, and those two.
+    """Decode interpolations `[pairs, steps, *image]` between the codes of pairs of images; return the pairs too.
 
-    The images' `labels` are needed where the decoder gets them, but the encoder does not give them.
+    The images' `labels` are required if the decoder takes labels that the encoder does not predict.
     """
     pairs = min(PAIRS, len(stored) // 2)
     codes = model.encode_stored(jnp.asarray(stored[: 2 * pairs]))

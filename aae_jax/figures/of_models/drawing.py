@@ -1,4 +1,4 @@
-"""Figures of a run: each is drawn and saved by itself, so that one that cannot be drawn costs nothing else."""
+"""Drawing and saving of a run's figures, independently of each other so that the failure of one affects no other."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["Drawings", "Shown", "draw_and_save", "drawing_fault", "reason_of"]
 
 Drawings = Mapping[str, Callable[[], "Figure"]]
-"""Functions that draw the figures, by file name. Whatever can fail, loading and encoding too, happens in them."""
+"""Drawing functions of figures, by file name. All steps that can fail, such as encoding, happen in them."""
 
 MAX_REASON = 200
 
 
 class Shown(NamedTuple):
-    """The images that a run's figures show, as they are stored, with their classes, and those it is trained on."""
+    """Images for the figures of a run as stored, their classes, and the training pool."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -34,15 +34,15 @@ def draw_and_save(
 ) -> tuple[list[str], list[str]]:
     """Draw figures one by one and save each in two formats.
 
-    An exception in one of them (also of memory or a full disk) costs that figure alone.
+    An exception in one (including exhausted memory or a full disk) affects that figure only.
 
     Args:
-        prepare: Returns what draws the figures; imports matplotlib.
-        folder: Where the files go.
+        prepare: Returns the drawing functions; imports matplotlib.
+        folder: Folder for the files.
         notice: Gets a sentence for each figure that could not be drawn or written, naming it and the reason.
 
     Returns:
-        The names of the figures that are saved, and of those that are missing.
+        The names of the saved figures, and of the missing ones.
     """
     saved: list[str] = []
     missing: list[str] = []
@@ -71,7 +71,7 @@ def drawing_fault(name: str, error: Exception) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the kind of an exception and the first line of its text, printable and short."""
+    """Return the type of an exception and the first line of its text, printable and shortened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return shortened(printable(text), MAX_REASON).rstrip(".")

@@ -1,4 +1,4 @@
-"""The figures of the supervised model: styles in every class, drawn from the prior and taken from images."""
+"""Figures of the supervised model: every class in styles sampled from the prior or encoded from images."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +34,13 @@ CODES, IMAGES, ROWS = 5000, 20, 10
 
 
 def draw_supervised_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
-    """Return what draws the figures, by file name.
+    """Return the drawing functions of the figures, by file name.
 
     Args:
-        rows: The run's metrics.
-        model: The first seed's.
-        shown: Images to encode and rebuild, and their classes.
-        key: Draws from the prior.
+        rows: Metrics of the run.
+        model: Model of the first seed.
+        shown: Images to encode and reconstruct, and their classes.
+        key: PRNG key of samples of the prior.
     """
     updates = np.asarray([row["update"] for row in rows])
     some = some_of(len(shown.images), CODES)
@@ -83,7 +83,7 @@ def _draw_pictures(model: Model, shown: Shown, key: PRNGKey) -> Drawings:
 
 
 def _draw_transfer(model: Model, stored: np.ndarray, images: np.ndarray) -> "Figure":
-    """Draw each image, and every class in its style."""
+    """Draw each image, followed by every class in its style."""
     classes = min(model.decoded_label or 0, CLASSES)
     styles = model.encode_stored(jnp.asarray(stored)).mean
     z = jnp.repeat(styles, classes, axis=0)

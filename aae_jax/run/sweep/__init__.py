@@ -1,1 +1,1 @@
-"""Sweeps: many settings trained as one program."""
+"""Hyperparameter sweeps: many settings trained as one program."""

@@ -1,4 +1,4 @@
-"""Many settings of the semi-supervised model, compared by their validation error; the test images stay unseen."""
+"""Hyperparameter sweep of the semi-supervised model, compared by validation error; the test set is not used."""
 
 import csv
 import dataclasses
@@ -51,22 +51,22 @@ SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class SweepFlags(RunFlags[SemiSupervisedConfig]):
-    """A run's flags, and what varies."""
+    """Flags of a run, and the numbers that vary."""
 
     vary: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUES")] = ()
-    """What varies: NAME=V1,V2 or NAME=LOW..HIGH or NAME=LOW..HIGH:log, several of them; every combination is
+    """Numbers to vary: NAME=V1,V2 or NAME=LOW..HIGH or NAME=LOW..HIGH:log, one or more; every combination is
     trained. Names as in config.yaml, e.g. weights.consistency=0,1,3 labels=100,1000."""
     random: int | None = None
     """Draw this many settings from the ranges instead of training every combination."""
     random_seed: int = 0
-    """Fixes what is drawn."""
+    """Seed of the drawn settings."""
     memory_gib: float | None = None
-    """Memory that the members of one program may take. Default: half of what is free."""
+    """Memory for the members of one program, in GiB. Default: half of the free memory."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is trained: settings, their members, and how many go together."""
+    """Plan of a sweep: settings, their members, and the number of members per program."""
 
     request: Request
     dataset: Dataset
@@ -76,7 +76,7 @@ class Sweep:
 
     @property
     def chunks(self) -> list[list[int]]:
-        """Return the members' numbers, chunk by chunk: those that may go together, as even as can be."""
+        """Return the members' numbers by chunk: compatible members together, in chunks of nearly equal size."""
         kinds: dict[tuple[int, bool], list[int]] = {}
         for number, member in enumerate(self.members):
             kind = together(self.request.config, self.settings[member.setting])
@@ -91,7 +91,7 @@ class Sweep:
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
     """Run the command `sweep` and return its exit status, as `semi_supervised` does.
 
-    1: every member of the sweep turned non-finite, or something could not be written.
+    1: every member of the sweep became non-finite, or a file could not be written.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
 
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
 
 
 def run(request: Request) -> int:
-    """Train every member that is not yet trained, and fill the sweep's folder with a table and a figure."""
+    """Train every member that is not yet trained, and write the sweep's table and figure."""
     console = Console()
     require_device()
     for note in request.notes:
@@ -133,7 +133,7 @@ def _plan(request: Request, dataset: Dataset) -> Sweep:
         settings, size = _read_plan(request.resume, request.flags, dataset)
     else:
         settings, size = _settings(request.flags), None
-    for setting in settings:  # whatever is wrong with one is said before anything is written
+    for setting in settings:  # report an invalid setting before anything is written
         config = apply_setting(request.config, setting)
         for seed in range(config.seed, config.seed + config.num_seeds):
             indices_for_seed(config, dataset, seed)
@@ -205,10 +205,10 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
 
 
 def _read_results(path: Path, chunk: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the results of a chunk's members, one for each.
+    """Read the results of a chunk, one per member.
 
     Raises:
-        InputError: The file is damaged, or of other members.
+        InputError: The file is damaged, or belongs to other members.
     """
     results = read_json(path)
     listed = isinstance(results, list) and all(isinstance(result, dict) for result in results)
@@ -266,7 +266,7 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
 
 
 def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each setting, the best first, those without a finite seed last."""
+    """Return a row per setting, best first; settings without a finite seed last."""
     rows = []
     for number, setting in enumerate(sweep.settings):
         own = [result for result in results if result["setting"] == number]
@@ -279,7 +279,7 @@ def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 def _write_results(
     folder: RunFolder, sweep: Sweep, results: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]
 ) -> list[str]:
-    """Write table, figure and summary, and return a sentence if the figure could not be drawn."""
+    """Write table, figure and summary; return a sentence if the figure could not be drawn."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
@@ -292,7 +292,7 @@ def _write_results(
 
 
 def _drawings(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> Drawings:
-    from aae_jax.figures import sweep_figure  # matplotlib takes a second
+    from aae_jax.figures import sweep_figure  # importing matplotlib takes a second
 
     errors = [np.nan if r["validation_error"] is None else r["validation_error"] for r in results]
     values = {

@@ -1,4 +1,4 @@
-"""The members of a sweep: settings times seeds, in chunks that fit into memory, each chunk trained as one program."""
+"""Members of a sweep: settings × seeds, in chunks that fit into memory, each trained as one program."""
 
 import dataclasses
 import itertools
@@ -32,23 +32,23 @@ from aae_jax.run.sweep.settings import (
 __all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk", "together"]
 
 COPIES = 3
-"""How often a member's state is held at the most: the donated one, the new one, and the best weights."""
+"""Maximum number of copies of a member's state in memory: donated state, new state, best weights."""
 SHARE_OF_MEMORY = 0.5
 Values = Range | list[float]
 
 
 class Member(NamedTuple):
-    """One training of a sweep: the number of its setting, and its seed."""
+    """One training run of a sweep: the number of its setting, and its seed."""
 
     setting: int
     seed: int
 
 
 def parse_space(texts: Sequence[str]) -> dict[str, Values]:
-    """Return the space that `NAME=V1,V2,…` and `NAME=LOW..HIGH[:log]` describe.
+    """Parse a search space, `NAME=V1,V2,…` and `NAME=LOW..HIGH[:log]`.
 
     Raises:
-        InputError: A name cannot be swept or comes twice, or its values cannot be read.
+        InputError: A name cannot be swept or is repeated, or its values cannot be parsed.
     """
     space: dict[str, Values] = {}
     for text in texts:
@@ -85,10 +85,10 @@ def _parse_values(name: str, text: str) -> Values:
 
 
 def together(config: SemiSupervisedConfig, setting: Mapping[str, float]) -> tuple[int, bool]:
-    """Return what members of one program must have in common, so that each trains as it does alone.
+    """Return the properties that members of one program must share to train exactly as they do alone.
 
-    That is the size of the labelled batch, which few labels do not fill, and whether a second view is moved in its
-    adversarial direction.
+    These are the size of the labelled batch, which few labels do not fill, and whether a second view is perturbed in
+    its adversarial direction.
     """
     own = apply_setting(config, setting)
     batch = own.labelled_batch_size if own.labels == "all" else min(own.labels, own.labelled_batch_size)
@@ -96,7 +96,7 @@ def together(config: SemiSupervisedConfig, setting: Mapping[str, float]) -> tupl
 
 
 def members_of(settings: int, config: SemiSupervisedConfig) -> list[Member]:
-    """Return settings × seeds, the seeds of a setting side by side."""
+    """Return settings × seeds, with the seeds of a setting adjacent."""
     seeds = range(config.seed, config.seed + config.num_seeds)
     return [Member(setting, seed) for setting, seed in itertools.product(range(settings), seeds)]
 
@@ -109,7 +109,7 @@ def prepare_chunk(
     numbers: Sequence[int],
     reporter: Reporter,
 ) -> tuple[RunSetup, TrainingPlan]:
-    """Return the setup and the training of some members; their numbers stand where a run has its seeds."""
+    """Return the setup and the training plan of some members; their numbers replace the seeds of a run."""
     configs = [apply_setting(config, settings[member.setting]) for member in members]
     arrays: list[TrainingArrays] = []
     for c, member in zip(configs, members, strict=True):
@@ -135,9 +135,9 @@ def prepare_chunk(
 def chunk_size(
     config: SemiSupervisedConfig, dataset: Dataset, setting: Mapping[str, float], bound: int | None
 ) -> int:
-    """Return how many members fit into `bound` bytes beside the data, at least one.
+    """Return the number of members that fit into `bound` bytes in addition to the data, at least one.
 
-    None: half of what the device, or for a CPU the machine, has free.
+    None: half of the free memory of the device, or of the machine for a CPU.
     """
     config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
     setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
@@ -149,7 +149,7 @@ def chunk_size(
 
 
 def free_bytes() -> int:
-    """Return the free memory of the device that trains."""
+    """Return the free memory of the training device in bytes."""
     device = jax.devices()[0]
     stats: dict[str, Any] | None = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:

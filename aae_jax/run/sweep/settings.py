@@ -1,7 +1,7 @@
-"""Many settings in one program: which numbers may vary, how they are chosen, and what the settings have in common.
+"""Settings of a sweep: numbers that may vary, their choice, and the configuration that settings share.
 
-Settings that differ in traced numbers alone (`Hyper`, and the number of labelled images) share a compiled program:
-stack their numbers, and let `training.over_seeds(..., own_hyper=True)` train them.
+Settings that differ only in traced numbers (`Hyper`, and the number of labelled images) share a compiled program:
+stack their numbers and train them with `train.epoch.over_seeds(..., own_hyper=True)`.
 """
 
 import itertools
@@ -44,17 +44,17 @@ SWEPT = (
     "averaging.decay",
     "labels",
 )
-"""The numbers that a sweep may vary, by their names in the configuration."""
+"""Numbers that a sweep may vary, by their names in the configuration."""
 
 SWITCHES = ("weights.propagation", "weights.consistency", "weights.adversarial_norm", "averaging.decay")
-"""Of these, numbers whose zero leaves a part out of the program; it is in as soon as one setting has it."""
+"""Those of `SWEPT` whose zero removes a part from the program; one setting above zero includes it for all."""
 
 Setting = Mapping[str, float]
 """Values by names of `SWEPT`."""
 
 
 class Range(NamedTuple):
-    """From `low` to `high`, both included; `log`: evenly over orders of magnitude; `whole`: whole numbers."""
+    """Range from `low` to `high`, inclusive; `log`: uniform in the logarithm; `whole`: integers."""
 
     low: float
     high: float
@@ -63,14 +63,14 @@ class Range(NamedTuple):
 
 
 def grid(space: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    """Return every combination of the values of each name, the last name varying fastest."""
+    """Return every combination of the values, with the last name varying fastest."""
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
 
 
 def random_search(space: Mapping[str, Range | Sequence[float]], count: int, seed: int) -> list[dict[str, float]]:
-    """Return `count` settings drawn from ranges, or from sequences of values.
+    """Draw `count` settings from ranges or sequences of values (random search, Bergstra & Bengio 2012).
 
-    The first n of them are the same however many are asked for (Bergstra & Bengio 2012).
+    The first n settings do not depend on `count`.
     """
     settings = []
     for number in range(count):
@@ -89,15 +89,15 @@ def _draw(generator: np.random.Generator, values: Range | Sequence[float]) -> fl
 
 
 def current_name(name: str) -> str:
-    """Return the name of today of a number of the configuration."""
+    """Return the current name of a number of the configuration."""
     return SemiSupervisedConfig.RENAMED.get(name, name)
 
 
 def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervisedConfig:
-    """Return the configuration with a setting's values in it.
+    """Return the configuration with the values of a setting.
 
     Raises:
-        InputError: A name is not among `SWEPT`, or a value cannot be trained with.
+        InputError: A name is not in `SWEPT`, or a value is invalid.
     """
     values: dict[str, Any] = {}
     for given, value in setting.items():
@@ -115,7 +115,7 @@ def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervi
 
 
 def common_config(configs: Sequence[SemiSupervisedConfig]) -> SemiSupervisedConfig:
-    """Return the configuration whose phases and program serve all of `configs`.
+    """Return the configuration whose phases and compiled program suit all of `configs`.
 
     Raises:
         InputError: They differ in more than `SWEPT` and their seeds.
@@ -137,19 +137,19 @@ def _value(config: Any, name: str) -> float:
 
 
 def stack_hypers(configs: Sequence[SemiSupervisedConfig], num_steps: int) -> Hyper:
-    """Return the traced numbers of configurations, every leaf `[settings]`, for `num_steps` planned updates."""
+    """Stack the traced numbers of configurations, every leaf `[settings]`, for `num_steps` planned updates."""
     hypers = [build_hyper(config, num_steps) for config in configs]
     stacked: Hyper = jax.tree.map(lambda *leaves: jnp.stack(leaves), *hypers)
     return stacked
 
 
 class Labelled(NamedTuple):
-    """Labelled images of several settings, the shorter ones padded by zeros at their ends.
+    """Labelled images of several settings, padded with zeros at the end to the largest count.
 
     Attributes:
         images: `[settings, most, *image]`.
         labels: `[settings, most]`.
-        counts: `[settings]`, int32: how many are real.
+        counts: `[settings]`, int32: number of images before the padding.
     """
 
     images: np.ndarray
@@ -158,7 +158,7 @@ class Labelled(NamedTuple):
 
 
 def pad_labelled(arrays: Sequence[TrainingArrays]) -> Labelled:
-    """Return the labelled images of several splits as one array each."""
+    """Stack the labelled images of several splits, padded to the largest count."""
     counts = np.asarray([len(a.labelled_labels) for a in arrays], np.int32)
     most = int(counts.max())
 
