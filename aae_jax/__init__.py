@@ -1,6 +1,6 @@
 """Adversarial autoencoders (Makhzani et al. 2016) as pure functions in JAX.
 
-Names are imported when they are first asked for, so that a command starts quickly.
+Names are imported on first access, so that commands start quickly.
 """
 
 import importlib
@@ -125,7 +125,7 @@ module_names.install()
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name's module, and keep the name here."""
+    """Import a public name's module, and cache the name in this one."""
     if name in _SUBMODULES or name in module_names.MOVED:
         return importlib.import_module(f"aae_jax.{name}")
     if name not in _HOME_OF:
@@ -135,5 +135,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List what is public."""
+    """List the public names."""
     return sorted({*globals(), *__all__, *_SUBMODULES})
