@@ -63,7 +63,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """One phase's optimizer."""
+    """Optimizer of one phase."""
 
     kind: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 1e-3

@@ -60,7 +60,7 @@ class ClusteringWeights(PropagationWeights, FoundClusterWeights):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringConfig(RunConfig):
-    """Clusters without labels (Makhzani et al. 2016, section 6 and figure 9)."""
+    """Clustering without labels (Makhzani et al. 2016, section 6 and figure 9)."""
 
     num_clusters: int = 30
     """Number of clusters: classes of the label code."""

@@ -30,7 +30,7 @@ class LabelCodeWeights(ReconstructionWeights):
     generator_z: float = 1.0
     generator_y: float = 1.0
     consistency: float = 0.0
-    """Cross-entropy between two predictions for an image, in the generator phase. 0: off."""
+    """Weight of the cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"
     """Target of a view's prediction. view: the prediction for another view. clean: that for the clean image in
     evaluation mode, compared with the discriminators' view at the cost of one forward pass (without an adversarial
