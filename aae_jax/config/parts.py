@@ -71,8 +71,8 @@ class OptimizerConfig:
     momentum: float = 0.9
     """Adam's beta1, or SGD's momentum."""
     clip_norm: float = 0.0
-    """Maximum global norm of the gradient over all weights that the phase trains; larger gradients are clipped to it.
-    0: no clipping."""
+    """Maximum global norm of the gradient over all weights that the phase trains; larger gradients are scaled down to
+    it. 0: no clipping."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,8 @@ class PriorConfig:
     turns: float = 2.0
     """Number of turns of the swiss roll."""
     file: str | None = None
-    """Source of the samples: FILE.npy with rows [n, latent_dim], or FILE.py:FUNCTION, a sampler (key, n) -> [n,
-    latent_dim] that is called once, for 100,000 samples."""
+    """Source of the samples: FILE.npy with rows [n, latent_dim], or FILE.py:FUNCTION; FUNCTION is a sampler that
+    takes (key, n), returns [n, latent_dim], and is called once, for 100,000 samples."""
 
     @property
     def is_gaussian(self) -> bool:

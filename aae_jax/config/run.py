@@ -57,8 +57,8 @@ class RunConfig:
     """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist if
     it is available, else digits, with a notice."""
     data_dir: str | None = None
-    """Folder of the data: IDX files and TFDS copies are read from it, downloads are saved in it. Also set by
-    $AAE_DATA_DIR."""
+    """Folder of the data, also set by $AAE_DATA_DIR: IDX files and TFDS copies are read from it, downloads are saved
+    in it."""
     split_seed: int = 0
     """Seed for drawing the test set of data that come without one (digits)."""
     pool_size: int | None = None

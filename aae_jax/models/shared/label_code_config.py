@@ -54,8 +54,8 @@ class PropagationWeights(LabelCodeWeights):
 
     propagation: float = 0.0
     """Weight of the cross-entropy of pool images, in the generator phase, with labels propagated from the labelled
-    images over a graph of nearest neighbours before training, or, without labels, with the clusters of that graph
-    (`aae_jax.graph`). 0: off."""
+    images over a graph of nearest neighbours (`aae_jax.graph`) before training, or, without labels, with the clusters
+    of that graph. 0: off."""
     propagation_fade: float = 0.5
     """Share of the run over which that weight falls to 0. 0: constant weight."""
 

@@ -42,8 +42,8 @@ class UnsupervisedConfig(RunConfig):
     """The adversarial autoencoder of Makhzani et al. 2016, section 2 and figure 1."""
 
     joint: bool = False
-    """Train reconstruction and generator in one phase, on the sum of their losses, after the discriminator
-    (hrenski)."""
+    """Train reconstruction and generator in one phase, on the sum of their losses, after the discriminator, as
+    hrenski does."""
     prior: PriorConfig = field(default_factory=PriorConfig)
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
