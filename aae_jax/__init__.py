@@ -1,6 +1,6 @@
 """Adversarial autoencoders (Makhzani et al. 2016) as pure functions in JAX.
 
-Names are imported when they are first asked for, so that a command starts quickly.
+Names are imported on first access, so that commands start quickly.
 """
 
 import importlib
@@ -128,7 +128,7 @@ module_names.install()
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name's module, and keep the name here."""
+    """Import a public name's module, and cache the name in this one."""
     if name == "__version__":
         version = globals()[name] = _read_version()
         return version
@@ -141,7 +141,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List what is public."""
+    """List the public names."""
     return sorted({*globals(), *__all__, *_SUBMODULES, "__version__"})
 
 

@@ -1,7 +1,7 @@
-"""What happens to images between the data set and the encoder: scaling, random shifts, noise.
+"""Augmentation of images between data set and encoder: scaling, random shifts, noise, pixel dropout.
 
-A *view* is a pair: the image as the encoder gets it (shifted, noisy) and the clean target of the
-decoder (shifted alike, without the noise).
+An augmented *view* is a pair: the encoder's input (shifted, noisy) and the clean target of the decoder (with the same
+shift, without noise).
 """
 
 import math
@@ -16,24 +16,24 @@ from aae_jax.types import Array, Pixels, PRNGKey
 __all__ = ["OutputKind", "View", "draw_view", "random_shift", "scale_pixels", "unscale_pixels"]
 
 OutputKind = Literal["sigmoid", "linear", "tanh"]
-"""The decoder's last non-linearity: pixels are scaled to [0, 1] for sigmoid and linear, [−1, 1] for tanh."""
+"""Output non-linearity of the decoder: pixels are scaled to [0, 1] for sigmoid and linear, [−1, 1] for tanh."""
 
 
 CHOICE = 2
-"""Fixes the draw of the images that are changed; 0 and 1 are those of shift and noise."""
+"""Number folded into the key to draw which images are augmented; shift and noise use 0 and 1."""
 DROPPED = 3
-"""Fixes the draw of the pixels that are dropped."""
+"""Number folded into the key to draw which pixels are dropped."""
 
 
 class View(NamedTuple):
-    """An image as the encoder sees it, and what the decoder should make of it; both `[batch, *image]`."""
+    """An augmented view: the encoder's input and the decoder's target, both `[batch, *image]`."""
 
     seen: Float[Array, "batch *image"]
     target: Float[Array, "batch *image"]
 
 
 def scale_pixels(images: Pixels, output: OutputKind) -> Float[Array, "count *image"]:
-    """Scale bytes, or numbers in [0, 1], to the range of the decoder's output: [0, 1], or [−1, 1] for tanh."""
+    """Scale bytes, or numbers in [0, 1], to the decoder's output range: [0, 1], or [−1, 1] for tanh."""
     unit = images.astype(jnp.float32)
     if images.dtype == jnp.uint8:
         unit = unit / 255.0
@@ -41,7 +41,7 @@ def scale_pixels(images: Pixels, output: OutputKind) -> Float[Array, "count *ima
 
 
 def unscale_pixels(images: Float[Array, "count *image"], output: OutputKind) -> Float[Array, "count *image"]:
-    """Map images in the output's range back to [0, 1], clipping what a linear output overshoots."""
+    """Map images from the decoder's output range to [0, 1], clipping values of a linear output outside it."""
     unit = 0.5 * (images + 1.0) if output == "tanh" else images
     return jnp.clip(unit, 0.0, 1.0)
 
@@ -52,9 +52,9 @@ def random_shift(
     max_shift: int,
     background: float = 0.0,
 ) -> Float[Array, "batch *image"]:
-    """Move each image by its own whole number of pixels in −max_shift … max_shift, both ways.
+    """Shift each image at random by whole pixels in −max_shift … max_shift, independently in both directions.
 
-    What comes in at the border is `background`; what goes over it is lost. Images are `height width` or
+    Uncovered pixels are set to `background`; pixels shifted beyond the border are lost. Images are `height width` or
     `height width channels`; plain vectors cannot be shifted.
     """
     if max_shift == 0:
@@ -82,17 +82,17 @@ def draw_view(
     probability: float = 1.0,
     dropout: float = 0.0,
 ) -> View:
-    """Shift clean images at random; add N(0, noise_std²) to what the encoder sees, and drop pixels of it.
+    """Shift clean images at random; add N(0, noise_std²) to the encoder's input and drop some of its pixels.
 
-    The target has neither. The noise is in units of the scaled pixels (Makhzani et al. 2016, appendix A.2.1: 0.3 on
-    [0, 1]); a share `dropout` of the pixels is 0, the others are divided by 1 − dropout (appendix A.3: 0.2). An image
-    is neither moved nor noisy but with `probability`.
+    The target has neither noise nor dropout. The noise is in units of scaled pixels (Makhzani et al. 2016, appendix
+    A.2.1: 0.3 on [0, 1]); a share `dropout` of the pixels is set to 0, the others are divided by 1 − dropout
+    (appendix A.3: 0.2). Each image is augmented with `probability`, and otherwise unchanged.
     """
     if max_shift is None:
         raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
     key_shift, key_noise = jax.random.split(key)
     target = random_shift(key_shift, images, max_shift, background=-1.0 if output == "tanh" else 0.0)
-    # Drawn as rows: the same numbers as in the images' shape, in half the time on a CPU.
+    # Drawn as rows: the same numbers as with the images' shape, in half the time on a CPU.
     rows = target.shape[0], math.prod(target.shape[1:])
     noise = jax.random.normal(key_noise, rows, jnp.float32).reshape(target.shape)
     seen = target + noise_std * noise
@@ -107,7 +107,7 @@ def draw_view(
 
 
 def activate(decoded: Array, output_kind: str) -> Array:
-    """Apply the decoder's last non-linearity."""
+    """Apply the decoder's output non-linearity."""
     if output_kind == "sigmoid":
         return jax.nn.sigmoid(decoded)
     return jnp.tanh(decoded) if output_kind == "tanh" else decoded

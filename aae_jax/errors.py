@@ -1,4 +1,4 @@
-"""The one exception that means "what you gave cannot be used", and how near misses are named."""
+"""Exceptions for invalid input and failed writes, and suggestions for misspelt names."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,23 +9,23 @@ __all__ = ["InputError", "StorageError", "did_you_mean", "known_name"]
 
 
 class InputError(ValueError):
-    """Say in one sentence what was wrong, with which value, and what to do about it.
+    """Invalid input. The message states in one sentence what was wrong, which value, and what to do about it.
 
-    Raised at the edges (data, configuration, folders) only. The commands print its message and end with
-    exit status 2. Control characters in the message are escaped, and the middle of a very long one is left out:
-    it may quote what a file holds.
+    Raised only at the edges (data, configuration, folders). Commands print its message and exit with status 2.
+    Control characters in the message are escaped and a very long one is shortened in the middle, as it may quote a
+    file's content.
     """
 
     def __init__(self, message: str = "") -> None:
-        """Keep the message, printable and of bounded length."""
+        """Store the message, sanitised and shortened."""
         super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
 
 
 class StorageError(Exception):
-    """Say that something could not be written; what was there before is whole, and nothing of it looks finished."""
+    """Failed write. Existing files are intact, and nothing partly written looks complete."""
 
     def __init__(self, message: str = "") -> None:
-        """Keep the message, printable and of bounded length."""
+        """Store the message, sanitised and shortened."""
         super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
 
 
@@ -37,7 +37,7 @@ def known_name(word: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a clause that offers the names nearest to `word`, or all `known` names when none is near."""
+    """Return a clause that suggests names similar to `word`, or all `known` names if none is similar."""
     names = sorted(known)
     near = difflib.get_close_matches(word[:200], names, n=3, cutoff=0.5)
     if near:

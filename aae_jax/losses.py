@@ -1,7 +1,7 @@
-"""One pure scalar function per equation. Every one is a mean over the batch; what is summed is said.
+"""Losses, one pure scalar function per equation. All are means over the batch; sums are stated.
 
-Discriminators' outputs are logits; "real" is a sample of the prior, "fake" a code of the encoder.
-Cross-entropies are computed from logits: nowhere is the logarithm of a sigmoid or a softmax taken.
+Discriminators output logits; "real" is a sample of the prior, "fake" a code from the encoder. Cross-entropies are
+computed from logits, never from the logarithm of a sigmoid or softmax.
 """
 
 import jax
@@ -35,9 +35,9 @@ __all__ = [
 ]
 
 DISCRIMINATOR_EQUILIBRIUM = 1.3862943611198906
-"""2 ln 2: `discriminator_loss` where real and fake cannot be told apart."""
+"""2 ln 2: `discriminator_loss` if real and fake are indistinguishable."""
 GENERATOR_EQUILIBRIUM = 0.6931471805599453
-"""ln 2: `generator_loss` there."""
+"""ln 2: `generator_loss` if real and fake are indistinguishable."""
 
 
 def half_squared_error(
@@ -45,8 +45,8 @@ def half_squared_error(
 ) -> Float[Array, ""]:
     """Return ½ Σ over pixels of (output − target)², mean over the batch.
 
-    Makhzani et al. 2016, appendix A (Euclidean cost). A learning rate for this sum is not one for the
-    mean over pixels: that is 392 times smaller on 28×28 images.
+    Makhzani et al. 2016, appendix A (Euclidean cost). Learning rates do not transfer between this sum and the mean
+    over pixels, which is 392 times smaller on 28×28 images.
     """
     return 0.5 * jnp.sum((output - target) ** 2) / output.shape[0]
 
@@ -54,7 +54,7 @@ def half_squared_error(
 def mean_squared_error(
     output: Float[Array, "batch *pixels"], target: Float[Array, "batch *pixels"]
 ) -> Float[Array, ""]:
-    """Return (output − target)², mean over batch and pixels: as most implementations have it."""
+    """Return (output − target)², mean over batch and pixels, as in most implementations."""
     return jnp.mean((output - target) ** 2)
 
 
@@ -97,7 +97,7 @@ def propagation_loss(
 ) -> Float[Array, ""]:
     """Return −Σ over classes of targets · log softmax(logits), batch mean.
 
-    The targets' rows sum to how certain they are (as in Iscen et al. 2019, without weights of classes).
+    The rows of the targets sum to their certainty (as in Iscen et al. 2019, without class weights).
     """
     return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=1))
 
@@ -110,14 +110,14 @@ def consistency_loss(
 ) -> Float[Array, ""]:
     """Return the cross-entropy of `softmax(logits)` with `softmax(sharpness · target_logits)`, batch mean.
 
-    The target is held constant (no gradient), as in virtual adversarial training (Miyato et al. 2016,
-    §3.1); a sharpness over one pulls targets towards one-hot. Rows in which no class of
-    `softmax(target_logits)` has at least the probability `confidence` count as 0 in the mean (Sohn et al.
-    2020, FixMatch, whose targets are one-hot).
+    The target is held constant (no gradient), as in virtual adversarial training (Miyato et al. 2016, §3.1); a
+    sharpness above 1 moves targets towards one-hot vectors. Rows in which every probability of
+    `softmax(target_logits)` is below `confidence` count as 0 in the mean (Sohn et al. 2020, FixMatch, whose targets
+    are one-hot).
     """
     target_logits = jax.lax.stop_gradient(target_logits)
     cross_entropy = -jnp.sum(jax.nn.softmax(sharpness * target_logits) * jax.nn.log_softmax(logits), axis=1)
-    unsure = jnp.max(jax.nn.softmax(target_logits), axis=1) < confidence  # not so for NaN, which must show
+    unsure = jnp.max(jax.nn.softmax(target_logits), axis=1) < confidence  # False for NaN, which must propagate
     return jnp.mean(jnp.where(unsure, 0.0, cross_entropy))
 
 
@@ -128,7 +128,7 @@ def kl_to_gaussian(
 ) -> Float[Array, ""]:
     """Return KL(N(mean, exp(log_std)²) ‖ N(0, prior_std² I)) in closed form, in nats, batch mean.
 
-    Kingma and Welling 2014, appendix B, with its constant and for any std of the prior.
+    Kingma and Welling 2014, appendix B, including its constant and generalised to any std of the prior.
     """
     ratio = log_std - jnp.log(jnp.asarray(prior_std, jnp.float32))
     return jnp.mean(jnp.sum(0.5 * ((mean / prior_std) ** 2 + jnp.exp(2 * ratio) - 1.0) - ratio, axis=1))
@@ -145,7 +145,7 @@ def kl_by_samples(
     For priors without a closed form, such as a mixture.
 
     Args:
-        z: One reparametrised sample of each row's posterior; gradients go through it.
+        z: One reparametrised sample per row from its posterior; gradients flow through it.
         mean: Means of the posteriors.
         log_std: Logarithms of their standard deviations.
         prior_log_density: log p(z) of each row.
@@ -156,20 +156,20 @@ def kl_by_samples(
 
 
 def certainty_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
-    """Return the entropy of softmax(logits), batch mean, in nats: 0 where each image has one class for sure."""
+    """Return the entropy of softmax(logits), batch mean, in nats: 0 if each image's class is certain."""
     log_probabilities = jax.nn.log_softmax(logits)
     return -jnp.mean(jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=1))
 
 
 def balance_loss(logits: Float[Array, "batch classes"], slack: Float[Array, ""] | float = 0.0) -> Float[Array, ""]:
-    """Return log(classes) − H(mean over the batch of softmax(logits)), in nats: 0 where classes are equally frequent.
+    """Return log(classes) − H(mean over the batch of softmax(logits)), in nats: 0 if classes are equally frequent.
 
-    The part of the mutual information of image and label that keeps every class in use (Hu et al. 2017, §3.1).
+    The term of the mutual information between image and label that keeps every class in use (Hu et al. 2017, §3.1).
 
     Args:
-        logits: Of a batch's labels.
-        slack: How far, in nats, frequencies may be from equal without cost. A batch of n sure labels is about
-            (classes − 1) / 2n from it by chance alone.
+        logits: Label logits of a batch.
+        slack: Deviation from equal frequencies without cost, in nats. By chance alone, a batch of n certain labels
+            deviates by about (classes − 1) / 2n.
     """
     mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(jnp.float32(logits.shape[0]))
     lacking = jnp.log(jnp.float32(logits.shape[1])) + jnp.sum(jnp.exp(mean) * mean)
@@ -181,8 +181,8 @@ def cyclic_label_loss(
 ) -> Float[Array, ""]:
     """Return the binary cross-entropy of softmax(logits_again) with `label`, mean over batch and classes.
 
-    What the encoder says of the label of what the decoder made of it: shaharazulay's mutual-information loss. No
-    gradient enters `label`, the probabilities that were decoded.
+    shaharazulay's mutual-information loss: `logits_again` are the encoder's label logits for an image decoded from
+    `label`. No gradient flows into `label`, the decoded probabilities.
 
     Raises:
         InputError: There are fewer than two classes.
@@ -202,30 +202,31 @@ def cyclic_style_loss(
 ) -> Float[Array, ""]:
     """Return (style_again − style)², mean over batch and dimensions, without a gradient into `style`.
 
-    The other part of shaharazulay's mutual-information loss, there with weight 0.1.
+    The second term of shaharazulay's mutual-information loss, where its weight is 0.1.
     """
     return jnp.mean((style_again - jax.lax.stop_gradient(style)) ** 2)
 
 
 def frobenius_penalty(style: Float[Array, "batch latent"]) -> Float[Array, ""]:
-    """Return the Frobenius norm of a batch of styles, as shaharazulay has it: it grows as the root of the batch."""
+    """Return the Frobenius norm of a batch of styles (shaharazulay), which grows as the square root of batch size."""
     squared = jnp.sum(style**2)
     return jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
 
 
 def mean_square_penalty(style: Float[Array, "batch latent"]) -> Float[Array, ""]:
-    """Return Σ over dimensions of style², batch mean: a penalty that is the same for any size of batch."""
+    """Return Σ over dimensions of style², batch mean: a penalty independent of the batch size."""
     return jnp.mean(jnp.sum(style**2, axis=1))
 
 
 def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Array, ""]:
-    """Return minus the mean cross-entropy of each class's mode with each later one's, mean over pixels: modes part.
+    """Return minus the mean cross-entropy of each class's mode with each later one's, mean over pixels.
 
-    shaharazulay's disentanglement loss: −2 / (K (K − 1)) Σ over a < b of BCE(P(e_a, 0), P(e_b, 0)), without a
-    gradient into the second. From one batched call of the decoder and one product of matrices for all pairs.
+    Minimising it pushes the modes apart. shaharazulay's disentanglement loss: −2 / (K (K − 1)) Σ over a < b of
+    BCE(P(e_a, 0), P(e_b, 0)), without a gradient into the second. All pairs take one batched call of the decoder and
+    one matrix product.
 
     Args:
-        mode_logits: The decoder's logits of each class's one-hot label with a style of zeros.
+        mode_logits: Decoder logits for each class's one-hot label and a style of zeros.
 
     Raises:
         InputError: There are fewer than two classes.
@@ -241,10 +242,10 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
 
 
 def head_distance_cost(heads: Float[Array, "classes latent"], least: Float[Array, ""] | float) -> Float[Array, ""]:
-    """Return Σ over pairs of clusters' heads of max(0, least − their distance) (Makhzani et al. 2016, figure 10).
+    """Return Σ over pairs of cluster heads of max(0, least − distance) (Makhzani et al. 2016, figure 10).
 
-    Heads that are `least` apart or more cost nothing; two in the same place have no direction to part in, and so no
-    gradient.
+    Heads at a distance of `least` or more cost nothing; identical heads have no gradient, because no direction
+    separates them.
     """
     squared = jnp.sum((heads[:, None] - heads[None]) ** 2, axis=2)
     distances = jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)

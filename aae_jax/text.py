@@ -1,4 +1,4 @@
-"""Text that comes from files and users, made safe to print, to draw and to put into messages."""
+"""Sanitised text from files and users, safe to print, to draw and to include in messages."""
 
 import dataclasses
 import unicodedata
@@ -17,22 +17,22 @@ __all__ = [
 ]
 
 MAX_MESSAGE = 1500
-"""Characters of an error message; of a longer one the middle is left out."""
+"""Maximum number of characters in an error message; longer ones are shortened in the middle."""
 MAX_QUOTED, MAX_ITEMS = 120, 6
 MAX_FIELD = 200
 """Characters of one field's value in a `repr`."""
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that can move the cursor, reorder text, break a line, or cannot be encoded."""
+"""Unicode categories of characters that can move the cursor, reorder text, break a line, or cannot be encoded."""
 JOINERS = frozenset("\u200c\u200d")
-"""Format characters that several scripts need."""
+"""Format characters required by several scripts."""
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with control, format and surrogate characters written as escapes such as `\x1b` or `\u202e`.
+    r"""Return `text` with control, format and surrogate characters escaped, e.g. as `\x1b` or `\u202e`.
 
     Args:
         text: Any text, such as a class name or a file name with undecodable bytes.
-        keep: Characters to leave as they are, e.g. line feeds.
+        keep: Characters to leave unchanged, e.g. line feeds.
     """
     if text.isprintable():
         return text
@@ -50,7 +50,7 @@ def _escape(character: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` with its middle replaced by an ellipsis where it has more than `most` characters."""
+    """Return `text` with its middle replaced by an ellipsis if it has more than `most` characters."""
     if len(text) <= most:
         return text
     head = (most - 3) * 2 // 3
@@ -58,9 +58,9 @@ def shortened(text: str, most: int) -> str:
 
 
 def quoted(value: object, most: int = MAX_QUOTED) -> str:
-    """Return the representation of a value for a message: printable, and of at most `most` characters.
+    """Return the representation of a value for a message: printable and at most `most` characters long.
 
-    Values nested through YAML aliases are not expanded: containers show their first items, two levels deep.
+    Values nested through YAML aliases are not expanded: containers show only their first items, to a depth of two.
     """
     return shortened(printable(_represent(value, levels=2)), most)
 
@@ -78,7 +78,7 @@ def _represent(value: object, levels: int) -> str:
         return repr(value[:1000])
     try:
         return repr(value)
-    except ValueError:  # Python refuses to write out integers of thousands of digits
+    except ValueError:  # Python does not format integers of thousands of digits
         return f"a {type(value).__name__} too long to print"
 
 

@@ -1,4 +1,4 @@
-"""The names that signatures share: arrays, keys, pytrees of parameters, metrics and the step."""
+"""Types shared by signatures: arrays, keys, pytrees of parameters, metrics, batches, samplers and schedules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -30,31 +30,31 @@ PRNGKey = Key[Array, ""]
 Params = Mapping[str, Any]
 """Weights by network name, e.g. `{"encoder": ..., "decoder": ...}`; each value is a pytree of arrays."""
 Stats = Mapping[str, Any]
-"""Running batch-norm statistics by network name; empty where nothing is normalised."""
+"""Running batch-norm statistics by network name; empty without batch norm."""
 Metrics = dict[str, Array]
-"""Flat `"phase/metric"` names to scalars (stacked over steps by `lax.scan`)."""
+"""Scalars by flat name `"phase/metric"` (stacked over steps by `lax.scan`)."""
 
 Images = Float[Array, "batch *image"]
 Labels = Int[Array, " batch"]
 Logits = Float[Array, "batch classes"]
 Pixels = UInt8[Array, "count *image"] | Float[Array, "count *image"]
-"""Images as they are stored: bytes, or numbers in [0, 1]. `*image` is `height width`, `height width channels`, or
-`features` where the data are plain vectors."""
+"""Stored images: bytes, or numbers in [0, 1]. `*image` is `height width`, `height width channels`, or `features` for
+plain vectors."""
 
 Sampler = Callable[[PRNGKey, int], Float[Array, "count latent"]]
-"""`(key, n) -> samples`: what an adversary's code is shaped like."""
+"""`(key, n) -> samples` of the prior that a latent code matches."""
 LabelledSampler = Callable[[PRNGKey, Labels], Float[Array, "batch latent"]]
-"""`(key, labels) -> samples`: each from the part of the prior that belongs to its label."""
+"""`(key, labels) -> samples`, each from its label's part of the prior."""
 Schedule = Callable[[Array, Array], Array]
 """`(step, num_steps) -> factor` on a learning rate."""
 
 
 class ClassShares(NamedTuple):
-    """Class frequencies where they are taken into account; each sums to 1.
+    """Class frequencies, if they are taken into account; each array sums to 1.
 
     Attributes:
-        pool: `[classes]`, those assumed of the unlabelled images: the categorical prior p(y).
-        labelled: `[classes]`, those of the labelled images.
+        pool: `[classes]`, frequencies assumed for the unlabelled images: the categorical prior p(y).
+        labelled: `[classes]`, frequencies of the labelled images.
     """
 
     pool: Float[Array, " classes"]
@@ -62,15 +62,15 @@ class ClassShares(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One update's data: pool images without labels, and a labelled batch.
+    """Data of one update: a batch of unlabelled pool images, and a labelled batch.
 
     Attributes:
-        images: `[batch, *image]`, scaled to the output's range, clean.
-        labelled_images: `[labelled, *image]`, scaled alike, clean.
-        labels: `[labelled]` integer classes of `labelled_images`.
-        targets: `[batch, classes]` propagated labels of `images`, times how certain they are (`propagation.py`).
-        neighbours: `[batch, *image]`, for each of `images` another of the pool that is like it.
-        class_shares: Class frequencies; None: those of the pool are taken to be equal and those of the labels.
+        images: `[batch, *image]`, clean, scaled to the decoder's output range.
+        labelled_images: `[labelled, *image]`, clean, scaled likewise.
+        labels: `[labelled]`, integer classes of `labelled_images`.
+        targets: `[batch, classes]`, propagated labels of `images`, weighted by certainty (`aae_jax.graph`).
+        neighbours: `[batch, *image]`, for each of `images` a similar image from the pool.
+        class_shares: Class frequencies; None: all classes are assumed to be equally frequent in pool and labels.
     """
 
     images: Float[Array, "batch *image"]

@@ -1,6 +1,6 @@
-"""Configuration that every run has, as frozen dataclasses; each model adds its own in its folder.
+"""Configuration common to all runs, as frozen dataclasses; each model's folder defines further settings.
 
-`None` in a field means "by the data"; `resolve` replaces it, and a run records the result.
+`None` in a field means that the value depends on the data; `resolve` replaces it, and a run records the result.
 """
 
 from aae_jax.config.parts import (

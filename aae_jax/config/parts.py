@@ -1,4 +1,4 @@
-"""What configurations of every model are made of: networks, one phase's optimizer, views, averaged weights."""
+"""Components of every model's configuration: networks, optimizer of one phase, views, averaged weights."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,78 +27,79 @@ ScheduleKind = Literal["constant", "cosine", "steps"]
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Sizes and kinds of the networks."""
+    """Architecture of the networks."""
 
     hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden layers of encoder and decoder."""
     discriminator_hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden layers of both discriminators."""
     latent_dim: int = 10
-    """Dimensions of the style code z."""
+    """Dimension of the style code z."""
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
-    """How z is drawn given an image (section 2.1 of the paper)."""
+    """Posterior q(z|x) of the encoder (section 2.1 of the paper)."""
     noise_dim: int = 10
-    """Dimensions of the universal approximator's noise input."""
+    """Dimension of the universal approximator's noise input."""
     output: Literal["sigmoid", "linear", "tanh"] = "sigmoid"
-    """The decoder's last non-linearity; pixels are scaled to its range."""
+    """Output non-linearity of the decoder; pixels are scaled to its range."""
     batch_norm: bool = False
-    """Whether the encoder's hidden layers are batch-normalised."""
+    """Apply batch norm to the encoder's hidden layers."""
     batch_norm_heads: bool = False
-    """Whether the encoder's outputs, style and label logits, are too."""
+    """Apply batch norm to the encoder's outputs too: style and label logits."""
     dropout: float = 0.0
     """Probability of dropping a hidden unit of encoder or decoder in training."""
     discriminator_dropout: float = 0.0
-    """The same for the discriminators."""
+    """Probability of dropping a hidden unit of a discriminator in training."""
     discriminator_noise: float = 0.0
-    """Std of noise on all that the discriminators are shown in training: codes, samples, labels beside them."""
+    """Std of the noise on all inputs of the discriminators in training: codes, samples, their labels."""
     discriminator_activation: Literal["relu", "leaky_relu"] = "relu"
     """Non-linearity of the discriminators' hidden layers; leaky_relu has slope 0.2 below zero."""
     weight_init: Literal["he", "paper"] = "he"
-    """He/LeCun normal, or the paper's N(0, 0.01^2)."""
+    """Initialisation of the weights. he: He/LeCun normal. paper: N(0, 0.01^2)."""
     precision: Literal["auto", "float32", "bfloat16", "tf32"] = "float32"
-    """Operands of matrix products; sums, weights and losses stay float32. tf32: rounded to 10 bits of mantissa, on
-    NVIDIA GPUs of compute capability 8.0 or more. auto: tf32 there, bfloat16 on TPUs and on CPUs that have it, else
-    float32. --precision for short."""
+    """Precision of the operands of matrix products; sums, weights and losses stay float32. tf32: 10 mantissa bits, on
+    NVIDIA GPUs of compute capability 8.0 or higher. auto: tf32 there, bfloat16 on TPUs and on CPUs that support it,
+    else float32. Short form: --precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """One phase's optimizer."""
+    """Optimizer of one phase."""
 
     kind: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 1e-3
-    """Peak rate; the schedule multiplies it."""
+    """Peak learning rate, multiplied by the schedule."""
     momentum: float = 0.9
     """Adam's beta1, or SGD's momentum."""
     clip_norm: float = 0.0
-    """Longest gradient, over all weights that the phase moves; a longer one is shortened to it. 0: none is."""
+    """Maximum global norm of the gradient over all weights that the phase trains; larger gradients are scaled down to
+    it. 0: no clipping."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewConfig:
-    """What the encoder sees of an image in training; evaluation sees it clean."""
+    """Augmentation of the encoder's input in training; evaluation uses clean images."""
 
     noise_std: float = 0.3
     """Std of the noise on the encoder's input, in scaled pixels; the decoder's target stays clean."""
     noise_in: Literal["all", "reconstruction"] = "all"
-    """The phases that see the noise, and the dropout."""
+    """Phases whose views have noise and dropout."""
     dropout: float = 0.0
-    """Share of the encoder's input pixels that are set to 0, the others divided by what is left of 1."""
+    """Share of the encoder's input pixels set to 0; the others are divided by 1 minus this share."""
     max_shift: int | None = 0
-    """Largest random shift in pixels, both ways. None: a fourteenth of the shorter side (2 at 28 pixels), 0 for
-    vectors."""
+    """Maximum random shift in pixels, in both directions. None: a fourteenth of the shorter side (2 for 28 pixels), 0
+    for vectors."""
     probability: float = 1.0
-    """Of an image's being shifted, noisy and dropped from at all, drawn anew for each view."""
+    """Probability that an image is augmented at all (shift, noise, dropout), drawn anew for each view."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructionWeights:
-    """How images are rebuilt, in every model; a model's own class adds the factors of its other terms."""
+    """Reconstruction loss of every model; each model's subclass adds the weights of its other terms."""
 
     reconstruction: float = 1.0
     reconstruction_loss: Literal["half_squared_error", "mean_squared_error", "bernoulli"] = "half_squared_error"
-    """half_squared_error and bernoulli are summed over pixels, mean_squared_error is their mean; all are means over
-    the batch."""
+    """half_squared_error and bernoulli are sums over pixels, mean_squared_error is a mean over pixels; all are means
+    over the batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,24 +107,24 @@ class AveragingConfig:
     """Exponential moving average of the weights, used in evaluation."""
 
     decay: float = 0.0
-    """Decay per update; 0: the last weights are used."""
+    """Decay per update. 0: use the last weights."""
 
 
 Bound = tuple[str, float | None, float, float]
 
 
 def check_bounds(*bounds: Bound) -> None:
-    """Refuse the first `(name, value, lowest, highest)` whose value is outside; None is inside."""
+    """Raise `InputError` for the first `(name, value, lowest, highest)` with a value out of bounds; None is valid."""
     for name, value, low, high in bounds:
         if value is not None and not low <= value <= high:
             raise InputError(f"{name} is {value}; give a number from {low} to {high}.")
 
 
 def validate_network(network: NetworkConfig) -> None:
-    """Refuse sizes that no network can have.
+    """Check that the sizes of the networks are valid.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     if not network.hidden:
         raise InputError("network.hidden is empty; give the width of at least one layer.")
@@ -139,10 +140,10 @@ def validate_network(network: NetworkConfig) -> None:
 
 
 def validate_reconstruction(weights: ReconstructionWeights, network: NetworkConfig) -> None:
-    """Refuse a reconstruction loss that does not go with the network's output, or a factor that is none.
+    """Check the weight of the reconstruction loss, and that the loss is compatible with the network's output.
 
     Raises:
-        InputError: Says which to give.
+        InputError: The weight or the combination is invalid; the message suggests a valid one.
     """
     check_bounds(("weights.reconstruction", weights.reconstruction, 0, 10**6))
     if weights.reconstruction_loss == "bernoulli" and network.output != "sigmoid":

@@ -1,4 +1,4 @@
-"""Configuration of a style code's prior."""
+"""Configuration of the prior of the style code."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,46 +14,47 @@ MOST_NUMBERS = 10**7
 
 @dataclass(frozen=True, kw_only=True)
 class PriorConfig:
-    """What the style code is pulled to."""
+    """Prior that the style code matches."""
 
     kind: Literal["gaussian", "mixture", "umbrella", "swiss_roll", "uniform", "samples"] = "gaussian"
-    """mixture: Gaussians on a ring; umbrella: hrenski's; uniform: a cube around the origin; samples: of your own."""
+    """mixture: Gaussians on a ring. umbrella: hrenski's mixture. uniform: a cube around the origin. samples:
+    user-defined samples."""
     std: float = 5.0
-    """Of the gaussian, in each dimension (section 2 of the paper has 5 in two dimensions)."""
+    """Std of the gaussian, in each dimension (5 in two dimensions in section 2 of the paper)."""
     half_width: float = 5.0
-    """Of the uniform cube."""
+    """Half width of the uniform cube."""
     parts: int = 10
-    """Components of a mixture, or parts of the swiss roll: one for each class, where labels are used."""
+    """Number of components of a mixture, or of parts of the swiss roll: one per class if labels are used."""
     radius: float = 1.4
-    """Of the mixture's ring."""
+    """Radius of the mixture's ring."""
     std_along: float = 0.5
-    """Of the mixture's components, towards the origin."""
+    """Std of the mixture's components in the radial direction."""
     std_across: float = 0.1
-    """Across that."""
+    """Std of the mixture's components in the tangential direction."""
     roll_radius: float = 3.0
-    """Of the swiss roll's outer end."""
+    """Radius of the swiss roll's outer end."""
     turns: float = 2.0
-    """Of the swiss roll."""
+    """Number of turns of the swiss roll."""
     file: str | None = None
-    """Of samples: FILE.npy with rows [n, latent_dim], or FILE.py:FUNCTION, a sampler (key, n) -> [n, latent_dim] that
-    is run once, for 100,000 of them."""
+    """Source of the samples: FILE.npy with rows [n, latent_dim], or FILE.py:FUNCTION; FUNCTION is a sampler that
+    takes (key, n), returns [n, latent_dim], and is called once, for 100,000 samples."""
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether it is a Gaussian, whose divergence and histograms have closed forms."""
+        """Whether the prior is a Gaussian, whose divergence and histograms have closed forms."""
         return self.kind == "gaussian"
 
     @property
     def traced_std(self) -> float:
-        """What `Hyper.prior_std` is: a Gaussian's std; the sizes of other shapes are in the program."""
+        """Value of `Hyper.prior_std`: the std of a Gaussian; 1 for other priors, compiled with their sizes."""
         return self.std if self.is_gaussian else 1.0
 
 
 def validate_trained_prior(prior: PriorConfig, network: NetworkConfig) -> None:
-    """Refuse what `validate_prior` does, and samples without a file, or a file beside another kind.
+    """Check the prior as `validate_prior` does, and that a file is given for the kind `samples` and no other.
 
     Raises:
-        InputError: Says which to give.
+        InputError: The combination is invalid; the message suggests a valid one.
     """
     validate_prior(prior, network)
     if (prior.kind == "samples") != (prior.file is not None):
@@ -64,10 +65,10 @@ def validate_trained_prior(prior: PriorConfig, network: NetworkConfig) -> None:
 
 
 def validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:
-    """Refuse a prior that has no samples, or none of the style code's length.
+    """Check that the prior's parameters are valid, and compatible with the dimension of the style code.
 
     Raises:
-        InputError: Says which to give.
+        InputError: The combination is invalid; the message suggests a valid one.
     """
     names = ("std", "half_width", "radius", "std_along", "std_across", "roll_radius", "turns")
     check_bounds(

@@ -1,4 +1,4 @@
-"""What a run of any model is given: its data, seeds, length, what it leaves behind."""
+"""Configuration of a run of any model: data, seeds, number of epochs, outputs."""
 
 import dataclasses
 import math
@@ -35,55 +35,58 @@ __all__ = [
 PIXELS_PER_SHIFT = 14
 EVALUATIONS = 50
 EPOCHS = 32
-"""Passes over the pool by default: 16,000 updates on MNIST."""
+"""Default number of passes over the pool: 16,000 updates on MNIST."""
 FEWEST_IMAGES = 72_000
-"""Images that are shown at least, by default: a small pool is passed over more often."""
+"""Default minimum number of images over all epochs: a small pool gets more epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledOptimizers:
-    """How all rates of a model's phases change over a run; a model's own class adds an optimizer for each phase."""
+    """Learning-rate schedule of all phases; each model's subclass adds an optimizer per phase."""
 
     schedule: ScheduleKind = "cosine"
-    """Factor on every rate over the planned updates."""
+    """Schedule of every learning rate over the planned updates."""
     drops: tuple[float, ...] = ()
-    """With schedule steps: the shares of the run after which every rate is divided by ten, e.g. 0.5 0.75."""
+    """With schedule steps: shares of the run after which every learning rate is divided by ten, e.g. 0.5 0.75."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What every model is trained with; each model's own class adds its optimizers and weights."""
+    """Settings of every model; each model's subclass adds its optimizers and loss weights."""
 
     dataset: str = "auto"
-    """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist
-    where it can be had, else digits, with a notice."""
+    """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist if
+    it is available, else digits, with a notice."""
     data_dir: str | None = None
-    """Folder for data: IDX files or TFDS copies are read there, downloads go there. Also from $AAE_DATA_DIR."""
+    """Folder of the data, also set by $AAE_DATA_DIR: IDX files and TFDS copies are read from it, downloads are saved
+    in it."""
     split_seed: int = 0
-    """Draws the test set of data that come without one (digits)."""
+    """Seed for drawing the test set of data that come without one (digits)."""
     pool_size: int | None = None
-    """Train on a random subset of so many images, labelled ones among them. None: all but those of validation."""
+    """Number of training images, a random subset that includes the labelled ones. None: all but the validation
+    images."""
     seed: int = 0
-    """Fixes weights and order."""
+    """Random seed of the initial weights and the order of images."""
     num_seeds: int = 1
-    """Train this many seeds, seed, seed + 1, ..., in one program."""
+    """Number of seeds (seed, seed + 1, ...) to train in one program."""
     epochs: int | None = None
-    """Passes over the unlabelled pool. None: 32, and more of a pool under 2,250 images."""
+    """Passes over the unlabelled pool. None: 32, or more for a pool under 2,250 images."""
     batch_size: int = 100
     """Unlabelled images per update."""
     update_order: UpdateOrder = "sequential"
-    """sequential: each phase of an update sees what the phases before it moved. simultaneous: every phase's gradient
-    is taken where the update begins, and reconstruction and adversaries read one view: less work, other training."""
+    """sequential: each phase of an update sees the weights trained by the phases before it. simultaneous: all
+    gradients are evaluated at the weights before the update, and reconstruction and discriminators read one view,
+    which takes less work but changes training."""
     test: bool = True
-    """Evaluate the test images at the end. Without it they are never looked at: for choosing settings."""
+    """Evaluate the test images at the end. Turn it off to choose settings without using the test images."""
     evaluate_every: int | None = None
-    """Epochs between validations and rows of metrics. None: so that there are 50 to 99, or one an epoch."""
+    """Epochs between validations and rows of metrics. None: chosen to give 50 to 99 of them, or one per epoch."""
     checkpoint_seconds: float = 60.0
-    """Save the state for --resume when at least this long has passed since the last time."""
+    """Minimum number of seconds between checkpoints for --resume."""
     figures_every: int | None = None
-    """Epochs after which the figures are drawn during training too, into figures/epoch-<n>. None: at the end only."""
+    """Epochs between figures drawn during training, in figures/epoch-<n>. None: draw figures at the end only."""
     tensorboard: bool = False
-    """Write TensorBoard events into tensorboard/ (extra tensorboard)."""
+    """Write TensorBoard events to tensorboard/ (requires the extra tensorboard)."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     views: ViewConfig = field(default_factory=ViewConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
@@ -93,18 +96,18 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledConfig(RunConfig):
-    """What models that learn from labels are trained with beside that."""
+    """Additional settings of models that learn from labels."""
 
     labels: int | Literal["all"] = 1000
     """Number of labelled training images, balanced over the classes, or all."""
     label_seed: int | None = None
-    """Draws the labelled images. None: each seed draws its own."""
+    """Seed for drawing the labelled images. None: each training seed draws different ones."""
     labelled_batch_size: int = 100
-    """Labelled images per update; fewer where there are fewer."""
+    """Labelled images per update; all of them if there are fewer."""
 
     @property
     def drawn_labels(self) -> int | Literal["all"] | None:
-        """How many labelled images there are; None: the model is trained without."""
+        """Number of labelled images; None: the model is trained without labels."""
         return self.labels
 
     __repr__ = brief_config
@@ -114,7 +117,7 @@ AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 
 
 def default_shift(image_shape: tuple[int, ...]) -> int:
-    """Return the largest random shift by default: a fourteenth of an image's shorter side, 0 for plain vectors."""
+    """Return the default maximum shift: a fourteenth of an image's shorter side, in pixels; 0 for plain vectors."""
     return 0 if len(image_shape) == 1 else min(image_shape[:2]) // PIXELS_PER_SHIFT
 
 
@@ -125,13 +128,13 @@ def resolve(
     pool_size: int | None = None,
     precision: Precision = "float32",
 ) -> AnyConfig:
-    """Replace every `None` that goes by the data, and precision `auto` by `precision`.
+    """Replace every `None` by a value that depends on the data, and precision `auto` by `precision`.
 
     Args:
-        config: What the user chose.
-        image_shape: Shape of one image; random shifts go by its shorter side, and plain vectors have none.
-        pool_size: Images that an epoch passes over; a small pool gets more epochs. None: a large one.
-        precision: What `auto` stands for.
+        config: The user's configuration.
+        image_shape: Shape of one image; its shorter side determines random shifts, which plain vectors do not have.
+        pool_size: Number of images in the pool; a small pool gets more epochs. None: a large pool.
+        precision: Replacement of `auto`.
     """
     passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(FEWEST_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
@@ -150,10 +153,10 @@ def resolve(
 
 
 def require_resolved(config: RunConfig) -> None:
-    """Refuse a configuration in which `None` still stands for "by the data".
+    """Check that no setting is still `None` because it depends on the data.
 
     Raises:
-        InputError: Says to call `resolve`.
+        InputError: The configuration is not resolved; the message suggests calling `resolve`.
     """
     if config.views.max_shift is None:
         raise InputError(
@@ -163,10 +166,10 @@ def require_resolved(config: RunConfig) -> None:
 
 
 def validate_run(config: RunConfig) -> None:
-    """Refuse values that no model can be trained with.
+    """Check the settings common to all models.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     views = config.views
     validate_network(config.network)
@@ -189,14 +192,14 @@ def validate_run(config: RunConfig) -> None:
 
 
 def refuse_noise_in_one_view(config: RunConfig, *, joint: bool = False) -> None:
-    """Refuse noise for some phases alone where all phases read one view of an image.
+    """Reject noise in only some phases if all phases read one view of an image.
 
     Args:
-        config: Of a model whose reconstruction and adversaries share a view under simultaneous updates.
-        joint: Whether one step holds reconstruction and generator.
+        config: Configuration of a model whose phases share a view under simultaneous updates.
+        joint: Whether reconstruction and generator share one step.
 
     Raises:
-        InputError: Says what to give instead.
+        InputError: The settings are incompatible; the message suggests an alternative.
     """
     if config.views.noise_in != "all" and (joint or config.update_order == "simultaneous"):
         raise InputError(
@@ -206,10 +209,10 @@ def refuse_noise_in_one_view(config: RunConfig, *, joint: bool = False) -> None:
 
 
 def validate_labels(config: LabelledConfig) -> None:
-    """Refuse batches and seeds of labelled images that cannot be trained with; their number goes by the data.
+    """Check the batch size and seed of labelled images; their number is checked against the data later.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     check_bounds(
         ("labelled_batch_size", config.labelled_batch_size, 1, 10**6),
@@ -218,10 +221,10 @@ def validate_labels(config: LabelledConfig) -> None:
 
 
 def validate_optimizers(optimizers: ScheduledOptimizers) -> None:
-    """Refuse rates, momenta and drops that cannot be trained with.
+    """Check learning rates, gradient norms, momenta and drops.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     found = {name: value for name, value in vars(optimizers).items() if isinstance(value, OptimizerConfig)}
     check_bounds(

@@ -1,4 +1,4 @@
-"""Configurations as plain mappings and YAML: strict about keys and types, forgiving about `1e-3`."""
+"""Conversion of configurations to and from mappings and YAML: strict about keys and types, lenient about `1e-3`."""
 
 import dataclasses
 import difflib
@@ -19,16 +19,17 @@ __all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_mapping", "
 Config = TypeVar("Config")
 
 MAX_BYTES = 2**18
-"""Size of the largest YAML file that is read."""
+"""Maximum size of a YAML file, in bytes."""
 MAX_NODES, MAX_DEPTH = 10_000, 50
-"""Values that a YAML file may hold, each counted as often as aliases repeat it, and how deep they may be nested."""
+"""Maximum number of values in a YAML file, counting repetitions by aliases, and maximum nesting depth."""
 
 
 def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None, where: str = "") -> Config:
-    """Return a `kind` dataclass with `values` in it, and the fields of `base` (or the defaults) elsewhere.
+    """Return a `kind` dataclass with the given `values`; other fields come from `base` (or the defaults).
 
     Raises:
-        InputError: An unknown key (near names are offered) or a value of the wrong type, named by its path.
+        InputError: A key is unknown (the message suggests similar names) or a value has the wrong type; both are
+            identified by their path.
     """
     hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name != "RENAMED"}
     base = kind() if base is None else base
@@ -50,12 +51,12 @@ def from_mapping(kind: type[Config], values: Any, *, base: Config | None = None,
 
 
 def with_current_names(values: Mapping[Any, Any], renamed: Mapping[str, str]) -> Mapping[Any, Any]:
-    """Return values with those of earlier versions under their names of today.
+    """Return the values with names of earlier versions replaced by the current ones.
 
     Args:
-        values: Nested mappings; not changed.
-        renamed: Dotted names of two parts, e.g. `{"weights.prior_std": "prior.std"}`. A value that is already there
-            under its name of today stays.
+        values: Nested mappings; not modified.
+        renamed: Current names by old ones, each dotted with two parts, e.g. `{"weights.prior_std": "prior.std"}`. A
+            value that exists under its current name takes precedence.
     """
     for old, new in renamed.items():
         (section, name), (now, field) = old.split("."), new.split(".")
@@ -70,7 +71,7 @@ def with_current_names(values: Mapping[Any, Any], renamed: Mapping[str, str]) ->
 
 
 def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:
-    """Return a clause that offers the keys nearest to one that is not known, or all there are; by their last part."""
+    """Return a clause that suggests keys similar to an unknown one (by their last part), or all known keys."""
     before = f"{where}." if where else ""
     near = difflib.get_close_matches(key, hints, n=3, cutoff=0.5)
     if near:
@@ -79,10 +80,10 @@ def _offer(key: str, hints: Mapping[str, Any], where: str) -> str:
 
 
 def coerce(value: Any, hint: Any, path: str) -> Any:
-    """Return a YAML value as the type `hint`; `path` names it in the message.
+    """Convert a YAML value to the type `hint`; `path` identifies it in the message.
 
     Raises:
-        InputError: It is none.
+        InputError: The value does not have this type.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
@@ -134,10 +135,10 @@ def _describe(kind: Any) -> str:
 
 
 def read_yaml(path: Path) -> Mapping[Any, Any]:
-    """Return the mapping in a YAML file; an empty file is an empty mapping.
+    """Return the mapping in a YAML file; an empty mapping for an empty file.
 
     Raises:
-        InputError: There is no such file, or it is not YAML with a mapping in it.
+        InputError: The file does not exist, or is not YAML with a mapping.
     """
     try:
         values = _parse(read_text(path, MAX_BYTES))
@@ -166,7 +167,7 @@ def read_yaml(path: Path) -> Mapping[Any, Any]:
 
 
 def _parse(text: str) -> Any:
-    """Return what `yaml.safe_load` does, once its nodes have been counted."""
+    """Return the result of `yaml.safe_load`, after checking the number of nodes."""
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
@@ -179,10 +180,11 @@ def _parse(text: str) -> Any:
 
 
 def _count_nodes(node: yaml.Node, counted: dict[int, int], depth: int) -> int:
-    """Return how many values a node stands for, with those that aliases repeat.
+    """Return the number of values that a node represents, counting repetitions by aliases.
 
     Raises:
-        ValueError: They are more than `MAX_NODES`, nested deeper than `MAX_DEPTH`, or a node contains itself.
+        ValueError: There are more than `MAX_NODES`, they are nested deeper than `MAX_DEPTH`, or a node contains
+            itself.
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"values are nested deeper than {MAX_DEPTH}, or contain themselves")
@@ -198,12 +200,12 @@ def _count_nodes(node: yaml.Node, counted: dict[int, int], depth: int) -> int:
 
 
 def to_yaml(config: Any) -> str:
-    """Return a configuration as YAML text that `read_yaml` and `from_mapping` turn back into it."""
+    """Return a configuration as YAML text, from which `read_yaml` and `from_mapping` restore it."""
     return str(yaml.safe_dump(to_mapping(config), sort_keys=False))
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """Return a configuration as nested dictionaries, lists, numbers and texts, as JSON and YAML hold them."""
+    """Return a configuration as nested dictionaries, lists, numbers and strings, for JSON and YAML."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(config))
     return plain
 
@@ -215,7 +217,7 @@ def _plain(value: Any) -> Any:
 
 
 def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
-    """Return the dotted names of the fields in which two configurations of one kind differ."""
+    """Return the dotted names of the fields in which two configurations of the same class differ."""
     names = []
     for item in dataclasses.fields(ours):
         a, b = getattr(ours, item.name), getattr(theirs, item.name)

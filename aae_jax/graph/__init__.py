@@ -1,8 +1,8 @@
-"""Graphs of nearest neighbours: label propagation before training, spectral clusters without labels.
+"""Graphs of nearest neighbours: label propagation before training, spectral clustering without labels.
 
-With labels, these are propagated over the graph (Zhou et al. 2004, "Learning with local and global consistency").
-Without, the graph is cut into clusters with few neighbours in common (Ng, Jordan and Weiss 2002, "On spectral
-clustering"). `propagated_targets` turns either into the first targets of the generator phase.
+Labels are propagated over the graph (Zhou et al. 2004, "Learning with local and global consistency"). Without labels,
+the graph is cut into clusters with few common neighbours (Ng, Jordan and Weiss 2002, "On spectral clustering").
+`targets_of` and `cluster_targets_of` turn these into the initial targets of the generator phase.
 """
 
 from aae_jax.graph.clusters import cluster_targets_of, graph_clusters, graph_directions

@@ -1,4 +1,4 @@
-"""Spectral clusters of a graph of nearest neighbours (Ng, Jordan and Weiss 2002)."""
+"""Spectral clustering of a graph of nearest neighbours (Ng, Jordan and Weiss 2002)."""
 
 import warnings
 from typing import Any
@@ -16,19 +16,20 @@ __all__ = ["cluster_targets_of", "graph_clusters", "graph_directions"]
 
 
 def graph_directions(graph: scipy.sparse.csr_matrix, num_clusters: int) -> NDArray[np.float64]:
-    """Return where each point lies by a graph's first eigenvectors, as unit vectors `[points, num_clusters]`.
+    """Return the spectral embedding of a graph's points: unit vectors `[points, num_clusters]`.
 
-    Points with many neighbours in common lie in nearly the same direction; `graph_clusters` groups them.
+    The embedding uses the first eigenvectors. Points with many common neighbours have similar directions;
+    `graph_clusters` groups them.
 
     Args:
-        graph: Symmetric weights, of `similarity_graph`.
-        num_clusters: How many clusters there shall be: one eigenvector for each.
+        graph: Symmetric weights, from `similarity_graph`.
+        num_clusters: Number of clusters to find, equal to the number of eigenvectors.
 
     Raises:
-        InputError: There are too few points for so many.
+        InputError: There are too few points for this number of clusters.
     """
     count = graph.shape[0]
-    most = count if count <= DENSE else count // 5 - SPARE  # beyond that, full matrices would be computed with
+    most = count if count <= DENSE else count // 5 - SPARE  # beyond that, lobpcg uses dense matrices
     if not 2 <= num_clusters <= most:
         raise InputError(f"num_clusters is {num_clusters} for {count} points; give a number from 2 to {most}.")
     vectors = _first_eigenvectors(_normalised(graph), num_clusters)
@@ -37,13 +38,13 @@ def graph_directions(graph: scipy.sparse.csr_matrix, num_clusters: int) -> NDArr
 
 
 def graph_clusters(directions: NDArray[np.float64], seed: int = 0) -> NDArray[np.int64]:
-    """Return each point's cluster, as many as the directions have dimensions, by k-means (Ng, Jordan and Weiss 2002).
+    """Return each point's cluster, by k-means with one cluster per dimension (Ng, Jordan and Weiss 2002).
 
     Args:
-        directions: Of `graph_directions`.
-        seed: Decides where k-means begins, and nothing else.
+        directions: Unit vectors from `graph_directions`.
+        seed: Seed of the initialisation of k-means only.
     """
-    from sklearn.cluster import KMeans  # takes a second
+    from sklearn.cluster import KMeans  # importing takes 1 s
 
     means = KMeans(directions.shape[1], n_init=10, random_state=seed)
     found: NDArray[np.int64] = means.fit_predict(directions).astype(np.int64)
@@ -53,13 +54,13 @@ def graph_clusters(directions: NDArray[np.float64], seed: int = 0) -> NDArray[np
 def _first_eigenvectors(matrix: scipy.sparse.csr_matrix, count: int) -> NDArray[np.float64]:
     """Return the eigenvectors of the largest eigenvalues, `[points, count]`.
 
-    Of a larger matrix by a method that improves them together: one that begins with a single vector misses all but
-    one of an eigenvalue that comes several times, as 1 does in a graph of several parts.
+    For large matrices, a block method is used: a method that starts from a single vector finds only one eigenvector
+    of a repeated eigenvalue, such as 1 in a graph with several components.
     """
     if matrix.shape[0] <= DENSE:
         return np.asarray(np.linalg.eigh(matrix.toarray())[1][:, -count:])
     begin = np.random.default_rng(0).standard_normal((matrix.shape[0], count + SPARE))
-    with warnings.catch_warnings():  # of vectors that may still turn a little: clusters do not ask for more
+    with warnings.catch_warnings():  # of incomplete convergence, which clusters tolerate
         warnings.simplefilter("ignore", UserWarning)
         values, vectors = scipy.sparse.linalg.lobpcg(matrix, begin, largest=True, maxiter=200, tol=1e-4)
     return np.asarray(vectors[:, np.argsort(-values)[:count]])
@@ -68,16 +69,16 @@ def _first_eigenvectors(matrix: scipy.sparse.csr_matrix, count: int) -> NDArray[
 def cluster_targets_of(
     graph: scipy.sparse.csr_matrix, clusters: NDArray[Any], num_clusters: int
 ) -> NDArray[np.float32]:
-    """Return what `TrainData.targets` holds, from the clusters of a graph: one-hot rows times how sure they are.
+    """Return targets for `TrainData.targets` from a graph's clusters: one-hot rows, weighted by their certainty.
 
-    A point's own cluster counts as much as those of all its neighbours; how sure that is, is by its entropy. So a
-    point with all neighbours in one other cluster is little less sure (by a quarter, of 16 clusters); one without
-    neighbours has no target.
+    A point's cluster counts as much as those of all its neighbours together; the entropy of the result gives the
+    certainty. A point whose neighbours are all in one other cluster is thus only slightly less certain (by a quarter,
+    for 16 clusters); one without neighbours has no target.
 
     Args:
-        graph: Symmetric weights, of `similarity_graph`.
-        clusters: `[points]`, of `graph_clusters`.
-        num_clusters: How many there are.
+        graph: Symmetric weights, from `similarity_graph`.
+        clusters: `[points]`, from `graph_clusters`.
+        num_clusters: Number of clusters.
     """
     one_hot = np.eye(num_clusters, dtype=np.float32)[clusters]
     degree = np.asarray(graph.sum(axis=1))

@@ -1,4 +1,4 @@
-"""Nearest neighbours of images, by their principal components."""
+"""Nearest neighbours of images in the space of their principal components."""
 
 import functools
 import itertools
@@ -17,26 +17,26 @@ __all__ = ["Axes", "Neighbours", "graph_shift", "nearest_neighbours", "principal
 
 COMPONENTS, NEIGHBOURS = 50, 10
 SAMPLE = 50_000
-"""Rows, at least, of which principal axes are taken where images are moved, or all of them."""
+"""Minimum number of rows (or all, if fewer) from which principal axes of shifted images are computed."""
 MOST_SHIFT, GROUP = 2, 64
 DENSE = 2_000
-"""Points up to which a graph's eigenvectors are found as those of a full matrix."""
+"""Maximum number of points for which a graph's eigenvectors are computed from a dense matrix."""
 SPARE = 10
-"""Eigenvectors that are sought beyond those needed: the last ones converge last."""
+"""Number of additional eigenvectors to compute, because the last ones converge last."""
 ENTRIES = 50_000_000
-"""Distances held at once."""
+"""Maximum number of distances in memory at once."""
 Points = NDArray[Any]
 
 
 class Neighbours(NamedTuple):
-    """A graph: the k nearest other points of each point, and their squared Euclidean distances."""
+    """Graph of nearest neighbours: the k nearest other points of each point and their squared Euclidean distances."""
 
     indices: Int[Array, "points k"]
     distances: Float[Array, "points k"]
 
 
 class Axes(NamedTuple):
-    """Where the rows of a matrix lie: their mean, and the directions in which they differ most."""
+    """Principal axes of a matrix: the mean of its rows and the directions of their largest variance."""
 
     mean: Float[Array, " features"]
     directions: Float[Array, "features count"]
@@ -47,9 +47,9 @@ _product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 @functools.partial(jax.jit, static_argnames="count")
 def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
-    """Return the rows' first principal axes, to the accuracy of four power iterations (Halko et al. 2011).
+    """Return the first principal axes of the rows, to the accuracy of four power iterations (Halko et al. 2011).
 
-    Their signs and order are of no account to distances.
+    Distances do not depend on their signs and order.
     """
     mean = jnp.mean(rows, axis=0)
     centred = rows - mean
@@ -64,7 +64,7 @@ def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
 
 @jax.jit
 def principal_components(rows: Float[Array, "points features"], axes: Axes) -> Float[Array, "points count"]:
-    """Return the rows' coordinates along the axes."""
+    """Return the coordinates of the rows along the axes."""
     return _product(rows - axes.mean, axes.directions)
 
 
@@ -74,20 +74,20 @@ def nearest_neighbours(
     k: int = NEIGHBOURS,
     places: Float[Array, "places points features"] | None = None,
 ) -> Neighbours:
-    """Return the k nearest others of each point, the nearest first, by all distances, block by block.
+    """Return the k nearest other points of each point, nearest first, by exhaustive search in blocks.
 
-    Twice as many are found by differences of squared norms, a matrix product, and the k nearest of them by those of
-    coordinates, which cancel less. The nearest are among the groups of points whose own nearest is nearest: only
-    these are sorted.
+    2k candidates are found from squared norms and a matrix product, and the k nearest of them from differences of
+    coordinates, which suffer less cancellation. The candidates are in the groups of points with the smallest minimum
+    distances: only these groups are sorted.
 
     Args:
         points: The points.
-        k: How many others.
-        places: Where each point may stand when it looks for others, such as an image in several positions; the
-            distance to another is that from the place nearest to it. None: at the point itself.
+        k: Number of neighbours.
+        places: Alternative positions of each query point, such as an image with several shifts; the distance to
+            another point is that from the nearest position. None: only the point itself.
 
     Raises:
-        InputError: There are not so many others.
+        InputError: There are fewer than k other points.
     """
     places = points[None] if places is None else places
     count = points.shape[0]
@@ -122,20 +122,20 @@ def nearest_neighbours(
 
 
 def neighbours_of(images: NDArray[Any], k: int, max_shift: int = 0) -> Neighbours:
-    """Return the k nearest others of each image, fewer where there are fewer, by their principal components.
+    """Return the k nearest other images of each image (all if there are fewer), by their principal components.
 
     Args:
         images: `[points, *image]`.
-        k: How many.
-        max_shift: As of `graph_of`.
+        k: Number of neighbours.
+        max_shift: As in `graph_of`.
 
     Raises:
-        InputError: Plain vectors shall be moved, or there is but one image.
+        InputError: `max_shift` is above 0 for plain vectors, or there is only one image.
     """
     if max_shift and images.ndim < 3:
         raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be moved; give 0.")
     shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
-    every = min(len(shifts), max(1, len(images) * len(shifts) // SAMPLE))  # of many images each in one position
+    every = min(len(shifts), max(1, len(images) * len(shifts) // SAMPLE))  # with many images, each in one position
     sample = jnp.concatenate([_moved(images[i % every :: every], *by) for i, by in enumerate(shifts)])
     axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
     places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
@@ -144,15 +144,16 @@ def neighbours_of(images: NDArray[Any], k: int, max_shift: int = 0) -> Neighbour
 
 
 def graph_shift(max_shift: int) -> int:
-    """Return by how much images may be moved to find their neighbours, where views are shifted by `max_shift`.
+    """Return the maximum shift, in pixels, in the search for neighbours, if views are shifted by up to `max_shift`.
 
-    By half as much: more finds fewer of the same class. And by no more than 2 pixels: the work grows with the square.
+    It is half as large: larger shifts find fewer neighbours of the same class. And it is at most 2 pixels: the cost
+    grows with its square.
     """
     return min(max_shift // 2, MOST_SHIFT)
 
 
 def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points features"]:
-    """Return images moved by whole pixels, as rows; what comes in at the border is 0."""
+    """Return images shifted by whole pixels, as rows, padded with 0."""
     margin = max(abs(down), abs(right))
     if margin:
         height, width = images.shape[1:3]

@@ -13,15 +13,15 @@ __all__ = ["graph_of", "propagate_labels", "propagated_targets", "similarity_gra
 
 ALPHA, STEPS = 0.99, 400
 BANDWIDTH = 0.3
-"""Of the similarity, in units of the median squared distance to a neighbour: where most neighbours are far, the near
-ones are heard."""
+"""Bandwidth of the similarity, relative to the median squared distance to a neighbour, so that near neighbours count
+most even if the others are far."""
 LEAST_CERTAINTY = 0.1
 
 
 def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
-    """Return symmetric weights: exp(−d² / (0.3 median d²)) for each of two points among whose nearest the other is.
+    """Return symmetric weights: exp(−d² / (0.3 median d²)), summed over the directions of the neighbour relation.
 
-    The median is that of distances above 0: equal points say nothing of how far apart others are.
+    The median is over distances above 0: identical points carry no information about the distances of others.
     """
     indices, distances = np.asarray(neighbours.indices), np.asarray(neighbours.distances, dtype=np.float64)
     count, k = indices.shape
@@ -35,14 +35,14 @@ def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
 def propagate_labels(
     graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
 ) -> NDArray[np.float32]:
-    """Return each point's probability of each class, `[points, classes]`.
+    """Return the class probabilities of each point, `[points, classes]`.
 
     Args:
-        graph: Symmetric weights, of `similarity_graph`.
-        labelled: Which points have a label.
-        labels: Theirs.
-        num_classes: How many there are.
-        shares: Of the classes among the points, `[classes]`; None: equal.
+        graph: Symmetric weights, from `similarity_graph`.
+        labelled: Indices of the labelled points.
+        labels: Classes of the labelled points.
+        num_classes: Number of classes.
+        shares: Class frequencies among the points, `[classes]`; None: equal.
     """
     spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
@@ -50,31 +50,31 @@ def propagate_labels(
     found = given.copy()
     for _ in range(STEPS):
         found = ALPHA * (spread @ found) + (1 - ALPHA) * given
-    found /= np.maximum(found.sum(axis=0), 1e-300)  # as frequent as under the label's prior (Zhu et al. 2003, §4)
+    found /= np.maximum(found.sum(axis=0), 1e-300)  # match the prior class frequencies (Zhu et al. 2003, §4)
     found *= 1.0 if shares is None else shares
-    found += 1e-30  # where no label arrives, all classes alike
+    found += 1e-30  # uniform for points that no label reaches
     probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
 
 
 def _normalised(graph: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """Return the graph with each weight divided by the roots of its two points' sums of weights."""
+    """Return the graph with each weight divided by the square roots of the degrees of its two points."""
     degree = np.asarray(graph.sum(axis=1)).ravel()
     scale = scipy.sparse.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1e-300)), 0.0))
     return (scale @ graph @ scale).tocsr()
 
 
 def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 1 − H / log classes of each row: 1 where one class is certain, 0 where all are alike."""
+    """Return 1 − H / log classes of each row: 1 if one class is certain, 0 if all are equally probable."""
     entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-30)), axis=1)
     found: NDArray[np.float32] = np.clip(1.0 - entropy / np.log(probabilities.shape[1]), 0.0, 1.0).astype(np.float32)
     return found
 
 
 def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return one-hot rows of the most probable class times how certain it is, `[points, classes]`.
+    """Return one-hot rows of the most probable class, weighted by its certainty, `[points, classes]`.
 
-    Rows sum to 1 on average, to less where labels reach few points, and to 10 at the most.
+    Rows sum to 1 on average, to less if labels reach few points, and to at most 10.
     """
     return _weighed(probabilities.argmax(axis=1), certainty(probabilities), probabilities.shape[1])
 
@@ -86,15 +86,15 @@ def _weighed(classes: NDArray[Any], weights: NDArray[np.float32], num_classes: i
 
 
 def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matrix:
-    """Return the graph of the nearest neighbours of images, by their principal components.
+    """Return the graph of nearest neighbours of images, by their principal components.
 
     Args:
         images: `[points, *image]`.
-        max_shift: Pixels by which an image may be moved, both ways, to come nearer to another. Above 0 the images are
+        max_shift: Maximum shift of an image, in pixels and both directions, to match another. If above 0, images are
             `height width` or `height width channels`.
 
     Raises:
-        InputError: Plain vectors shall be moved.
+        InputError: `max_shift` is above 0 for plain vectors.
     """
     return similarity_graph(neighbours_of(images, NEIGHBOURS, max_shift))
 
@@ -102,5 +102,5 @@ def graph_of(images: NDArray[Any], max_shift: int = 0) -> scipy.sparse.csr_matri
 def targets_of(
     graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
 ) -> NDArray[np.float32]:
-    """Return what `TrainData.targets` holds, from the labels that some of a graph's points have."""
+    """Return targets for `TrainData.targets`, from the labels of some of a graph's points."""
     return propagated_targets(propagate_labels(graph, labelled, labels, num_classes, shares))

@@ -1,7 +1,7 @@
-"""The models: one folder each, listed in `MODELS` alone.
+"""Models: one folder each, registered in `MODELS`.
 
-The command line, its usage text, presets, figures and tests read this list. A folder holds `config.py` (configuration
-and validation), `presets.py`, `phases.py` (networks and phases) and `experiment.py` (the `ModelSpec`).
+The command line, its usage text, presets, figures and tests read this list. Each folder contains `config.py`
+(configuration and validation), `presets.py`, `phases.py` (networks and phases) and `experiment.py` (the `ModelSpec`).
 """
 
 import importlib
@@ -17,11 +17,11 @@ __all__ = ["MODELS", "ModelEntry", "choose_preset", "find_model", "preset"]
 
 
 class ModelEntry(NamedTuple):
-    """A model of the list; its modules are imported when they are first asked for.
+    """An entry of `MODELS`; the model's modules are imported on first access.
 
     Attributes:
-        name: Of its folder, its script in `experiments/` and the folder of its runs.
-        summary: One line for the usage text.
+        name: Name of the model's folder, of its script in `experiments/` and of the folder of its runs.
+        summary: One-line summary for the usage text.
     """
 
     name: str
@@ -29,13 +29,13 @@ class ModelEntry(NamedTuple):
 
     @property
     def spec(self) -> "ModelSpec":
-        """The record by which a run knows the model."""
+        """Specification of the model."""
         found: ModelSpec = importlib.import_module(f"aae_jax.models.{self.name}.experiment").SPEC
         return found
 
     @property
     def presets(self) -> Mapping[str, tuple[Any, str]]:
-        """Configuration and one line of text by name; "default" is among them."""
+        """Configuration and one-line description by preset name, including "default"."""
         found: Mapping[str, tuple[Any, str]] = importlib.import_module(f"aae_jax.models.{self.name}.presets").PRESETS
         return found
 
@@ -53,10 +53,10 @@ MODELS = (
 
 
 def find_model(name: str) -> ModelEntry:
-    """Return the model of that name, whose words may be joined by hyphens or underscores.
+    """Return the model with the given name; words may be joined by hyphens or underscores.
 
     Raises:
-        InputError: There is none.
+        InputError: No model has this name.
     """
     known = {entry.name: entry for entry in MODELS}
     found = known.get(known_name(name, known))
@@ -66,19 +66,19 @@ def find_model(name: str) -> ModelEntry:
 
 
 def preset(name: str, experiment: str = "semi_supervised") -> Any:
-    """Return the configuration of a named preset of an experiment, e.g. of `unsupervised`.
+    """Return the configuration of a preset of an experiment, e.g. of `unsupervised`.
 
     Raises:
-        InputError: There is no such experiment or preset.
+        InputError: The experiment or the preset does not exist.
     """
     return choose_preset(find_model(experiment).presets, name)
 
 
 def choose_preset(presets: Mapping[str, tuple[Any, str]], name: str) -> Any:
-    """Return the configuration of that name.
+    """Return the configuration of the preset with the given name.
 
     Raises:
-        InputError: There is none.
+        InputError: No preset has this name.
     """
     name = known_name(name, presets)
     if name not in presets:

@@ -1,6 +1,6 @@
-"""The record by which the shell knows a model, and the data that a model's functions are given.
+"""Model specifications, and the data passed to a model's functions.
 
-Nothing here, and nothing that a model defines, takes a console, a run's folder or its loop.
+Neither this module nor any model depends on the console, a run's folder or the training loop.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,16 +39,16 @@ __all__ = [
 
 SeedKeys = Key[jax.Array, " seeds"]
 MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Hyper], Metrics]
-"""`(params, stats, images, labels, key, traced numbers) -> measures` of one seed's weights; pure."""
+"""`(params, stats, images, labels, key, hyper) -> metrics` of one seed's weights; a pure function."""
 
 
 class DataShape(NamedTuple):
-    """What networks and phases need to know of the data.
+    """Image shape and classes of the data, as needed by networks and phases.
 
     Attributes:
-        image_shape: `height width`, `height width channels`, or `features` of plain vectors.
-        num_classes: 0 where the data have no labels.
-        class_names: One for each class.
+        image_shape: `height width`, `height width channels`, or `features` for plain vectors.
+        num_classes: Number of classes; 0 if the data have no labels.
+        class_names: One name per class.
     """
 
     image_shape: tuple[int, ...]
@@ -57,7 +57,7 @@ class DataShape(NamedTuple):
 
 
 class SavedCodes(NamedTuple):
-    """What a saved model has to know of its codes: see `aae_jax.Model`."""
+    """Description of the latent codes stored with a saved model; see `aae_jax.Model`."""
 
     prior: PriorConfig | None
     num_classes: int
@@ -69,7 +69,7 @@ class SavedCodes(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """A run's root keys by purpose, each with a leading seed axis (ADR 0003)."""
+    """Root PRNG keys of a run by purpose, each with a leading seed axis (ADR 0003)."""
 
     init: SeedKeys
     train: SeedKeys
@@ -81,19 +81,19 @@ class RunSetup(NamedTuple):
     """Data, splits and networks of a run; arrays that differ by seed have a leading seed axis.
 
     Attributes:
-        spec: The model.
-        config: The resolved configuration, of the model's class.
+        spec: Specification of the model.
+        config: Resolved configuration, of the model's configuration class.
         dataset: The data.
-        seeds: One for each training; in a sweep, numbers of its members.
-        networks: Of the model.
-        prior: Of the style code; None where the configuration has none.
-        keys: Root keys of random numbers.
-        data: What training sees.
-        validation_images: Held out, as they are stored.
-        validation_labels: Their classes.
-        called: What a training is called in messages: a seed, or a sweep's member.
-        members: Setting and seed of each member of a sweep; None outside one.
-        frequencies: Class frequencies assumed of the pool; None: equal ones.
+        seeds: One per training; in a sweep, the indices of its members.
+        networks: Networks of the model.
+        prior: Prior of the style code; None if the configuration has none.
+        keys: Root PRNG keys.
+        data: Training data.
+        validation_images: Held-out images, as stored.
+        validation_labels: Classes of the held-out images.
+        called: Name of one training in messages: a seed, or a member of a sweep.
+        members: Setting and seed of each member of a sweep; None outside a sweep.
+        frequencies: Class frequencies assumed for the pool; None: equal frequencies.
     """
 
     spec: "ModelSpec"
@@ -112,31 +112,31 @@ class RunSetup(NamedTuple):
 
     @property
     def shape(self) -> DataShape:
-        """Shape and classes of the data."""
+        """Image shape and classes of the data."""
         return DataShape(self.dataset.image_shape, self.dataset.num_classes, self.dataset.class_names)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates in a pass over the pool."""
+        """Number of updates in one pass over the pool."""
         return int(self.data.pool.shape[0]) // int(self.config.batch_size)
 
     @property
     def epochs(self) -> int:
-        """Passes planned."""
+        """Number of planned passes over the pool."""
         assert self.config.epochs is not None
         return int(self.config.epochs)
 
 
 class Trained(NamedTuple):
-    """Weights that a run ends with, each with a leading seed axis.
+    """Weights at the end of a run, each with a leading seed axis.
 
     Attributes:
-        params: The last weights (their averages, where these are kept).
-        stats: Their batch statistics.
-        best_params: The weights that did best on the validation images.
-        best_stats: Their batch statistics.
+        params: Last weights (their moving averages, if these are kept).
+        stats: Batch-norm statistics of the last weights.
+        best_params: Weights with the best score on the validation images.
+        best_stats: Batch-norm statistics of the best weights.
         survivors: Whether each seed's losses stayed finite.
-        models: The model of each surviving seed, with its last weights.
+        models: Model of each surviving seed, with its last weights.
     """
 
     params: Params
@@ -147,48 +147,48 @@ class Trained(NamedTuple):
     models: tuple["Model", ...]
 
     def places(self) -> list[int]:
-        """Return the place among the seeds of each model."""
+        """Return the index among the seeds of each model."""
         return [index for index, alive in enumerate(self.survivors) if alive]
 
 
 def no_results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return no results beyond the measures of every model."""
+    """Return no results beyond the metrics common to all models."""
     return {}
 
 
 def no_lines(summary: Mapping[str, Any]) -> list[str]:
-    """Return no lines beyond those of every model."""
+    """Return no lines beyond those common to all models."""
     return []
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A model as the shell sees it; configurations are of its own class throughout.
+    """Specification of a model; all configurations are instances of the model's configuration class.
 
     Attributes:
-        name: Of its folder, its script, and the folder of its runs.
+        name: Name of the model's folder, of its script, and of the folder of its runs.
         description: First paragraph of --help.
-        presets: Configuration and one line of text by name; "default" is among them.
-        validate: Refuses a configuration that the model cannot be trained with.
+        presets: Configuration and one-line description by preset name, including "default".
+        validate: Raises `InputError` for an invalid configuration.
         build_networks: `(config, image_shape, num_classes) -> networks`.
-        build_phases: `(networks, config, *, num_classes, prior) -> table of phases`.
-        build_hyper: `(config, updates planned) -> traced numbers`.
+        build_phases: `(networks, config, *, num_classes, prior) -> phases by name`.
+        build_hyper: `(config, planned updates) -> traced hyperparameters`.
         build_schedule: `config -> factor on the learning rates`.
-        build_measure: `setup ->` the measures taken at every validation, and of the last weights on the test set.
-        score: The measure by which the best weights are chosen: lower is better.
-        shares: Measures that are shares of the images: exact fractions, where float32 is only near.
-        show_score: Text of the score, an array over seeds of which failed ones are NaN.
-        saved_codes: `(config, shape) ->` what a saved model has to know of its codes.
-        draw: `(rows of metrics, model, images, key, summary) -> drawings by file name`; the summary is None while
-            training goes on. Imports matplotlib when called.
-        results: `(setup, trained, say) ->` what the summary has beyond the measures; `say` prints a line before
-            something that takes long.
-        lines: `summary ->` lines that a run ends with, before those of every model.
-        find_targets: `(dataset, configurations with their seeds, largest shift, reporter) -> labels of the pool`,
-            where the model learns from any; of all members at once.
-        find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, the places in the pool of each image's
-            nearest ones; None where the model sees none.
-        without_classes: Attributes that differ where the data have no labels.
+        build_measure: `setup -> metrics function`, called at every validation, and at the end on the test set.
+        score: Metric that selects the best weights; lower is better.
+        shares: Metrics that are shares of the images: reported as exact fractions, which float32 only approximates.
+        show_score: Formats the score, an array over seeds with NaN for failed ones.
+        saved_codes: `(config, shape) -> description of the codes of a saved model`.
+        draw: `(rows of metrics, model, images, key, summary) -> drawings by file name`; the summary is None during
+            training. Imports matplotlib when called.
+        results: `(setup, trained, say) -> entries of the summary beyond the metrics`; `say` prints a line before a
+            long computation.
+        lines: `summary -> lines` printed at the end of a run, before those common to all models.
+        find_targets: `(dataset, configurations with seeds, largest shift, reporter) -> target labels of the pool`,
+            for all members at once; None if the model does not use them.
+        find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, indices into the pool of each image's nearest
+            neighbours; None if the model does not use them.
+        without_classes: Attributes that change if the data have no labels.
     """
 
     name: str
@@ -216,5 +216,5 @@ class ModelSpec:
 
     @property
     def config_class(self) -> type[Any]:
-        """The class of its configurations."""
+        """Configuration class of the model."""
         return type(self.presets["default"][0])

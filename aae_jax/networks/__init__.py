@@ -1,4 +1,4 @@
-"""Encoders, decoders and discriminators: the only importers of flax (ADR 0001)."""
+"""Encoders, decoders and discriminators; only this package imports flax (ADR 0001)."""
 
 from aae_jax.networks.api import (
     Codes,

@@ -1,4 +1,4 @@
-"""The networks as pure functions: what phases, evaluation and saved models call. Only this package has flax."""
+"""Networks as pure functions, called by phases, evaluation and saved models. Only this package uses flax."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -31,14 +31,15 @@ LEAKY_SLOPE = 0.2
 
 
 class Codes(NamedTuple):
-    """Which codes a model has, and how large a label each network gives or gets; 0 where there is none.
+    """Latent codes of a model, with the label sizes of each network; 0 if there is no label.
 
     Attributes:
-        encoded_label: Classes between which the encoder's label head decides.
-        decoded_label: Length of the label that the decoder gets beside the style.
-        discriminators: Length of what each adversary judges, by its name, `discriminator_z` or `discriminator_y`.
-        heads: Whether the decoder gets, instead of style and label, the style from the label's head on: W_C y + z.
-        mode_decoder: Whether there is a second decoder, of the label alone.
+        encoded_label: Number of classes of the encoder's label head.
+        decoded_label: Length of the label that the decoder receives with the style.
+        discriminators: Input length of each discriminator, by its name, `discriminator_z` or `discriminator_y`.
+        heads: Whether the decoder receives W_C y + z, the style added to the label's cluster head, instead of style
+            and label.
+        mode_decoder: Whether there is a second decoder, of the label only.
     """
 
     encoded_label: int
@@ -49,12 +50,13 @@ class Codes(NamedTuple):
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of a batch of images.
+    """The encoder's output for a batch of images.
 
     Attributes:
-        mean: `[batch, latent]` style code, or the mean of its Gaussian posterior.
-        logits: `[batch, classes]`, unnormalised log-probabilities of the label; of no classes in a model without one.
-        log_std: `[batch, latent]` of a Gaussian posterior, else None.
+        mean: `[batch, latent]`, the style code, or the mean of its Gaussian posterior.
+        logits: `[batch, classes]`, unnormalised log-probabilities of the label; `[batch, 0]` in a model without
+            label.
+        log_std: `[batch, latent]`, log standard deviation of a Gaussian posterior, else None.
     """
 
     mean: Float[Array, "batch latent"]
@@ -68,33 +70,33 @@ class EncoderOutput(NamedTuple):
 
 @runtime_checkable
 class EncodeNetwork(Protocol):
-    """`(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced in training."""
+    """`(params, stats, images, key) -> (EncoderOutput, stats)`, with running moments updated in training."""
 
     def __call__(
         self, params: Params, stats: Stats, images: Array, key: PRNGKey | None, /, *, train: bool | None = None
     ) -> tuple[EncoderOutput, Stats]:
-        """Return what the encoder says; it trains where there is a key, unless `train` says otherwise."""
+        """Return the encoder's output and the moments; `train` defaults to whether a key is given."""
         ...
 
 
 class Networks(NamedTuple):
-    """Five pure functions. `params` and `stats` are whole dictionaries by network name; `key=None` evaluates.
+    """Pure functions of the networks. `params` and `stats` are dictionaries of all networks, by name.
 
-    What a model lacks, an adversary of y for instance, refuses to be called.
+    A network that the model lacks, e.g. a discriminator of y, raises `InputError` when called.
 
-    With a key the networks train: batch norm by the batch, dropout and posterior noise drawn from the key.
-    Without one they evaluate: running moments, no dropout, the posterior's mean (η = 0 for the universal
-    approximator), so that an image alone gets the answer it gets in a batch.
+    With a key, networks are in training mode: batch norm uses batch moments, dropout and posterior noise are drawn
+    from the key. With `key=None` they are in evaluation mode: running moments, no dropout, the posterior's mean (η =
+    0 for the universal approximator), so that the result for an image does not depend on its batch.
 
     Attributes:
         init: `key -> (params, stats)`.
-        encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, the running moments advanced. With a key and
-            `train=False` it evaluates, but the universal approximator draws its η.
-        decode: `(params, z, y, key) -> [batch, *image]` before the output's non-linearity.
+        encode: `(params, stats, images, key) -> (EncoderOutput, stats)`, with updated running moments. With a key and
+            `train=False` it is in evaluation mode, except that the universal approximator draws its η.
+        decode: `(params, z, y, key) -> [batch, *image]` before the output non-linearity.
         discriminate_z: `(params, z, key) -> [batch]` logits.
         discriminate_y: `(params, y, key) -> [batch]` logits.
-        represent: `(params, z, y, key) -> [batch, latent]`, what the decoder of a model with heads gets: W_C y + z.
-        decode_mode: `(params, y, key) -> [batch, *image]` of the label alone, before the output's non-linearity.
+        represent: `(params, z, y, key) -> [batch, latent]`, input of the decoder of a model with heads: W_C y + z.
+        decode_mode: `(params, y, key) -> [batch, *image]` from the label only, before the output non-linearity.
     """
 
     init: Callable[[PRNGKey], tuple[Params, Stats]]
@@ -111,20 +113,20 @@ class Networks(NamedTuple):
 
 
 def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "batch latent"]:
-    """Draw z = μ + σ ε (reparametrised, §2.1); the mean itself without a key or a posterior's std."""
+    """Sample z = μ + σ ε (reparametrised, §2.1); return the mean without a key or a posterior std."""
     if key is None or output.log_std is None:
         return output.mean
     return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape, jnp.float32)
 
 
 def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return the perceptrons of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
+    """Return the MLPs of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
     adversaries = {"discriminator_z": config.latent_dim, "discriminator_y": num_classes}
     return build_networks(config, image_shape, Codes(num_classes, num_classes, adversaries))
 
 
 def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes) -> Networks:
-    """Return the perceptrons of a model with these codes, for images of `image_shape`."""
+    """Return the MLPs of a model with the given codes, for images of `image_shape`."""
     scheme, precision = config.weight_init, config.precision
     if precision == "auto":
         precision = fastest_precision()

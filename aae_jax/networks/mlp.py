@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: encoder with its two heads, decoder, discriminators (flax modules)."""
+"""Multi-layer perceptrons: encoder with two heads, decoder, discriminators (flax modules)."""
 
 import math
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ class Trunk(nn.Module):
 
     Attributes:
         hidden: Width of each layer.
-        batch_norm: Whether to normalise before each ReLU, by the batch in training, else by running moments.
+        batch_norm: Whether to normalise before each ReLU, with batch moments in training, else with running moments.
         dropout: Probability of dropping a unit after each ReLU in training.
         weight_init: `"he"`, or `"paper"` for N(0, 0.01²).
-        precision: Of the operands of matrix products, as `NetworkConfig` has it.
-        slope: Of the non-linearity below zero; 0 is the ReLU.
+        precision: Precision of the operands of matrix products, as in `NetworkConfig`.
+        slope: Slope of the non-linearity below zero; 0 for ReLU.
     """
 
     hidden: Sequence[int]
@@ -50,7 +50,7 @@ class Trunk(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Apply the layers; dropout draws from the `"dropout"` stream when `train`."""
+        """Apply the layers; if `train`, dropout uses the `"dropout"` stream."""
         for width in self.hidden:
             x = dense(width, self.weight_init, self.precision, before_relu=True)(x)
             if self.batch_norm:
@@ -61,17 +61,17 @@ class Trunk(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Linen's dropout, whose draws are float32 whatever `jax_enable_x64` is.
+    """Linen's dropout, with float32 random numbers regardless of `jax_enable_x64`.
 
     Attributes:
-        rate: Probability of dropping a unit in training; the others are divided by what is left of 1.
+        rate: Probability of dropping a unit in training; the others are divided by 1 − rate.
     """
 
     rate: float
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Drop units by draws from the `"dropout"` stream when `train`."""
+        """Drop units at random if `train`, using the `"dropout"` stream."""
         if self.rate == 0.0 or not train:
             return x
         kept = 1.0 - self.rate
@@ -80,7 +80,7 @@ class Dropout(nn.Module):
 
 
 class Head(nn.Module):
-    """One linear layer without a ReLU behind it: `[batch, in] -> [batch, size]`."""
+    """Linear output layer, without a ReLU: `[batch, in] -> [batch, size]`."""
 
     size: int
     weight_init: str
@@ -93,7 +93,7 @@ class Head(nn.Module):
 
 
 def head(size: int, trunk: Trunk) -> Head:
-    """Return a linear layer that is initialised and multiplied as those of `trunk` are."""
+    """Return a linear layer with the initialisation and precision of `trunk`."""
     return Head(size, trunk.weight_init, trunk.precision)
 
 
@@ -101,11 +101,11 @@ class MLPEncoder(nn.Module):
     """q(z|x) and q(y|x) from a shared trunk (Makhzani et al. 2016, §5, fig. 8).
 
     Attributes:
-        trunk: The hidden layers.
-        latent_dim: Dimensions of the style code z.
-        num_classes: Size of the label code y; 0: there is no such head.
-        log_std: Whether there is a head for the logarithm of a Gaussian posterior's std.
-        normalised_heads: Whether style and label logits are batch-normalised.
+        trunk: Hidden layers.
+        latent_dim: Dimension of the style code z.
+        num_classes: Size of the label code y; 0: no label head.
+        log_std: Whether there is a head for the log-std of a Gaussian posterior.
+        normalised_heads: Whether to apply batch norm to style and label logits.
     """
 
     trunk: Trunk
@@ -115,7 +115,7 @@ class MLPEncoder(nn.Module):
     normalised_heads: bool = False
 
     def setup(self) -> None:
-        """Name the heads."""
+        """Define the heads."""
         self.style = head(self.latent_dim, self.trunk)
         if self.num_classes:
             self.label = head(self.num_classes, self.trunk)
@@ -127,7 +127,7 @@ class MLPEncoder(nn.Module):
             self.style_log_std = head(self.latent_dim, self.trunk)
 
     def __call__(self, images: Array, extra: Array | None, *, train: bool) -> tuple[Array, Array, Array | None]:
-        """Map `[batch, *image]` (and `[batch, noise]` beside it) to z's mean, y's logits, z's log-std or None."""
+        """Map `[batch, *image]` (with `[batch, noise]`, if any) to z's mean, y's logits, and z's log-std or None."""
         x = images.reshape(images.shape[0], -1)
         if extra is not None:
             x = jnp.concatenate([x, extra], axis=1)
@@ -142,7 +142,7 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, *image]`, before the last non-linearity."""
+    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, *image]`, before the output non-linearity."""
 
     trunk: Trunk
     image_shape: tuple[int, ...]
@@ -156,13 +156,13 @@ class MLPDecoder(nn.Module):
 
 
 class ClusterHeads(nn.Module):
-    """A point of the style's space for each label, W_C y: `[batch, classes] -> [batch, latent]` (§7, figure 10)."""
+    """One point in style space per label, W_C y: `[batch, classes] -> [batch, latent]` (§7, figure 10)."""
 
     latent_dim: int
 
     @nn.compact
     def __call__(self, y: Array, *, train: bool) -> Array:
-        """Return the heads of one-hot labels, or their mean under probabilities."""
+        """Return the heads of one-hot labels, or the expected head under class probabilities."""
         del train
         kernel = self.param("kernel", nn.initializers.normal(1.0), (y.shape[1], self.latent_dim), jnp.float32)
         return jnp.asarray(y @ kernel)
@@ -172,9 +172,9 @@ class MLPDiscriminator(nn.Module):
     """Logit of "this code is a sample of the prior": `[batch, dim] -> [batch]`.
 
     Attributes:
-        trunk: The hidden layers.
-        noise_std: Of the noise that what it is shown gets in training.
-        draw: Its number among a model's discriminators, whose noises differ.
+        trunk: Hidden layers.
+        noise_std: Standard deviation of the noise on the input in training.
+        draw: Index among the model's discriminators, whose noises differ.
     """
 
     trunk: Trunk
@@ -183,7 +183,7 @@ class MLPDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, code: Array, *, train: bool) -> Array:
-        """Score codes; prior samples are the "real" class. Noise draws from the `"dropout"` stream when `train`."""
+        """Return logits of codes; samples of the prior are "real". If `train`, noise uses the `"dropout"` stream."""
         if self.noise_std and train:
             key = jax.random.fold_in(self.make_rng("dropout"), self.draw)
             code = code + self.noise_std * jax.random.normal(key, code.shape, jnp.float32)

@@ -1,4 +1,4 @@
-"""Precision of matrix products: float32 throughout, or operands rounded to bfloat16 or TF32 with float32 sums."""
+"""Precision of matrix products: float32, or operands rounded to bfloat16 or TF32 with float32 sums."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,11 @@ TF32_CAPABILITY = (8, 0)
 
 
 def fastest_precision() -> Precision:
-    """Return the precision of matrix products that this process's device is fast in.
+    """Return the fastest precision of matrix products on this process's device.
 
-    TF32 on NVIDIA GPUs that have it; bfloat16 on TPUs, whose float32 products are six of bfloat16, and on x86 CPUs
-    with AVX-512 BF16 or AMX (twice as fast there); float32 on every other device, which may emulate the rest.
+    TF32 on NVIDIA GPUs that support it; bfloat16 on TPUs, where one float32 product takes six bfloat16 products, and
+    on x86 CPUs with AVX-512 BF16 or AMX (twice as fast there); float32 on other devices, which may emulate the
+    others.
     """
     if has_tf32():
         return "tf32"
@@ -34,24 +35,24 @@ def fastest_precision() -> Precision:
 
 
 def has_tf32() -> bool:
-    """Return whether all devices multiply in TF32: NVIDIA GPUs of compute capability 8.0 (Ampere) or more do."""
+    """Return whether all devices support TF32: NVIDIA GPUs of compute capability 8.0 (Ampere) or higher."""
     return jax.default_backend() == "gpu" and all(_capability(device) >= TF32_CAPABILITY for device in jax.devices())
 
 
 def _capability(device: Any) -> tuple[int, ...]:
-    """Return the compute capability of an NVIDIA GPU, such as (9, 0); () of any other device.
+    """Return the compute capability of an NVIDIA GPU, such as (9, 0); () for any other device.
 
-    AMD's GPUs, which are of the backend "gpu" too, have none, or the name of their architecture in its place.
+    AMD GPUs, also of the backend "gpu", have none, or the name of their architecture instead.
     """
     numbers = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(device, "compute_capability", "")))
     return tuple(int(number) for number in numbers.groups()) if numbers else ()
 
 
 def require_precision(precision: str) -> None:
-    """Refuse a precision that this process's device does not have.
+    """Check that this process's device supports a precision.
 
     Raises:
-        InputError: TF32 without an NVIDIA GPU of compute capability 8.0 or more.
+        InputError: TF32 without an NVIDIA GPU of compute capability 8.0 or higher.
     """
     device = jax.devices()[0]
     if precision == "tf32" and not has_tf32():
@@ -64,9 +65,9 @@ def require_precision(precision: str) -> None:
 
 
 def product_options(precision: str) -> dict[str, Any]:
-    """Return what a dense layer is told of its products, gradients included.
+    """Return the arguments of a dense layer that set the precision of its products, including gradients.
 
-    `"float32"` asks for all bits of the operands, which GPUs round to TF32 otherwise; a CPU keeps them anyway.
+    `"float32"` requests full precision, because GPUs otherwise round operands to TF32; CPUs never do.
     """
     if precision == "bfloat16":
         return {"dot_general": bfloat16_dot_general}
@@ -81,20 +82,20 @@ def _product(x: Array, w: Array) -> Array:
 
 
 def _contract(left: Array, right: Array, left_axis: int, right_axis: int) -> Array:
-    """Return a product over one axis of each, summed in float32.
+    """Contract one axis of each operand, with sums in float32.
 
-    The axes are named instead of transposing an operand: XLA's CPU compiler multiplies a transposed bfloat16 operand
-    in float32, at a quarter of the speed (ADR 0008).
+    The axes are specified instead of transposing an operand, because XLA's CPU compiler multiplies a transposed
+    bfloat16 operand in float32, at a quarter of the speed (ADR 0008).
     """
     axes = (((left_axis,), (right_axis,)), ((), ()))
     return jax.lax.dot_general(left, right, axes, preferred_element_type=jnp.float32)
 
 
 def _transposed(x: Array) -> Array:
-    """Return `[batch, features]` as `[features, batch]`, laid out anew.
+    """Transpose `[batch, features]` to `[features, batch]` in memory.
 
-    By way of three axes, which keeps XLA from folding the transposition into the product (there it would multiply
-    in float32 again). A number of features that no small factor divides is left to XLA.
+    A detour through three axes keeps XLA from fusing the transposition into the product, which it would then compute
+    in float32 again. If no small factor divides the number of features, the transposition is left to XLA.
     """
     batch, features = x.shape
     part = next((part for part in (8, 4, 2, 5, 3, 7) if features % part == 0), None)
@@ -118,9 +119,9 @@ _product.defvjp(_forward, _backward)
 
 
 def bfloat16_dot_general(x: Array, w: Array, dimension_numbers: Any, **_: Any) -> Array:
-    """Multiply `[batch, in]` by `[in, out]` as a dense layer does; operands are rounded, sums are float32.
+    """Multiply `[batch, in]` by `[in, out]`, as in a dense layer, with operands rounded to bfloat16 and float32 sums.
 
-    Gradients are products of the same kind, and float32 again.
+    Gradients are products of the same kind, with float32 results.
     """
     if dimension_numbers != (((1,), (0,)), ((), ())):
         raise ValueError(f"A product of two matrices is expected, not dimension numbers {dimension_numbers}.")

@@ -1,7 +1,8 @@
-"""Priors of codes: samplers `(key, n) -> samples`, log-densities, parts, walks.
+"""Priors of latent codes: samplers `(key, n) -> samples`, log-densities, parts, walks.
 
-A sampler for training is any `(key, n) -> [n, dim]` function; the builders here return such functions. Priors of
-several parts (mixtures, the swiss roll) also have samplers `(key, labels) -> samples`, from each label's own part.
+Any function `(key, n) -> [n, dim]` can serve as a sampler for training; the builders in this package return such
+functions. Priors with parts (mixtures, the swiss roll) also have samplers `(key, labels) -> samples`, which sample
+from the part of each label.
 """
 
 from aae_jax.priors.categorical import build_categorical, categorical_log_density, draw_classes, rare_categorical

@@ -1,4 +1,4 @@
-"""Priors of configurations: one function for each kind."""
+"""Priors built from configurations: one function per kind."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,19 +17,19 @@ from aae_jax.types import Array
 __all__ = ["KINDS", "configured_prior"]
 
 MAX_WALKS = 20
-"""Parts, at most, along which a prior is walked."""
+"""Maximum number of parts with a walk."""
 
 
 def configured_prior(config: PriorConfig, latent_dim: int, samples: ArrayLike | None = None) -> Prior:
-    """Return the prior of a configuration.
+    """Return the prior described by a configuration.
 
     Args:
-        config: Validated.
-        latent_dim: Length of a code.
-        samples: `[count, latent_dim]`, of the kind samples (see `priors.custom.read_prior`).
+        config: Validated configuration.
+        latent_dim: Dimension of the latent code.
+        samples: `[count, latent_dim]`, for the kind `samples` (see `priors.custom.read_prior`).
 
     Raises:
-        InputError: The kind is samples, and they are not given.
+        InputError: The kind is `samples`, and no samples are given.
     """
     if config.kind == "samples":
         return _samples(latent_dim, samples)
@@ -125,4 +125,4 @@ KINDS: Mapping[str, Callable[[PriorConfig, int], Prior]] = {
     "umbrella": _umbrella,
     "swiss_roll": _swiss_roll,
 }
-"""The kinds that a configuration describes whole."""
+"""Builders of the kinds that a configuration fully describes."""

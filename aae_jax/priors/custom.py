@@ -1,4 +1,4 @@
-"""Priors given by samples in a file, or by a user's sampler: read once, kept in the run's folder and its models."""
+"""Priors given by a file of samples or a user-defined sampler: read once, stored with the run and its models."""
 
 import dataclasses
 import io
@@ -23,15 +23,15 @@ __all__ = ["keep_samples", "read_prior", "refuse_sampler", "with_kept_samples"]
 
 KEPT_FILE = "prior.npy"
 DRAWN = 100_000
-"""Samples that are drawn of a sampler, where they are not too many numbers."""
+"""Number of samples drawn from a sampler, unless they exceed `MOST_NUMBERS` numbers."""
 FEWEST, MOST_NUMBERS = 1000, 10**7
 
 
 def read_prior(config: PriorConfig, latent_dim: int) -> Prior:
-    """Return a configured prior; its samples, where it is given by them, are read here and nowhere else.
+    """Return the configured prior; the samples of a prior given by samples are read only here.
 
     Raises:
-        InputError: The file has no samples, or none that codes of this length can be matched to.
+        InputError: The file contains no samples, or none that match codes of this dimension.
     """
     if config.kind != "samples":
         return configured_prior(config, latent_dim)
@@ -41,7 +41,7 @@ def read_prior(config: PriorConfig, latent_dim: int) -> Prior:
 
 
 def keep_samples(prior: Prior | None, folder: Path) -> None:
-    """Write the samples of a prior, where it has any, into a run's folder: resumed, it goes on with them."""
+    """Write the samples of a prior, if it has any, to a run's folder, from which a resumed run reads them."""
     if prior is not None and prior.samples is not None and not (folder / KEPT_FILE).is_file():
         packed = io.BytesIO()
         np.save(packed, prior.samples)
@@ -49,17 +49,17 @@ def keep_samples(prior: Prior | None, folder: Path) -> None:
 
 
 def with_kept_samples(config: Any, folder: Path) -> Any:
-    """Return the configuration of a run's folder, its own prior what `keep_samples` kept there, where it did."""
+    """Return the configuration with `prior.file` set to the samples that `keep_samples` wrote to `folder`, if any."""
     if not hasattr(config, "prior") or config.prior.kind != "samples" or not (folder / KEPT_FILE).is_file():
         return config
     return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / KEPT_FILE)))
 
 
 def refuse_sampler(config: Any) -> None:
-    """Refuse a configuration from a file, or from a run's folder, that names code: only a command line may.
+    """Reject a configuration from a file or a run's folder that names code to run; only a command line may name it.
 
     Raises:
-        InputError: It names a function.
+        InputError: The configuration names a function.
     """
     file = config.prior.file if hasattr(config, "prior") else None
     if file is not None and ".py:" in file:
@@ -83,7 +83,7 @@ def _read(file: str, latent_dim: int) -> np.ndarray:
 def _load(path: Path, file: str) -> np.ndarray:
     try:
         require_regular(path)
-        return np.lib.format.open_memmap(path, mode="r")  # of a file that is too large, the head alone is read
+        return np.lib.format.open_memmap(path, mode="r")  # reads only the header of a file that is too large
     except OSError as error:
         raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
     except DAMAGE as error:
@@ -93,10 +93,10 @@ def _load(path: Path, file: str) -> np.ndarray:
 
 
 def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray:
-    """Return samples of a user's sampler `(key, n) -> [n, latent]`, whose module is run for it as a script is.
+    """Return samples from a user-defined sampler `(key, n) -> [n, latent]`; its module is run like a script.
 
     Raises:
-        InputError: There is none, or it fails.
+        InputError: The function does not exist, or fails.
     """
     count, before = min(DRAWN, MOST_NUMBERS // latent_dim), list(sys.path)
     sys.path.insert(0, str(module.parent))
@@ -107,7 +107,7 @@ def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray
         return np.asarray(jnp.asarray(sampler(jax.random.key(0), count), jnp.float32))
     except InputError:
         raise
-    except (Exception, SystemExit) as error:  # of whatever kind the user's own lines raise
+    except (Exception, SystemExit) as error:  # user code may raise anything
         raise InputError(
             f"prior.file {file} fails to give {count} samples ({type(error).__name__}: {error}); mend it."
         ) from error
@@ -124,7 +124,7 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
             f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
             f"{MOST_NUMBERS:,} numbers."
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # the next line refuses them
+    with np.errstate(over="ignore", invalid="ignore"):  # rejected below
         numbers = np.array(samples, dtype=np.float32)
     if not np.isfinite(numbers).all():
         raise InputError(f"prior.file {file} gives samples that are not all finite in float32; mend the sampler.")

@@ -12,12 +12,12 @@ __all__ = ["build_empirical"]
 
 
 def build_empirical(samples: ArrayLike) -> Sampler:
-    """Return a sampler of given samples `[count, latent]`, each as likely as any other: `(key, n) -> [n, latent]`.
+    """Return a sampler `(key, n) -> [n, latent]` that draws uniformly from the given samples `[count, latent]`.
 
-    So any distribution is a prior that can be sampled at all. Give many more than a batch has.
+    Any distribution that can be sampled thus becomes a prior. Give many more samples than a batch has.
 
     Raises:
-        InputError: They are not rows of numbers.
+        InputError: The samples are not rows of numbers.
     """
     try:
         rows = jnp.asarray(samples, jnp.float32)

@@ -1,4 +1,4 @@
-"""The Gaussian prior."""
+"""Gaussian prior."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ __all__ = ["build_gaussian", "gaussian_log_density", "gaussian_quantile"]
 def build_gaussian(dim: int, std: float = 1.0) -> Sampler:
     """Return a sampler of N(0, std² I) in `dim` dimensions: `(key, n) -> [n, dim]` (§2.1).
 
-    `std` is the standard deviation (the paper's style code has 1, its 2-D figures 5).
+    `std` is the standard deviation (1 for the paper's style code, 5 in its 2-D figures).
     """
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
@@ -22,12 +22,12 @@ def build_gaussian(dim: int, std: float = 1.0) -> Sampler:
 
 
 def gaussian_quantile(u: Float[Array, "*count"], std: float = 1.0) -> Float[Array, "*count"]:
-    """Return the numbers below which a share u of N(0, std²) lies: the prior's percentiles of figure 2e."""
+    """Return the quantiles of N(0, std²) at shares u, as in the prior's percentiles of figure 2e."""
     return std * jax.scipy.special.ndtri(u)
 
 
 def gaussian_log_density(z: Float[Array, "batch latent"], std: float = 1.0) -> Float[Array, " batch"]:
-    """Return log N(z; 0, std² I), one number per row."""
+    """Return log N(z; 0, std² I) of each row."""
     dim = z.shape[-1]
     return -0.5 * jnp.sum((z / std) ** 2, axis=-1) - dim * (
         jnp.log(jnp.asarray(std, jnp.float32)) + 0.5 * jnp.log(jnp.float32(2 * jnp.pi))

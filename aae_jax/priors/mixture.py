@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians: the ring and the umbrella."""
+"""Mixtures of Gaussians: ring and umbrella."""
 
 import math
 from typing import NamedTuple
@@ -23,19 +23,19 @@ __all__ = [
 ]
 
 UNLABELLED = -1
-"""The label of an image that has none: its sample comes from the whole prior. So does that of any other label that is
-no part of the prior, such as the extra class of figure 3."""
+"""Label of an unlabelled image, whose sample is drawn from the whole prior, as for any other label without a part of
+the prior, such as the extra class of figure 3."""
 NO_PART = -1
-"""The part to which a code that is not finite belongs."""
+"""Part of a code that is not finite."""
 
 
 class Mixture(NamedTuple):
-    """A mixture of equally frequent Gaussians: component k has the samples `means[k] + factors[k] @ N(0, I)`.
+    """A mixture of equally frequent Gaussians; component k has the samples `means[k] + factors[k] @ N(0, I)`.
 
     Attributes:
-        means: Of the components.
-        factors: Roots of their covariances.
-        axes: Their main axes, each as long as the standard deviation along it.
+        means: Means of the components.
+        factors: Square roots of their covariances.
+        axes: Their main axes, scaled to the standard deviation along them.
     """
 
     means: Float[Array, "components latent"]
@@ -46,18 +46,18 @@ class Mixture(NamedTuple):
 def ring_mixture(
     num_components: int = 10, *, radius: float, std_along: float, std_across: float, pairs: int = 1
 ) -> Mixture:
-    """Return Gaussians around the origin, longer towards it than across.
+    """Return Gaussians on a ring around the origin, elongated in the radial direction.
 
-    Component k has its mean at the angle 2πk / components. Published parameters (§2.3 gives none): radius 1.4, stds
+    The mean of component k is at the angle 2πk / components. Published parameters (§2.3 gives none): radius 1.4, stds
     0.5 along and 0.1 across (nicklhy; conan7882, which calls them variances), or 0.5 and 0.05 (musyoku).
 
     Args:
-        num_components: How many.
+        num_components: Number of components.
         radius: Distance of the means from the origin.
-        std_along: Standard deviation along the line to the origin.
-        std_across: Standard deviation across it.
-        pairs: Pairs of latent dimensions, each with this mixture, all of the same component; without labels
-            conan7882's pairs have each their own.
+        std_along: Standard deviation in the radial direction.
+        std_across: Standard deviation in the tangential direction.
+        pairs: Number of pairs of latent dimensions. Each pair follows this mixture, and all share the component; in
+            conan7882 without labels, each pair has an independent component.
     """
     angles = 2 * jnp.pi * jnp.arange(num_components, dtype=jnp.float32) / num_components
     outwards = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
@@ -70,7 +70,7 @@ def ring_mixture(
 def umbrella_mixture(num_components: int = 10, *, pairs: int = 1) -> Mixture:
     """Return hrenski's umbrella: radius 2, stds 0.75/√2 along and 0.25/√2 across; `pairs` as in `ring_mixture`.
 
-    The root is there because its covariances are halved; as 0.75 and 0.25 are its stds read in its text.
+    The factor 1/√2 follows from its code, which halves the covariances; its text gives the stds as 0.75 and 0.25.
     """
     along, across = 0.75 / math.sqrt(2), 0.25 / math.sqrt(2)
     return ring_mixture(num_components, radius=2.0, std_along=along, std_across=across, pairs=pairs)
@@ -87,7 +87,7 @@ def build_mixture(mixture: Mixture) -> Sampler:
 
 
 def build_labelled_mixture(mixture: Mixture) -> LabelledSampler:
-    """Return a sampler of each label's own component, `(key, labels [n]) -> [n, latent]`; of any for `UNLABELLED`."""
+    """Return a sampler from each label's component, `(key, labels [n]) -> [n, latent]`; from any if `UNLABELLED`."""
     count, dim = mixture.means.shape
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count latent"]:
@@ -117,13 +117,13 @@ def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Fl
 
 
 def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[Array, " batch"]:
-    """Return the component under which each row is most probable, `NO_PART` of rows that are not finite."""
+    """Return the component with the highest density at each row; `NO_PART` for rows that are not finite."""
     found = jnp.argmax(component_log_densities(z, mixture), axis=-1)
     return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
 
 
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
-    """Return codes along a component's main axis, from −reach to reach of its standard deviations (figure 4b)."""
+    """Return codes along a component's main axis, from −reach to reach standard deviations (figure 4b)."""
     shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)[:, None]
     walk: Array = mixture.means[component] + shares * mixture.axes[component]
     return walk

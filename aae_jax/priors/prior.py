@@ -1,4 +1,4 @@
-"""A prior of style codes as one object: its sampler, and the operations that its shape allows."""
+"""Prior of style codes as one object: its sampler and the operations that its shape allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,22 +15,21 @@ __all__ = ["Prior", "scaled_sampler"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prior:
-    """A prior, itself a sampler `(key, n) -> [n, latent]`; operations that it lacks are None.
+    """A prior, which is itself a sampler `(key, n) -> [n, latent]`; unavailable operations are None.
 
     Attributes:
-        kind: Of its configuration.
-        latent_dim: Length of a code.
-        unit: Sampler of the prior; of a Gaussian, with a standard deviation of 1.
-        std: What samples of `unit` are multiplied by; 1 for all but a Gaussian. Training traces it
-            (`Hyper.prior_std`).
-        num_parts: Number of its parts; 0 where it has none.
-        sample_parts: `(key, labels [n]) -> [n, latent]`, from each label's own part.
-        part_of: `codes [n, latent] -> [n]`, the part of each code, `NO_PART` of codes that are not finite.
+        kind: Kind in the configuration.
+        latent_dim: Dimension of the latent code.
+        unit: Sampler of the prior; for a Gaussian, with standard deviation 1.
+        std: Factor on the samples of `unit`; 1 except for a Gaussian. Traced in training (`Hyper.prior_std`).
+        num_parts: Number of parts; 0 if the prior has none.
+        sample_parts: `(key, labels [n]) -> [n, latent]`, samples from the part of each label.
+        part_of: `codes [n, latent] -> [n]`, the part of each code; `NO_PART` for codes that are not finite.
         log_prob: `codes [n, latent] -> [n]`, log-density in nats.
-        walks: `steps -> [walks, steps, latent]`, codes along its parts (figures 4b and 4d).
-        walk_title: Title of a figure of these.
-        quantile: `shares in (0, 1) -> ` percentiles of each dimension, where dimensions are independent.
-        samples: `[count, latent]`, float32, of a prior that is given by samples.
+        walks: `steps -> [walks, steps, latent]`, codes along the parts (figures 4b and 4d).
+        walk_title: Title of a figure of the walks.
+        quantile: `shares in (0, 1) -> percentiles` of each dimension, if dimensions are independent.
+        samples: `[count, latent]`, float32, the samples of a prior given by samples.
     """
 
     kind: str
@@ -47,15 +46,15 @@ class Prior:
     samples: np.ndarray | None = None
 
     def __call__(self, key: PRNGKey, n: int) -> Float[Array, "count latent"]:
-        """Return n samples."""
+        """Draw n samples."""
         drawn = self.unit(key, n)
         return drawn if self.std == 1.0 else self.std * drawn
 
     def sample_part(self, key: PRNGKey, count: int, part: int) -> Float[Array, "count latent"]:
-        """Return samples of one part.
+        """Draw samples from one part.
 
         Raises:
-            InputError: It has no parts, or no such one.
+            InputError: The prior has no parts, or not this one.
         """
         if self.sample_parts is None:
             raise InputError(f"component is {part}, but a prior of kind {self.kind} has no parts; leave it out.")
@@ -65,9 +64,9 @@ class Prior:
 
 
 def scaled_sampler(prior: Sampler) -> Callable[[PRNGKey, int, Array | float], Array]:
-    """Return `(key, n, std) -> samples` of a prior whose standard deviation is traced.
+    """Return `(key, n, std) -> samples` of a prior with a traced standard deviation.
 
-    A sampler of a user's own is not scaled: it has its own size.
+    A user-defined sampler is not scaled: its samples have their final scale.
     """
     if isinstance(prior, Prior):
         return lambda key, count, std: std * prior.unit(key, count)

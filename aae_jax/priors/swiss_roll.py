@@ -1,4 +1,4 @@
-"""The swiss roll."""
+"""Swiss roll prior."""
 
 from typing import NamedTuple
 
@@ -12,14 +12,14 @@ from aae_jax.types import Array, LabelledSampler, PRNGKey, Sampler
 __all__ = ["SwissRoll", "build_labelled_swiss_roll", "build_swiss_roll", "swiss_roll_component", "swiss_roll_walk"]
 
 POINTS = 1000
-"""Points of the roll to which codes are compared."""
+"""Number of points on the roll that codes are compared with."""
 
 
 class SwissRoll(NamedTuple):
     """A spiral in two dimensions, cut into equally frequent parts from the inside out.
 
-    The point at u in [0, 1] is at radius `radius · √u` and angle `2π · turns · √u`: u uniform is uniform in arc
-    length, but for the very beginning.
+    The point at u in [0, 1] has radius `radius · √u` and angle `2π · turns · √u`: uniform u is uniform in arc length,
+    except near the origin.
     """
 
     num_parts: int = 10
@@ -44,7 +44,7 @@ def build_swiss_roll(roll: SwissRoll = SwissRoll()) -> Sampler:  # noqa: B008 - 
 
 
 def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledSampler:  # noqa: B008
-    """Return a sampler of each label's own part, `(key, labels [n]) -> [n, 2]`; of any for `UNLABELLED`."""
+    """Return a sampler from each label's part, `(key, labels [n]) -> [n, 2]`; from any if `UNLABELLED`."""
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:
         u = jax.random.uniform(key, labels.shape, jnp.float32)
@@ -55,9 +55,9 @@ def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledSampler:
 
 
 def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll()) -> Int[Array, " batch"]:  # noqa: B008
-    """Return the part whose spiral each row is nearest to, by points a thousandth of the roll apart.
+    """Return the part of the roll nearest to each row, by comparison with 1000 points along the roll.
 
-    `NO_PART` of rows that are not finite.
+    Rows that are not finite get `NO_PART`.
     """
     u = (jnp.arange(POINTS, dtype=jnp.float32) + 0.5) / POINTS
     distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)

@@ -1,4 +1,4 @@
-"""The uniform prior."""
+"""Uniform prior."""
 
 import jax
 import jax.numpy as jnp
@@ -19,5 +19,5 @@ def build_uniform(dim: int, half_width: float = 1.0) -> Sampler:
 
 
 def uniform_quantile(u: Float[Array, "*count"], half_width: float = 1.0) -> Float[Array, "*count"]:
-    """Return the numbers below which a share u of the uniform distribution on [−half_width, half_width] lies."""
+    """Return the quantiles of the uniform distribution on [−half_width, half_width] at shares u."""
     return half_width * (2 * u - 1)

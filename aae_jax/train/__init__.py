@@ -1,1 +1,1 @@
-"""Training: phases, state, traced numbers, compiled epochs, the loop, checkpoints."""
+"""Training: phases, state, traced hyperparameters, compiled epochs, training loop, checkpoints."""

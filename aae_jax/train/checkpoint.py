@@ -1,4 +1,4 @@
-"""Checkpoints to resume from: one folder a save, written whole; the two latest are kept, damaged ones skipped."""
+"""Checkpoints for resuming: one folder each, written atomically; the two latest are kept, damaged ones skipped."""
 
 import contextlib
 import hashlib
@@ -28,16 +28,16 @@ TREE = "tree.safetensors"
 NOTES = "notes.json"
 CHECKSUMS = "checksums.json"
 FILES = frozenset({TREE, NOTES, CHECKSUMS})
-"""All that a save writes, and so all that is ever removed."""
+"""Files of a checkpoint; no other files are ever removed."""
 MAX_NOTES_BYTES = 2**24
 NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 UNFINISHED, REPLACED = "unfinished", "replaced"
 INTERRUPTED = re.compile(rf"(\d+)\.(?:([0-9a-f]{{16}})\.)?({UNFINISHED}|{REPLACED})")
-"""Folders that a killed save leaves: one it was writing, or one it was about to replace."""
+"""Folders left by an interrupted save: the one it was writing, or the one it was about to replace."""
 
 
 class Restored(NamedTuple):
-    """What a checkpoint held: its number, the tree of arrays, and the notes saved with it."""
+    """Contents of a checkpoint: its number, the pytree of arrays, and the notes saved with it."""
 
     number: int
     tree: Any
@@ -45,14 +45,14 @@ class Restored(NamedTuple):
 
 
 def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep: int = KEPT) -> None:
-    """Write `tree` (a pytree of arrays) and `notes` (JSON) as checkpoint `number` of `folder`, at once or not at all.
+    """Write `tree` (a pytree of arrays) and `notes` (JSON) atomically as checkpoint `number` of `folder`.
 
-    The files are written to a temporary folder that is renamed at the end: whenever the process is killed, either
-    this checkpoint or the one it replaces is whole. All but the `keep` latest up to this one are then removed.
-    Nothing is removed but files that a save has written; a symbolic link is never followed.
+    The files are written to a temporary folder that is renamed at the end: if the process is killed, either this
+    checkpoint or the one that it replaces is intact. All but the `keep` latest checkpoints up to this one are then
+    removed. Only files written by a save are removed; symbolic links are never followed.
 
     Raises:
-        StorageError: It could not be written, for whatever reason.
+        StorageError: The checkpoint could not be written, for any reason.
     """
     token = secrets.token_hex(8)
     unfinished = folder / f"{number}.{token}.{UNFINISHED}"
@@ -64,13 +64,13 @@ def save(folder: Path, number: int, tree: Any, notes: Mapping[str, Any], *, keep
         unfinished.mkdir()
         _write(unfinished, tree, notes)
         _publish(unfinished, folder / str(number), folder / f"{number}.{token}.{REPLACED}")
-    except Exception as error:  # safetensors has its own kind for what the system says
+    except Exception as error:  # safetensors wraps OSError in its own class
         with contextlib.suppress(OSError):
             _remove(unfinished)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise StorageError(f"Checkpoint {number} could not be written into {folder} ({reason})") from error
     kept = [other for other in _numbers(folder) if other <= number][-keep:]
-    for other in set(_numbers(folder)) - set(kept):  # a higher number is of a run that was gone back on
+    for other in set(_numbers(folder)) - set(kept):  # a higher number is from a run resumed at an earlier one
         _discard(folder, other)
 
 
@@ -78,7 +78,7 @@ def _write(unfinished: Path, tree: Any, notes: Mapping[str, Any]) -> None:
     save_file({name: np.asarray(leaf, order="C") for name, leaf in _named(tree)}, unfinished / TREE)
     (unfinished / NOTES).write_text(json.dumps(dict(notes)), encoding="utf-8")
     (unfinished / CHECKSUMS).write_text(json.dumps(_checksums(unfinished)), encoding="utf-8")
-    for path in (*unfinished.iterdir(), unfinished):  # to the disk before the rename makes it a checkpoint
+    for path in (*unfinished.iterdir(), unfinished):  # flush before the rename makes it a checkpoint
         _sync(path)
 
 
@@ -101,7 +101,7 @@ def _sync(path: Path) -> None:
 
 
 def _publish(unfinished: Path, target: Path, replaced: Path) -> None:
-    """Rename a finished checkpoint to its place; one that is there is set aside until then (see `_recover`)."""
+    """Rename a finished checkpoint to `target`; an existing one is set aside meanwhile (see `_recover`)."""
     if os.path.lexists(target):
         if not _is_ours(target):
             raise OSError(f"{target} is not a checkpoint that was saved here; move it away")
@@ -113,7 +113,7 @@ def _publish(unfinished: Path, target: Path, replaced: Path) -> None:
 
 
 def _recover(folder: Path) -> None:
-    """Put back a checkpoint that a killed save had set aside, and remove what it had not finished."""
+    """Restore a checkpoint set aside by an interrupted save, and remove unfinished ones."""
     for path in list(folder.iterdir()):
         found = INTERRUPTED.fullmatch(path.name)
         if not found or not _is_folder(path):
@@ -126,7 +126,7 @@ def _recover(folder: Path) -> None:
 
 
 def _discard(folder: Path, number: int) -> None:
-    """Remove a checkpoint: renamed first, so that no half of it ever looks like one."""
+    """Remove a checkpoint; it is renamed first, so that a partly removed one is never taken for a checkpoint."""
     path = folder / str(number)
     if _is_ours(path):
         doomed = folder / f"{number}.{secrets.token_hex(8)}.{UNFINISHED}"
@@ -135,7 +135,7 @@ def _discard(folder: Path, number: int) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove the files of a checkpoint and then its folder; whatever else is in it stays."""
+    """Remove the files of a checkpoint, then its folder; any other files are kept."""
     if not _is_folder(path):
         return
     for name in FILES:
@@ -148,7 +148,7 @@ def _remove(path: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether a folder holds nothing but regular files of the names that a save writes."""
+    """Return whether a folder contains only regular files with the names that a save writes."""
     if not _is_folder(path):
         return False
     with os.scandir(path) as entries:
@@ -156,7 +156,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_folder(path: Path) -> bool:
-    """Return whether a path is a folder itself, and not a link to one."""
+    """Return whether a path is a folder, not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -164,7 +164,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def any_saved(folder: Path) -> bool:
-    """Return whether `save` ever finished in `folder`, even if what it wrote has been damaged since."""
+    """Return whether `save` ever finished in `folder`, even if the checkpoints have been damaged since."""
     if not _is_folder(folder):
         return False
     set_aside = (INTERRUPTED.fullmatch(path.name) for path in folder.iterdir())
@@ -172,21 +172,21 @@ def any_saved(folder: Path) -> bool:
 
 
 def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:
-    """Return the newest checkpoint that can be read; damaged newer ones are named by `notify` and removed.
+    """Return the newest readable checkpoint; damaged newer ones are reported through `notify` and removed.
 
-    Nothing is removed when none can be read: perhaps `like` is what does not fit.
+    If none is readable, nothing is removed: the mismatch may be in `like`.
 
     Args:
-        folder: Where `save` wrote.
-        like: A pytree with the shapes, dtypes and node types to restore, e.g. of `jax.eval_shape`.
-        notify: Takes one line of text.
+        folder: Folder in which `save` wrote checkpoints.
+        like: A pytree with the shapes, dtypes and node types to restore, e.g. from `jax.eval_shape`.
+        notify: Receives one line of text.
 
     Raises:
-        InputError: There is none that can be read.
+        InputError: No checkpoint is readable.
     """
     damaged: list[int] = []
     if _is_folder(folder):
-        with contextlib.suppress(OSError):  # a folder that can be read only
+        with contextlib.suppress(OSError):  # a read-only folder
             _recover(folder)
     for number in reversed(_numbers(folder)):
         try:
@@ -212,7 +212,7 @@ def _restore(path: Path, number: int, like: Any) -> Restored:
 
 
 def _read(path: Path, like: Any) -> Any:
-    """Return the tree in a file, on the default device, with the node types of `like`; it must fit exactly."""
+    """Return the tree in a file, on the default device, with the node types of `like`; it must match exactly."""
     expected = dict(_named(like))
     require_regular(path)
     with safe_open(path, framework="numpy") as stored:
@@ -240,7 +240,7 @@ def _sha256(file: Path) -> str:
 
 
 def _verify(path: Path) -> None:
-    """Compare every file with its checksum: flipped bits would be read as if they were weights."""
+    """Compare every file with its checksum: flipped bits would otherwise be read as weights."""
     unknown = sorted(entry.name for entry in path.iterdir() if entry.name not in FILES)
     if unknown:
         raise ValueError(f"{unknown[0]} is unknown")
@@ -252,7 +252,7 @@ def _verify(path: Path) -> None:
 
 
 def _numbers(folder: Path) -> list[int]:
-    """Return the numbers of the checkpoints in a folder, ascending; none of a folder that is missing or a link."""
+    """Return the numbers of the checkpoints in a folder, ascending; none if the folder is missing or a link."""
     if not _is_folder(folder):
         return []
     return sorted(int(path.name) for path in folder.iterdir() if NUMBER.fullmatch(path.name) and _is_folder(path))

@@ -1,4 +1,4 @@
-"""What the compiler is told: options by device, measured to be faster, and left out where it does not know them."""
+"""Compiler options by device, measured to be faster, and omitted if the compiler does not support them."""
 
 import functools
 
@@ -10,24 +10,24 @@ from aae_jax.errors import InputError
 __all__ = ["compiler_options", "quick_compiler_options", "require_device"]
 
 _CPU_OPTIONS: dict[str, str | bool] = {
-    # XLA hands products to YNNPACK. By default it hands over chains of them in one piece, which is up to ten times
-    # slower at batches of a thousand than each product by itself (ADR 0008).
+    # XLA offloads matrix products to YNNPACK. By default it offloads fused chains of them, which are up to ten times
+    # slower at batches of a thousand than individual products (ADR 0008).
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-    # Without it eight weights and moments are copied in each update, because another operation reads them before
-    # they are moved in place: a twelfth of an update in bfloat16 (ADR 0008).
+    # Without this, each update copies eight weights and moments, because another operation reads them before they are
+    # updated in place: a twelfth of an update's time in bfloat16 (ADR 0008).
     "xla_cpu_copy_insertion_use_region_analysis": True,
 }
 
 
 def require_device() -> None:
-    """Refuse to go on where JAX finds no device, as with `JAX_PLATFORMS=cuda` on a machine without a GPU.
+    """Check that JAX finds a device; it finds none e.g. with `JAX_PLATFORMS=cuda` on a machine without a GPU.
 
     Raises:
-        InputError: Names the platforms that were asked for.
+        InputError: There is no device; the message names the requested platforms.
     """
     try:
         jax.devices()
-    except Exception as error:  # RuntimeError, or an AssertionError without a word
+    except Exception as error:  # RuntimeError, or an AssertionError without a message
         asked: str | None = getattr(jax.config, "jax_platforms", None)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
@@ -38,7 +38,7 @@ def require_device() -> None:
 
 @functools.cache
 def compiler_options() -> dict[str, str | bool] | None:
-    """Return what to give `jax.jit` or `Lowered.compile` as `compiler_options` on this process's device."""
+    """Return the `compiler_options` of `jax.jit` or `Lowered.compile` for this process's device."""
     if jax.default_backend() != "cpu":
         return None
     return {name: value for name, value in _CPU_OPTIONS.items() if _is_known({name: value})} or None
@@ -46,9 +46,9 @@ def compiler_options() -> dict[str, str | bool] | None:
 
 @functools.cache
 def quick_compiler_options() -> dict[str, str | bool] | None:
-    """Return the same for programs that run seldom: compiled in half the time, with fewer optimisations.
+    """Return options for programs that run rarely: compiled in half the time, with fewer optimisations.
 
-    Their work is in products of matrices, which do not get slower.
+    Such programs spend their time in matrix products, which do not become slower.
     """
     if jax.default_backend() != "cpu":
         return None
@@ -57,7 +57,7 @@ def quick_compiler_options() -> dict[str, str | bool] | None:
 
 
 def _is_known(option: dict[str, str | bool]) -> bool:
-    """Return whether this release of jaxlib has an option."""
+    """Return whether this release of jaxlib supports an option."""
     try:
         jax.jit(lambda x: x + 1.0).lower(jnp.zeros(1)).compile(compiler_options=option)
     except (jax.errors.JaxRuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""Compiled programs on disk, so that a second start of the same run need not compile."""
+"""On-disk cache of compiled programs, so that a second start of the same run need not compile."""
 
 import contextlib
 import hashlib
@@ -23,15 +23,15 @@ __all__ = ["keep_compiled_programs", "sweep_programs"]
 MAX_BYTES = 2**30
 INDEX = "verified.json"
 SUFFIX = "-cache"
-"""Of the files in which JAX keeps a program."""
+"""Suffix of the files in which JAX stores programs."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 def keep_compiled_programs() -> None:
-    """Let JAX keep its compiled programs below our cache folder, up to a gigabyte; the oldest give way.
+    """Enable JAX's compilation cache in our cache folder, up to a gigabyte; the oldest programs are evicted.
 
-    A folder that the user has chosen (`JAX_COMPILATION_CACHE_DIR`) stays; where none can be made, nothing is kept.
-    Programs are native code: a folder that others can write to is left alone, with a notice.
+    A folder chosen by the user (`JAX_COMPILATION_CACHE_DIR`) is respected; if no folder can be created, nothing is
+    cached. Programs are native code: a folder that others can write to is not used, and a notice is printed.
     """
     chosen: str | None = getattr(jax.config, "jax_compilation_cache_dir", None)
     if chosen is not None:
@@ -46,11 +46,11 @@ def keep_compiled_programs() -> None:
             )
         return
     sweep_programs(folder)
-    # An entry that another process is still writing, or that was damaged since, is compiled anew without a word.
+    # An entry that another process is still writing, or that has been damaged since, is silently recompiled.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
     for name, value in {
         "jax_compilation_cache_dir": str(folder),
-        # JAX's own bound takes a lock at every access, which a stopped process would hold for ever.
+        # JAX's size limit takes a lock at every access, which a stopped process would hold forever.
         "jax_compilation_cache_max_size": -1,
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
@@ -67,9 +67,9 @@ def _is_private(root: Path) -> bool:
 def sweep_programs(folder: Path) -> None:
     """Remove damaged programs from JAX's cache, and the oldest beyond `MAX_BYTES`.
 
-    JAX never replaces an entry that it cannot read: one cut short by a kill or a full disk would cost a warning and
-    a compilation at every start. Entries are decompressed once, which checks their checksum, and then known by size
-    and time of change.
+    JAX never replaces an entry that it cannot read: one truncated by a kill or a full disk would cost a warning and a
+    compilation at every start. Entries are decompressed once, which verifies their checksum, and from then on
+    identified by size and modification time.
     """
     with contextlib.suppress(OSError):
         known = _read_index(folder)
@@ -103,7 +103,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _is_own_file(status: os.stat_result) -> bool:
-    """Return whether an entry is a regular file that nobody but this user (or root) can have written."""
+    """Return whether an entry is a regular file that only this user (or root) can have written."""
     if not stat.S_ISREG(status.st_mode):
         return False
     return not hasattr(os, "geteuid") or (
@@ -112,7 +112,7 @@ def _is_own_file(status: os.stat_result) -> bool:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether an entry decompresses to its end; zstd's, which this Python may not know, only by its magic."""
+    """Return whether an entry decompresses fully; one in zstd, if this Python lacks it, is checked by magic only."""
     try:
         content = read_bytes(path, MAX_BYTES)
         if content.startswith(ZSTD_MAGIC):
@@ -142,7 +142,7 @@ def _forget(path: Path) -> None:
 
 
 def _machine() -> str:
-    """Return a name for this kind of processor: a home folder may be shared by machines of several."""
+    """Return an identifier of this type of processor: different machines may share a home folder."""
     described = platform.machine() + platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -1,4 +1,4 @@
-"""An epoch as one compiled program: `lax.scan` over updates, many seeds at once."""
+"""Epochs as compiled programs: `lax.scan` over updates, many seeds at once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,21 +19,21 @@ from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
 __all__ = ["EpochFn", "TrainData", "build_train_epoch", "over_seeds", "to_device"]
 
 NEIGHBOURS = 2**20
-"""By which a step's key is folded to draw neighbours: phases fold it by small numbers."""
+"""Number folded into a step's key to draw neighbours; phases fold in small numbers."""
 
 
 class TrainData(NamedTuple):
-    """All that training sees, resident on the device; the pool has no labels.
+    """Training data, resident on the device; the pool has no labels.
 
     Attributes:
-        pool: `[pool, *image]` bytes (or numbers in [0, 1]), the unlabelled images.
-        labelled_images: `[labelled, *image]`, of the same kind.
-        labels: `[labelled]` classes of the labelled images.
-        num_labelled: How many of them, from the first on, are there, the others being padding; None: all.
-        targets: `[pool, classes]`, propagated labels (`propagation.propagated_targets`); None: there are none.
-        neighbours: `[pool, k]`, where in the pool the images are that are nearest to each
-            (`propagation.neighbours_of`), one of which is drawn at every update; None: none is.
-        class_shares: Class frequencies of the pool and of the labelled images; None: all classes are taken to be
+        pool: `[pool, *image]`, the unlabelled images, as bytes or numbers in [0, 1].
+        labelled_images: `[labelled, *image]`, of the same type.
+        labels: `[labelled]`, classes of the labelled images.
+        num_labelled: Number of labelled images, which come first; the others are padding. None: all.
+        targets: `[pool, classes]`, propagated labels (`graph.propagated_targets`); None: no targets.
+        neighbours: `[pool, k]`, indices into the pool of each image's nearest neighbours
+            (`graph.neighbours.neighbours_of`), one of which is drawn at every update; None: no neighbours.
+        class_shares: Class frequencies of the pool and of the labelled images; None: all classes are assumed to be
             equally frequent.
     """
 
@@ -51,7 +51,7 @@ class TrainData(NamedTuple):
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:
-    """Return the part of a split that training sees, as arrays on the device."""
+    """Copy the training part of a split to the device."""
     return TrainData(
         jnp.asarray(arrays.pool), jnp.asarray(arrays.labelled_images), jnp.asarray(arrays.labelled_labels)
     )
@@ -63,15 +63,15 @@ EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState,
 
 
 def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | None = None) -> Int[Array, " total"]:
-    """Return `total` indices into `count` things: permutation after permutation, so that all come equally often.
+    """Return `total` indices into `count` items: consecutive permutations, so that all items are equally frequent.
 
-    A traced `count` needs `most`, a number that it does not exceed; the order does not depend on it.
+    A traced `count` requires `most`, an upper bound, which does not affect the order.
     """
     if most is None:
         assert isinstance(count, int), "a traced count needs `most`"
         most = count
-    # Every position of a cycle draws a number, and the cycle's permutation is the order of its numbers. A number
-    # depends on its position alone; the last cycle is drawn whole before it is cut.
+    # Every position of a cycle draws a number, and sorting these gives the cycle's permutation. A number depends only
+    # on its position; the last cycle is drawn in full before it is truncated.
     positions = jnp.arange(total + most, dtype=jnp.int32)
     numbers = jax.random.bits(key, (total + most,), jnp.uint32)
     cycles = positions // count
@@ -90,17 +90,17 @@ def build_train_epoch(
 ) -> EpochFn:
     """Return a pure function that makes one pass over the pool; jit it (or use `compile_epoch`).
 
-    The pool is visited in a new random order, its last incomplete batch left out; the labelled images
-    cycle on their own. The epoch's keys are `fold_in(root, epoch)`, split by name: nothing but the root
-    key and the epoch's number decides what is drawn.
+    The pool is visited in a new random order, without its last incomplete batch; the labelled images cycle
+    independently. The epoch's keys are `fold_in(root, epoch)`, split by name: random draws depend only on the root
+    key and the epoch's number.
 
     Args:
-        phases: The table, e.g. of `models.semi_supervised.build_phases`.
-        batch_size: Pool images per update, at most the pool.
-        labelled_batch_size: Labelled images per update; all of them where there are fewer.
-        output: Decides the range that pixels are scaled to.
+        phases: Phases by name, e.g. from `models.semi_supervised.build_phases`.
+        batch_size: Pool images per update, at most the size of the pool.
+        labelled_batch_size: Labelled images per update; all of them if there are fewer.
+        output: Output non-linearity, which determines the range that pixels are scaled to.
         schedule: Factor on the learning rates.
-        order: Whether a phase sees what the phases before it moved (see `phases.build_train_step`).
+        order: Whether a phase sees the updates of the phases before it (see `phases.build_train_step`).
     """
 
     def train_epoch(
@@ -137,7 +137,7 @@ def build_train_epoch(
 
 
 def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
-    """Return one of the neighbours of each of the pool's `rows`, scaled."""
+    """Return a random neighbour of each of the pool's `rows`, with scaled pixels."""
     assert data.neighbours is not None, "as the caller asked"
     key = jax.random.fold_in(key, NEIGHBOURS)
     column = jax.random.randint(key, rows.shape, 0, data.neighbours.shape[1], jnp.int32)
@@ -147,15 +147,15 @@ def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, 
 def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
     """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
 
-    The pool is shared. Seeds trained at once must have made equally many updates, as those of one run have.
+    The pool is shared. Seeds trained at once must have made the same number of updates, as in one run.
 
     Args:
-        train_epoch: The epoch of one seed.
-        at_once: Whether the seeds make every update together, as a device with room for more work does best,
-            or one seed makes its epoch after the other: then each trains as it does alone, to the last bit.
-            None: together on an accelerator, in turn on a CPU, where batched products are slower.
-        own_hyper: Whether every leaf of the traced numbers has the leading axis too: settings side by side (see
-            `aae_jax.run.sweep.settings`). Else they are shared.
+        train_epoch: Epoch function of one seed.
+        at_once: Whether to update all seeds together, which is faster on a device with spare capacity, or to train
+            their epochs one after another, which is bit-identical to training each seed alone. None: together on an
+            accelerator, in turn on a CPU, where batched products are slower.
+        own_hyper: Whether every leaf of the hyperparameters has the seed axis too, for different settings per seed
+            (see `aae_jax.run.sweep.settings`). Otherwise they are shared.
     """
     if at_once is None:
         at_once = jax.default_backend() != "cpu"
@@ -181,10 +181,10 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
 def _together(
     train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Hyper | None, SeedKeys]
 ) -> tuple[AAEState, Metrics]:
-    """Return `jax.vmap(train_epoch)(seeds)` with one count of updates for all seeds.
+    """Return `jax.vmap(train_epoch)(seeds)` with one step count for all seeds.
 
-    A count with a seed axis would turn the condition by which a phase rests (`Phase.every`) into a selection, and
-    the phase would be computed at every update.
+    With a seed axis on the count, `vmap` would turn the condition that skips a phase (`Phase.every`) into a select,
+    and the phase would be computed at every update.
     """
     state, *others = seeds
     axes: Any = AAEState(0, 0, 0, 0, 0, None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The training loop: compilation of an epoch, and epochs one after another."""
+"""Training loop: compilation of an epoch function, and its iteration."""
 
 import time
 from collections.abc import Callable
@@ -19,16 +19,16 @@ __all__ = ["compile_epoch", "compile_lowered", "fit", "lower_epoch"]
 def lower_epoch(
     train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
 ) -> jax.stages.Lowered:
-    """Trace an epoch for these shapes (of the state nothing else is needed), with the state donated.
+    """Trace an epoch for these shapes, with the state donated; of the state, only the shapes are used.
 
-    `compile_lowered` makes it a program. Donated means: a state that has been passed in is used up; go on with
-    the one returned.
+    Compile the result with `compile_lowered`. Donation invalidates a state that is passed in; continue with the
+    returned one.
     """
     return jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
 
 
 def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
-    """Compile an epoch with the options that are fast on this device."""
+    """Compile an epoch with the fastest options for this device."""
     compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
     return compiled
 
@@ -36,7 +36,7 @@ def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
 def compile_epoch(
     train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
 ) -> tuple[EpochFn, float]:
-    """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds too."""
+    """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds it took."""
     start = time.perf_counter()
     compiled = compile_lowered(lower_epoch(train_epoch, state, data, hyper, key))
     return compiled, time.perf_counter() - start
@@ -56,16 +56,16 @@ def fit(
     """Run epochs `first_epoch` … `epochs` − 1; return the state and each epoch's mean metrics.
 
     Args:
-        state: Where to start from. Used up when `train_epoch` comes from `compile_epoch`.
-        data: The pool and the labelled images.
-        train_epoch: A compiled epoch, or a plain one of `build_train_epoch`, which is then compiled here
-            (its state is copied first, so the caller's stays usable).
-        hyper: Traced numbers.
-        key: The run's root key (or one a seed), the same in every call of one run.
-        epochs: Where to stop.
-        first_epoch: The number of the first epoch, above 0 when resuming.
-        on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates;
-            a true answer ends the run.
+        state: Initial state, which is donated if `train_epoch` comes from `compile_epoch`.
+        data: Pool and labelled images.
+        train_epoch: A compiled epoch, or one from `build_train_epoch`, which is then compiled here; the state is
+            copied first, so that the caller's remains valid.
+        hyper: Traced hyperparameters.
+        key: Root key of the run (or one per seed), the same in every call of one run.
+        epochs: Number of the epoch to stop before.
+        first_epoch: Number of the first epoch, above 0 when resuming.
+        on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates; a true
+            return value ends the run.
     """
     if not isinstance(train_epoch, jax.stages.Compiled):
         state = jax.tree.map(jnp.copy, state)

@@ -1,4 +1,4 @@
-"""The numbers a sweep may vary: a pytree of scalars, traced, never baked into the compiled program."""
+"""Traced hyperparameters, which a sweep may vary: a pytree of scalars that are not compiled into the program."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,37 +15,38 @@ Scalar = Float[Array, ""] | float
 
 
 class Hyper(NamedTuple):
-    """Traced numbers; give a leading axis to every leaf and `jax.vmap` over settings.
+    """Traced hyperparameters; give every leaf a leading axis to `jax.vmap` over settings.
 
     Attributes:
-        learning_rates: Peak rate by phase name; the schedule multiplies it.
-        num_steps: Updates planned: what the schedule runs over.
+        learning_rates: Peak learning rate by phase name, multiplied by the schedule.
+        num_steps: Number of planned updates, the length of the schedule.
         noise_std: Standard deviation of the noise on the encoder's input, in scaled pixels.
-        prior_std: Scales the samples of z's prior (its standard deviation, for a prior of unit variance).
-        weight_reconstruction: Factor of the reconstruction loss.
-        weight_z: Factor of the generator's loss against the discriminator of z.
-        weight_y: The same for y.
-        weight_kl: Factor of a variational autoencoder's divergence from its prior.
-        label_warmup: Updates over which the weight of y's adversary rises from 0 to its value; 0: none.
-        weight_certainty: Factor of the entropy of each image's label.
-        weight_balance: Factor of the term that keeps clusters equally frequent.
-        balance_slack: What that term leaves free, in nats.
-        weight_cyclic: Factor of the phase in which codes of reconstructions shall be those they were made from.
-        weight_cyclic_style: Factor of the style's part in it.
-        weight_mode: Factor of the phase in which images are rebuilt from labels alone.
-        weight_mode_separation: Factor of the phase that moves clusters' images apart.
-        weight_style_penalty: Factor of the penalty on large styles.
-        weight_head_distance: Factor of the cost of heads that are too near each other.
-        least_distance: Of two heads without that cost.
-        weight_consistency: Factor of the cross-entropy between two predictions for an image.
-        sharpness: Factor on the logits of the consistency term's target; 1 leaves them as they are.
-        confidence: Images whose target gives no class this probability count as 0 in that term's mean.
-        adversarial_norm: Euclidean norm per image of the step of the second view in the direction that
-            changes its prediction most, in scaled pixels.
+        prior_std: Factor on the samples of z's prior (its standard deviation, for a prior of unit variance).
+        weight_reconstruction: Weight of the reconstruction loss.
+        weight_z: Weight of the generator loss against the discriminator of z.
+        weight_y: Weight of the generator loss against the discriminator of y.
+        weight_kl: Weight of a variational autoencoder's divergence from its prior.
+        label_warmup: Updates over which `weight_y` rises from 0 to its value; 0: no warm-up.
+        weight_certainty: Weight of the entropy of each image's label.
+        weight_balance: Weight of the term that keeps clusters equally frequent.
+        balance_slack: Imbalance tolerated by that term, in nats.
+        weight_cyclic: Weight of the phase that makes codes of reconstructions match those they were decoded from.
+        weight_cyclic_style: Weight of the style term in that phase.
+        weight_mode: Weight of the phase that reconstructs images from labels alone.
+        weight_mode_separation: Weight of the phase that pushes the clusters' images apart.
+        weight_style_penalty: Weight of the penalty on large styles.
+        weight_head_distance: Weight of the cost of cluster heads that are too close to each other.
+        least_distance: Minimum distance of two heads without that cost.
+        weight_consistency: Weight of the cross-entropy between two predictions for an image.
+        sharpness: Factor on the logits of the consistency term's target; 1 leaves them unchanged.
+        confidence: Minimum probability of the target's most likely class; other images count as 0 in that term's
+            mean.
+        adversarial_norm: Euclidean norm per image, in scaled pixels, of the step of the second view in the direction
+            that changes its prediction most.
         average_decay: Decay per update of the averaged weights.
-        weight_propagation: Factor of the cross-entropy of pool images with their propagated labels.
-        propagation_fade: Updates over which that factor falls to 0; 0: it does not fall.
-        consistency_warmup: Updates over which the consistency weight rises from 0 to its value; 0: none.
+        weight_propagation: Weight of the cross-entropy of pool images with their propagated labels.
+        propagation_fade: Updates over which `weight_propagation` falls to 0; 0: constant weight.
+        consistency_warmup: Updates over which `weight_consistency` rises from 0 to its value; 0: no warm-up.
     """
 
     learning_rates: Mapping[str, Scalar]
@@ -77,10 +78,10 @@ class Hyper(NamedTuple):
     propagation_fade: Scalar = 0.0
 
     def at(self, step: Int[Array, ""]) -> "Hyper":
-        """Return the numbers in force at an update.
+        """Return the hyperparameters in effect at an update.
 
-        The weights of consistency and of y's adversary rise linearly over their warm-ups, that of propagated labels
-        falls over its fade.
+        `weight_consistency` and `weight_y` rise linearly over their warm-ups, `weight_propagation` falls linearly
+        over its fade.
         """
 
         def warmed(updates: Scalar) -> Array:

@@ -1,4 +1,4 @@
-"""Optimizers whose rate is traced: optax chains that take `learning_rate` as an extra argument of `update`."""
+"""Optimizers with a traced learning rate: optax chains whose `update` takes `learning_rate` as an extra argument."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["adam", "build_optimizer", "build_step_schedule", "cosine_schedule", 
 
 
 def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
-    """Return a transformation that multiplies by minus the extra argument `learning_rate`."""
+    """Return a transformation that multiplies updates by minus the extra argument `learning_rate`."""
 
     def init(params: Any) -> optax.EmptyState:
         del params
@@ -30,15 +30,15 @@ def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
 
 
 def adam(beta1: float = 0.9) -> optax.GradientTransformationExtraArgs:
-    """Return Adam (Kingma & Ba 2015; β2 0.999, ε 1e-8) with a traced rate."""
+    """Return Adam (Kingma & Ba 2015; β2 0.999, ε 1e-8) with a traced learning rate."""
     return optax.chain(scale_by_adam(beta1), scale_by_traced_rate())
 
 
 def scale_by_adam(beta1: float, beta2: float = 0.999, eps: float = 1e-8) -> optax.GradientTransformation:
-    """Return `optax.scale_by_adam`, whose state it shares, with the corrections of both moments in two scalars.
+    """Return `optax.scale_by_adam`, with the same state but both bias corrections applied as two scalars.
 
-    m̂ / (√v̂ + ε) is m · √c₂ / c₁ / (√v + ε √c₂) with c = 1 − βᵗ (Kingma & Ba 2015, end of §2): two divisions by
-    weight fewer, a tenth of the optimizer's time on a CPU (ADR 0008).
+    m̂ / (√v̂ + ε) is m · √c₂ / c₁ / (√v + ε √c₂) with c = 1 − βᵗ (Kingma & Ba 2015, end of §2): this saves two
+    divisions per weight, a tenth of the optimizer's time on a CPU (ADR 0008).
     """
 
     def init(params: Any) -> optax.ScaleByAdamState:
@@ -59,12 +59,12 @@ def scale_by_adam(beta1: float, beta2: float = 0.999, eps: float = 1e-8) -> opta
 
 
 def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:
-    """Return gradient descent with heavy-ball momentum and a traced rate."""
+    """Return SGD with heavy-ball momentum and a traced learning rate."""
     return optax.chain(optax.trace(decay=momentum), scale_by_traced_rate())
 
 
 def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
-    """Return the optimizer that a configuration names; its rate is not in it (see `Hyper.learning_rates`)."""
+    """Return the optimizer of a configuration, without its learning rate (see `Hyper.learning_rates`)."""
     optimizer = adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
     if config.clip_norm:
         return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
@@ -72,7 +72,7 @@ def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtr
 
 
 def build_step_schedule(drops: Sequence[float]) -> Schedule:
-    """Return the schedule that divides by ten after each of the shares `drops` of the planned updates."""
+    """Return a schedule that divides the rate by ten after each of the shares `drops` of the planned updates."""
 
     def schedule(step: Array, num_steps: Array) -> Array:
         passed = sum((step >= share * num_steps).astype(jnp.float32) for share in drops)
@@ -82,6 +82,6 @@ def build_step_schedule(drops: Sequence[float]) -> Schedule:
 
 
 def cosine_schedule(step: Array, num_steps: Array) -> Array:
-    """Return ½ (1 + cos(π · step / num_steps)): from 1 to 0 over the planned updates, 0 after them."""
+    """Return ½ (1 + cos(π · step / num_steps)), which falls from 1 to 0 over the planned updates and stays 0."""
     share = jnp.clip(step / num_steps, 0.0, 1.0)
     return 0.5 * (1.0 + jnp.cos(jnp.pi * share))

@@ -1,7 +1,7 @@
-"""The heart: an adversarial autoencoder is a table of phases, and a step folds over it.
+"""Training phases: an adversarial autoencoder is a table of phases, and a training step runs all of them in turn.
 
-Each phase says which networks move, down which loss, by which optimizer. An encoder trained by several
-phases keeps separate moments in each, because optimizer states belong to phases, not to networks.
+Each phase defines the networks to train, their loss and their optimizer. An encoder trained by several phases has
+separate moments in each, because optimizer states belong to phases, not to networks.
 """
 
 import functools
@@ -24,12 +24,12 @@ __all__ = ["LossFn", "Phase", "StepFn", "build_train_step", "constant_schedule",
 
 @runtime_checkable
 class LossFn(Protocol):
-    """`(params, stats, batch, hyper, key) -> (loss, (stats, metrics))`, differentiated in some of `params`."""
+    """`(params, stats, batch, hyper, key) -> (loss, (stats, metrics))`, differentiable with respect to `params`."""
 
     def __call__(
         self, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, /
     ) -> tuple[Array, tuple[Stats, Metrics]]:
-        """Return the scalar loss, the advanced batch statistics and further metrics."""
+        """Return the scalar loss, the updated batch-norm statistics and additional metrics."""
         ...
 
 
@@ -37,16 +37,17 @@ StepFn = Callable[[AAEState, Batch, PRNGKey], tuple[AAEState, Metrics]]
 
 
 class Phase(NamedTuple):
-    """One row of the table.
+    """One row of the table of phases.
 
     Attributes:
-        trained: Names of the networks this phase moves; all others are constants to it.
-        loss: The scalar to go down.
-        optimizer: Any optax transformation. Those of `aae_jax.train.optimizers` take the traced rate
-            `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as extra argument.
-        every: Run at every n-th step only; at the others its metrics are 0. Under `jax.vmap` it rests as long as the
-            state's `step` is not mapped (see `training.over_seeds`); else it is computed at every step.
-        updates_stats: Whether the batch statistics of this phase's loss are kept: true of one phase.
+        trained: Names of the networks that the phase trains; all others are constants.
+        loss: Scalar loss to minimise.
+        optimizer: Any optax transformation. Those of `aae_jax.train.optimizers` take the traced learning rate
+            `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as an extra argument.
+        every: Run at every n-th step only; at other steps its metrics are 0. Under `jax.vmap` the phase is skipped
+            only if the state's `step` is not mapped (see `train.epoch.over_seeds`); otherwise it is computed at every
+            step.
+        updates_stats: Whether to keep the batch-norm statistics of this phase's loss; true for exactly one phase.
     """
 
     trained: tuple[str, ...]
@@ -61,7 +62,7 @@ class Phase(NamedTuple):
 
 
 def init_state(networks: Networks, phases: Mapping[str, Phase], key: PRNGKey, *, averaging: bool = False) -> AAEState:
-    """Draw weights from `key` and set up each phase's optimizer on the networks that the phase trains."""
+    """Initialise the weights from `key`, and each phase's optimizer for the networks that it trains."""
     params, stats = networks.init(key)
     opt_states = {
         name: phase.optimizer.init({network: params[network] for network in phase.trained})
@@ -79,7 +80,7 @@ def init_state(networks: Networks, phases: Mapping[str, Phase], key: PRNGKey, *,
 
 
 def constant_schedule(step: Array, num_steps: Array) -> Array:
-    """Return 1: the learning rate stays as it is."""
+    """Return 1: the learning rate is constant."""
     del num_steps
     return jnp.ones_like(step, dtype=jnp.float32)
 
@@ -95,10 +96,10 @@ def phase_step(
     *,
     at: AAEState | None = None,
 ) -> tuple[AAEState, Metrics]:
-    """Move `phase.trained` once down `phase.loss`; everything else in `state` stays as it is.
+    """Update the networks `phase.trained` once with the gradient of `phase.loss`; the rest of `state` is unchanged.
 
-    Metrics are prefixed by the phase's name; `"<phase>/loss"` is always among them. The gradient is taken at the
-    weights and moments of `at`, by default those of `state`.
+    Metrics are prefixed by the phase's name and always include `"<phase>/loss"`. The gradient is evaluated at the
+    weights and batch-norm moments of `at`, by default those of `state`.
     """
     at = state if at is None else at
 
@@ -126,15 +127,15 @@ def build_train_step(
     *,
     order: UpdateOrder = "sequential",
 ) -> StepFn:
-    """Return `(state, batch, key) -> (state, metrics)`: every phase of the table once, in its order.
+    """Return `(state, batch, key) -> (state, metrics)`, which runs every phase once, in the order of the table.
 
-    Every phase gets the same key, so that two phases which draw a view from the same named split of it
-    see the same images, and XLA computes what they share once (ADR 0003). In `order` "sequential" a phase sees what
-    the phases before it have moved, as in the paper; "simultaneous" takes every phase's gradient at the weights with
-    which the update begins, so that more is shared.
+    Every phase gets the same key, so that phases that draw a view from the same named split of it see the same
+    images, and XLA computes shared parts once (ADR 0003). With `order` "sequential", a phase sees the updates of the
+    phases before it, as in the paper; "simultaneous" evaluates all gradients at the weights before the update, so
+    that more is shared.
     """
 
-    # Numbers of a user's own may be float64 under jax_enable_x64: the state would change its types.
+    # User-defined numbers may be float64 under jax_enable_x64, which would change the dtypes of the state.
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), hyper)
 
     def train_step(state: AAEState, batch: Batch, key: PRNGKey) -> tuple[AAEState, Metrics]:

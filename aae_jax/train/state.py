@@ -1,4 +1,4 @@
-"""What training carries from step to step: weights, their average, running statistics, moments, the count."""
+"""Training state: weights, their moving averages, batch-norm statistics, optimizer states, step count."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ AVERAGE_WARMUP = 10.0
 
 
 class AAEState(NamedTuple):
-    """An immutable pytree; no key in it, so that a resumed run draws the same numbers (ADR 0003).
+    """Training state, an immutable pytree without a key, so that a resumed run draws the same numbers (ADR 0003).
 
     Attributes:
         params: Weights by network name.
-        averaged_params: Exponential moving averages of the `used_networks`; empty when not kept.
+        averaged_params: Exponential moving averages of the `used_networks`; empty if not kept.
         batch_stats: Running batch-norm moments by network name.
-        averaged_stats: The moments' averages; empty when not kept.
-        opt_states: The optimizer's state by *phase* name.
+        averaged_stats: Moving averages of the moments; empty if not kept.
+        opt_states: Optimizer states by *phase* name.
         step: Number of updates made, an int32 scalar.
     """
 
@@ -39,15 +39,15 @@ class AAEState(NamedTuple):
 
 
 def used_networks(params: Params) -> dict[str, Any]:
-    """Return the weights that are used after training, and so averaged and saved: all but the adversaries'."""
+    """Return the weights used after training, which are averaged and saved: all but the discriminators'."""
     return {name: weights for name, weights in params.items() if not name.startswith("discriminator")}
 
 
 def average(state: AAEState, decay: Array) -> AAEState:
-    """Advance the moving averages: decay · old + (1 − decay) · new, with a smaller decay in the first steps.
+    """Update the moving averages: decay · old + (1 − decay) · new, with a smaller decay in the first steps.
 
-    The decay at step t is min(decay, t / (t + 10)), so that the random start is forgotten at once.
-    Does nothing for a state that keeps no averages.
+    The decay at step t is min(decay, t / (t + 10)), so that the random initial weights are forgotten quickly. A state
+    without averages is returned unchanged.
     """
     if not state.averaged_params:
         return state
@@ -67,7 +67,7 @@ def average(state: AAEState, decay: Array) -> AAEState:
 
 
 def evaluation_variables(state: AAEState) -> tuple[Params, Stats]:
-    """Return the weights and moments to evaluate: the averages where they are kept, else the last ones."""
+    """Return the weights and moments for evaluation: the averages if they are kept, else the last ones."""
     return (
         {**state.params, **state.averaged_params},
         {**state.batch_stats, **state.averaged_stats},

@@ -1,1 +1,1 @@
-"""The autoencoder, denoising or variational."""
+"""Plain, denoising and variational autoencoders."""

@@ -24,26 +24,26 @@ __all__ = ["AutoencoderConfig", "AutoencoderOptimizers", "AutoencoderWeights", "
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderOptimizers(ScheduledOptimizers):
-    """The optimizer of the one phase."""
+    """Optimizer of the only phase."""
 
     reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderWeights(ReconstructionWeights):
-    """Factors of the terms of the loss."""
+    """Weights of the loss terms."""
 
     kl: float = 1.0
-    """Of the VAE's divergence from the prior. The half squared error beside weight 1 is that of pixels with std 1."""
+    """Weight of the VAE's divergence from the prior. With weight 1, half_squared_error models pixels with std 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderConfig(RunConfig):
-    """An autoencoder without a prior, denoising where views are noisy; or the VAE that stands beside the AAE."""
+    """An autoencoder without a prior (denoising if its views are noisy), or the VAE that is compared with the AAE."""
 
     model: Literal["autoencoder", "vae"] = "autoencoder"
     prior: PriorConfig = field(default_factory=PriorConfig)
-    """Of the VAE: a gaussian in closed form, a mixture by samples."""
+    """Prior of the VAE: a gaussian, in closed form, or a mixture, estimated by samples."""
     optimizers: AutoencoderOptimizers = field(default_factory=AutoencoderOptimizers)
     weights: AutoencoderWeights = field(default_factory=AutoencoderWeights)
 
@@ -51,10 +51,10 @@ class AutoencoderConfig(RunConfig):
 
 
 def validate_autoencoder(config: AutoencoderConfig) -> None:
-    """Refuse values that an autoencoder cannot be trained with.
+    """Check that an autoencoder can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     check_bounds(("weights.kl", config.weights.kl, 0, 10**6))

@@ -1,4 +1,4 @@
-"""The plain and the denoising autoencoder, and the VAE beside the AAE (Makhzani et al. 2016, figure 2)."""
+"""Plain and denoising autoencoders, and the VAE compared with the AAE (Makhzani et al. 2016, figure 2)."""
 
 from aae_jax.config import PriorConfig
 from aae_jax.models.autoencoder import phases

@@ -1,7 +1,7 @@
-"""The autoencoder without an adversary: plain, denoising where its views are noisy, or variational.
+"""Autoencoder without a discriminator: plain, denoising (with noisy views) or variational.
 
-The VAE (Kingma and Welling 2014) is what the paper's figure 2 sets beside the AAE: one phase, whose loss is the
-reconstruction's and the full divergence of the posterior from the prior.
+Figure 2 of the paper compares the VAE (Kingma and Welling 2014) with the AAE. It has one phase, whose loss is the sum
+of the reconstruction loss and the full KL divergence of the posterior from the prior.
 """
 
 import jax
@@ -32,23 +32,23 @@ __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
 def build_networks(config: AutoencoderConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return encoder and decoder, for images of `image_shape`; there is neither label nor adversary."""
+    """Return an encoder and a decoder for images of `image_shape`, without label or discriminator."""
     return build_coded_networks(config.network, image_shape, Codes(0, 0, {}))
 
 
 def build_phases(
     networks: Networks, config: AutoencoderConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of the one phase, reconstruction.
+    """Return the only phase, reconstruction, by name.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizer, views, reconstruction loss, and for the VAE its prior.
-        num_classes: Not used: the model has no label.
-        prior: Not used: the divergence of a VAE is from the configured prior.
+        networks: As returned by `build_networks`.
+        config: Optimizer, views, reconstruction loss, and the prior of the VAE.
+        num_classes: Ignored; the model has no label.
+        prior: Ignored; the divergence of a VAE is measured from the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_autoencoder(config)
     require_resolved(config)
@@ -58,7 +58,7 @@ def build_phases(
 
 
 def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     require_resolved(config)
     return traced_hyper(
         rates_of(config.optimizers, ["reconstruction"]),
@@ -72,7 +72,7 @@ def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
 
 
 def build_schedule(config: AutoencoderConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 
@@ -91,7 +91,7 @@ def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> Loss
 
 
 def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Hyper) -> Array:
-    """Return KL(q(z|x) ‖ p(z)), batch mean, in nats: in closed form for a Gaussian, else by samples."""
+    """Return KL(q(z|x) ‖ p(z)) in nats, batch mean: in closed form for a Gaussian prior, else by sampling."""
     mean, log_std = encoded.output.mean, encoded.output.log_std
     assert log_std is not None, "validate_autoencoder asks for a Gaussian posterior"
     if config.prior.is_gaussian:

@@ -29,7 +29,7 @@ MOST_NEIGHBOURS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringOptimizers(ScheduledOptimizers):
-    """The optimizers by phase; both discriminators have the same settings, but each its own moments."""
+    """Optimizers by phase; both discriminators share the settings but keep separate moments."""
 
     reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
@@ -41,37 +41,38 @@ class ClusteringOptimizers(ScheduledOptimizers):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringWeights(PropagationWeights, FoundClusterWeights):
-    """Factors of the terms of the losses; the phases cyclic, mode and mode_separation run where theirs is above 0."""
+    """Weights of the loss terms; the phases cyclic, mode and mode_separation run if their weight is above 0."""
 
     cyclic: float = 0.0
-    """Of a phase in which the codes of a reconstruction shall be those it was made from (shaharazulay's mutual
-    information)."""
+    """Weight of a phase that trains the codes of a reconstruction to match those it was decoded from (shaharazulay's
+    mutual information)."""
     cyclic_style: float = 0.1
-    """Of the style's part in that phase, beside the label's."""
+    """Weight of the style term in that phase, relative to the label term."""
     mode: float = 0.0
-    """Of a phase in which a second decoder rebuilds images from the label alone: it learns each cluster's mode."""
+    """Weight of a phase in which a second decoder reconstructs images from the label alone: it learns each cluster's
+    mode."""
     mode_separation: float = 0.0
-    """Of a phase that moves the decoder's images of any two clusters, with a style of zeros, apart."""
+    """Weight of a phase that pushes apart the decoder's outputs for every two clusters, with a style of zeros."""
     style_penalty: float = 0.0
-    """Of a penalty on large styles, in the generator phase."""
+    """Weight of a penalty on large styles, in the generator phase."""
     style_penalty_kind: Literal["mean_square", "frobenius"] = "mean_square"
-    """mean_square: the sum of squares, batch mean. frobenius: the root of the batch's whole sum (shaharazulay)."""
+    """mean_square: sum of squares, batch mean. frobenius: square root of the sum over the batch (shaharazulay)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringConfig(RunConfig):
-    """Clusters without labels (Makhzani et al. 2016, section 6 and figure 9)."""
+    """Clustering without labels (Makhzani et al. 2016, section 6 and figure 9)."""
 
     num_clusters: int = 30
-    """Classes of the label code."""
+    """Number of clusters: classes of the label code."""
     inverse_frequency: bool = False
-    """Draw the labels of the adversary's real batch from the classes that are rare in the other one, as shaharazulay
-    does, instead of all alike."""
+    """Draw the discriminator's real labels from the classes that are rare in the fake batch, as shaharazulay does,
+    instead of uniformly."""
     neighbours: int = 0
-    """Take for the second view of the consistency term not the image itself, but one of so many that are nearest to
-    it in the pool, drawn anew every time, so that images that are alike come together. 0: the image itself."""
+    """Number of nearest neighbours in the pool from which the image of the consistency term's second view is drawn,
+    anew every time, so that similar images share a cluster. 0: the image itself."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
-    """Of the style."""
+    """Prior of the style."""
     optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)
     weights: ClusteringWeights = field(default_factory=ClusteringWeights)
 
@@ -79,10 +80,10 @@ class ClusteringConfig(RunConfig):
 
 
 def validate_clustering(config: ClusteringConfig) -> None:
-    """Refuse values that clusters cannot be found with.
+    """Check that a clustering model can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     weights = config.weights

@@ -1,4 +1,4 @@
-"""Clusters without labels (Makhzani et al. 2016, §6, figure 9), end to end."""
+"""Clustering without labels (Makhzani et al. 2016, §6, figure 9), end to end."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from aae_jax.types import Array, Metrics, Params, PRNGKey
 __all__ = ["SPEC"]
 
 SCORE = "cluster_error"
-"""By majority vote among the images themselves; clusters are named and judged apart in the report."""
+"""By majority vote among the evaluated images; the report names and evaluates clusters on separate images."""
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
@@ -49,7 +49,7 @@ def _saved_codes(config: ClusteringConfig, shape: DataShape) -> SavedCodes:
 def _draw(
     rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
 ) -> Drawings:
-    from aae_jax.figures.of_models.clusters import draw_cluster_figures  # matplotlib takes a second
+    from aae_jax.figures.of_models.clusters import draw_cluster_figures  # importing matplotlib takes 1 s
 
     return draw_cluster_figures(rows, model, shown, key)
 

@@ -1,8 +1,8 @@
-"""Clusters without labels (Makhzani et al. 2016, §6, figure 9), and shaharazulay's additions.
+"""Clustering without labels (Makhzani et al. 2016, §6, figure 9), and shaharazulay's additions.
 
-The semi-supervised model without its classification: the adversary of y makes the label one-hot and its classes
-equally frequent, and images that are alike come to have the same. Each addition is a phase of its own, which is there
-where its weight is above 0; the penalty on large styles is a term of the generator's phase.
+The semi-supervised model without the classification phase: the discriminator of y makes labels one-hot and equally
+frequent, and similar images come to share a label. Each addition is a separate phase, present if its weight is above
+0; the penalty on large styles is a term of the generator phase.
 """
 
 import jax
@@ -48,7 +48,7 @@ PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "gene
 
 
 def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return encoder and decoder of style and cluster, both adversaries, and the mode decoder where it is trained."""
+    """Return encoder and decoder of style and cluster, both discriminators, and the mode decoder if it is trained."""
     clusters = config.num_clusters
     judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": clusters}
     codes = Codes(clusters, clusters, judged, mode_decoder=config.weights.mode > 0)
@@ -58,17 +58,17 @@ def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_c
 def build_phases(
     networks: Networks, config: ClusteringConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of phases: reconstruction, the additions that have a weight, discriminators, generator.
+    """Return the phases by name: reconstruction, additions with a weight above 0, discriminators, generator.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizers, views, weights, priors.
-        num_classes: Not used: the model has clusters instead.
-        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
-            scale; None: the configured one.
+        networks: As returned by `build_networks`.
+        config: Optimizers, views, loss weights and priors.
+        num_classes: Ignored; the model has clusters instead.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
+            `hyper.prior_std`. None: the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_clustering(config)
     require_resolved(config)
@@ -88,7 +88,7 @@ def build_phases(
 
 
 def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     require_resolved(config)
     weights = config.weights
     return traced_hyper(
@@ -109,7 +109,7 @@ def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
 
 
 def build_schedule(config: ClusteringConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 

@@ -32,9 +32,9 @@ PAPER = ClusteringConfig(
         drops=(50 / 1500,),
     ),
 )
-"""Makhzani et al. 2016, appendix A.3, as later implementations have it: two layers of 3,000, batch norm in the
-encoder with its heads, a style of five dimensions, a fifth of the input's pixels dropped, rates divided by ten after
-50 of 1,500 epochs."""
+"""Makhzani et al. 2016, appendix A.3, as in later implementations: two layers of 3,000 units, batch norm in the
+encoder and its heads, a style of five dimensions, dropout of a fifth of the input pixels, learning rates divided by
+ten after 50 of 1,500 epochs."""
 SHAHARAZULAY = ClusteringConfig(
     epochs=35,
     num_clusters=30,
@@ -57,11 +57,11 @@ SHAHARAZULAY = ClusteringConfig(
         reconstruction_loss="bernoulli", style_penalty=0.15, style_penalty_kind="frobenius", mode_separation=1.0
     ),
 )
-"""shaharazulay/adversarial-autoencoder-classifier, unsupervised, by its shipped YAML file: the penalty on styles and
-the parting of modes are on, mutual information and mode decoder off. Its loss is the mean over pixels, ours their
-sum, which Adam does not see. Its dropout is in the encoder's first layer alone, ours in every hidden layer of encoder
-and decoder. Its generator moves before its discriminators, which see codes by running moments; ours as in the paper,
-and by the batch's."""
+"""shaharazulay/adversarial-autoencoder-classifier, unsupervised, with its published YAML file: style penalty and mode
+separation are on, mutual information and mode decoder off. Differences: its loss is the mean over pixels, ours the
+sum (equivalent under Adam). Its dropout is in the encoder's first layer only, ours in every hidden layer of encoder
+and decoder. It updates the generator before the discriminators, which see codes normalised by running moments; ours
+follow the paper's order and use batch moments."""
 
 
 def _with_clusters(count: int) -> ClusteringConfig:

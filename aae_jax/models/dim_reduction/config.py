@@ -30,50 +30,50 @@ __all__ = ["DimReductionConfig", "DimReductionOptimizers", "DimReductionWeights"
 
 @dataclass(frozen=True, kw_only=True)
 class DimReductionOptimizers(OptimizersConfig):
-    """The optimizers by phase."""
+    """Optimizers by phase."""
 
     head_distance: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DimReductionWeights(PropagationWeights, FoundClusterWeights):
-    """Factors of the terms of the losses."""
+    """Weights of the loss terms."""
 
     head_distance: float = 1.0
-    """Of the cost of heads that are too near each other, a phase of its own. 0: off."""
+    """Weight of the cost of cluster heads that are too close to each other, a separate phase. 0: off."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DimReductionConfig(LabelledConfig):
-    """Images at their cluster's head plus a style, in few dimensions (section 7 and figure 10)."""
+    """Codes in few dimensions: the image's cluster head plus its style (section 7 and figure 10)."""
 
     num_clusters: int | None = None
-    """Clusters to be found without labels. None: the classes, from labels."""
+    """Number of clusters to find without labels. None: learn the classes from labels."""
     class_prior: ClassPrior = "uniform"
-    """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
-    propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
-    from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9. Clusters found without labels are pulled
-    to equal frequencies in any case."""
+    """Class frequencies of the unlabelled images, assumed by the discriminator of y, the classification loss and
+    propagated labels. validation: estimated from the held-out labels. auto: the same if these differ significantly
+    from equal frequencies, else uniform. Or one frequency per class, e.g. 0.1 0.9. Clusters found without labels
+    always get equal frequencies."""
     least_distance: float = 2.0
-    """Of two heads; those that are nearer cost what is missing."""
+    """Minimum distance between two cluster heads; the cost is the shortfall of closer pairs."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
-    """Of the style."""
+    """Prior of the style."""
     optimizers: DimReductionOptimizers = field(default_factory=DimReductionOptimizers)
     weights: DimReductionWeights = field(default_factory=DimReductionWeights)
 
     @property
     def drawn_labels(self) -> int | Literal["all"] | None:
-        """How many labelled images there are; None where clusters are found without."""
+        """Number of labelled images; None if clusters are found without labels."""
         return None if self.num_clusters is not None else self.labels
 
     __repr__ = brief_config
 
 
 def validate_dim_reduction(config: DimReductionConfig) -> None:
-    """Refuse values that heads and styles cannot be trained with.
+    """Check that cluster heads and styles can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     validate_labels(config)

@@ -1,4 +1,4 @@
-"""Images around the heads of their classes, in few dimensions (Makhzani et al. 2016, §7, figures 10 and 11)."""
+"""Dimensionality reduction: codes around the heads of their classes (Makhzani et al. 2016, §7, figures 10 and 11)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -45,7 +45,7 @@ def _saved_codes(config: DimReductionConfig, shape: DataShape) -> SavedCodes:
 def _draw(
     rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
 ) -> Drawings:
-    from aae_jax.figures.of_models.clusters import draw_head_figures  # matplotlib takes a second
+    from aae_jax.figures.of_models.clusters import draw_head_figures  # importing matplotlib takes 1 s
 
     return draw_head_figures(rows, model, shown, key)
 

@@ -1,8 +1,7 @@
-"""Dimensionality reduction (Makhzani et al. 2016, §7, figure 10): images lie around the head of their class.
+"""Dimensionality reduction (Makhzani et al. 2016, §7, figure 10): latent codes around the head of their class.
 
-The encoder gives a label y and a style z of a few dimensions, and the decoder gets W_C y + z alone. Another cost
-keeps the heads, the columns of W_C, from coming too near each other. Classes are taught by labels, or found as
-clusters.
+The encoder outputs a label y and a style z of few dimensions, and the decoder receives only W_C y + z. An additional
+cost keeps the heads, the columns of W_C, apart. Classes are learned from labels, or found as clusters.
 """
 
 import jax.numpy as jnp
@@ -42,7 +41,7 @@ PHASES = ("reconstruction", "head_distance", "discriminator_z", "discriminator_y
 
 
 def build_networks(config: DimReductionConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder, heads, a decoder of W_C y + z, and both adversaries."""
+    """Return the encoder, the cluster heads, a decoder of W_C y + z, and both discriminators."""
     classes = config.num_clusters or num_classes
     judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": classes}
     return build_coded_networks(config.network, image_shape, Codes(classes, classes, judged, heads=True))
@@ -51,19 +50,19 @@ def build_networks(config: DimReductionConfig, image_shape: tuple[int, ...], num
 def build_phases(
     networks: Networks, config: DimReductionConfig, *, num_classes: int, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of phases: reconstruction, head_distance, discriminators, generator, and classification.
+    """Return the phases by name: reconstruction, head_distance, discriminators, generator, classification.
 
-    The latter where there are labels, head_distance where it has a weight.
+    `classification` is present if labels are used, `head_distance` if its weight is above 0.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizers, views, weights, priors.
-        num_classes: Of the labels, where they are used.
-        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
-            scale; None: the configured one.
+        networks: As returned by `build_networks`.
+        config: Optimizers, views, loss weights and priors.
+        num_classes: Number of classes, if labels are used.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
+            `hyper.prior_std`. None: the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_dim_reduction(config)
     require_resolved(config)
@@ -82,7 +81,7 @@ def build_phases(
 
 
 def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     require_resolved(config)
     weights = config.weights
     return traced_hyper(
@@ -100,7 +99,7 @@ def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
 
 
 def build_schedule(config: DimReductionConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 
@@ -111,6 +110,6 @@ def _runs(config: DimReductionConfig, phase: str) -> bool:
 
 
 def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
-    """Return the cost of heads that are nearer to each other than `hyper.least_distance`."""
+    """Return the cost of cluster heads that are closer to each other than `hyper.least_distance`."""
     cost = losses.head_distance_cost(params["heads"]["kernel"], jnp.asarray(hyper.least_distance))
     return hyper.weight_head_distance * cost, (stats, {"cost": cost})

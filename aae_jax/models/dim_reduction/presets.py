@@ -34,9 +34,9 @@ MUSYOKU = DimReductionConfig(
     ),
     weights=DimReductionWeights(),
 )
-"""musyoku/adversarial-autoencoder, semi-supervised dimensionality reduction. Its rates' drops, which a wrong
-indentation left out, are in. It clips encoder, decoder and heads each by itself, and its loss is a mean over pixels:
-ours is their sum, and its gradient clipped as a whole, so that the reconstruction moves less."""
+"""musyoku/adversarial-autoencoder, semi-supervised dimensionality reduction. Corrected: its learning-rate drops,
+which wrong indentation disabled, take effect. It clips encoder, decoder and heads separately, and its loss is a mean
+over pixels; ours is the sum, and its gradient is clipped as a whole, so reconstruction updates are smaller."""
 PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
     "default": (HEADS, "two dimensions, 1,000 labels, as in figure 11a of the paper"),
     "labels_100": (dataclasses.replace(HEADS, labels=100), "the same with 100 labels, as in figure 11b"),
@@ -70,7 +70,7 @@ PRESETS: dict[str, tuple[DimReductionConfig, str]] = {
         dataclasses.replace(
             HEADS,
             labels=100,
-            least_distance=20.0,  # the circle is small where heads are near: styles would hide it
+            least_distance=20.0,  # with closer heads the circle is so small that styles hide it
             network=dataclasses.replace(HEADS.network, latent_dim=10),
             optimizers=dataclasses.replace(HEADS.optimizers, head_distance=adam(3e-2)),
         ),

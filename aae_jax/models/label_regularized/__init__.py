@@ -1,1 +1,1 @@
-"""The adversarial autoencoder whose discriminator sees labels."""
+"""Adversarial autoencoder whose discriminator sees labels."""

@@ -17,15 +17,15 @@ __all__ = ["LabelRegularizedConfig", "validate_label_regularized"]
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRegularizedConfig(LabelledConfig):
-    """The AAE whose adversary sees the label beside the code (Makhzani et al. 2016, section 2.3 and figure 3).
+    """An AAE whose discriminator sees the label with the code (Makhzani et al. 2016, section 2.3 and figure 3).
 
-    Under simultaneous updates too the reconstruction reads a view of its own: the adversary's images are others.
+    The reconstruction reads a separate view even under simultaneous updates: the discriminator's images differ.
     """
 
     labels: int | Literal["all"] = 10_000
-    """Number of labelled training images, balanced over the classes, or all: then the adversary sees no others."""
+    """Number of labelled training images, balanced over the classes; or all: the discriminator sees no others."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(kind="mixture"))
-    """Of several parts, mixture, umbrella or swiss_roll: each class has the part of its number."""
+    """Prior with parts: mixture, umbrella or swiss_roll. Class k gets part k."""
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
 
@@ -33,10 +33,10 @@ class LabelRegularizedConfig(LabelledConfig):
 
 
 def validate_label_regularized(config: LabelRegularizedConfig) -> None:
-    """Refuse values that an AAE with labels in its adversary cannot be trained with.
+    """Check that an AAE whose discriminator sees labels can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_labelled_style(config)
     if config.prior.kind not in ("mixture", "umbrella", "swiss_roll"):

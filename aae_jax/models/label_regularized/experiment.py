@@ -1,4 +1,4 @@
-"""The adversarial autoencoder whose adversary sees labels (Makhzani et al. 2016, §2.3, figures 3 and 4)."""
+"""Adversarial autoencoder whose discriminator sees labels (Makhzani et al. 2016, §2.3, figures 3 and 4)."""
 
 from collections.abc import Mapping
 from typing import Any

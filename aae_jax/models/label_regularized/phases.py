@@ -1,9 +1,9 @@
-"""The adversarial autoencoder whose adversary sees labels (Makhzani et al. 2016, §2.3, figure 3).
+"""Adversarial autoencoder whose discriminator sees labels (Makhzani et al. 2016, §2.3, figure 3).
 
-The prior has a part for each class. Beside a code the adversary sees its image's label, and beside a sample the
-label of the part it is from; images of the pool, among which the labelled ones come again, have an extra class, and
-samples of the whole prior beside them. So each class comes to its own part, and images without labels to the one they
-are like.
+The prior has one part per class. The discriminator sees each code with its image's label, and each sample with the
+label of its part; images of the pool, which includes the labelled ones, have an extra class and are compared with
+samples of the whole prior. Each class is thus mapped to its part, and an unlabelled image to the part of the images
+that it resembles.
 """
 
 import jax
@@ -33,10 +33,10 @@ __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
 def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder, decoder, and an adversary of the style beside a label of `num_classes` and one more.
+    """Return encoder, decoder, and a discriminator of the style with a label of `num_classes` + 1 classes.
 
     Raises:
-        InputError: The prior has not as many parts.
+        InputError: The number of the prior's parts is not `num_classes`.
     """
     _require_parts(config, num_classes)
     judged = config.network.latent_dim + num_classes + 1
@@ -46,18 +46,18 @@ def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...],
 def build_phases(
     networks: Networks, config: LabelRegularizedConfig, *, num_classes: int, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of phases: reconstruction, of the pool; discriminator, generator, of labelled images too.
+    """Return the phases by name: reconstruction of the pool; discriminator, generator of labelled images too.
 
-    Where all images are labelled, the adversary sees no others.
+    If all images are labelled, the discriminator sees no others.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizers, views, reconstruction loss and prior.
-        num_classes: Of the labels; the prior has as many parts.
-        prior: A `Prior` of parts; None: the configured one. Samplers without parts are not used.
+        networks: As returned by `build_networks`.
+        config: Optimizers, views, reconstruction loss and prior.
+        num_classes: Number of classes, equal to the number of the prior's parts.
+        prior: A `Prior` with parts; other samplers are ignored. None: the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_label_regularized(config)
     require_resolved(config)
@@ -90,12 +90,12 @@ def build_phases(
 
 
 def build_hyper(config: LabelRegularizedConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     return style_hyper(config, num_steps)
 
 
 def build_schedule(config: LabelRegularizedConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 

@@ -1,1 +1,1 @@
-"""The log-likelihood of test images."""
+"""Log-likelihood of test images."""

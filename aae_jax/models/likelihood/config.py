@@ -13,19 +13,19 @@ __all__ = ["LikelihoodConfig", "validate_likelihood"]
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodConfig(UnsupervisedConfig):
-    """The same, and by how many of its samples the likelihood of images is measured (section 3 and table 1)."""
+    """The unsupervised configuration, with sample counts for the likelihood estimate (section 3 and table 1)."""
 
     samples: tuple[int, ...] = (10_000,)
-    """Numbers of samples by which it is measured, e.g. 10000 10000000; ten million take hours on a CPU."""
+    """Numbers of samples for the likelihood estimate, e.g. 10000 10000000; ten million take hours on a CPU."""
 
     __repr__ = brief_config
 
 
 def validate_likelihood(config: LikelihoodConfig) -> None:
-    """Refuse values that an adversarial autoencoder cannot be trained or measured with.
+    """Check that an adversarial autoencoder can be trained and evaluated with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_unsupervised(config)
     check_bounds(*((f"samples[{i}]", count, 1, 10**9) for i, count in enumerate(config.samples)))

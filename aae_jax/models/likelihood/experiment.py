@@ -1,4 +1,4 @@
-"""The log-likelihood of test images by samples of the AAE and Parzen windows (Makhzani et al. 2016, §3, table 1)."""
+"""Log-likelihood of test images, by Parzen windows on samples of the AAE (Makhzani et al. 2016, §3, table 1)."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ __all__ = ["SPEC"]
 
 
 def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return the likelihood by number of samples; of the test images, or of half of the validation images.
+    """Return the likelihood by number of samples: of the test images, or of half of the validation images.
 
-    The width is chosen on the validation images; where the test images are not to be looked at, on their other half.
+    The width is chosen on the validation images, or on their other half if the test images must not be used.
     """
     config = setup.config
     chosen_on, judged = (

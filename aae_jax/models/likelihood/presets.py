@@ -17,9 +17,9 @@ SLOW_ADVERSARIES = UnsupervisedOptimizers(
 LIKELIHOOD = LikelihoodConfig(
     network=dataclasses.replace(NETWORK, latent_dim=8, dropout=0.2), views=CLEAN, optimizers=SLOW_ADVERSARIES
 )
-"""At the reconstruction's own rate the adversaries cost half of its quality: 218 nats after 2,500 updates, 271 after
-6,000; at a fifth of it 312 after 5,000, and 321 with dropout, as ten thousand samples cover less of sharper images
-(validation images, one seed each)."""
+"""Adversarial phases at the learning rate of the reconstruction halve its quality: 218 nats after 2,500 updates, 271
+after 6,000. At a fifth of that rate: 312 after 5,000, and 321 with dropout, as ten thousand samples cover sharper
+images less well (validation images, one seed each)."""
 PRESETS: dict[str, tuple[LikelihoodConfig, str]] = {
     "default": (LIKELIHOOD, "a code of 8 dimensions with prior std 5, as in table 1 of the paper; 10,000 samples"),
     "ten_million": (

@@ -1,1 +1,1 @@
-"""The semi-supervised adversarial autoencoder."""
+"""Semi-supervised adversarial autoencoder."""

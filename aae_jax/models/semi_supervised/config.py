@@ -1,4 +1,4 @@
-"""The configuration of the semi-supervised model: labels, the optimizers of five phases, weights of the losses."""
+"""Configuration of the semi-supervised model: labels, optimizers of the five phases, loss weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ __all__ = ["OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validat
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizersConfig(ScheduledOptimizers):
-    """The optimizers by phase; both discriminators have the same settings, but each its own moments."""
+    """Optimizers by phase; both discriminators share the settings but keep separate moments."""
 
     reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
@@ -37,11 +37,11 @@ class OptimizersConfig(ScheduledOptimizers):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsConfig(PropagationWeights):
-    """Factors of the terms of the losses."""
+    """Weights of the loss terms."""
 
     softmax_twice: bool = False
-    """Take the softmax of probabilities in the classification loss, as two earlier implementations did by mistake: to
-    see what it costs."""
+    """Apply softmax to probabilities in the classification loss, a mistake of two earlier implementations, to measure
+    its effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +49,18 @@ class SemiSupervisedConfig(LabelledConfig):
     """The semi-supervised adversarial autoencoder of Makhzani et al. 2016, section 5 and figure 8."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"weights.prior_std": "prior.std"}
-    """Names of earlier versions, which files and flags may still use."""
+    """Names of earlier versions that files and flags may still use."""
 
     classification_every: int = 1
     """Run the classification phase at every n-th update only."""
     class_prior: ClassPrior = "uniform"
-    """Class frequencies of the unlabelled images, assumed by the adversary of y, the classification loss and
-    propagated labels. validation: estimated from the held-out labels. auto: the same where they differ significantly
-    from equal ones, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
+    """Class frequencies of the unlabelled images, assumed by the discriminator of y, the classification loss and
+    propagated labels. validation: estimated from the held-out labels. auto: the same if these differ significantly
+    from equal frequencies, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
     baseline_share: float = 0.25
-    """Updates of the supervised baseline as a share of the run's (its updates are about ten times cheaper)."""
+    """Updates of the supervised baseline, as a share of the run's updates (they are about ten times cheaper)."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
-    """Of the style."""
+    """Prior of the style."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
@@ -68,10 +68,10 @@ class SemiSupervisedConfig(LabelledConfig):
 
 
 def validate(config: SemiSupervisedConfig) -> None:
-    """Refuse values that cannot be trained with.
+    """Check that the semi-supervised model can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     validate_labels(config)

@@ -34,7 +34,7 @@ __all__ = ["SPEC", "baseline_plan"]
 
 
 def baseline_plan(setup: RunSetup) -> TrainingPlan:
-    """Return the supervised baseline's training: the same encoder, its labelled images alone."""
+    """Return the training plan of the supervised baseline: the same encoder, on the labelled images only."""
     baseline = phases.build_baseline_phases(setup.networks, setup.config)
     epochs = max(1, round(setup.epochs * setup.config.baseline_share))
     return plan_training(setup, baseline, setup.keys.baseline, epochs)
@@ -63,7 +63,7 @@ def _saved_codes(config: SemiSupervisedConfig, shape: DataShape) -> SavedCodes:
 def _draw(
     rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
 ) -> Drawings:
-    from aae_jax.figures.of_models.common import draw_figures  # matplotlib takes a second, and is wanted at the end
+    from aae_jax.figures.of_models.common import draw_figures  # importing matplotlib takes 1 s
 
     if summary is None:
         return draw_figures(rows, model, shown, key)
@@ -100,7 +100,7 @@ def _train_baseline(setup: RunSetup, survivors: Sequence[bool]) -> dict[str, Any
 
 
 def _errors(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Return each seed's error, and its mean over classes, on validation and, where allowed, test images."""
+    """Return each seed's error and class-balanced error on the validation images and, if allowed, the test images."""
     dataset = setup.dataset
     kinds: dict[str, tuple[Any, Any]] = {"validation": (setup.validation_images, setup.validation_labels)}
     if setup.config.test:

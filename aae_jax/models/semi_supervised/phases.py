@@ -1,7 +1,7 @@
-"""The semi-supervised adversarial autoencoder (Makhzani et al. 2016, §5, figure 8).
+"""Semi-supervised adversarial autoencoder (Makhzani et al. 2016, §5, figure 8).
 
-One encoder gives a style z and a label y; two adversaries pull them to a Gaussian and to one-hot vectors;
-the decoder rebuilds the image from both; and on the few labelled images y is trained to be the label.
+One encoder outputs a style z and a label y; two discriminators make them match a Gaussian and one-hot vectors; the
+decoder reconstructs the image from both; and on the few labelled images y is trained to predict the label.
 """
 
 from aae_jax import priors
@@ -37,7 +37,7 @@ PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "
 
 
 def build_networks(config: SemiSupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder and decoder of style and label, and the discriminators of both."""
+    """Return encoder and decoder of style and label, and a discriminator of each."""
     return build_mlp_networks(config.network, image_shape, num_classes)
 
 
@@ -48,18 +48,18 @@ def build_phases(
     num_classes: int,
     prior: Sampler | None = None,
 ) -> dict[str, Phase]:
-    """Return the table of the five phases, in the order in which they run.
+    """Return the five phases by name, in the order of their execution.
 
     Args:
         networks: Encoder, decoder and two discriminators.
-        config: Decides optimizers, views and reconstruction loss; a consistency weight of 0 leaves that
-            term out of the program.
+        config: Optimizers, views and reconstruction loss; a consistency weight of 0 removes that term from the
+            compiled program.
         num_classes: Size of the categorical prior.
-        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
-            scale; None: the configured one.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
+            `hyper.prior_std`. None: the configured prior.
 
     Returns:
-        Phases by name; the reconstruction phase is the one whose batch statistics are kept.
+        Phases by name; the batch-norm statistics of the reconstruction phase are kept.
     """
     require_resolved(config)
     optimizers, weights = config.optimizers, config.weights
@@ -82,7 +82,7 @@ def build_phases(
 
 
 def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> dict[str, Phase]:
-    """Return the table of the supervised baseline: the same encoder, trained on the labelled images alone."""
+    """Return the phases of the supervised baseline: the same encoder, trained on the labelled images only."""
     require_resolved(config)
     model = LabelCode(networks, config, labels_of(priors.build_categorical(1)))
     loss = build_classification(model, softmax_twice=config.weights.softmax_twice, alone=True)
@@ -91,7 +91,7 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
 
 
 def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     require_resolved(config)
     weights = config.weights
     return traced_hyper(
@@ -106,5 +106,5 @@ def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
 
 
 def build_schedule(config: SemiSupervisedConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)

@@ -1,9 +1,9 @@
-"""Named configurations of the semi-supervised model: ours, the paper's, and those of five earlier implementations.
+"""Presets of the semi-supervised model: ours, the paper's, and those of five earlier implementations.
 
-Of an earlier implementation a preset has the settings that it published, with two things put right everywhere. An
-epoch is a pass over the unlabelled images: most counted the few batches of labelled ones, so their number of epochs
-is given as the passes that make as many updates. And the classification loss is the cross-entropy of logits, where
-two of them took a softmax twice. What else was put right is said with each.
+A preset of an earlier implementation has its published settings, with two general corrections. An epoch is a pass
+over the unlabelled images: most implementations counted the few batches of labelled ones, so their epochs are
+converted to passes with the same number of updates. And the classification loss is the cross-entropy of logits, where
+two of them applied softmax twice. Further corrections are documented with each preset.
 """
 
 import dataclasses
@@ -50,9 +50,10 @@ PAPER = SemiSupervisedConfig(
         drops=(50 / 5000, 1000 / 5000),
     ),
 )
-"""Makhzani et al. 2016, appendix A.2.1: momentum 0.9 for reconstruction and classification, 0.1 for the adversaries,
-rates divided by ten after 50 and 1,000 of 5,000 epochs, input noise 0.3, weights from N(0, 0.01^2), a style of ten
-dimensions with std 1. Rates and number of epochs are those of later implementations that say they follow it."""
+"""Makhzani et al. 2016, appendix A.2.1: momentum 0.9 for reconstruction and classification, 0.1 for the adversarial
+phases, learning rates divided by ten after 50 and 1,000 of 5,000 epochs, input noise 0.3, weights from N(0, 0.01^2),
+a style of ten dimensions with std 1. Rates and number of epochs are those of later implementations that claim to
+follow it."""
 
 FDUCAU = SemiSupervisedConfig(
     labels=3000,
@@ -68,8 +69,8 @@ FDUCAU = SemiSupervisedConfig(
     views=ViewConfig(noise_std=0.0),
     weights=WeightsConfig(reconstruction_loss="bernoulli"),
 )
-"""fducau/AAE_pytorch, `aae_semisupervised.py`: 500 "epochs" of 30 updates are 15,000 updates. Put right: the
-decoder's second layer has its ReLU. Its label discriminator drops units in the first layer alone, ours in both; and
+"""fducau/AAE_pytorch, `aae_semisupervised.py`: 500 "epochs" of 30 updates are 15,000 updates. Corrected: the
+decoder's second layer has a ReLU. Its label discriminator has dropout in the first layer only, ours in both; and
 PyTorch's initialiser is replaced by He's."""
 
 NARESH = SemiSupervisedConfig(
@@ -85,7 +86,7 @@ NARESH = SemiSupervisedConfig(
     prior=PriorConfig(std=5.0),
 )
 """Naresh1318/Adversarial_Autoencoder, `semi_supervised_adversarial_autoencoder.py`: 1,000 "epochs" of 10 updates are
-10,000 updates. Put right: the labelled images are training images; there they were test images."""
+10,000 updates. Corrected: the labelled images are training images; the original takes test images."""
 
 CONAN7882 = SemiSupervisedConfig(
     labels=1280,
@@ -104,10 +105,10 @@ CONAN7882 = SemiSupervisedConfig(
     ),
     views=ViewConfig(noise_std=0.0),
 )
-"""conan7882/adversarial-autoencoders, `aae_mnist.py --train_semisupervised`: the rates of its command, 128 labels a
-class; 250 passes over its 60,000 images are 300 over our pool of 50,000. Its weights of 6 are left out: with
-Adam, one loss to an optimizer, a factor changes nothing. Its initialiser and its Gaussian's parametrisation
-(softplus for the std) are replaced by ours."""
+"""conan7882/adversarial-autoencoders, `aae_mnist.py --train_semisupervised`: the learning rates of its command, 128
+labels per class; 250 passes over its 60,000 images are 300 over our pool of 50,000. Its loss weights of 6 are left
+out: with Adam and one loss per optimizer, a factor changes nothing. Its initialiser and its parametrisation of the
+Gaussian (softplus for the std) are replaced by ours."""
 
 SHAHARAZULAY = SemiSupervisedConfig(
     labels=3000,
@@ -125,8 +126,8 @@ SHAHARAZULAY = SemiSupervisedConfig(
 )
 """shaharazulay/adversarial-autoencoder-classifier, `train_semi_supervised` with its YAML file: the 35 "epochs" of 30
 updates in its example, with a style of two dimensions, are two passes. PyTorch's initialiser is replaced by He's.
-Put right: the last, incomplete batch is left out. Its rates fall to a tenth at epoch 50, which its example does
-not reach."""
+Corrected: the last, incomplete batch is left out. Its learning rates fall to a tenth at epoch 50, which its example
+does not reach."""
 
 PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
@@ -143,4 +144,4 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "conan7882": (CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, 1,280 labels, 300 epochs"),
     "shaharazulay": (SHAHARAZULAY, "adversarial-autoencoder-classifier: batch norm in the heads, 3,000 labels"),
 }
-"""Configuration and one line of text by name."""
+"""Configuration and one-line description by name."""

@@ -1,1 +1,1 @@
-"""Parts that several models share."""
+"""Components shared by several models."""

@@ -1,6 +1,6 @@
-"""The adversary of the style, which every model with a prior has: its loss and the encoder's answer to it (§2).
+"""Adversarial losses of the style, for every model with a prior: discriminator and generator (§2).
 
-Where labels shape the codes, it sees each code's label beside it (§2.3, figure 3).
+If labels shape the codes, the discriminator also sees each code's label (§2.3, figure 3).
 """
 
 from collections.abc import Callable
@@ -46,20 +46,20 @@ __all__ = [
 ]
 
 DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
-"""`(key, n, traced numbers) -> samples`."""
+"""`(key, n, traced hyperparameters) -> samples`."""
 
 
 def traced_prior(prior: Sampler | None, config: PriorConfig, latent_dim: int) -> DrawPrior:
-    """Return the sampler that phases draw from.
+    """Return the prior's sampler for the phases.
 
     Args:
-        prior: A `Prior`, whose standard deviation is `hyper.prior_std`, or any sampler of a user's own, which is not
-            scaled; None: the configured one.
-        config: Of the prior.
-        latent_dim: Length of a code.
+        prior: A `Prior`, whose standard deviation is `hyper.prior_std`, or a user-defined sampler, which is not
+            scaled. None: the configured prior.
+        config: Configuration of the prior.
+        latent_dim: Dimension of the latent code.
 
     Raises:
-        InputError: The configured prior is given by samples, which the configuration does not hold.
+        InputError: The configured prior is given by samples, which the configuration does not contain.
     """
     draw = scaled_sampler(configured_prior(config, latent_dim) if prior is None else prior)
     return lambda key, count, hyper: draw(key, count, jnp.asarray(hyper.prior_std))
@@ -68,13 +68,13 @@ def traced_prior(prior: Sampler | None, config: PriorConfig, latent_dim: int) ->
 def build_style_discriminator(
     networks: Networks, config: RunConfig, draw_prior: DrawPrior, *, reconstructed: bool = False
 ) -> LossFn:
-    """Return the loss by which the adversary tells styles from samples of the prior.
+    """Return the discriminator's loss between styles and samples of the prior.
 
     Args:
-        networks: With an adversary of z.
-        config: Decides the views.
-        draw_prior: What the styles shall be like.
-        reconstructed: Whether it reads the view of the reconstruction, as in a joint step.
+        networks: Networks with a discriminator of z.
+        config: Configuration of the views.
+        draw_prior: Sampler of the prior that the styles match.
+        reconstructed: Whether to encode the view of the reconstruction, as in a joint step.
     """
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
@@ -89,7 +89,7 @@ def build_style_discriminator(
 
 
 def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
-    """Return the loss by which the encoder makes styles that the adversary takes for samples of the prior."""
+    """Return the encoder's generator loss, low for styles that the discriminator takes for samples of the prior."""
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
@@ -101,7 +101,7 @@ def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
 
 
 def on_labelled(loss: LossFn) -> LossFn:
-    """Return a loss of the pool's images as one of the labelled images."""
+    """Return a loss that evaluates `loss` on the labelled images instead of the pool's."""
 
     def of_labelled(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         return loss(params, stats, batch._replace(images=batch.labelled_images), hyper, key)
@@ -110,12 +110,12 @@ def on_labelled(loss: LossFn) -> LossFn:
 
 
 class LabelledCodes(NamedTuple):
-    """Which codes an adversary judges with a label beside them.
+    """Codes that a discriminator sees together with labels.
 
     Attributes:
         choose: `batch -> (images, labels)`.
-        draw: `(key, labels, traced numbers) -> samples` of the prior that belong to the labels.
-        length: Of the one-hot labels; a label below 0 is the last of them, the extra class of images without.
+        draw: `(key, labels, traced hyperparameters) -> samples` of the prior for the labels.
+        length: Length of the one-hot labels; a label below 0 is the last class, the extra class of unlabelled images.
     """
 
     choose: Callable[[Batch], tuple[Array, Array]]
@@ -126,13 +126,13 @@ class LabelledCodes(NamedTuple):
 def beside_labels(
     codes: Float[Array, "batch latent"], labels: Int[Array, " batch"], length: int
 ) -> Float[Array, "batch judged"]:
-    """Return codes with one-hot labels of `length` after them; a label below 0 is the last class."""
+    """Concatenate codes and one-hot labels of the given length; a label below 0 is the last class."""
     known = jnp.where(labels < 0, length - 1, labels)
     return jnp.concatenate([codes, jax.nn.one_hot(known, length, dtype=jnp.float32)], axis=1)
 
 
 def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
-    """Return the loss by which the adversary tells codes from samples of the prior, both beside the codes' labels."""
+    """Return the discriminator's loss between codes and samples of the prior, both with the codes' labels."""
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
@@ -146,7 +146,7 @@ def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: L
 
 
 def build_labelled_generator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
-    """Return the loss by which the encoder makes codes that are taken for samples of their label's prior."""
+    """Return the encoder's generator loss, low for codes taken for samples of the prior with the same labels."""
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
@@ -163,7 +163,7 @@ def build_labelled_generator(networks: Networks, config: RunConfig, codes: Label
 def style_hyper(
     config: UnsupervisedConfig | SupervisedConfig | LabelRegularizedConfig, num_steps: int, *, joint: bool = False
 ) -> Hyper:
-    """Return the traced numbers of a model of style alone; a joint step has no phase of the generator's."""
+    """Return the traced hyperparameters of a model with a style only; a joint step has no generator phase."""
     require_resolved(config)
     phases = ["reconstruction", "discriminator_z", *(() if joint else ("generator",))]
     return traced_hyper(

@@ -1,4 +1,4 @@
-"""Class frequencies of a run: assumed of its pool where classes are unequal, announced and reported."""
+"""Class frequencies of a run: estimates for the pool if classes are unequal, notices and reports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,16 +27,16 @@ __all__ = [
 
 
 def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayLike) -> NDArray[np.float64] | None:
-    """Return the class frequencies that a configuration has a model assume of its pool, `[classes]`, None for equal.
+    """Return the class frequencies that a model assumes for its pool, `[classes]`; None for equal frequencies.
 
     Args:
-        config: With a `class_prior`; other models assume none.
-        dataset: Names the classes.
-        validation_labels: Of held-out images, a random draw of those with a label; where training has all labels,
-            those of the data are counted instead.
+        config: Configuration; only those with a `class_prior` assume frequencies.
+        dataset: Data with the classes.
+        validation_labels: Labels of the held-out images, a random sample of the labelled images. If training uses all
+            labels, the labels of the data are counted instead.
 
     Raises:
-        InputError: Frequencies are given for another number of classes.
+        InputError: The number of given frequencies differs from the number of classes.
     """
     prior = getattr(config, "class_prior", "uniform")
     if prior == "uniform" or not dataset.num_classes or getattr(config, "num_clusters", None) is not None:
@@ -53,26 +53,26 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
 def class_shares(
     frequencies: Sequence[NDArray[np.float64] | None], labels: NDArray[np.int32], num_labelled: NDArray[Any] | None
 ) -> ClassShares | None:
-    """Return what `TrainData.class_shares` holds, with a leading axis of seeds or members.
+    """Return the value of `TrainData.class_shares`, with a leading axis of seeds or members.
 
     Args:
-        frequencies: Assumed of the pool, by member; None throughout where no member assumes any.
+        frequencies: Frequencies assumed for the pool, by member; if all are None, so is the result.
         labels: `[members, labelled]`, classes of the labelled images.
-        num_labelled: `[members]`, how many of them count; None: all.
+        num_labelled: `[members]`, number of labels to count; None: all.
     """
     if all(own is None for own in frequencies):
         return None
     classes = next(len(own) for own in frequencies if own is not None)
     counted = [len(row) for row in labels] if num_labelled is None else [int(number) for number in num_labelled]
     labelled = [_shares(count_classes(row[:n], classes)) for row, n in zip(labels, counted, strict=True)]
-    # A member that assumes equal classes gets shares that change nothing but the draw of its labels.
+    # For a member that assumes equal classes, equal shares change only how its labels are drawn.
     pool = [np.full(classes, 1 / classes) if own is None else own for own in frequencies]
     labelled = [own if f is not None else even for own, f, even in zip(labelled, frequencies, pool, strict=True)]
     return ClassShares(jnp.asarray(np.stack(pool), jnp.float32), jnp.asarray(np.stack(labelled), jnp.float32))
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return shares above 0: exact, or smoothed where a class has no label."""
+    """Return shares above 0: exact, or smoothed if a class has no label."""
     return estimate_frequencies(counts) if (counts == 0).any() else counts / counts.sum()
 
 
@@ -83,7 +83,7 @@ def announce_frequencies(
     frequencies: NDArray[np.float64] | None,
     reporter: Reporter,
 ) -> None:
-    """Notice, before a model with a label code is trained, that classes are not equally frequent, and the effect."""
+    """Report unequal class frequencies and their effect before training a model with a label code."""
     counts = count_classes(validation_labels, dataset.num_classes) if dataset.num_classes else np.zeros(0, np.int64)
     clusters = getattr(config, "num_clusters", None)
     if not are_unequal(counts) or (clusters is None and not hasattr(config, "class_prior")):
@@ -105,21 +105,22 @@ def announce_frequencies(
 
 
 def majority_error(counts: NDArray[np.int64]) -> float:
-    """Return the error of always answering the most frequent class."""
+    """Return the error of always predicting the most frequent class."""
     return float(1 - counts.max() / counts.sum())
 
 
 def balanced_error(predicted: ArrayLike, labels: ArrayLike, num_classes: int) -> float:
-    """Return the error of each class that occurs, mean over classes; images without a label are left out."""
+    """Return the mean over the classes that occur of each class's error; unlabelled images are left out."""
     truth, wrong = np.asarray(labels), np.asarray(predicted) != np.asarray(labels)
     errors = [wrong[truth == label].mean() for label in range(num_classes) if (truth == label).any()]
     return float(np.mean(errors))
 
 
 def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Callable[[Array, Array], Metrics]:
-    """Return `(logits [count, classes], labels [count]) -> measures` of answers where classes are unequal, else none.
+    """Return `(logits [count, classes], labels [count]) -> metrics` for unequal classes.
 
-    They are the error of each class that occurs, mean over classes, and that of always answering the most frequent.
+    The metrics are the mean over the classes that occur of each class's error, and the error of always predicting the
+    most frequent class. For equal classes there are none.
     """
     unequal = are_unequal(count_classes(validation_labels, num_classes))
 
@@ -141,13 +142,13 @@ def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Call
 def describe_classes(
     dataset: Dataset, validation_labels: ArrayLike, frequencies: NDArray[np.float64] | None, *, tested: bool
 ) -> dict[str, Any]:
-    """Return what a summary holds of class frequencies: counts by class, what was assumed, and the majority's error.
+    """Return the summary of class frequencies: counts by class, assumed frequencies, error of the majority class.
 
     Args:
-        dataset: Of the run.
-        validation_labels: Of its validation images.
-        frequencies: Assumed of the pool, or None.
-        tested: Whether the run may look at the test images.
+        dataset: Data of the run.
+        validation_labels: Labels of its validation images.
+        frequencies: Frequencies assumed for the pool, or None.
+        tested: Whether the run may use the test images.
     """
     counts = {"validation": count_classes(validation_labels, dataset.num_classes)}
     if tested:
@@ -161,7 +162,7 @@ def describe_classes(
 
 
 def say_classes(described: Mapping[str, Any], kind: str, balanced: str) -> list[str]:
-    """Return the line on unequal classes that ends a run; none where classes are equal."""
+    """Return the line on unequal classes printed at the end of a run; no line if classes are equal."""
     if not described["unequal"]:
         return []
     majority = 100 * described["majority_error"][kind]

@@ -1,4 +1,4 @@
-"""What is said of clusters found without labels: named by validation images, judged on test images."""
+"""Evaluation of clusters found without labels: named by validation images, evaluated on test images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,17 +32,17 @@ CLUSTER_ERRORS = {
 
 
 def within_majority(logits: Array, labels: Array, num_classes: int) -> Array:
-    """Return the share of images that are not of their cluster's most frequent class, counted among themselves."""
+    """Return the share of images not in their cluster's most frequent class, which the same images determine."""
     clusters = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1], dtype=jnp.float32)
     counts = clusters.T @ jax.nn.one_hot(labels, num_classes, dtype=jnp.float32)
     return 1.0 - jnp.sum(jnp.max(counts, axis=1)) / labels.shape[0]
 
 
 def measure_clusters(setup: RunSetup, trained: Trained) -> dict[str, Any]:
-    """Return every measure of the clusters by seed, and for the first model what each cluster is.
+    """Return the cluster metrics by seed, and a description of each cluster of the first model.
 
-    Names are given by the validation images and judged on the test images; where these are not to be looked at, by
-    and on halves of the validation images.
+    Clusters are named by the validation images and evaluated on the test images; if these must not be used, on the
+    two halves of the validation images.
     """
     dataset, tested = setup.dataset, setup.config.test
     named, judged = chosen_and_judged(setup)
@@ -59,27 +59,27 @@ def measure_clusters(setup: RunSetup, trained: Trained) -> dict[str, Any]:
 
 
 def clusters_of(model: Model, named: Labelled, judged: Labelled, num_classes: int) -> ClusterReport:
-    """Return every measure of a model's clusters.
+    """Return the metrics of a model's clusters.
 
     Args:
-        model: With a label code.
-        named: Images, as the data hold them, and classes by which clusters are named.
-        judged: Those on which names are judged.
-        num_classes: How many classes there are.
+        model: Model with a label code.
+        named: Images, as stored, and classes that name the clusters.
+        judged: Images and classes on which these names are evaluated.
+        num_classes: Number of classes.
     """
     logits = [np.asarray(model.encode_stored(jnp.asarray(images)).logits) for images, _ in (named, judged)]
     return report_clusters((logits[0], named[1]), (logits[1], judged[1]), num_classes)
 
 
 def describe_clusters(found: ClusterReport, class_names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return each cluster's class by majority, None of one without images, and how many of its images are of it."""
+    """Return each cluster's majority class (None for a cluster without images) and the share of its images in it."""
     names = [None if label < 0 else class_names[label] for label in found.majority]
     shares = [None if np.isnan(share) else round(float(share), 4) for share in found.agreement]
     return {"best_matching_label": names, "agreement": shares}
 
 
 def cluster_lines(described: Mapping[str, Any]) -> list[str]:
-    """Return a line for each cluster that `describe_clusters` describes."""
+    """Return a line for each cluster described by `describe_clusters`."""
 
     def line(name: str | None, share: float | None) -> str:
         if name is None:
@@ -91,7 +91,7 @@ def cluster_lines(described: Mapping[str, Any]) -> list[str]:
 
 
 def say_clusters(summary: Mapping[str, Any]) -> list[str]:
-    """Return a line for each cluster of the first seed, and the errors of all seeds."""
+    """Return a line for each cluster of the first seed, and lines with the errors over all seeds."""
     found = summary["clusters"]
     lines = cluster_lines(found)
 

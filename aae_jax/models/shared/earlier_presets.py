@@ -1,4 +1,4 @@
-"""The settings of earlier implementations, of their models other than the semi-supervised one."""
+"""Settings of earlier implementations for models other than the semi-supervised one."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ FDUCAU = UnsupervisedConfig(
     optimizers=_optimizers(adam(1e-4), adam(5e-5)),
     weights=UnsupervisedWeights(reconstruction_loss="bernoulli"),
 )
-"""fducau/AAE_pytorch, `aae_pytorch_basic.py`: a Gaussian of std 5. Put right: a ReLU that its decoder lacks."""
+"""fducau/AAE_pytorch, `aae_pytorch_basic.py`: a Gaussian of std 5. Corrected: a ReLU missing from its decoder."""
 FDUCAU_SUPERVISED = SupervisedConfig(
     epochs=500,
     network=FDUCAU.network,
@@ -54,7 +54,8 @@ FDUCAU_SUPERVISED = SupervisedConfig(
     optimizers=FDUCAU.optimizers,
     weights=FDUCAU.weights,
 )
-"""Its `aae_supervised.py`. Put right: it is trained on training images; there on 10,000 that it was validated by."""
+"""Its `aae_supervised.py`. Corrected: trained on training images; the original trains on its 10,000 validation
+images."""
 
 WIZARD = NetworkConfig(weight_init="paper", latent_dim=2)
 NARESH = UnsupervisedConfig(
@@ -90,8 +91,8 @@ CONAN7882 = UnsupervisedConfig(
     optimizers=_optimizers(adam(2e-4, 0.5), adam(2e-4, 0.5), (100 / 400, 300 / 400)),
 )
 """conan7882/adversarial-autoencoders, `aae_mnist.py --train`: 400 passes over 60,000 images are 480 over our pool of
-50,000. Its weights of 6 are left out (with Adam, one loss to an optimizer, a factor changes nothing); its noise of
-std 0.6 is an option there as here."""
+50,000. Its loss weights of 6 are left out (with Adam and one loss per optimizer, a factor changes nothing); its noise
+of std 0.6 is optional in both."""
 CONAN7882_LABELS = LabelRegularizedConfig(
     labels=10_000,
     epochs=CONAN7882.epochs,
@@ -102,7 +103,7 @@ CONAN7882_LABELS = LabelRegularizedConfig(
     prior=PriorConfig(kind="mixture"),
     optimizers=CONAN7882.optimizers,
 )
-"""The same with `--label`, 10,000 labels, ten Gaussians."""
+"""The same implementation with `--label`: 10,000 labels, ten Gaussians."""
 CONAN7882_SUPERVISED = SupervisedConfig(
     epochs=CONAN7882.epochs,
     batch_size=128,
@@ -123,7 +124,7 @@ CONAN7882_VAE = AutoencoderConfig(
     optimizers=AutoencoderOptimizers(reconstruction=adam(1e-3), schedule="constant"),
     weights=AutoencoderWeights(reconstruction_loss="bernoulli"),
 )
-"""Its `vae_mnist.py`: 100 passes over 60,000 images. Put right: a call that its network no longer takes."""
+"""Its `vae_mnist.py`: 100 passes over 60,000 images. Corrected: a call that its network no longer accepts."""
 
 MUSYOKU_LABELS = LabelRegularizedConfig(
     labels=10_000,
@@ -136,5 +137,5 @@ MUSYOKU_LABELS = LabelRegularizedConfig(
     optimizers=_optimizers(adam(1e-4, 0.5, 5.0), adam(1e-4, 0.5, 5.0)),
     weights=MEAN_SQUARED,
 )
-"""musyoku/adversarial-autoencoder, `semi-supervised/regularize_z`: the narrow mixture, noise on what the
-discriminator sees, gradients clipped at a norm of 5."""
+"""musyoku/adversarial-autoencoder, `semi-supervised/regularize_z`: narrow mixture, noise on the discriminator's
+input, gradients clipped to norm 5."""

@@ -1,4 +1,4 @@
-"""What a graph says of a run's pool, for each of its seeds or members: propagated labels, clusters, neighbours."""
+"""Propagated labels, clusters and neighbours from the graph of a run's pool, for each seed or sweep member."""
 
 import hashlib
 import threading
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["forget_graphs", "pool_neighbours", "propagated_labels"]
 
 MAX_KEPT = 64
-"""Results that are kept for the same question again: of 50,000 images 2 MB for each subset of labelled ones."""
+"""Maximum number of cached results; with 50,000 images, each subset of labelled images takes 2 MB."""
 
 Found = TypeVar("Found")
 _kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -37,15 +37,15 @@ def propagated_labels(
 ) -> NDArray[np.float32] | None:
     """Return propagated labels of the pool for each configuration with its seed, `[members, pool, classes]`.
 
-    Where a configuration has clusters instead of labels, they are the graph's clusters, by the seed. None where no
-    configuration has a weight for them. Where views are shifted, by `max_shift` at the most, so are images to find
-    their neighbours, by `graph_shift` of it. The `reporter` is told: that of 50,000 images takes half a minute. What
-    was computed for the same images and subset in this process is not computed again.
+    For a configuration with clusters instead of labels, they are the graph's clusters, found with the seed. None if
+    no configuration has a propagation weight. If views are shifted, by at most `max_shift`, so are images in the
+    search for neighbours, by `graph_shift(max_shift)`. Progress goes to `reporter`: a graph of 50,000 images takes
+    half a minute. Results for the same images and subset are cached in the process.
     """
     if not any(config.weights.propagation > 0 for config, _ in members):
         return None
     splits = [indices_for_seed(config, dataset, seed) for config, seed in members]
-    pool = _Pool(dataset.train_images[splits[0].unlabelled], max_shift, reporter)  # the same for all
+    pool = _Pool(dataset.train_images[splits[0].unlabelled], max_shift, reporter)  # all members share the pool
     made: dict[Any, NDArray[np.float32]] = {}
     found = []
     for (config, seed), own in zip(members, splits, strict=True):
@@ -60,21 +60,21 @@ def propagated_labels(
 
 
 def pool_neighbours(pool: NDArray[Any], k: int, max_shift: int, reporter: Reporter) -> NDArray[np.int32]:
-    """Return where in the pool the k images are that are nearest to each, `[pool, k]`; see `propagated_labels`."""
+    """Return the indices into the pool of each image's k nearest neighbours, `[pool, k]`; see `propagated_labels`."""
     return _Pool(pool, max_shift, reporter).neighbours(k)
 
 
 def forget_graphs() -> None:
-    """Forget what was computed in this process, as for data that are not needed any more."""
+    """Clear the process's cache of graphs, e.g. when data are no longer needed."""
     with _lock:
         _kept.clear()
 
 
 class _Pool:
-    """The graph of a pool's images, and what follows from it, each computed when it is first asked for."""
+    """The graph of a pool's images and the results derived from it, each computed on first use."""
 
     def __init__(self, images: NDArray[Any], max_shift: int, reporter: Reporter) -> None:
-        from aae_jax.graph.neighbours import graph_shift  # SciPy takes a third of a second
+        from aae_jax.graph.neighbours import graph_shift  # importing SciPy takes 0.3 s
 
         self._images, self._reporter = images, reporter
         self._shift = graph_shift(max_shift)
@@ -127,7 +127,7 @@ class _Pool:
         self._reporter.working(f"linking {len(self._images):,} images to their nearest neighbours")
 
     def _once(self, compute: Callable[[], Found], *what: Any) -> Found:
-        """Return what `compute` gives, or gave for the same pool and `what`."""
+        """Return the result of `compute`, cached for the same pool and `what`."""
         key = (*self._key, *what)
         with _lock:
             if key in _kept:

@@ -1,7 +1,7 @@
-"""What models with a label code y beside the style do alike: rebuild from both, judge y, agree with themselves.
+"""Losses shared by models with a label code y: reconstruction, adversarial losses of y, classification, consistency.
 
-The encoder gives a style z and a label y (Makhzani et al. 2016, §5 to §7); an adversary pulls y to one-hot vectors.
-Whether y is taught by labels, finds clusters, or moves between heads is for the model's own file.
+The encoder outputs a style z and a label y (Makhzani et al. 2016, §5 to §7); a discriminator makes y match one-hot
+vectors. The use of y (predicting labels, finding clusters, selecting a cluster head) is defined by each model.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,13 +54,13 @@ __all__ = [
 ]
 
 DrawLabels = Callable[[PRNGKey, Array], Array]
-"""`(key, labels of a batch) -> one-hot labels`, as many: what the adversary of y is shown as real beside them."""
+"""`(key, labels of a batch) -> one-hot labels`, equally many: the real labels for the discriminator of y."""
 Term = Callable[[EncoderOutput, Array, Batch, Hyper], tuple[str, Array, Array]]
-"""`(encoder's output, style, batch, numbers) -> (name, factor, value)` of a further term of the generator's loss."""
+"""`(encoder's output, style, batch, hyper) -> (name, weight, value)` of an additional term of the generator loss."""
 
 
 class LabelCode(NamedTuple):
-    """What the losses of these models are built from."""
+    """Networks, configuration and label sampler from which these losses are built."""
 
     networks: Networks
     config: SemiSupervisedConfig | ClusteringConfig | DimReductionConfig
@@ -68,20 +68,20 @@ class LabelCode(NamedTuple):
 
 
 def labels_of(prior: Sampler) -> DrawLabels:
-    """Return the sampler of labels that go by a prior alone."""
+    """Return a sampler of labels that depends only on a prior."""
     return lambda key, fake: prior(key, fake.shape[0])
 
 
 def build_common_phases(
     model: LabelCode, draw_style: DrawPrior, *, rebuilt_by: tuple[str, ...], terms: Sequence[Term] = ()
 ) -> dict[str, Phase]:
-    """Return the phases that all these models have: reconstruction, both discriminators, generator.
+    """Return the phases common to these models: reconstruction, both discriminators, generator.
 
     Args:
-        model: Networks, configuration, and what the adversary of y is shown.
-        draw_style: What the styles shall be like.
-        rebuilt_by: The networks that the reconstruction trains; its batch statistics are those that are kept.
-        terms: Further terms of the generator's loss.
+        model: Networks, configuration, and sampler of real labels.
+        draw_style: Sampler of the prior that the styles match.
+        rebuilt_by: Networks trained by the reconstruction phase, whose batch-norm statistics are kept.
+        terms: Additional terms of the generator loss.
     """
     optimizers = model.config.optimizers
     judge_style = build_style_discriminator(model.networks, model.config, draw_style)
@@ -100,8 +100,8 @@ def build_common_phases(
 
 
 def build_label_reconstruction(model: LabelCode) -> LossFn:
-    """Return the loss of the decoder's image of a style and the encoder's label."""
-    shared = model.config.update_order == "simultaneous"  # one view: one pass through the encoder for all
+    """Return the reconstruction loss of images decoded from the encoder's style and label."""
+    shared = model.config.update_order == "simultaneous"  # one view, so one encoder pass serves all phases
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
@@ -116,7 +116,7 @@ def build_label_reconstruction(model: LabelCode) -> LossFn:
 
 
 def build_label_discriminator(model: LabelCode) -> LossFn:
-    """Return the loss by which the adversary of y tells the encoder's labels from one-hot ones."""
+    """Return the loss of the discriminator of y between the encoder's labels and one-hot labels."""
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
@@ -135,7 +135,7 @@ def _draw_real(model: LabelCode, batch: Batch, key: PRNGKey, fake: Array) -> Arr
 
 
 def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossFn:
-    """Return the encoder's loss against both adversaries; with consistency, where it has a weight; and `terms`."""
+    """Return the generator loss against both discriminators, with consistency (if it has a weight) and `terms`."""
     networks, consistent = model.networks, model.config.weights.consistency > 0
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
@@ -159,9 +159,9 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
 
 
 def _weight_y(batch: Batch, hyper: Hyper) -> Scalar:
-    """Return the weight of y's adversary, less where a class is rare: it would pull all labels to the frequent ones.
+    """Return the weight of the generator loss of y, lowered for rare classes: it would favour the frequent ones.
 
-    The factor is the smallest frequency in that of equal classes.
+    The factor is the smallest class frequency relative to that of equal classes.
     """
     if batch.class_shares is None:
         return hyper.weight_y
@@ -170,7 +170,7 @@ def _weight_y(batch: Batch, hyper: Hyper) -> Scalar:
 
 
 def label_code_numbers(weights: LabelCodeWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` that every model with a label code has."""
+    """Return the fields of `Hyper` common to all models with a label code."""
     return {
         "weight_reconstruction": weights.reconstruction,
         "weight_z": weights.generator_z,
@@ -184,13 +184,13 @@ def label_code_numbers(weights: LabelCodeWeights, num_steps: int) -> dict[str, f
 
 
 def cluster_terms(weights: FoundClusterWeights) -> list[Term]:
-    """Return the terms of the generator's loss that keep clusters sure and in use, where they have a weight."""
+    """Return the generator loss terms, of weight above 0, that keep cluster assignments certain and balanced."""
     known = ((weights.certainty, _certainty), (weights.balance, _balance))
     return [term for weight, term in known if weight > 0]
 
 
 def cluster_numbers(weights: FoundClusterWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` that these terms and the warm-up of y's adversary have."""
+    """Return the fields of `Hyper` for these terms and for the warm-up of the generator loss of y."""
     return {
         "label_warmup": weights.generator_y_warmup * num_steps,
         "weight_certainty": weights.certainty,
@@ -209,12 +209,12 @@ def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) ->
 
 
 def propagation_terms(weights: PropagationWeights) -> list[Term]:
-    """Return the term of what the graph says, where it has a weight."""
+    """Return the term of propagated labels, if its weight is above 0."""
     return [_propagation] if weights.propagation > 0 else []
 
 
 def propagation_numbers(weights: PropagationWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` that this term has."""
+    """Return the fields of `Hyper` for this term."""
     return {
         "weight_propagation": weights.propagation,
         "propagation_fade": weights.propagation_fade * num_steps,
@@ -232,16 +232,16 @@ def _propagation(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper
 
 
 def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone: bool = False) -> LossFn:
-    """Return the cross-entropy of the labelled images' logits with their labels.
+    """Return the classification loss: cross-entropy of the labelled images' logits with their labels.
 
-    Where the class frequencies of pool and labels are given, the logits are fitted to those of the pool (see
-    `losses.classification_loss`), and the labelled images are normalised by the running moments: those of their own
-    batch belong to other class frequencies than the encoder meets elsewhere.
+    If class frequencies of pool and labels are given, the logits are adjusted to those of the pool (see
+    `losses.classification_loss`), and labelled images are normalised by the running moments: the moments of the
+    labelled batch reflect other class frequencies than those of the encoder's other batches.
 
     Args:
         model: Networks and configuration.
-        softmax_twice: Whether the softmax is taken of probabilities.
-        alone: Whether there is no other phase, so that the running moments are of labelled images too.
+        softmax_twice: Whether to apply softmax to probabilities.
+        alone: Whether this is the only phase, so that the running moments are of labelled images too.
     """
     config = model.config
 
@@ -262,16 +262,15 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone
 def _consistency(
     model: LabelCode, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, first: EncoderOutput
 ) -> Array:
-    """Return the cross-entropy between a target and the prediction for a view; no gradient enters the target.
+    """Return the cross-entropy between a target and the prediction for a view; no gradient flows into the target.
 
-    The target is the prediction for the adversaries' view, `first`, and the other that for a second view; or
-    the target is what evaluation would say of the clean image, and `first` the other, at no second view's cost.
+    The target is the prediction for the discriminators' view, `first`, and is compared with that for a second view;
+    or the target is the prediction for the clean image in evaluation mode, and is compared with `first`, which saves
+    the cost of a second view. If the batch has neighbours, the second view is of each image's neighbour.
 
-    Where the batch has neighbours, the second view is of each image's neighbour.
-
-    With an adversarial norm each image of the second view is first moved along the gradient of that very
-    cross-entropy (virtual adversarial training, Miyato et al. 2016, with two views instead of a random
-    start). Under batch norm the gradient of an image is also that of the others through the moments.
+    With an adversarial norm, each image of the second view is first moved along the gradient of this cross-entropy
+    (virtual adversarial training, Miyato et al. 2016, with two views instead of a random start). Under batch norm,
+    the gradient with respect to an image includes its effect on the others through the batch moments.
     """
     weights, target = model.config.weights, first.logits
     if weights.consistency_target == "clean":
@@ -294,9 +293,9 @@ def _consistency(
 
 
 def _unit(directions: Array) -> Array:
-    """Return each image's direction at Euclidean norm 1; one of zeros, or too small for a float, stays zero.
+    """Scale each image's direction to Euclidean norm 1; one that is zero, or underflows to it, stays zero.
 
-    It is divided by its largest entry first: the squares of a sure prediction's gradients underflow.
+    Each is first divided by its largest entry: the squared gradients of a confident prediction underflow.
     """
     pixels = tuple(range(1, directions.ndim))
     largest = jnp.max(jnp.abs(directions), axis=pixels, keepdims=True)

@@ -1,4 +1,4 @@
-"""What models with a label code y are given: factors of its adversary, of consistency, of propagated labels."""
+"""Configuration of models with a label code y: weights of the adversarial, consistency and propagation terms."""
 
 import math
 from dataclasses import dataclass
@@ -19,69 +19,72 @@ __all__ = [
 ]
 
 ClassPrior = Literal["auto", "uniform", "validation"] | tuple[float, ...]
-"""Class frequencies that a model assumes of its unlabelled images (see `SemiSupervisedConfig.class_prior`)."""
+"""Class frequencies that a model assumes for its unlabelled images (see `SemiSupervisedConfig.class_prior`)."""
 SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCodeWeights(ReconstructionWeights):
-    """Factors of the terms of the losses, of every model whose encoder gives a label beside the style."""
+    """Weights of the loss terms of every model whose encoder outputs a label in addition to the style."""
 
     generator_z: float = 1.0
     generator_y: float = 1.0
     consistency: float = 0.0
-    """Cross-entropy between two predictions for an image, in the generator phase. 0: off."""
+    """Weight of the cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"
-    """What a view's prediction shall agree with: that for another view, or what evaluation would say of the clean
-    image; the latter takes the adversaries' view, and so costs one forward pass (without an adversarial norm)."""
+    """Target of a view's prediction. view: the prediction for another view. clean: that for the clean image in
+    evaluation mode, compared with the discriminators' view at the cost of one forward pass (without an adversarial
+    norm)."""
     consistency_warmup: float = 0.0
     """Share of the run over which the consistency weight rises from 0 to its value."""
     sharpness: float = 1.0
     """Factor on the logits of the consistency term's target."""
     confidence: float = 0.0
-    """Images whose target (before sharpening) gives no class this probability count as 0 in the consistency term."""
+    """Minimum probability of the target's most likely class (before sharpening); other images count as 0 in the
+    consistency term."""
     adversarial_norm: float = 0.0
-    """Move a second view by this Euclidean norm (in scaled pixels, per image) where its prediction changes most (one
-    gradient step, as in virtual adversarial training), and make that one agree with the target. 0: off."""
+    """Euclidean norm (in scaled pixels, per image) of an adversarial step on a second view, in the direction that
+    changes its prediction most (one gradient step, as in virtual adversarial training), before its prediction is
+    compared with the target. 0: off."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PropagationWeights(LabelCodeWeights):
-    """The same, with what a graph of the pool's nearest neighbours says before training."""
+    """Weights that also include labels propagated over a graph of the pool's nearest neighbours before training."""
 
     propagation: float = 0.0
-    """Cross-entropy of pool images, in the generator phase, with labels that are spread from the labelled ones over a
-    graph of nearest neighbours before training, or, where there are no labels, with the clusters of that graph
-    (`aae_jax.graph`). 0: off."""
+    """Weight of the cross-entropy of pool images, in the generator phase, with labels propagated from the labelled
+    images over a graph of nearest neighbours (`aae_jax.graph`) before training, or, without labels, with the clusters
+    of that graph. 0: off."""
     propagation_fade: float = 0.5
-    """Share of the run over which that weight falls to 0. 0: it does not fall."""
+    """Share of the run over which that weight falls to 0. 0: constant weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundClusterWeights(LabelCodeWeights):
-    """The same, with what keeps clusters that no label names apart and in use."""
+    """Weights that also include terms keeping clusters found without labels distinct and in use."""
 
     generator_y_warmup: float = 0.0
-    """Share of the run over which the weight of y's adversary rises from 0 to its value: it decides at once which
-    images are together, before the encoder knows what is alike."""
+    """Share of the run over which the weight generator_y rises from 0 to its value: at full weight it fixes the
+    clusters at once, before the encoder has learned which images are similar."""
     certainty: float = 0.0
-    """Of the entropy of each image's label, a term of the generator's phase."""
+    """Weight of the entropy of each image's label, in the generator phase."""
     balance: float = 0.0
-    """Of a term of the generator's phase that keeps clusters equally frequent in each batch, by the entropy of its
-    mean label: an adversary that sees one label at a time lets clusters die."""
+    """Weight of a term, in the generator phase, that keeps clusters equally frequent in each batch, by the entropy of
+    the batch's mean label: a discriminator that sees one label at a time lets clusters die out."""
     balance_slack: float = 0.0
-    """How far from equal, in nats, it lets their frequencies be: classes that differ in size, or more clusters than
-    classes but fewer than twice as many, cannot be equal clusters."""
+    """Tolerated deviation from equal frequencies, in nats: classes of different sizes, or more clusters than classes
+    but fewer than twice as many, cannot form equal clusters."""
 
 
 FACTORS = ("generator_z", "generator_y", "consistency", "sharpness")
 
 
 def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:
-    """Refuse factors that cannot be trained with, or not with such views.
+    """Check that the weights are valid, and compatible with the views.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     check_bounds(
         ("weights.consistency_warmup", weights.consistency_warmup, 0, 1),
@@ -97,11 +100,11 @@ def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:
 
 
 def validate_class_prior(prior: ClassPrior, num_classes: int | None = None) -> None:
-    """Refuse given class frequencies that are none.
+    """Check that given class frequencies are valid.
 
     Args:
-        prior: Of the configuration.
-        num_classes: How many there should be, where the data are known.
+        prior: Class prior of the configuration.
+        num_classes: Expected number of frequencies, if the data are known.
 
     Raises:
         InputError: A frequency is outside (0, 1], they do not sum to 1, or their number is wrong.
@@ -116,14 +119,14 @@ def validate_class_prior(prior: ClassPrior, num_classes: int | None = None) -> N
 
 
 def validate_found_clusters(weights: FoundClusterWeights, num_clusters: int | None) -> None:
-    """Refuse factors of clusters' terms that cannot be trained with.
+    """Check the weights of the cluster terms.
 
     Args:
-        weights: The factors.
-        num_clusters: None where labels name them.
+        weights: Weights of the loss terms.
+        num_clusters: Number of clusters; None if classes are learned from labels.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     check_bounds(
         ("weights.generator_y_warmup", weights.generator_y_warmup, 0, 1),
@@ -144,10 +147,10 @@ def validate_found_clusters(weights: FoundClusterWeights, num_clusters: int | No
 
 
 def validate_propagation(weights: PropagationWeights, views: ViewConfig) -> None:
-    """Refuse what `validate_label_code` does, and factors of propagated labels.
+    """Check the weights as `validate_label_code` does, and those of propagated labels.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_label_code(weights, views)
     check_bounds(

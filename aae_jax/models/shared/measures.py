@@ -1,4 +1,4 @@
-"""Measures of a model's codes and reconstructions, taken at every validation."""
+"""Metrics of a model's codes and reconstructions, evaluated at every validation."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ __all__ = [
 SCORE = "reconstruction_error"
 
 OwnMeasure = Callable[[Params, EncoderOutput, Array, Array, PRNGKey], Metrics]
-"""`(params, encoder's outputs, codes of views, labels, key) -> measures` that one experiment alone has."""
+"""`(params, encoder's outputs, codes of views, labels, key) -> metrics` specific to one experiment."""
 DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Hyper], Array]
 
 
@@ -49,15 +49,15 @@ def build_code_measure(
     given_labels: int = 0,
     reconstructed: bool = False,
 ) -> MeasureFn:
-    """Return the measures of a model: how well it rebuilds images, its codes beside a prior, and its `own`.
+    """Return the metrics of a model: reconstruction error, match of its codes with a prior, and its `own` metrics.
 
     Args:
-        setup: The run.
-        prior: Of the codes, or None.
-        own: Further measures.
-        judge_codes: Whether the adversary of z sees codes alone, and can be asked.
-        given_labels: Length of the one-hot labels that the decoder gets of the true classes; 0: it gets none.
-        reconstructed: Whether codes beside the prior are of the views that are rebuilt, as a VAE's divergence is.
+        setup: Setup of the run.
+        prior: Prior of the codes, or None.
+        own: Additional metrics.
+        judge_codes: Whether the discriminator of z takes codes only, so that its accuracy can be evaluated.
+        given_labels: Length of the one-hot true labels that the decoder receives; 0: it receives none.
+        reconstructed: Whether the codes compared with the prior are of the reconstruction's views, as in a VAE.
     """
     output = setup.config.network.output
     encode, rebuild = build_encode(setup.networks, output), build_reconstruction_error(setup.networks, output)
@@ -80,16 +80,16 @@ def build_code_measure(
 
 
 def show_score(errors: np.ndarray) -> str:
-    """Say the mean squared error per pixel of all seeds."""
+    """Format the mean squared error per pixel of all seeds."""
     return f"validation reconstruction error {spoken(errors)}"
 
 
 def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
-    """Return `(params, stats, images, key, hyper) -> codes [n, latent]` of views, as phases of a run see images.
+    """Return `(params, stats, images, key, hyper) -> codes [n, latent]` of views, augmented as in training.
 
-    Where a style holds by how much an image is shifted, codes of images in their places are but a part of what an
-    adversary is to even out. Noise is that of `hyper`. With `reconstructed` they are the views of the reconstruction,
-    which may be noisy where the adversaries' are not.
+    If a style encodes an image's shift, codes of unshifted images are only a part of the distribution that is to
+    match the prior. The noise is that of `hyper`. With `reconstructed`, views are those of the reconstruction, which
+    may be noisy when the discriminators' are not.
     """
     config = setup.config
 
@@ -103,19 +103,19 @@ def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
 
 
 def health_of(setup: RunSetup, prior: Prior, *, judge_codes: bool = True) -> HealthFn:
-    """Return what `evaluation.build_health` does, for a run's networks and a prior, a Gaussian's of std 1."""
+    """Return `evaluation.build_health` for a run's networks and the unscaled prior (for a Gaussian, of std 1)."""
     return build_health(setup.networks, prior.unit, judge_codes=judge_codes)
 
 
 def judge_beside_labels(
     setup: RunSetup, draw: Callable[[PRNGKey, Array], Array], length: int
 ) -> Callable[[Params, Array, Array, PRNGKey], Array]:
-    """Return `(params, codes, labels, key) ->` how often an adversary that sees labels tells codes from the prior.
+    """Return `(params, codes, labels, key) -> accuracy` of a discriminator that sees labels.
 
     Args:
-        setup: The run.
+        setup: Setup of the run.
         draw: `(key, labels) -> samples` of the prior.
-        length: Of the one-hot labels that the adversary sees.
+        length: Length of the discriminator's one-hot labels.
     """
 
     def judge(params: Params, codes: Array, labels: Array, key: PRNGKey) -> Array:

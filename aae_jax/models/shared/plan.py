@@ -1,4 +1,4 @@
-"""Training plans: phases, first state, compiled epoch, traced numbers, keys and length of one training."""
+"""Training plans: phases, initial state, compiled epoch, traced hyperparameters, keys and length of one training."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,7 +17,7 @@ __all__ = ["TrainingPlan", "main_plan", "plan_training"]
 
 
 class TrainingPlan(NamedTuple):
-    """One training: its phases, its first state, what an epoch of it is, its numbers, keys and length."""
+    """One training: phases, initial state, epoch function, traced hyperparameters, keys and number of epochs."""
 
     phases: dict[str, Phase]
     build_state: Callable[[], AAEState]
@@ -28,7 +28,7 @@ class TrainingPlan(NamedTuple):
 
 
 def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
-    """Return the adversarial autoencoder's training; `hypers`: each seed's own traced numbers, leaves `[seeds]`."""
+    """Return the training plan of a run's model; `hypers`: hyperparameters of each seed, with leaves `[seeds]`."""
     phases = setup.spec.build_phases(
         setup.networks, setup.config, num_classes=setup.dataset.num_classes, prior=setup.prior
     )
@@ -38,7 +38,7 @@ def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
 def plan_training(
     setup: RunSetup, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Hyper | None = None
 ) -> TrainingPlan:
-    """Return the training of a table of phases by `epochs` passes, on a setup's data."""
+    """Return the plan that trains the given phases for `epochs` passes over a setup's data."""
     config, spec = setup.config, setup.spec
     averaging = config.averaging.decay > 0
 

@@ -28,33 +28,33 @@ __all__ = [
 ]
 
 Labelled = tuple[np.ndarray, np.ndarray]
-"""Images as they are stored, and their classes."""
+"""Images, as stored, and their classes."""
 
 
 def seed_logits(setup: RunSetup, params: Params, stats: Stats, images: Any) -> jax.Array:
-    """Return each seed's logits of images as they are stored, `[seeds, count, classes]`."""
+    """Return each seed's logits of stored images, `[seeds, count, classes]`."""
     encode = _encode_seeds(setup.networks, setup.config.network.output)
     return encode({"encoder": params["encoder"]}, dict(stats), jnp.asarray(images)).logits
 
 
 def seed_errors(setup: RunSetup, params: Params, stats: Stats, images: Any, labels: Any) -> np.ndarray:
-    """Return each seed's share of misclassified images, exact: a count over `len(labels)`; `[seeds]`."""
+    """Return each seed's share of misclassified images, `[seeds]`, exact: a count divided by `len(labels)`."""
     logits = seed_logits(setup, params, stats, images)
     return exact_share(error_rate(logits, jnp.asarray(labels)), len(labels))
 
 
 def errors_on_test_images(setup: RunSetup, params: Params, stats: Stats) -> np.ndarray:
-    """Return each seed's error on the test images, `[seeds]`; NaN where the run was told not to look at them."""
+    """Return each seed's error on the test images, `[seeds]`; NaN if the run must not use them."""
     if not setup.config.test:
         return np.full(len(setup.seeds), np.nan)
     return seed_errors(setup, params, stats, setup.dataset.test_images, setup.dataset.test_labels)
 
 
 def calibrate(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
-    """Fit each seed's temperature on the validation images; return what the summary says of calibration.
+    """Fit each seed's temperature on the validation images; return the summary's entry on calibration.
 
-    `temperature` is by seed, None where it failed; the expected errors are those on the test images, or where the run
-    was told not to look at them on the validation images, on which the temperature was fitted.
+    `temperature` is by seed, None for a failed seed. The expected calibration errors are those on the test images,
+    or, if the run must not use them, on the validation images, to which the temperature was fitted.
     """
     validation = np.asarray(seed_logits(setup, params, stats, setup.validation_images))
     tested, dataset = setup.config.test, setup.dataset
@@ -77,26 +77,26 @@ def calibrate(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence
 
 @functools.cache
 def _encode_seeds(networks: Networks, output: OutputKind) -> Callable[..., EncoderOutput]:
-    """Return the compiled encoder of many seeds; cached, because a report asks for it of several weights."""
+    """Return the compiled encoder of all seeds; cached, because a report calls it with several sets of weights."""
     encode = jax.vmap(build_encode(networks, output), in_axes=(0, 0, None))
     return jax.jit(encode, compiler_options=compiler_options())
 
 
 def chosen_and_judged(setup: RunSetup) -> tuple[Labelled, Labelled]:
-    """Return images by which something is chosen, with their labels, and others on which it is judged.
+    """Return labelled images to choose something on, and others to evaluate it on.
 
-    Validation and test images; where these are not to be looked at, halves of the validation images.
+    These are the validation and test images; if the latter must not be used, the halves of the validation images.
     """
     dataset = setup.dataset
     images, labels = np.asarray(setup.validation_images), np.asarray(setup.validation_labels)
     if setup.config.test:
         return (images, labels), (dataset.test_images, dataset.test_labels)
-    first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)  # data may come by class
+    first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)  # data may be sorted
     return (images[first], labels[first]), (images[second], labels[second])
 
 
 def by_seed(trained: Trained, measure: Callable[[Model, int], Mapping[str, float]]) -> dict[str, dict[str, Any]]:
-    """Return what `measure(model, its place among the seeds)` gives, `{name: {per_seed, mean, std}}`."""
+    """Return the metrics `measure(model, index of its seed)` of all seeds, `{name: {per_seed, mean, std}}`."""
     found = {place: measure(model, place) for model, place in zip(trained.models, trained.places(), strict=True)}
     alive = trained.survivors
     names = next(iter(found.values()))

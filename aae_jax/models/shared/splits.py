@@ -8,12 +8,12 @@ __all__ = ["indices_for_seed", "split_for_seed"]
 
 
 def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
-    """Return which images a seed trains and is validated on; this is where bad numbers of labels end.
+    """Return the indices of a seed's training and validation images, and validate the number of labels.
 
-    A model that learns from no labels has no labelled images.
+    A model that does not learn from labels has no labelled images.
 
     Raises:
-        InputError: The labels that the model learns from are not there, or not so many.
+        InputError: The data have no labels, or fewer than the model needs.
     """
     own = config if isinstance(config, LabelledConfig) else None
     if own is not None and own.drawn_labels is not None and not dataset.num_classes:
@@ -32,5 +32,5 @@ def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
 
 
 def split_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> TrainingArrays:
-    """Return what a seed trains and is validated on."""
+    """Return the training and validation arrays of a seed."""
     return training_arrays(dataset, indices_for_seed(config, dataset, seed))

@@ -1,4 +1,4 @@
-"""Terms shared by the phases of all models: views, reconstruction, discriminator losses."""
+"""Building blocks of all models' phases: views, reconstruction losses, discriminator losses."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -31,22 +31,22 @@ __all__ = [
 ]
 
 Auxiliary = tuple[Array, tuple[Stats, Metrics]]
-"""What a phase's loss returns: its value, the advanced statistics, further metrics."""
-# Phases share the step's key: what draws from the same number is the same in every phase (ADR 0003).
-# The discriminators and the generator read one view, so its codes are computed once for the three.
+"""Return value of a phase's loss: its value, the updated batch-norm statistics, additional metrics."""
+# Phases share the step's key: the same number gives the same random draw in every phase (ADR 0003).
+# The discriminators and the generator read one view, so its codes are computed once for all three.
 # A key is either folded or split, never both: split(key)[1] is fold_in(key, 1).
 DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4)
 DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER, DRAW_JUDGED = range(4, 8)
 
 
 class Encoded(NamedTuple):
-    """A view of a batch and what the encoder makes of it.
+    """A view of a batch and its encoding.
 
     Attributes:
-        output: Of the encoder.
-        style: `[batch, latent]`, drawn from the posterior.
-        view: What the encoder saw, and what the decoder should make of it.
-        stats: The statistics advanced by this batch.
+        output: Output of the encoder.
+        style: `[batch, latent]`, sampled from the posterior.
+        view: Input of the encoder and target of the decoder.
+        stats: Batch-norm statistics, updated with this batch.
     """
 
     output: EncoderOutput
@@ -56,25 +56,25 @@ class Encoded(NamedTuple):
 
 
 def schedule_of(optimizers: ScheduledOptimizers) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     if optimizers.schedule == "steps":
         return build_step_schedule(optimizers.drops)
     return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
 
 
 def rates_of(optimizers: ScheduledOptimizers, phases: Iterable[str]) -> dict[str, float]:
-    """Return the peak learning rate of each phase; both discriminators have that of `discriminator`."""
+    """Return the peak learning rate of each phase; both discriminators use that of `discriminator`."""
     fields = {name: "discriminator" if name.startswith("discriminator_") else name for name in phases}
     return {name: getattr(optimizers, field).learning_rate for name, field in fields.items()}
 
 
 def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -> Hyper:
-    """Return the traced numbers of a model: every one a float32 scalar, those that are not given at their defaults.
+    """Return the traced hyperparameters of a model, each a float32 scalar.
 
     Args:
         rates: Peak learning rates by phase.
-        num_steps: Updates planned.
-        numbers: Other fields of `Hyper`.
+        num_steps: Number of planned updates.
+        numbers: Other fields of `Hyper`; those omitted keep their defaults.
     """
     hyper = Hyper(learning_rates=dict(rates), num_steps=num_steps, **numbers)
     traced: Hyper = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
@@ -84,7 +84,7 @@ def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -
 def draw_seen(
     config: RunConfig, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
 ) -> tuple[View, PRNGKey]:
-    """Return a view of images, noisy where the phase sees noise, and the key with which it is encoded."""
+    """Return a view of images, noisy if the phase sees noise, and the key for encoding it."""
     key_view, key_encode = jax.random.split(key)
     noisy = reconstructed or config.views.noise_in == "all"
     view = draw_view(
@@ -110,7 +110,7 @@ def encode_view(
     *,
     reconstructed: bool = False,
 ) -> Encoded:
-    """Draw a view of images and encode it, and draw a style from its posterior."""
+    """Draw a view of images, encode it, and sample a style from its posterior."""
     view, key_encode = draw_seen(config, images, hyper, key, reconstructed=reconstructed)
     output, stats = networks.encode(params, stats, view.seen, key_encode)
     return Encoded(output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats)
@@ -125,7 +125,7 @@ def rebuild(
     label: Float[Array, "batch label"],
     key: PRNGKey,
 ) -> Float[Array, ""]:
-    """Return the loss of what the decoder makes of a view's style, beside a label; `key` is the step's."""
+    """Return the reconstruction loss of a view decoded from its style and a label; `key` is the step's key."""
     decoded = networks.decode(params, encoded.style, label, jax.random.fold_in(key, DRAW_DECODER))
     return reconstruction_error(decoded, encoded.view.target, weights.reconstruction_loss, config.network.output)
 
@@ -133,7 +133,7 @@ def rebuild(
 def reconstruction_error(
     decoded: Float[Array, "batch *image"], target: Float[Array, "batch *image"], kind: str, output_kind: str
 ) -> Float[Array, ""]:
-    """Return the chosen reconstruction loss of decoder outputs before their non-linearity."""
+    """Return the reconstruction loss of the given kind, from decoder outputs before their non-linearity."""
     if kind == "bernoulli":
         return losses.bernoulli_cross_entropy(decoded, target)
     if kind == "mean_squared_error":
@@ -142,7 +142,7 @@ def reconstruction_error(
 
 
 def no_label(style: Float[Array, "batch latent"]) -> Float[Array, "batch 0"]:
-    """Return the label that a decoder without labels gets beside styles: of no length."""
+    """Return the label input of a decoder without labels: of length 0."""
     return jnp.zeros((style.shape[0], 0), style.dtype)
 
 
@@ -154,7 +154,7 @@ def adversary_loss(
     fake: Array,
     key: PRNGKey,
 ) -> Auxiliary:
-    """Return a discriminator's loss between samples of the prior and codes, and the share it tells apart."""
+    """Return a discriminator's loss between samples of the prior and codes, and its accuracy."""
     logits = discriminate(params, jnp.concatenate([real, fake]), key)
     real_logits, fake_logits = jnp.split(logits, [real.shape[0]])
     value = losses.discriminator_loss(real_logits, fake_logits)

@@ -1,4 +1,4 @@
-"""Attributes of the specs of models with clusters, where the data have no labels by which clusters are judged."""
+"""Attributes of the specifications of clustering models for data without labels to evaluate the clusters."""
 
 from collections.abc import Mapping
 from typing import Any

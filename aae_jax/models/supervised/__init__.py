@@ -1,1 +1,1 @@
-"""The supervised adversarial autoencoder."""
+"""Supervised adversarial autoencoder."""

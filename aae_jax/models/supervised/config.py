@@ -20,13 +20,13 @@ __all__ = ["SupervisedConfig", "validate_labelled_style", "validate_supervised"]
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisedConfig(LabelledConfig):
-    """The AAE whose decoder gets the label beside the code, which is left with the style (section 4, figure 6)."""
+    """An AAE whose decoder also receives the label, which leaves the style to the code (section 4, figure 6)."""
 
     labels: int | Literal["all"] = "all"
-    """Number of labelled training images, balanced over the classes, or all; the model sees no others. Its
-    batches are of labelled_batch_size; batch_size and the pool say alone how many updates an epoch has."""
+    """Number of labelled training images, balanced over the classes, or all; the model sees no others. Batches have
+    labelled_batch_size images; batch_size and the pool only determine the number of updates per epoch."""
     conditional: bool = False
-    """The adversary sees the label too: the codes of each class shall follow the prior, not only all together."""
+    """Show the discriminator the label too: the codes of each class, not only of all classes, match the prior."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
@@ -35,23 +35,23 @@ class SupervisedConfig(LabelledConfig):
 
 
 def validate_supervised(config: SupervisedConfig) -> None:
-    """Refuse values that a supervised adversarial autoencoder cannot be trained with.
+    """Check that a supervised adversarial autoencoder can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_labelled_style(config)
     refuse_noise_in_one_view(config)
 
 
 def validate_labelled_style(config: Any) -> None:
-    """Refuse values that no model with labels beside the style code can be trained with.
+    """Check the settings common to models that combine labels with a style code.
 
     Args:
-        config: A `LabelledConfig` with a prior, and with the optimizers and weights of the style's adversary.
+        config: A `LabelledConfig` with a prior, and with optimizers and weights of the style discriminator.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     validate_labels(config)

@@ -1,4 +1,4 @@
-"""The supervised adversarial autoencoder: its decoder gets the label (Makhzani et al. 2016, §4, figures 6 and 7)."""
+"""Supervised adversarial autoencoder: its decoder receives the label (Makhzani et al. 2016, §4, figures 6 and 7)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from aae_jax.types import Array, Metrics, Params, PRNGKey
 __all__ = ["SPEC"]
 
 FITTED = 10_000
-"""Training images, at most, by whose codes classifiers are fitted."""
+"""Maximum number of training images whose codes the classifiers are fitted to."""
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
@@ -44,13 +44,13 @@ def _saved_codes(config: SupervisedConfig, shape: DataShape) -> SavedCodes:
 def _draw(
     rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
 ) -> Drawings:
-    from aae_jax.figures.of_models.labelled_style import draw_supervised_figures  # matplotlib takes a second
+    from aae_jax.figures.of_models.labelled_style import draw_supervised_figures  # importing matplotlib takes 1 s
 
     return draw_supervised_figures(rows, model, shown, key)
 
 
 def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return what is left of the label in the codes of images on which nothing was trained, by classifiers."""
+    """Return the label information left in the codes of held-out images, as the accuracy of classifiers."""
     dataset, tested = setup.dataset, setup.config.test
     images = dataset.test_images if tested else setup.validation_images
     truth = dataset.test_labels if tested else np.asarray(setup.validation_labels)

@@ -1,7 +1,7 @@
-"""The supervised adversarial autoencoder (Makhzani et al. 2016, §4, figure 6).
+"""Supervised adversarial autoencoder (Makhzani et al. 2016, §4, figure 6).
 
-The decoder gets the label beside the style, so that the style need not hold what the label says: how a digit is
-written, not which it is. All phases are of labelled images.
+The decoder receives the label with the style, so that the style need not encode the class: it describes how a digit
+is written, not which digit it is. All phases use labelled images.
 """
 
 import jax
@@ -38,7 +38,7 @@ __all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
 
 
 def build_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder, a decoder that gets a label of `num_classes`, and the adversary of z."""
+    """Return the encoder, a decoder with a label input of `num_classes`, and the discriminator of z."""
     judged = config.network.latent_dim + (num_classes if config.conditional else 0)
     return build_coded_networks(config.network, image_shape, Codes(0, num_classes, {"discriminator_z": judged}))
 
@@ -46,17 +46,17 @@ def build_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_c
 def build_phases(
     networks: Networks, config: SupervisedConfig, *, num_classes: int, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of phases: reconstruction, discriminator, generator.
+    """Return the phases by name: reconstruction, discriminator, generator.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizers, views, reconstruction loss and prior.
+        networks: As returned by `build_networks`.
+        config: Optimizers, views, reconstruction loss and prior.
         num_classes: Length of the one-hot labels.
-        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
-            scale; None: the configured one.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
+            `hyper.prior_std`. None: the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_supervised(config)
     require_resolved(config)
@@ -86,17 +86,17 @@ def build_phases(
 
 
 def build_hyper(config: SupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     return style_hyper(config, num_steps)
 
 
 def build_schedule(config: SupervisedConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 
 def _build_reconstruction(networks: Networks, config: SupervisedConfig, num_classes: int) -> LossFn:
-    shared = config.update_order == "simultaneous"  # one view for all
+    shared = config.update_order == "simultaneous"  # all phases read the same view
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)

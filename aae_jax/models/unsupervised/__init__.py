@@ -1,1 +1,1 @@
-"""The unsupervised adversarial autoencoder."""
+"""Unsupervised adversarial autoencoder."""

@@ -23,7 +23,7 @@ __all__ = ["UnsupervisedConfig", "UnsupervisedOptimizers", "UnsupervisedWeights"
 
 @dataclass(frozen=True, kw_only=True)
 class UnsupervisedOptimizers(ScheduledOptimizers):
-    """The optimizers by phase; a joint step's second phase has that of the reconstruction."""
+    """Optimizers by phase; the second phase of a joint step uses that of the reconstruction."""
 
     reconstruction: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(momentum=0.5))
@@ -32,10 +32,10 @@ class UnsupervisedOptimizers(ScheduledOptimizers):
 
 @dataclass(frozen=True, kw_only=True)
 class UnsupervisedWeights(ReconstructionWeights):
-    """Factors of the terms of the losses."""
+    """Weights of the loss terms."""
 
     generator_z: float = 1.0
-    """Beside the reconstruction in a joint step; alone, with Adam, a factor changes nothing."""
+    """Weight relative to the reconstruction in a joint step; in a separate phase, with Adam, it has no effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class UnsupervisedConfig(RunConfig):
     """The adversarial autoencoder of Makhzani et al. 2016, section 2 and figure 1."""
 
     joint: bool = False
-    """Reconstruction and generator in one phase, the sum of their losses, after the discriminator (hrenski)."""
+    """Train reconstruction and generator in one phase, on the sum of their losses, after the discriminator, as
+    hrenski does."""
     prior: PriorConfig = field(default_factory=PriorConfig)
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
@@ -52,10 +53,10 @@ class UnsupervisedConfig(RunConfig):
 
 
 def validate_unsupervised(config: UnsupervisedConfig) -> None:
-    """Refuse values that an unsupervised adversarial autoencoder cannot be trained with.
+    """Check that an unsupervised adversarial autoencoder can be trained with the configuration.
 
     Raises:
-        InputError: Names the first such value.
+        InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
     check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))

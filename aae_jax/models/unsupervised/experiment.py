@@ -1,4 +1,4 @@
-"""The adversarial autoencoder without labels, with any prior (Makhzani et al. 2016, §2, figures 1 and 2)."""
+"""Adversarial autoencoder without labels, with any prior (Makhzani et al. 2016, §2, figures 1 and 2)."""
 
 from aae_jax.models.shared.drawings import draw_codes
 from aae_jax.models.shared.measures import SCORE, build_code_measure, show_score

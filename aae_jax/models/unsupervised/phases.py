@@ -1,7 +1,7 @@
-"""The adversarial autoencoder without labels (Makhzani et al. 2016, §2, figures 1 and 2).
+"""Adversarial autoencoder without labels (Makhzani et al. 2016, §2, figures 1 and 2).
 
-The encoder gives a style z, the decoder rebuilds the image from it, and an adversary pulls the styles of all images
-together to a prior of any shape that can be sampled.
+The encoder outputs a style z, the decoder reconstructs the image from it, and a discriminator makes the aggregated
+posterior of the styles match a prior of any shape that can be sampled.
 """
 
 import jax
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def build_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return encoder, decoder and the adversary of z, for images of `image_shape`; there is no label."""
+    """Return encoder, decoder and the discriminator of z for images of `image_shape`, without a label."""
     return build_coded_networks(
         config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim})
     )
@@ -50,17 +50,17 @@ def build_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...], num
 def build_phases(
     networks: Networks, config: UnsupervisedConfig, *, num_classes: int = 0, prior: Sampler | None = None
 ) -> dict[str, Phase]:
-    """Return the table of phases: reconstruction, discriminator, generator; or, in a joint step, two.
+    """Return the phases by name: reconstruction, discriminator and, unless the step is joint, generator.
 
     Args:
-        networks: Of `build_networks`.
-        config: Decides optimizers, views, reconstruction loss and prior.
-        num_classes: Not used: the model has no label.
-        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which `hyper.prior_std` does not
-            scale; None: the configured one.
+        networks: As returned by `build_networks`.
+        config: Optimizers, views, reconstruction loss and prior.
+        num_classes: Ignored; the model has no label.
+        prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
+            `hyper.prior_std`. None: the configured prior.
 
     Raises:
-        InputError: The configuration cannot be trained with.
+        InputError: The configuration is invalid.
     """
     validate_unsupervised(config)
     require_resolved(config)
@@ -84,17 +84,17 @@ def build_phases(
 
 
 def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced numbers of a configuration for `num_steps` planned updates."""
+    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
     return style_hyper(config, num_steps, joint=config.joint)
 
 
 def build_schedule(config: UnsupervisedConfig) -> Schedule:
-    """Return the factor on all learning rates over the planned updates."""
+    """Return the schedule: a factor on every learning rate over the planned updates."""
     return schedule_of(config.optimizers)
 
 
 def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> LossFn:
-    shared = config.joint or config.update_order == "simultaneous"  # one view for all
+    shared = config.joint or config.update_order == "simultaneous"  # all phases read the same view
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
