@@ -231,11 +231,11 @@ def build_labelled_mixture(mixture: Mixture) -> LabelledPrior:
 
 def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, "batch components"]:
     """Return the log-density of each row under each component."""
-    offsets = z[:, None] - mixture.means
+    offsets = z[:, None] - mixture.means[None]
     within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
     _, log_volume = jnp.linalg.slogdet(mixture.factors)
-    dim = z.shape[-1]
-    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume - 0.5 * dim * jnp.log(jnp.float32(2 * jnp.pi))
+    constant = 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
+    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None] - constant
     return found
 
 
@@ -254,7 +254,7 @@ def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
     """Return codes along a component's main axis, from −reach to reach of its standard deviations (figure 4b)."""
     shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)[:, None]
-    walk: Array = mixture.means[component] + shares * mixture.axes[component]
+    walk: Array = mixture.means[component][None] + shares * mixture.axes[component][None]
     return walk
 
 
@@ -291,7 +291,7 @@ def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll
     `NO_PART` of rows that are not finite.
     """
     u = (jnp.arange(POINTS, dtype=jnp.float32) + 0.5) / POINTS
-    distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)
+    distances = jnp.sum((z[:, None] - _spiral(roll, u)[None]) ** 2, axis=-1)
     found = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
     return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
 
