@@ -88,7 +88,7 @@ def classification_loss(
     With a shift of log q(y) − log p(y), where q are the labels' class frequencies, softmax(logits) becomes the
     posterior for the frequencies p (Ren et al. 2020, §3.2; Menon et al. 2021, §4).
     """
-    log_probabilities = jax.nn.log_softmax(logits if shift is None else logits + shift)
+    log_probabilities = jax.nn.log_softmax(logits if shift is None else logits + shift[None])
     return -jnp.mean(jnp.take_along_axis(log_probabilities, labels[:, None], axis=1))
 
 

@@ -4,10 +4,13 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_FILE_LINES, MAX_BODY_LINES, MAX_SCRIPT_LINES = 350, 50, 12
@@ -73,6 +76,24 @@ def test_constraints_agree_with_pyproject() -> None:
     command = [sys.executable, str(ROOT / "tools" / "make_constraints.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = re.findall(r":: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_each_package_is_pinned_once_for_every_python(python: str) -> None:
+    pins = [Requirement(pin) for pin in PYPROJECT["tool"]["uv"]["constraint-dependencies"]]
+    names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate({"python_version": python})]
+    assert Counter(names) == Counter({pin.name for pin in pins})
+
+
+def test_full_checks_try_the_lowest_and_the_highest_python() -> None:
+    tried = re.search(r"for version in (.*); do", (ROOT / ".ci" / "full").read_text(encoding="utf-8"))
+    assert tried is not None
+    assert tried[1].split() == [PYTHONS[0], PYTHONS[-1]]
+    assert PYPROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
 
 
 @pytest.mark.parametrize("path", SHIPPED)

@@ -77,7 +77,7 @@ def add_samples(
 ) -> ParzenState:
     """Add samples to the state, exactly, by the distance of every image to every sample."""
     products = jnp.matmul(images, samples.T, precision=jax.lax.Precision.HIGHEST)
-    squared = jnp.sum(images**2, axis=1)[:, None] + jnp.sum(samples**2, axis=1) - 2 * products
+    squared = jnp.sum(images**2, axis=1)[:, None] + jnp.sum(samples**2, axis=1)[None] - 2 * products
     nearest = jnp.maximum(jnp.min(squared, axis=1), 0.0)
 
     def at_width(one: tuple[Array, Array, Array]) -> tuple[Array, Array]:

@@ -52,7 +52,7 @@ def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
     Distances do not depend on their signs and order.
     """
     mean = jnp.mean(rows, axis=0)
-    centred = rows - mean
+    centred = rows - mean[None]
     wide = min(count + 10, *rows.shape)
     basis = jax.random.normal(jax.random.key(0), (rows.shape[1], wide), jnp.float32)
     for _ in range(4):
@@ -65,7 +65,7 @@ def principal_axes(rows: Float[Array, "points features"], count: int) -> Axes:
 @jax.jit
 def principal_components(rows: Float[Array, "points features"], axes: Axes) -> Float[Array, "points count"]:
     """Return the coordinates of the rows along the axes."""
-    return _product(rows - axes.mean, axes.directions)
+    return _product(rows - axes.mean[None], axes.directions)
 
 
 @functools.partial(jax.jit, static_argnames="k")
@@ -103,7 +103,7 @@ def nearest_neighbours(
 
     def from_place(least: Array, place: Array) -> tuple[Array, None]:
         own_norms = jnp.sum(place**2, axis=1)[:, None]
-        return jnp.minimum(least, own_norms + padded - 2 * _product(place, everyone.T)), None
+        return jnp.minimum(least, own_norms + padded[None] - 2 * _product(place, everyone.T)), None
 
     def of_block(own: Array) -> tuple[Array, Array]:
         own_places = places[:, own]
@@ -113,7 +113,7 @@ def nearest_neighbours(
         candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)
         _, where = jax.lax.top_k(-candidates, some)
         found = jnp.take_along_axis(near, where // GROUP, axis=1) * GROUP + where % GROUP
-        exact = jnp.min(jnp.sum((own_places[:, :, None] - points[found]) ** 2, axis=3), axis=0)
+        exact = jnp.min(jnp.sum((own_places[:, :, None] - points[found][None]) ** 2, axis=3), axis=0)
         least, order = jax.lax.top_k(-exact, k)
         return jnp.take_along_axis(found, order, axis=1), -least
 

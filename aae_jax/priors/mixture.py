@@ -102,11 +102,11 @@ def build_labelled_mixture(mixture: Mixture) -> LabelledSampler:
 
 def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, "batch components"]:
     """Return the log-density of each row under each component."""
-    offsets = z[:, None] - mixture.means
+    offsets = z[:, None] - mixture.means[None]
     within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
     _, log_volume = jnp.linalg.slogdet(mixture.factors)
-    dim = z.shape[-1]
-    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume - 0.5 * dim * jnp.log(jnp.float32(2 * jnp.pi))
+    constant = 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
+    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None] - constant
     return found
 
 
@@ -125,5 +125,5 @@ def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:
     """Return codes along a component's main axis, from −reach to reach standard deviations (figure 4b)."""
     shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)[:, None]
-    walk: Array = mixture.means[component] + shares * mixture.axes[component]
+    walk: Array = mixture.means[component][None] + shares * mixture.axes[component][None]
     return walk

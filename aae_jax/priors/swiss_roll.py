@@ -60,7 +60,7 @@ def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll
     Rows that are not finite get `NO_PART`.
     """
     u = (jnp.arange(POINTS, dtype=jnp.float32) + 0.5) / POINTS
-    distances = jnp.sum((z[:, None] - _spiral(roll, u)) ** 2, axis=-1)
+    distances = jnp.sum((z[:, None] - _spiral(roll, u)[None]) ** 2, axis=-1)
     found = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
     return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
 

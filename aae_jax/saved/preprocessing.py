@@ -105,9 +105,9 @@ def _scale_traced(rows: Array, scaling: Scaling) -> Array:
     coarse = low.astype(kind)
     rest = (low - coarse.astype(np.float64)).astype(kind)
     divisor = np.where(constant, 1.0, scaling.span).astype(kind)
-    shares = ((rows.astype(kind) - coarse) - rest) / divisor
+    shares = ((rows.astype(kind) - coarse[None]) - rest[None]) / divisor[None]
     clipped = jnp.where(shares > 1, 1, jnp.where(shares < 0, 0, shares))  # NaN stays NaN
-    return jnp.where(constant, 0, clipped).astype(jnp.float32)
+    return jnp.where(constant[None], 0, clipped).astype(jnp.float32)
 
 
 def to_units(unit: Array, scaling: Scaling | None) -> Array | np.ndarray:
@@ -125,4 +125,5 @@ def to_units(unit: Array, scaling: Scaling | None) -> Array | np.ndarray:
         return scaling.invert(np.asarray(unit))
     unit = unit.astype(jax.dtypes.canonicalize_dtype(np.float64))  # float32 without JAX_ENABLE_X64
     scaling.check_precision(np.dtype(unit.dtype), "Rows that JAX traces")
-    return jnp.asarray(scaling.low, unit.dtype) + unit * jnp.asarray(scaling.span, unit.dtype)
+    low, span = (jnp.asarray(each, unit.dtype)[None] for each in (scaling.low, scaling.span))
+    return low + unit * span
