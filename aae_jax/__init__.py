@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aae_jax.compat import module_names
 
 if TYPE_CHECKING:
+    __version__: str
     from aae_jax import losses, models, priors
     from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig, resolve
     from aae_jax.data import Dataset, load_dataset, split_indices, training_arrays
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from aae_jax.models.semi_supervised.presets import PRESETS
     from aae_jax.models.unsupervised.config import UnsupervisedConfig
     from aae_jax.networks import Codes, EncoderOutput, Networks, build_mlp_networks, build_networks
-    from aae_jax.saved.model import Model, load, save_model
+    from aae_jax.saved.model import Model
+    from aae_jax.saved.storage import load, save_model
     from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
     from aae_jax.train.fit import compile_epoch, fit
     from aae_jax.train.hyper import Hyper
@@ -111,7 +113,8 @@ _HOMES = {
     "models.semi_supervised.presets": ("PRESETS",),
     "models.unsupervised.config": ("UnsupervisedConfig",),
     "networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
-    "saved.model": ("Model", "load", "save_model"),
+    "saved.model": ("Model",),
+    "saved.storage": ("load", "save_model"),
     "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),
     "train.fit": ("compile_epoch", "fit"),
     "train.hyper": ("Hyper",),
@@ -126,6 +129,9 @@ module_names.install()
 
 def __getattr__(name: str) -> Any:
     """Import a public name's module, and cache the name in this one."""
+    if name == "__version__":
+        version = globals()[name] = _read_version()
+        return version
     if name in _SUBMODULES or name in module_names.MOVED:
         return importlib.import_module(f"aae_jax.{name}")
     if name not in _HOME_OF:
@@ -136,4 +142,26 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names."""
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    return sorted({*globals(), *__all__, *_SUBMODULES, "__version__"})
+
+
+def _read_version() -> str:
+    """Return the version of the installed package, else that of the source tree, else "0+unknown"."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("aae-jax")
+    except metadata.PackageNotFoundError:
+        return _source_version()
+
+
+def _source_version() -> str:
+    import tomllib
+    from pathlib import Path
+
+    try:
+        text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
+        return str(project["version"]) if project["name"] == "aae-jax" else "0+unknown"
+    except (OSError, ValueError, KeyError):  # a copy of the package alone
+        return "0+unknown"

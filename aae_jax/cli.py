@@ -3,9 +3,9 @@
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 
-from aae_jax.errors import InputError, did_you_mean
+import aae_jax
+from aae_jax.errors import InputError, did_you_mean, known_name
 from aae_jax.models import MODELS
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.run.process import quick_start, start_is_over
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_usage())
         return 0
     if arguments[0] == "--version":
-        print(f"aae-jax {metadata.version('aae-jax')}")
+        print(f"aae-jax {aae_jax.__version__}")
         return 0
     with quick_start(), neutral_backend():
         from aae_jax.run.arguments import run_guarded
@@ -72,7 +72,7 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         run: Callable[[Sequence[str]], int] = getattr(importlib.import_module(f"aae_jax.commands.{home}"), function)
         start_is_over()
         return lambda: run(rest)
-    experiment = rest[0] if rest else ""
+    experiment = known_name(rest[0], _experiments()) if rest else ""
     if experiment in ("-h", "--help"):
         print("usage: aae-jax train {" + ",".join(_experiments()) + "} [options; --help lists them]")
         return lambda: 0
@@ -81,7 +81,7 @@ def _find(arguments: Sequence[str]) -> Callable[[], int]:
         from aae_jax.run.sweep.command import main as sweep
 
         return lambda: sweep(rest[1:], launcher=launcher)
-    if experiment.replace("_", "-") not in _experiments():
+    if experiment not in _experiments():
         raise InputError(f"There is no experiment {experiment!r}; {did_you_mean(experiment, _experiments())}")
     from aae_jax.run.run import main as train
 

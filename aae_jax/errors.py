@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aae_jax.text import MAX_MESSAGE, printable, shortened
 
-__all__ = ["InputError", "StorageError", "did_you_mean"]
+__all__ = ["InputError", "StorageError", "did_you_mean", "known_name"]
 
 
 class InputError(ValueError):
@@ -27,6 +27,13 @@ class StorageError(Exception):
     def __init__(self, message: str = "") -> None:
         """Store the message, sanitised and shortened."""
         super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
+
+
+def known_name(word: str, known: Iterable[str]) -> str:
+    """Return the one of the `known` names that `word` is but for hyphens and underscores, else `word` itself."""
+    names = list(known)
+    alike = {name.replace("-", "_"): name for name in names}
+    return word if word in names else alike.get(word.replace("-", "_"), word)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib.util
 import os
 import re
 import secrets
@@ -10,13 +11,14 @@ import time
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from aae_jax.errors import InputError
 
 __all__ = [
     "LOCK_FILE",
     "MAX_RECORD_BYTES",
-    "Claim",
+    "FolderLock",
     "append_line",
     "is_same_file",
     "open_regular",
@@ -37,6 +39,8 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 """Symbolic links are not followed where the system can refuse them (not on Windows)."""
 SAFE_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """A named pipe without a writer would block otherwise."""
+HAS_FLOCK = importlib.util.find_spec("fcntl") is not None
+"""Not on Windows."""
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.unfinished")
 
 
@@ -195,11 +199,11 @@ def private_folder(folder: Path) -> bool:
     return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-class Claim:
+class FolderLock:
     """An exclusive lock on a folder, or on a name in it, held until `release` or the end of the process.
 
     A whole folder is locked by its own descriptor as well as by its lock file, so that deleting the file does not
-    let a second writer in.
+    let a second writer in. `filelock` has no such lock, so it serves only where there is no flock (ADR 0018).
     """
 
     def __init__(self, folder: Path, name: str = LOCK_FILE, *, wait: float = 0.0) -> None:
@@ -211,8 +215,9 @@ class Claim:
         """
         self._path = folder / name
         self._descriptors: list[int] = []
+        self._native: Any = None
         deadline = time.monotonic() + wait
-        while not self._try(folder if name == LOCK_FILE else None):
+        while not (self._try(folder if name == LOCK_FILE else None) if HAS_FLOCK else self._try_filelock()):
             if time.monotonic() >= deadline:
                 raise InputError(f"Another run is writing in {folder}; wait for it, or give another folder.")
             time.sleep(0.05)
@@ -241,8 +246,29 @@ class Claim:
         self._close(held)  # held by another process, or its owner removed the file in between
         return False
 
+    def _try_filelock(self) -> bool:
+        """Take the lock of the file alone: where there is no flock, nobody can delete a file that is open."""
+        from filelock import FileLock, Timeout
+
+        if not self._path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
+        if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(self._path))
+        lock = FileLock(self._path, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        self._native = lock
+        return True
+
     def release(self) -> None:
         """Unlock, and remove the lock file."""
+        if self._native is not None:
+            self._native.release()
+            with contextlib.suppress(OSError):  # another process has it by now
+                self._path.unlink()
+            self._native = None
         if self._descriptors:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -274,8 +300,6 @@ def _lock_folder(folder: Path) -> list[int]:
 
 
 def _lock(descriptor: int) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows, which is not among the systems tried
-        return
+    import fcntl
+
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

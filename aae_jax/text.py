@@ -1,12 +1,26 @@
 """Sanitised text from files and users, safe to print, to draw and to include in messages."""
 
+import dataclasses
 import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-__all__ = ["MAX_MESSAGE", "printable", "quoted", "shortened"]
+__all__ = [
+    "MAX_MESSAGE",
+    "brief_config",
+    "brief_fields",
+    "count_numbers",
+    "described",
+    "printable",
+    "quoted",
+    "shortened",
+]
 
 MAX_MESSAGE = 1500
 """Maximum number of characters in an error message; longer ones are shortened in the middle."""
 MAX_QUOTED, MAX_ITEMS = 120, 6
+MAX_FIELD = 200
+"""Characters of one field's value in a `repr`."""
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that can move the cursor, reorder text, break a line, or cannot be encoded."""
 JOINERS = frozenset("\u200c\u200d")
@@ -66,3 +80,75 @@ def _represent(value: object, levels: int) -> str:
         return repr(value)
     except ValueError:  # Python does not format integers of thousands of digits
         return f"a {type(value).__name__} too long to print"
+
+
+def brief_fields(value: Any, names: Iterable[str] | None = None) -> str:
+    """Return a `repr` of a named tuple or dataclass of arrays: their types and shapes, not their numbers."""
+    if names is None:
+        names = value._fields if hasattr(value, "_fields") else (f.name for f in dataclasses.fields(value))
+    listed = ", ".join(f"{name}={described(getattr(value, name))}" for name in names)
+    return f"{type(value).__name__}({listed})"
+
+
+def described(value: Any) -> str:
+    """Return a value for `brief_fields`: an array's type and shape, a tree's size, or a short `repr`."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return _describe_array(value)
+    if isinstance(value, Mapping):
+        listed = ", ".join(f"{key!r}: {_describe_item(item)}" for key, item in value.items())
+        return shortened("{" + listed + "}", MAX_FIELD)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"<{value.__qualname__.rsplit('.', 1)[-1]}>"
+    if isinstance(value, tuple) and not _is_plain(value):
+        return _describe_item(value)
+    return shortened(printable(repr(value)), MAX_FIELD)
+
+
+def _describe_item(value: Any) -> str:
+    if isinstance(value, (Mapping, tuple, list)) and not _is_plain(value):
+        return f"{count_numbers(value):,} numbers"
+    return described(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a container holds texts and numbers alone."""
+    items = value.values() if isinstance(value, Mapping) else value
+    return all(isinstance(item, (str, int, float, bool, type(None))) for item in items)
+
+
+def _describe_array(array: Any) -> str:
+    if array.shape == ():
+        try:
+            return repr(array.item())
+        except Exception:  # traced, or a random key
+            return str(array.dtype)
+    return f"{array.dtype}[{','.join(map(str, array.shape))}]"
+
+
+def count_numbers(tree: Any) -> int:
+    """Return how many numbers the arrays in nested mappings, tuples and lists hold."""
+    return sum(int(array.size) for array in _arrays_in(tree))
+
+
+def _arrays_in(tree: Any) -> Iterator[Any]:
+    if hasattr(tree, "shape") and hasattr(tree, "size"):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for item in tree.values():
+            yield from _arrays_in(item)
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from _arrays_in(item)
+
+
+def brief_config(config: Any) -> str:
+    """Return the call that makes a configuration: the fields alone that are not at their defaults."""
+    listed = []
+    for item in dataclasses.fields(config):
+        value, default = getattr(config, item.name), item.default
+        if item.default_factory is not dataclasses.MISSING:
+            default = item.default_factory()
+        if default is dataclasses.MISSING or value != default:
+            nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+            listed.append(f"{item.name}={brief_config(value) if nested else repr(value)}")
+    return f"{type(config).__qualname__}({', '.join(listed)})"

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Float, Int, Key, UInt8
 
+from aae_jax.text import brief_fields
+
 __all__ = [
     "Array",
     "Batch",
@@ -77,3 +79,7 @@ class Batch(NamedTuple):
     targets: Float[Array, "batch classes"] | None = None
     neighbours: Float[Array, "batch *image"] | None = None
     class_shares: ClassShares | None = None
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)

@@ -1,28 +1,33 @@
-"""What each ingredient of the `default` preset is worth: short runs, the ingredient taken away or changed.
+"""Ablation of the `default` preset: short runs, each with one ingredient taken away or changed.
 
 `python benchmarks/ablation.py --data-dir FOLDER`
 
 Rows are compared by validation error; the test images are never looked at. Networks have half the default width.
-The runs go to `runs/ablation/` (finished ones are not run again, stopped ones go on), their numbers to
-`results/ablation-<row>/`, and `python tools/results_tables.py` writes the table.
+The runs go to `runs/ablation/` (`--out-dir`; finished ones are not run again, stopped ones go on), their numbers to
+`results/default_ablation.json` (`--results`), and `python -m reproduce.pages` writes the table. With
+`--dataset digits --epochs 1 --seeds 0` a row takes seconds.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from aae_jax.config import SemiSupervisedConfig, resolve
-from aae_jax.config_text import differences, from_mapping, read_yaml
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.semi_supervised import main as train
-from aae_jax.networks import fastest_precision
+from aae_jax.config.text import differences
+from aae_jax.data import Reporter
+from aae_jax.errors import InputError
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.splits import split_for_seed
+from aae_jax.run.arguments import parse, resumed_config
+from aae_jax.run.run import main as train_model
+from aae_jax.run.setup import load_data, settle
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-from record_run import RESULTS, record
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.recorded_runs import record
 
-MNIST_SHAPE = (28, 28)
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "default_ablation.json"
 EVERY_ROW = [
-    *("--dataset", "mnist", "--no-test"),
+    "--no-test",
     *("--network.hidden", "500", "500", "--network.discriminator-hidden", "250", "250"),
 ]
 ROWS: dict[str, list[str]] = {
@@ -45,38 +50,52 @@ ROWS: dict[str, list[str]] = {
 
 
 def run_row(flags: list[str], folder: Path) -> int:
-    """Train into `folder`, go on with what was stopped there, or leave a finished run of the same settings."""
+    """Train into `folder`, resume what was stopped there, or leave a finished run of the same settings.
+
+    Raises:
+        InputError: The folder has a run of other settings.
+    """
     if not (folder / "config.yaml").exists():
-        return train([*flags, "--out-dir", str(folder)])
-    wanted = parse(flags, prog="semi_supervised", description="").config
-    wanted = resolve(wanted, MNIST_SHAPE, precision=fastest_precision())
-    found = from_mapping(SemiSupervisedConfig, read_yaml(folder / "config.yaml"))
-    changed = differences(wanted, found)
+        return train_model("semi_supervised", [*flags, "--out-dir", str(folder)])
+    wanted = parse(SPEC, flags).config
+    dataset = load_data(wanted, Reporter())
+    wanted = settle(SPEC, wanted, dataset, split_for_seed(wanted, dataset, wanted.seed).pool)
+    changed = differences(wanted, resumed_config(SPEC, folder))
     if changed:
-        print(f"error: {folder} holds a run with other {', '.join(changed)}; remove it first.", file=sys.stderr)
-        return 2
-    return train(["--resume", str(folder)])
+        raise InputError(f"{folder} holds a run with other {', '.join(changed)}; remove it first.")
+    return train_model("semi_supervised", ["--resume", str(folder)])
 
 
-def main() -> int:
-    """Run what is missing, row by row, and record it."""
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=None, help="folder with MNIST's four IDX files")
+    parser.add_argument("--dataset", default="mnist")
+    parser.add_argument("--data-dir", help="folder with the data set's files, such as MNIST's four IDX files")
     parser.add_argument("--labels", default="100")
     parser.add_argument("--epochs", default="8")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
-    args = parser.parse_args()
+    parser.add_argument("--out-dir", type=Path, default=Path("runs/ablation"), help="of the runs")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file of their numbers")
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    """Run what is missing, row by row, and record it."""
+    args = parse_flags()
+    data = ["--dataset", args.dataset, *(["--data-dir", args.data_dir] if args.data_dir else [])]
     for row in args.rows:
         for seed in args.seeds:
-            folder = Path("runs") / "ablation" / f"{row}-s{seed}"
-            given = ["--data-dir", args.data_dir] if args.data_dir else []
-            flags = [*EVERY_ROW, *ROWS[row], *given, "--labels", args.labels, "--epochs", args.epochs]
-            status = run_row([*flags, "--seed", str(seed)], folder)
+            folder = args.out_dir / f"{row}-s{seed}"
+            flags = [*EVERY_ROW, *ROWS[row], *data, "--labels", args.labels, "--epochs", args.epochs]
+            try:
+                status = run_row([*flags, "--seed", str(seed)], folder)
+            except InputError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 2
             if status != 0:
                 return status
-            record(f"ablation-{row}", folder)
-        (RESULTS / f"ablation-{row}" / "flags.txt").write_text(" ".join(ROWS[row]) + "\n", encoding="utf-8")
+            record(args.results, row.replace("_", " "), folder, " ".join(ROWS[row]))
     return 0
 
 

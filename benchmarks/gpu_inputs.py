@@ -1,5 +1,7 @@
 """Inputs of `gpu_ten.py`, computed on a CPU: propagated labels of a table's row, and weights after a few updates.
 
+`python benchmarks/gpu_inputs.py [--folder FOLDER] [--toy]`
+
 `benchmarks/gpu_prepare.sh` calls it; both files go to .gpu, and hold what they were computed from.
 """
 
@@ -7,7 +9,6 @@ import argparse
 import dataclasses
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,37 +17,38 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gpu_programs import CLASSES, SHAPE, build_training
 
 import aae_jax
 from aae_jax.config import OptimizerConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.problem import load_data
-from aae_jax.experiments.propagated import propagated_labels
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.experiments.table_rows import TABLES, Row, choose_rows
 from aae_jax.files import write_whole
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.graph_labels import propagated_labels
+from aae_jax.run.arguments import parse
+from aae_jax.run.setup import load_data
 
-TOY = os.environ.get("TEN_TOY", "") not in ("", "0")
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from reproduce.tables import TABLES, Row, choose_rows
+
 FOLDER = Path(".gpu")
 ROW = "best-100-shifts"
-SEEDS = 2 if TOY else 10
+SEEDS, TOY_SEEDS = 10, 2
 UPDATES, BATCH = 20, 50
-SHAPE, CLASSES = (28, 28), 10
 
 FindTargets = Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None]
 
 
-def row_arguments(name: str, epochs: int, data_dir: Path) -> list[str]:
-    """Return the flags of a row of the few-label table; at toy size those of small networks on digits.
+def row_arguments(name: str, epochs: int, data_dir: Path, *, toy: bool = False) -> list[str]:
+    """Return the flags of a row of the few-label table; at toy size those of small networks on digits, two passes.
 
     Raises:
         InputError: There is no such row of the recipe "best".
     """
     rows = [row for row in choose_rows("few-labels", "best", (name,)) if isinstance(row, Row)]
-    seeds = ["--num-seeds", str(SEEDS)]
-    if TOY:
+    seeds = ["--num-seeds", str(TOY_SEEDS if toy else SEEDS)]
+    if toy:
         small = ["--network.hidden", "16", "--network.discriminator-hidden", "16", "--network.precision", "float32"]
         return [*rows[0].arguments(2), "--dataset", "digits", *seeds, *small]
     return [*rows[0].arguments(epochs), "--dataset", "mnist", "--data-dir", str(data_dir), *seeds]
@@ -106,9 +108,9 @@ def stored_targets(file: Path) -> FindTargets:
     return find
 
 
-def write_targets(folder: Path, row: str) -> Path:
+def write_targets(folder: Path, row: str, *, toy: bool = False) -> Path:
     """Spread the labels of a row's subsets over their graph and write the result; return the file."""
-    asked = parse(EXPERIMENT, row_arguments(row, 1, folder / "mnist")).config
+    asked = parse(SPEC, row_arguments(row, 1, folder / "mnist", toy=toy)).config
     dataset = load_data(asked, Reporter())
     config = aae_jax.resolve(asked, dataset.image_shape)
     members = [(config, seed) for seed in range(config.seed, config.seed + config.num_seeds)]
@@ -121,47 +123,44 @@ def write_targets(folder: Path, row: str) -> Path:
     return file
 
 
-def reference_weights(precision: str = "float32") -> dict[str, np.ndarray]:
-    """Return the weights after 20 updates by gradient descent, from random images, on this process's device.
+def descent_config(precision: str, *, toy: bool = False) -> Any:
+    """Return a configuration of narrow networks in which every phase moves by gradient descent.
 
     Adam would divide rounding by its own size; plain descent stays within 1e-5 of another device's.
     """
     config = aae_jax.resolve(aae_jax.preset("plain"), SHAPE)
-    widths = {"hidden": (16,), "discriminator_hidden": (16,)} if TOY else {"hidden": (256, 128)}
+    widths = {"hidden": (16,), "discriminator_hidden": (16,)} if toy else {"hidden": (256, 128)}
     descent = {
         field.name: OptimizerConfig(kind="sgd", learning_rate=1e-3 if field.name == "reconstruction" else 1e-2)
         for field in dataclasses.fields(config.optimizers)
         if isinstance(getattr(config.optimizers, field.name), OptimizerConfig)
     }
-    config = dataclasses.replace(
+    return dataclasses.replace(
         config,
         network=dataclasses.replace(config.network, precision=precision, **widths),
         optimizers=dataclasses.replace(config.optimizers, **descent),
     )
-    networks = aae_jax.build_mlp_networks(config.network, SHAPE, CLASSES)
-    phases = aae_jax.build_phases(networks, config, num_classes=CLASSES)
-    epoch = aae_jax.build_train_epoch(
-        phases,
-        batch_size=BATCH,
-        labelled_batch_size=BATCH,
-        output=config.network.output,
-        schedule=aae_jax.build_schedule(config),
-    )
+
+
+def reference_weights(precision: str = "float32", *, toy: bool = False) -> dict[str, np.ndarray]:
+    """Return the weights before and after 20 updates by gradient descent, from random images, on this device."""
+    config = descent_config(precision, toy=toy)
+    init, epoch = build_training(config, BATCH)
     draw = np.random.default_rng(0)
     pool = draw.integers(0, 256, (UPDATES * BATCH, *SHAPE), dtype=np.uint8)
     labels = draw.integers(0, CLASSES, BATCH, dtype=np.int32)
     data = aae_jax.TrainData(jnp.asarray(pool), jnp.asarray(pool[:BATCH]), jnp.asarray(labels))
-    state = jax.jit(lambda key: aae_jax.init_state(networks, phases, key))(jax.random.key(0))
+    state = jax.jit(init)(jax.random.key(0))
     hyper = aae_jax.build_hyper(config, UPDATES)
     after, _ = jax.jit(epoch)(state, data, hyper, jax.random.key(1), jnp.asarray(0))
     found = {"before": state.params, "after": after.params}
     return {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(found)}
 
 
-def write_reference(folder: Path) -> Path:
+def write_reference(folder: Path, *, toy: bool = False) -> Path:
     """Write this CPU's weights after 20 updates; return the file."""
     file = io.BytesIO()
-    np.savez_compressed(file, **{f"w{name}": leaf for name, leaf in reference_weights().items()})
+    np.savez_compressed(file, **{f"w{name}": leaf for name, leaf in reference_weights(toy=toy).items()})
     path = folder / "reference.npz"
     write_whole(path, file.getvalue())
     return path
@@ -186,14 +185,20 @@ def compare_with_reference(file: Path, found: Mapping[str, np.ndarray]) -> dict[
     }
 
 
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the flags."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="of both files, and of MNIST's in mnist/")
+    parser.add_argument("--row", default=ROW, choices=[row.name for row in TABLES["few-labels"]])
+    parser.add_argument("--toy", action="store_true", help="small networks, two subsets of the digits")
+    return parser.parse_args(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Compute and write both files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--row", default=ROW, choices=[row.name for row in TABLES["few-labels"]])
-    args = parser.parse_args(argv)
+    args = parse_flags(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
-    for path in (write_reference(args.folder), write_targets(args.folder, args.row)):
+    for path in (write_reference(args.folder, toy=args.toy), write_targets(args.folder, args.row, toy=args.toy)):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", flush=True)
     return 0
 

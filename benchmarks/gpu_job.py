@@ -1,28 +1,47 @@
-"""One job of `benchmarks/gpu_queue.sh`: a small JSON file of numbers, written whole; `show FILE` prints it."""
+"""One job of `benchmarks/gpu_queue.sh`: a small JSON file of numbers, written whole.
+
+`python benchmarks/gpu_job.py step --batch 100 --out FILE [--toy]`
+`python benchmarks/gpu_job.py show FILE`
+"""
 
 import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from floor import BYTES_PER_PARAMETER, Sizes, products_by_phase
 
-TOY = os.environ.get("AAE_QUEUE_TOY", "") not in ("", "0")
-UPDATES = 4 if TOY else 500
-ROUNDS = 2 if TOY else 5
-WIDTH = 64 if TOY else 1000
+
+class Scale(NamedTuple):
+    """Sizes and repetitions of a job."""
+
+    updates: int = 500
+    rounds: int = 5
+    width: int = 1000
+    leaves: int = 300
+    pool: int = 50_000
+    largest_batch: int = 8192
 
 
-def device(_: argparse.Namespace) -> dict[str, Any]:
+TOY = Scale(updates=4, rounds=2, width=64, leaves=9, pool=1000, largest_batch=16)
+
+
+def scale_of(args: argparse.Namespace) -> Scale:
+    """Return the sizes that the flags ask for."""
+    return TOY if args.toy else Scale()
+
+
+def device(args: argparse.Namespace) -> dict[str, Any]:
     """Measure matrix rates by precision, large and at a hundred rows, and the bandwidth of Adam's pattern."""
     import jax
     from jax_worker import Ours
 
-    ours = Ours()
-    sizes = ((64, 64, 64),) if TOY else ((8192, 8192, 8192), (100, 1000, 1000), (8192, 1000, 1000))
+    ours, scale = Ours(), scale_of(args)
+    sizes = ((64, 64, 64),) if args.toy else ((8192, 8192, 8192), (100, 1000, 1000), (8192, 1000, 1000))
     found: dict[str, Any] = {"device": jax.devices()[0].device_kind, "platform": jax.default_backend()}
     for precision in ("float32", "tf32", "bfloat16"):
         if precision == "tf32" and jax.default_backend() != "gpu":
@@ -30,8 +49,7 @@ def device(_: argparse.Namespace) -> dict[str, Any]:
         for rows, inner, columns in sizes:
             seconds = ours.product(left=[rows, inner], right=[inner, columns], precision=precision, repeats=5)
             found[f"{precision} {rows}×{inner}×{columns} TFLOP/s"] = 2 * rows * inner * columns / seconds / 1e12
-    leaves = 9 if TOY else 300
-    found["bandwidth GB/s"] = ours.bandwidth(width=WIDTH, leaves=leaves, repeats=5) / 1e9
+    found["bandwidth GB/s"] = ours.bandwidth(width=scale.width, leaves=scale.leaves, repeats=5) / 1e9
     return found
 
 
@@ -46,24 +64,24 @@ def step(args: argparse.Namespace) -> dict[str, Any]:
         require_precision(args.precision)
     except InputError as error:
         return {"skipped": str(error)}
-    ours = Ours()
-    batch = min(args.batch, 16) if TOY else args.batch
-    updates = max(4, UPDATES // max(1, batch // 500))
+    ours, scale = Ours(), scale_of(args)
+    batch = min(args.batch, scale.largest_batch)
+    updates = max(4, scale.updates // max(1, batch // 500))
     facts = ours.setup(
         batch=batch,
         precision=args.precision,
         preset=args.preset,
-        width=WIDTH,
+        width=scale.width,
         seeds=args.seeds,
         at_once=True,
-        pool=1000 if TOY else 50_000,
+        pool=scale.pool,
         updates=updates,
     )
     ours.run()
-    seconds = [ours.run() / updates for _ in range(ROUNDS)]
+    seconds = [ours.run() / updates for _ in range(scale.rounds)]
     best = min(seconds)
     flops = args.seeds * sum(
-        p.flops for products in products_by_phase(Sizes(batch, WIDTH)).values() for p in products
+        p.flops for products in products_by_phase(Sizes(batch, scale.width)).values() for p in products
     )
     moved = args.seeds * BYTES_PER_PARAMETER * sum(facts["trained_parameters"].values())
     return {
@@ -83,30 +101,35 @@ def torch(args: argparse.Namespace) -> dict[str, Any]:
         return {"skipped": "PyTorch is not installed"}
     from torch_worker import Rival
 
-    rival = Rival()
+    rival, scale = Rival(), scale_of(args)
     cuda = library.cuda.is_available()
     if not cuda and args.variant in ("cudagraph", "reduce-overhead"):
         return {"skipped": f"{args.variant} needs a GPU"}
-    batch = 16 if TOY else args.batch
-    facts = rival.setup(
-        variant=args.variant, batch=batch, threads=2, device="cuda" if cuda else "cpu", width=WIDTH, pool=1000
-    )
-    rival.run(updates=UPDATES)
-    return {**facts, "seconds an update": [rival.run(updates=UPDATES) / UPDATES for _ in range(ROUNDS)]}
+    sizes = {"batch": min(args.batch, scale.largest_batch), "width": scale.width, "pool": 1000}
+    facts = rival.setup(variant=args.variant, threads=2, device="cuda" if cuda else "cpu", **sizes)
+    rival.run(updates=scale.updates)
+    seconds = [rival.run(updates=scale.updates) / scale.updates for _ in range(scale.rounds)]
+    return {**facts, "seconds an update": seconds}
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """Train the main job on the MNIST that travelled along; digits, small, at toy size."""
-    from aae_jax.experiments import semi_supervised
+    toy = ["--preset", "smoke", "--epochs", "2", "--labels", "100", "--num-seeds", "2"]
+    length = toy if args.toy else ["--labels", str(args.labels), "--num-seeds", "5"]
+    return _finish("semi_supervised", [*_data(args), *length], Path(args.out).with_suffix(".run"))
 
-    run = Path(args.out).with_suffix(".run")
-    data = ["--dataset", "digits", "--epochs", "2", "--preset", "smoke"] if TOY else ["--dataset", "mnist"]
-    flags = [*data, "--data-dir", ".gpu/mnist"] if not TOY else data
-    seeds = "2" if TOY else "5"
-    argv = [*flags, "--labels", "100" if TOY else str(args.labels), "--num-seeds", seeds, "--out-dir", str(run)]
-    if (run / "config.yaml").exists():
-        argv = ["--resume", str(run)]
-    if semi_supervised.main(argv) != 0:
+
+def _data(args: argparse.Namespace) -> list[str]:
+    """Return the flags of the data: MNIST as it travelled along, digits at toy size."""
+    return ["--dataset", "digits"] if args.toy else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
+
+
+def _finish(model: str, flags: list[str], run: Path) -> dict[str, Any]:
+    """Train a model into the folder `run`, or resume what was stopped there, and return its summary."""
+    from aae_jax.run.run import main
+
+    argv = ["--resume", str(run)] if (run / "config.yaml").exists() else [*flags, "--out-dir", str(run)]
+    if main(model, argv) != 0:
         raise SystemExit("the run did not finish")
     summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     return summary
@@ -114,34 +137,23 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
 
 def experiment(args: argparse.Namespace) -> dict[str, Any]:
     """Train a preset of any experiment for a number of updates, by several seeds at once; digits at toy size."""
-    import importlib
-
-    module = importlib.import_module(f"aae_jax.experiments.{args.experiment}")
-    run = Path(args.out).with_suffix(".run")
-    preset = "smoke" if TOY else args.preset
-    data = ["--dataset", "digits"] if TOY else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
-    length = ["--epochs", "1" if TOY else str(args.epochs), "--num-seeds", "2" if TOY else str(args.seeds)]
-    argv = ["--preset", preset, *data, *length, "--out-dir", str(run)]
-    if (run / "config.yaml").exists():
-        argv = ["--resume", str(run)]
-    if module.main(argv) != 0:
-        raise SystemExit("the run did not finish")
-    summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    return summary
+    preset, epochs, seeds = ("smoke", 1, 2) if args.toy else (args.preset, args.epochs, args.seeds)
+    length = ["--preset", preset, "--epochs", str(epochs), "--num-seeds", str(seeds)]
+    return _finish(args.experiment, [*_data(args), *length], Path(args.out).with_suffix(".run"))
 
 
 def reproduce(args: argparse.Namespace) -> dict[str, Any]:
     """Train a row of the table of few labels, ten subsets of it; at toy size a few updates of small networks."""
-    from aae_jax.experiments import reproduce as command
-    from aae_jax.experiments.table_rows import TABLES, Row
+    sys.path.append(str(Path(__file__).resolve().parent.parent))  # where the package is
+    from reproduce import command
+    from reproduce.tables import TABLES, Row
 
     out = Path(args.out)
-    data = ["--dataset", "digits"] if TOY else ["--dataset", "mnist", "--data-dir", ".gpu/mnist"]
-    if TOY:
+    if args.toy:
         TABLES["few-labels"] = (Row(args.row, "best", 100, False, "smoke", 2),)
     budget = ["--budget-minutes", str(args.minutes)] if args.minutes else []
     where = ["--out-dir", str(out.with_suffix(".run")), "--results-dir", str(out.with_suffix(".results"))]
-    argv = ["--rows", args.row, "--num-seeds", "2" if TOY else "10", *data, *budget, *where]
+    argv = ["--rows", args.row, "--num-seeds", "2" if args.toy else "10", *_data(args), *budget, *where]
     if command.main(argv) != 0:
         raise SystemExit("the row did not finish")
     found: dict[str, Any] = json.loads((out.with_suffix(".results") / f"{args.row}.json").read_text(encoding="utf-8"))
@@ -168,9 +180,9 @@ JOBS = {
 }
 
 
-def main() -> int:
-    """Run a job, or show what it found."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the flags."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", choices=[*JOBS, "show"])
     parser.add_argument("file", nargs="?")
     parser.add_argument("--out")
@@ -184,7 +196,18 @@ def main() -> int:
     parser.add_argument("--experiment", default="unsupervised")
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--minutes", type=float)
-    args = parser.parse_args()
+    parser.add_argument("--toy", action="store_true", help="small networks, data and batches, on any device")
+    args = parser.parse_args(argv)
+    if args.job == "show" and args.file is None:
+        parser.error("show takes the file of a finished job")
+    if args.job != "show" and args.out is None:
+        parser.error(f"{args.job} needs --out FILE")
+    return args
+
+
+def main() -> int:
+    """Run a job, or show what it found."""
+    args = parse_flags()
     if args.job == "show":
         show(Path(args.file))
         return 0

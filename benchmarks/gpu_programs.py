@@ -1,7 +1,6 @@
 """Programs that `gpu_ten.py` times: epochs of presets by precision and number of seeds, and the rates of the card."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import aae_jax
-from aae_jax.training import lower_epoch
+from aae_jax.train.fit import lower_epoch
 
-TOY = os.environ.get("TEN_TOY", "") not in ("", "0")
 SHAPE, CLASSES, LABELLED = (28, 28), 10, 1000
-POOL = 200 if TOY else 50_000
+POOL, TOY_POOL = 50_000, 200
 WARM_UP, ROUNDS = 2, 3
 """A program's first call runs kernel by kernel, its second records CUDA graphs."""
 
@@ -101,24 +99,24 @@ class Program(NamedTuple):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(state.params)]
 
 
-def configured(plan: Plan) -> Any:
-    """Return a plan's configuration, small at toy size."""
-    config = aae_jax.resolve(aae_jax.preset(plan.preset), SHAPE, pool_size=POOL)
+def configured(plan: Plan, *, pool: int = POOL, toy: bool = False) -> Any:
+    """Return a plan's configuration for so many pool images; at toy size narrow layers."""
+    config = aae_jax.resolve(aae_jax.preset(plan.preset), SHAPE, pool_size=pool)
     precision = "float32" if plan.precision == "tf32" and jax.default_backend() != "gpu" else plan.precision
     network = dataclasses.replace(config.network, precision=precision)
-    if TOY:
+    if toy:
         network = dataclasses.replace(network, hidden=(16,) * len(network.hidden), discriminator_hidden=(16,))
     elif plan.wide:
         network = dataclasses.replace(network, hidden=(1000, 1000), discriminator_hidden=(1000, 1000))
     return dataclasses.replace(config, network=network, update_order=plan.order)
 
 
-def random_data(seeds: int, *, targets: bool) -> Any:
+def random_data(seeds: int, pool: int, *, targets: bool) -> Any:
     """Return random images, with a leading seed axis on what differs by seed, and targets where they are needed."""
     draw, lead = np.random.default_rng(0), (seeds,) if seeds else ()
-    spread = draw.dirichlet(np.ones(CLASSES), (*lead, POOL)).astype(np.float32) if targets else None
+    spread = draw.dirichlet(np.ones(CLASSES), (*lead, pool)).astype(np.float32) if targets else None
     return aae_jax.TrainData(
-        jnp.asarray(draw.integers(0, 256, (POOL, *SHAPE), dtype=np.uint8)),
+        jnp.asarray(draw.integers(0, 256, (pool, *SHAPE), dtype=np.uint8)),
         jnp.asarray(draw.integers(0, 256, (*lead, LABELLED, *SHAPE), dtype=np.uint8)),
         jnp.asarray(draw.integers(0, CLASSES, (*lead, LABELLED), dtype=np.int32)),
         None,
@@ -126,43 +124,53 @@ def random_data(seeds: int, *, targets: bool) -> Any:
     )
 
 
-def build_program(plan: Plan) -> Program:
-    """Lower and compile a plan's epoch."""
-    seeds = min(plan.seeds, 2) if TOY else plan.seeds
-    batch = min(plan.batch, 20) if TOY else plan.batch
-    config = configured(plan)
+class Training(NamedTuple):
+    """Functions of a configuration: `init(key) -> state`, and the epoch."""
+
+    init: Callable[[Any], Any]
+    epoch: Callable[..., Any]
+
+
+def build_training(config: Any, batch: int) -> Training:
+    """Return the functions of a resolved configuration; an update has as many labelled images as others."""
     networks = aae_jax.build_mlp_networks(config.network, SHAPE, CLASSES)
     phases = aae_jax.build_phases(networks, config, num_classes=CLASSES)
+    averaging = config.averaging.decay > 0
     epoch = aae_jax.build_train_epoch(
         phases,
         batch_size=batch,
         labelled_batch_size=batch,
         output=config.network.output,
         schedule=aae_jax.build_schedule(config),
-        order=plan.order,  # type: ignore[arg-type]
+        order=config.update_order,
     )
-    averaging = config.averaging.decay > 0
+    return Training(lambda key: aae_jax.init_state(networks, phases, key, averaging=averaging), epoch)
 
-    def init(key: Any) -> Any:
-        return aae_jax.init_state(networks, phases, key, averaging=averaging)
 
+def build_program(plan: Plan, *, toy: bool = False) -> Program:
+    """Lower and compile a plan's epoch."""
+    seeds = min(plan.seeds, 2) if toy else plan.seeds
+    batch = min(plan.batch, 20) if toy else plan.batch
+    pool = TOY_POOL if toy else POOL
+    config = configured(plan, pool=pool, toy=toy)
+    init, epoch = build_training(config, batch)
     keys = jax.random.split(jax.random.key(1), seeds) if seeds else jax.random.key(1)
     build_state = jax.jit(jax.vmap(init) if seeds else init)
-    data = random_data(seeds, targets=config.weights.propagation > 0)
+    data = random_data(seeds, pool, targets=config.weights.propagation > 0)
     hyper = aae_jax.build_hyper(config, 10**6)
     many = aae_jax.over_seeds(epoch, at_once=True) if seeds else epoch
     lowered = lower_epoch(many, jax.eval_shape(build_state, keys), data, hyper, keys)
     options = plan.options if jax.default_backend() == "gpu" else None
     begun = time.perf_counter()
     compiled = lowered.compile(compiler_options=options)
-    return Program(compiled, build_state, data, hyper, keys, POOL // batch, seeds, time.perf_counter() - begun)
+    return Program(compiled, build_state, data, hyper, keys, pool // batch, seeds, time.perf_counter() - begun)
 
 
-def card_rates() -> Iterator[tuple[str, Callable[[], float]]]:
+def card_rates(*, toy: bool = False) -> Iterator[tuple[str, Callable[[], float]]]:
     """Yield the names and measurements of the bandwidth of a copy and the rates of chained products."""
-    count = 2**14 if TOY else 2**28
+    count = 2**14 if toy else 2**28
     yield "copy GB/s", lambda: _copy_rate(count)
-    sizes = ((64, 64, 64),) if TOY else ((100, 1000, 1000), (128, 1024, 1024), (8192, 8192, 8192))
+    sizes = ((64, 64, 64),) if toy else ((100, 1000, 1000), (128, 1024, 1024), (8192, 8192, 8192))
     for size in sizes:
         for name, dtype, precision in (
             ("float32", jnp.float32, "highest"),

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What waits for a GPU, as short jobs in order: `benchmarks/gpu_queue.sh [FOLDER [JOB ...]]`, all jobs by default.
+# What waits for a GPU, as short jobs in order; all of them, or those that are named:
+# `bash benchmarks/gpu_queue.sh [--toy] [FOLDER [JOB ...]]`
 # Run benchmarks/gpu_ten.sh first: it measures in one process and ten minutes what the jobs here, each of which starts
 # for 35 to 55 s, measure in an hour.
 #
@@ -7,12 +8,26 @@
 # $OUT names a folder that is fetched from a lent machine, one archive of all results is left there after each job. Stop
 # it at any time and start it again with the same FOLDER. Needs jax, flax, optax, numpy, chex (and safetensors, PyYAML,
 # jaxtyping, which pure wheels in .gpu/site can give: benchmarks/gpu_prepare.sh); PyTorch for the rival's rows, which are
-# tried again where they were skipped.
-# AAE_QUEUE_TOY=1 runs every job at toy size, on whatever device there is: that is how it is tested.
+# tried again where they were skipped. $PYTHON names the interpreter (python3).
+# --toy runs every job at toy size, on whatever device there is: that is how it is tested.
 set -uo pipefail
+toy=()
+while [[ "${1:-}" == --* ]]; do
+    case "$1" in
+    --toy)
+        toy=(--toy)
+        shift
+        ;;
+    *)
+        echo "error: there is no flag $1; give --toy." >&2
+        exit 2
+        ;;
+    esac
+done
 cd "$(dirname "$0")/.."
 folder="${1:-runs/gpu_queue}"
 only=("${@:2}")
+known=()
 mkdir -p "$folder"
 export PYTHONPATH="$PWD:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"
 export XLA_PYTHON_CLIENT_PREALLOCATE=false
@@ -23,13 +38,14 @@ failed=0
 job() { # NAME, what to look for, arguments of gpu_job.py
     local name="$1" look="$2"
     shift 2
+    known+=("$name")
     [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" $name "* ]] || return 0
     if [ -s "$folder/$name.json" ] && ! grep -q '"skipped"' "$folder/$name.json"; then
         echo "== $name: done before"
     else
         echo "== $name: $look"
         local begun=$SECONDS
-        if "$python" benchmarks/gpu_job.py "$@" --out "$folder/$name.json" >"$folder/$name.log" 2>&1; then
+        if "$python" benchmarks/gpu_job.py "$@" ${toy[@]+"${toy[@]}"} --out "$folder/$name.json" >"$folder/$name.log" 2>&1; then
             echo "   $((SECONDS - begun)) s"
         else
             failed=$((failed + 1))
@@ -87,5 +103,11 @@ job unsupervised_roll "is the roll told from codes still?" \
 job supervised "a style of fifteen dimensions" experiment --experiment supervised --preset default --seeds 3
 job supervised_ten "a style of ten dimensions: what of the label is left" \
     experiment --experiment supervised --preset ten --seeds 3
+for name in ${only[@]+"${only[@]}"}; do
+    if [[ " ${known[*]} " != *" $name "* ]]; then
+        echo "error: there is no job $name; the jobs are ${known[*]}." >&2
+        exit 2
+    fi
+done
 [ "$failed" -eq 0 ] || echo "$failed jobs failed; start again to try them once more"
 exit $((failed > 0))

@@ -1,15 +1,15 @@
 """Ten minutes on a GPU in one process: the time of an update by program, then a row of the few-label table trained.
 
-Before, on any machine with a network:   benchmarks/gpu_prepare.sh FOLDER_WITH_MNIST
-On the GPU, with .gpu carried along:     benchmarks/gpu_ten.sh [--seconds 560]
+Before, on any machine with a network:   `bash benchmarks/gpu_prepare.sh FOLDER_WITH_MNIST`
+On the GPU, with .gpu carried along:     `bash benchmarks/gpu_ten.sh [--seconds 560]`
 Unpack what came back from $OUT, and go on where it stopped (without a GPU it is unpacked only):
-                                         benchmarks/gpu_ten.sh --unpack FOLDER
+                                         `bash benchmarks/gpu_ten.sh --unpack FOLDER`
 
 All programs are compiled at once, in threads. Every number is in FOLDER/ten.json (runs/gpu_ten, or --folder) as soon
 as it is known, and in $OUT where that names a folder that is fetched; what is there is not measured again. The row's
 run is FOLDER/run: a stopped one is resumed with the same command, also elsewhere where FOLDER is carried along or
 unpacked. The checkpoint comes back through $OUT if it is small enough (--return-mb); else that is recorded.
-TEN_TOY=1 runs it at toy size, on whatever device there is.
+--toy runs it at toy size, on whatever device there is, with inputs of `python benchmarks/gpu_inputs.py --toy`.
 """
 
 import argparse
@@ -21,7 +21,6 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +33,6 @@ import numpy as np
 from gpu_inputs import (
     FOLDER,
     ROW,
-    TOY,
     compare_with_reference,
     reference_weights,
     row_arguments,
@@ -42,81 +40,29 @@ from gpu_inputs import (
     targets_file,
 )
 from gpu_programs import PLANS, SHIFTS, Program, build_program, card_rates
+from gpu_record import BEGUN, RUNNING, Record, bring_back, unpack
 
 from aae_jax.data import Reporter
 from aae_jax.errors import InputError
-from aae_jax.experiments.command import parse
-from aae_jax.experiments.compilation import keep_compiled_programs
-from aae_jax.experiments.launch import launch
-from aae_jax.experiments.problem import build_problem, main_task
-from aae_jax.experiments.semi_supervised import EXPERIMENT
-from aae_jax.files import write_whole
-from aae_jax.training import compile_lowered, lower_epoch
+from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models.shared.plan import main_plan
+from aae_jax.run.arguments import parse
+from aae_jax.run.run import launch
+from aae_jax.run.setup import build_setup
+from aae_jax.train.compile_cache import keep_compiled_programs
+from aae_jax.train.fit import compile_lowered, lower_epoch
 
-BEGUN = time.perf_counter()
 REPEATED = ("plain tf32", "plain tf32 deterministic")
 LIMIT = 1e-4
 """Of the difference between weights on this device and on a CPU, after 20 updates by gradient descent in float32."""
 FULL_EPOCHS, UPDATES_AN_EPOCH = 200, 500
 SHARE, AFTERWARDS, TO_SAVE = 0.85, 60.0, 25.0
 """Of the time left for updates; seconds kept for baseline, test set and figures; seconds kept for the last save."""
-PART_BYTES = 15 * 2**20
-RUNNING = "run"
+THREADS = max(2, min(6, os.cpu_count() or 1))
+"""Programs compiled at the same time."""
 
 
-class Record:
-    """The numbers so far: `ten.json` in a folder and in $OUT, written whole after each."""
-
-    def __init__(self, folder: Path, out: Path | None) -> None:
-        """Go on with the numbers in `folder`.
-
-        Raises:
-            InputError: They are another device's.
-        """
-        self.folder, self.out = folder, out
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "ten.json"
-        self.values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        device = jax.devices()[0].device_kind
-        if self.values.setdefault("device", device) != device:
-            raise InputError(
-                f"{file} has numbers of {self.values['device']}, and this is {device}; give another --folder."
-            )
-
-    def note(self, name: str, value: Any) -> None:
-        """Keep a number, in place of an earlier failure."""
-        self.values.get("failed", {}).pop(name, None)
-        self.values[name] = value
-        self._write()
-        print(f"{time.perf_counter() - BEGUN:6.1f} s  {name}: {str(value)[:300]}", flush=True)
-
-    def fail(self, name: str, error: BaseException) -> None:
-        """Keep why a number is not there; it is tried again next time."""
-        self.values.setdefault("failed", {})[name] = f"{type(error).__name__}: {error}"[:500]
-        self._write()
-        print(f"{time.perf_counter() - BEGUN:6.1f} s  FAILED {name}: {str(error)[:300]}", flush=True)
-
-    def has(self, name: str) -> bool:
-        """Return whether a number is there."""
-        return name in self.values
-
-    def measure(self, name: str, compute: Callable[[], Any]) -> None:
-        """Keep what `compute` returns, unless it is there, or why it failed."""
-        if self.has(name):
-            return
-        try:
-            self.note(name, compute())
-        except Exception as error:
-            self.fail(name, error)
-
-    def _write(self) -> None:
-        content = (json.dumps(self.values, indent=1) + "\n").encode()
-        for folder in (self.folder, self.out):
-            if folder is not None:
-                write_whole(folder / "ten.json", content)
-
-
-def describe() -> dict[str, Any]:
+def describe(*, toy: bool) -> dict[str, Any]:
     """Return what the numbers depend on."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     card = "" if jax.default_backend() != "gpu" else subprocess.run(
@@ -129,14 +75,14 @@ def describe() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "python": sys.version.split()[0],
         **{name: importlib.metadata.version(name) for name in packages},
-        "toy": TOY,
+        "toy": toy,
     }
 
 
 def compile_all(record: Record, jobs: dict[str, Callable[[], Any]]) -> dict[str, Any]:
     """Return what the jobs return, run in threads: autotuning takes turns on the card, LLVM does not."""
     found: dict[str, Any] = {}
-    with ThreadPoolExecutor(2 if TOY else 6) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         futures = {pool.submit(job): name for name, job in jobs.items()}
         for future in as_completed(futures):
             name = futures[future]
@@ -154,19 +100,19 @@ def same_bits(program: Program) -> bool:
     return all(np.array_equal(first, second) for first, second in pairs)
 
 
-def against_reference(file: Path, precision: str) -> dict[str, float]:
+def against_reference(file: Path, precision: str, *, toy: bool) -> dict[str, float]:
     """Return how far this device's weights are from a CPU's."""
-    return compare_with_reference(file, reference_weights(precision))
+    return compare_with_reference(file, reference_weights(precision, toy=toy))
 
 
-def check_weights(record: Record, inputs: Path) -> None:
+def check_weights(record: Record, inputs: Path, *, toy: bool = False) -> None:
     """Compare the weights after a few updates with a CPU's; a difference above the limit fails the run."""
     file = inputs / "reference.npz"
     if not file.is_file():
         raise InputError(f"{file} is missing; run benchmarks/gpu_prepare.sh first.")
     for precision in ("float32", "tf32") if jax.default_backend() == "gpu" else ("float32",):
         name = f"against a CPU, {precision}"
-        record.measure(name, functools.partial(against_reference, file, precision))
+        record.measure(name, functools.partial(against_reference, file, precision, toy=toy))
     found = record.values.get("against a CPU, float32")
     if found is not None and not found["largest difference"] <= LIMIT:
         raise ArithmeticError(f"weights differ from a CPU's by {found['largest difference']:.2g}, above {LIMIT:g}")
@@ -181,15 +127,15 @@ def row_experiment(inputs: Path, row: str) -> Any:
     file = targets_file(inputs, row)
     if not file.is_file():
         raise InputError(f"{file} is missing; run benchmarks/gpu_prepare.sh first.")
-    return dataclasses.replace(EXPERIMENT, find_targets=stored_targets(file))
+    return dataclasses.replace(SPEC, find_targets=stored_targets(file))
 
 
 def compile_row(experiment: Any, arguments: Sequence[str]) -> None:
     """Compile the row's epoch into the cache of compiled programs, from which its training takes it."""
-    problem = build_problem(experiment, parse(experiment, arguments).config, Reporter())
-    task = main_task(problem)
-    state = jax.eval_shape(task.build_state)
-    compile_lowered(lower_epoch(task.train_epoch, state, problem.data, task.hyper, task.keys))
+    setup = build_setup(experiment, parse(experiment, arguments).config, Reporter())
+    plan = main_plan(setup)
+    state = jax.eval_shape(plan.build_state)
+    compile_lowered(lower_epoch(plan.train_epoch, state, setup.data, plan.hyper, plan.keys))
 
 
 def planned_epochs(record: Record, left: float) -> int:
@@ -227,16 +173,17 @@ class Deadline:
             wait = 3.0
 
 
-def train_row(record: Record, experiment: Any, row: str, inputs: Path, left: Callable[[], float]) -> None:
+def train_row(record: Record, experiment: Any, args: argparse.Namespace, left: Callable[[], float]) -> None:
     """Train the row, or go on with it, for the time left; its errors are noted when it is finished."""
+    row = args.row
     run = record.folder / RUNNING
     if (run / "config.yaml").exists():
         arguments = ["--resume", str(run)]
     else:
         epochs = planned_epochs(record, left())
         record.note("row", {"name": row, "epochs": epochs, "of": FULL_EPOCHS})
-        arguments = [*row_arguments(row, epochs, inputs / "mnist"), "--checkpoint-seconds", "120"]
-        arguments += ["--out-dir", str(run)]
+        arguments = row_arguments(row, epochs, args.inputs / "mnist", toy=args.toy)
+        arguments += ["--checkpoint-seconds", "120", "--out-dir", str(run)]
     begun = time.perf_counter()
     with Deadline(left() - TO_SAVE):
         status = launch(experiment, arguments, launcher="benchmarks/gpu_ten.sh")
@@ -245,66 +192,25 @@ def train_row(record: Record, experiment: Any, row: str, inputs: Path, left: Cal
     summary = run / "summary.json"
     if summary.is_file():
         found = json.loads(summary.read_text(encoding="utf-8"))
-        record.note("test error", {**found["test_error"], "updates": found["updates"], "row": row})
+        record.note("test error", {**found["test"]["error"], "updates": found["updates"], "row": row})
     elif status != 128 + signal.SIGTERM:
         raise RuntimeError(f"training ended with status {status} and no summary")
 
 
-def bring_back(record: Record, most: float) -> None:
-    """Put the run's folder into $OUT as parts of an archive, only its own files where all exceed `most` bytes."""
-    run = record.folder / RUNNING
-    if record.out is None or not run.is_dir():
-        return
-    files = [path for path in sorted(run.rglob("*")) if path.is_file() and "figures" not in path.parts]
-    size = sum(path.stat().st_size for path in files)
-    if size > most:
-        record.note("not brought back", f"checkpoints and models, {size / 1e6:.0f} MB of at most {most / 1e6:.0f} MB")
-        files = [path for path in files if path.parent == run]
-    archive = record.folder / "run.tar"
-    with tarfile.open(archive, "w") as tar:
-        for path in files:
-            tar.add(path, path.relative_to(record.folder))
-    content = archive.read_bytes()
-    archive.unlink()
-    for number, first in enumerate(range(0, len(content), PART_BYTES)):
-        write_whole(record.out / f"run-{number:02}.part", content[first : first + PART_BYTES])
-
-
-def unpack(source: Path, folder: Path) -> None:
-    """Put what came back through $OUT where the next call goes on with it.
-
-    Raises:
-        InputError: There is nothing of it.
-    """
-    numbers = source / "ten.json"
-    if not numbers.is_file():
-        raise InputError(f"{numbers} is missing; give the folder that $OUT came back in.")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "ten.json", numbers.read_bytes())
-    parts = sorted(source.glob("run-*.part"))
-    if parts:
-        archive = folder / "run.tar"
-        write_whole(archive, b"".join(part.read_bytes() for part in parts))
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        archive.unlink()
-    print(numbers.read_text(encoding="utf-8"))
-
-
 def measure_all(record: Record, args: argparse.Namespace, left: Callable[[], float]) -> None:
     """Compile and time what has no number yet, then train the row in the time that is left."""
-    for name, compute in card_rates():
+    for name, compute in card_rates(toy=args.toy):
         record.measure(name, compute)
     repeated = {name: f"{name}: same bits twice" for name in REPEATED}
     jobs: dict[str, Callable[[], Any]] = {
-        name: functools.partial(build_program, plan)
+        name: functools.partial(build_program, plan, toy=args.toy)
         for name, plan in PLANS.items()
         if not record.has(name) or (name in repeated and not record.has(repeated[name]))
     }
     trains = args.train and not record.has("test error")
     experiment = row_experiment(args.inputs, args.row) if trains else None
     if trains:
-        arguments = row_arguments(args.row, 1, args.inputs / "mnist")
+        arguments = row_arguments(args.row, 1, args.inputs / "mnist", toy=args.toy)
         jobs = {"the row": functools.partial(compile_row, experiment, arguments), **jobs}
     programs = compile_all(record, jobs)
     for name in (name for name in PLANS if name in programs):  # one at a time: nothing else is on the card
@@ -312,12 +218,12 @@ def measure_all(record: Record, args: argparse.Namespace, left: Callable[[], flo
     for name in (name for name in REPEATED if name in programs):
         record.measure(repeated[name], functools.partial(same_bits, programs[name]))
     programs.clear()  # the row needs the memory
-    check_weights(record, args.inputs)
-    if trains and left() > (5 if TOY else AFTERWARDS + TO_SAVE):
-        train_row(record, experiment, args.row, args.inputs, left)
+    check_weights(record, args.inputs, toy=args.toy)
+    if trains and left() > (5 if args.toy else AFTERWARDS + TO_SAVE):
+        train_row(record, experiment, args, left)
 
 
-def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=560, help="after which training is stopped and saved")
@@ -325,6 +231,7 @@ def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--inputs", type=Path, default=FOLDER, help="what benchmarks/gpu_prepare.sh made")
     parser.add_argument("--row", default=ROW, help="of the few-label table")
     parser.add_argument("--no-train", dest="train", action="store_false")
+    parser.add_argument("--toy", action="store_true", help="small networks and data, on any device")
     parser.add_argument("--unpack", type=Path, help="what came back through $OUT, to go on with")
     parser.add_argument("--return-mb", type=float, default=45, help="of the run, at most, through $OUT")
     return parser.parse_args(argv)
@@ -337,11 +244,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.unpack is not None:
             unpack(args.unpack, args.folder)
-            if jax.default_backend() != "gpu" and not TOY:
+            if jax.default_backend() != "gpu" and not args.toy:
                 return 0
         record = Record(args.folder, out)
         record.values.pop("failed", None)  # all of it is tried again
-        record.note("machine", describe())
+        record.note("machine", describe(toy=args.toy))
         keep_compiled_programs()
         measure_all(record, args, lambda: args.seconds - (time.perf_counter() - BEGUN))
     except InputError as error:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The first thing to run where there is a GPU: `benchmarks/gpu_ten.sh [FLAGS]`, see gpu_ten.py.
+# The first thing to run where there is a GPU: `bash benchmarks/gpu_ten.sh [--seconds 560]`; its flags are gpu_ten.py's.
+# $PYTHON names the interpreter (python3); wheels that gpu_prepare.sh put into .gpu/site are found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONPATH="$PWD:$PWD/benchmarks:$PWD/.gpu/site${PYTHONPATH:+:$PYTHONPATH}"

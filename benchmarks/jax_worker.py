@@ -14,11 +14,12 @@ import optax
 from serving import serve
 
 import aae_jax
-import aae_jax.optimizers
-import aae_jax.training
-from aae_jax.models import semi_supervised
+import aae_jax.train.fit
+import aae_jax.train.optimizers
+from aae_jax import priors
+from aae_jax.models.shared.terms import DRAW_PRIOR_Y
 from aae_jax.networks.precision import product_options
-from aae_jax.phases import build_train_step, constant_schedule
+from aae_jax.train.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
 NETWORKS = ("encoder", "decoder", "discriminator_z", "discriminator_y")
@@ -126,7 +127,7 @@ class Ours:
 
         Four arrays are read and three written.
         """
-        optimizer = aae_jax.optimizers.adam()
+        optimizer = aae_jax.train.optimizers.adam()
         weights = [jnp.full((width, width), 0.5) for _ in range(leaves)]
         gradients = [jnp.full((width, width), 0.1 + i) for i in range(leaves)]
 
@@ -167,7 +168,7 @@ class Ours:
 
         results = [jnp.zeros((left[0], right[1])) for _ in range(several)]
         lowered = jax.jit(all_of, donate_argnums=0, keep_unused=True).lower(results, lefts, rights)
-        program, best = aae_jax.training.compile_lowered(lowered), float("inf")
+        program, best = aae_jax.train.fit.compile_lowered(lowered), float("inf")
         for _ in range(1 + repeats):
             jax.block_until_ready(results)
             begun = time.perf_counter()
@@ -192,16 +193,14 @@ class Ours:
         phases = aae_jax.build_phases(self.networks, config, num_classes=10)
         state = aae_jax.init_state(self.networks, phases, jax.random.key(3))
         key = jax.random.key(7)
-        real_y = semi_supervised.priors.build_categorical(10)(
-            jax.random.fold_in(key, semi_supervised.DRAW_PRIOR_Y), self.batch
-        )
+        real_y = priors.build_categorical(10)(jax.random.fold_in(key, DRAW_PRIOR_Y), self.batch)
         images = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
         labelled = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
         labels = draw.integers(0, 10, (updates, self.batch))
         arrays = {f"before/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
         for i in range(updates):
             phases = aae_jax.build_phases(
-                self.networks, config, num_classes=10, prior_z=lambda _key, _n, i=i: jnp.asarray(real_z[i])
+                self.networks, config, num_classes=10, prior=lambda _key, _n, i=i: jnp.asarray(real_z[i])
             )
             step = build_train_step(phases, aae_jax.build_hyper(config, 10**6), constant_schedule)
             batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))
@@ -215,7 +214,7 @@ class Ours:
         np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
 
     def classify(self, *, count: int, repeats: int) -> float:
-        """Return the least seconds of the classification error of `count` images, by weights at hand."""
+        """Return the least seconds of the classification error of `count` images, by the current weights."""
         draw = np.random.default_rng(2)
         images, labels = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8), draw.integers(0, 10, count)
         weights = jax.tree.map(lambda leaf: leaf[0], aae_jax.evaluation_variables(self.state))

@@ -1,18 +1,16 @@
-"""How fast the five-part step is: against the best PyTorch, against the machine's floor, with many seeds.
+"""Time of the five-part step: against the best PyTorch, against the machine's floor, with many seeds.
 
-`python benchmarks/run.py --torch-python PYTHON [--quick]`
+`python benchmarks/run.py --torch-python PYTHON [--quick] [--toy]`
 
 PYTHON is an interpreter with `benchmarks/requirements-torch.txt`; without it the rival's rows are left out.
 Contenders are processes of their own which work in turn, round after round; a figure is the median of its rounds,
-with the least and the most. Prints tables, and writes everything as JSON (`--out`).
+with the least and the most. Prints tables, and writes everything as JSON (`--out`). `--toy` takes narrow networks and
+few updates, to see that everything runs; its numbers mean nothing.
 """
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,37 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from floor import BYTES_PER_PARAMETER, Product, Sizes, products_by_phase
+from machine import CPUS, describe_machine
+from scale import choose_scale
 from serving import Contender
 
-ROOT = Path(__file__).resolve().parent.parent
-CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 SAME = {"sgd": 1e-3, "adam": 0.2}
 """What rounding may make of three updates: by Adam, whose first is the gradient's sign, more."""
 PRECISIONS = ("float32", "bfloat16")
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    model = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
-    return {
-        "processor": model,
-        "cpus": len(CPUS),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-        "git_commit": commit.stdout.strip() or None,
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_anywhere, sys.argv[1:])]),
-    }
-
-
-def _anywhere(argument: str) -> str:
-    """Return an argument without the folders of this machine."""
-    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def in_turn(rounds: int, runs: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
@@ -74,21 +48,21 @@ class Report:
     def __init__(self, args: argparse.Namespace) -> None:
         """Begin with the machine."""
         self.args, self.device = args, "cpu"
-        self.found: dict[str, Any] = {"machine": machine()}
+        self.scale = choose_scale(quick=args.quick, toy=args.toy)
+        self.found: dict[str, Any] = {"machine": describe_machine()}
         print(json.dumps(self.found["machine"], indent=1))
 
     def ours(self, *, cpus: Sequence[int] | None = None, **setup: Any) -> tuple[Contender, dict[str, Any]]:
         """Start one of ours."""
         contender = Contender("jax_worker.py", cpus=cpus)
-        return contender, contender.ask("setup", **setup)
+        return contender, contender.ask("setup", width=self.scale.width, **setup)
 
     def rival(self, variant: str, batch: int, threads: int) -> Contender:
         """Start PyTorch's."""
         cpus = CPUS[:threads] if self.device == "cpu" else None
         contender = Contender("torch_worker.py", python=self.args.torch_python, cpus=cpus)
-        self.found["torch"] = contender.ask(
-            "setup", variant=variant, batch=batch, threads=threads, device=self.device
-        )
+        sizes = {"batch": batch, "width": self.scale.width}
+        self.found["torch"] = contender.ask("setup", variant=variant, threads=threads, device=self.device, **sizes)
         return contender
 
     def same_mathematics(self) -> None:
@@ -110,15 +84,15 @@ class Report:
         if any(max(distances[optimizer].values()) > most for optimizer, most in SAME.items()):
             raise SystemExit("error: the two do not compute the same; the comparison is void.")
 
-    def steps(self, batch: int, threads: int, rounds: int) -> None:
+    def steps(self, batch: int, threads: int) -> None:
         """Time one update of each contender."""
-        updates = max(4, (2000 if self.args.quick else 6000) // batch)
+        updates, rounds = max(4, self.scale.images // batch), self.scale.rounds
         cpus = CPUS[:threads]
         runs: dict[str, Callable[[], float]] = {}
         started: list[Contender] = []
         facts: dict[str, Any] = {}
         wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (
-            threads > 1 and not self.args.quick
+            threads > 1 and self.scale.complete
         )
         for preset, precision in wanted:
             worker, fact = self.ours(cpus=cpus, batch=batch, updates=updates, precision=precision, preset=preset)
@@ -127,7 +101,7 @@ class Report:
             runs[name] = lambda worker=worker: worker.ask("run") / updates
             started.append(worker)
             facts[name] = fact
-        variants = ("eager",) if self.args.quick else ("eager", "compile")
+        variants = ("eager", "compile") if self.scale.complete else ("eager",)
         for variant in variants if self.args.torch_python else ():
             rival = self.rival(variant, batch, threads)
             rival.ask("run", updates=4)
@@ -142,22 +116,22 @@ class Report:
             print(f"  {name:32s} {milliseconds(seconds):28s} {statistics.median(seconds) / base:5.2f}")
         self.found[f"steps_batch_{batch}_threads_{threads}"] = {"seconds": results, "facts": facts}
 
-    def floor(self, batch: int, rounds: int) -> None:
+    def floor(self, batch: int) -> None:
         """Take the step apart: what its products and its optimizers' bytes cost at the least, against the step."""
-        updates = max(4, 2000 // batch)
-        by_phase = products_by_phase(Sizes(batch))
-        repeats = 3 if self.args.quick else 10
+        updates = max(4, min(2000, self.scale.images) // batch)
+        by_phase = products_by_phase(Sizes(batch, self.scale.width))
+        width, repeats = self.scale.width, self.scale.repeats
         for precision in PRECISIONS:
             worker, facts = self.ours(batch=batch, updates=updates, precision=precision)
             worker.ask("run")
             steps, bandwidth, rates = [], [], {}
-            for _ in range(rounds):
+            for _ in range(self.scale.floor_rounds):
                 steps.append(worker.ask("run") / updates)
-                bandwidth.append(worker.ask("bandwidth", repeats=repeats))
+                bandwidth.append(worker.ask("bandwidth", width=width, repeats=repeats))
                 for product in {p for products in by_phase.values() for p in products}:
                     rates.setdefault(product, []).append(self._product(worker, product, precision, repeats))
             worker.close()
-            self._say_floor(batch, precision, facts, by_phase, (steps, bandwidth, rates))
+            self._report_floor(batch, precision, facts, by_phase, (steps, bandwidth, rates))
 
     def _product(self, worker: Contender, product: Product, precision: str, repeats: int) -> float:
         seconds: float = worker.ask(
@@ -169,7 +143,7 @@ class Report:
         )
         return seconds
 
-    def _say_floor(
+    def _report_floor(
         self,
         batch: int,
         precision: str,
@@ -209,24 +183,23 @@ class Report:
 
     def matrix_rates(self, batch: int) -> None:
         """Show each library's own rate for the step's commonest product, so that a ratio can be read."""
-        shape = Product(batch, 1000, 1000)
+        width, repeats = self.scale.width, self.scale.repeats
+        shape = Product(batch, width, width)
         worker, _ = self.ours(batch=batch, updates=1)
         rival = self.rival("eager", batch, len(CPUS))
         ours, theirs = [], []
         for _ in range(3):
-            ours.append(shape.flops / self._product(worker, shape, "float32", 10))
-            theirs.append(
-                rival.ask("matrix_rate", rows=batch, inner=1000, columns=1000, repeats=max(4, 4000 // batch))
-            )
+            ours.append(shape.flops / self._product(worker, shape, "float32", repeats))
+            theirs.append(rival.ask("matrix_rate", **shape._asdict(), repeats=max(4, 400 * repeats // batch)))
         worker.close()
         rival.close()
-        print(f"  {batch}×1000×1000 in float32: XLA {max(ours) / 1e9:.0f}, PyTorch {max(theirs) / 1e9:.0f} GFLOP/s")
+        rates = f"XLA {max(ours) / 1e9:.0f}, PyTorch {max(theirs) / 1e9:.0f} GFLOP/s"
+        print(f"  {batch}×{width}×{width} in float32: {rates}")
         self.found[f"matrix_rate_batch_{batch}"] = {"ours": ours, "torch": theirs}
 
-    def seeds(self, count: int, rounds: int) -> None:
+    def seeds(self) -> None:
         """Time many seeds by the library's own means against as many in turn."""
-        # The state of all seeds is copied once a call: as in a run, a call is hundreds of updates.
-        updates = 10 if self.args.quick else 150
+        count, updates = self.scale.seeds, self.scale.seeds_updates
         one, _ = self.ours(batch=100, updates=updates, precision="float32")
         many, facts = self.ours(batch=100, updates=updates, precision="float32", seeds=count)
         runs: dict[str, Callable[[], float]] = {
@@ -235,7 +208,7 @@ class Report:
         }
         for run in runs.values():
             run()
-        results = in_turn(rounds, runs)
+        results = in_turn(self.scale.seeds_rounds, runs)
         peak = many.ask("peak_bytes")
         one.close()
         many.close()
@@ -263,51 +236,53 @@ class Report:
         print(f"\nwritten to {out}")
 
 
-def main() -> int:
-    """Run every section."""
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch-python", help="interpreter with PyTorch; its rows are left out without")
     parser.add_argument(
         "--quick", action="store_true", help="batch 100 and two seeds alone, in shorter rounds: under 3 minutes"
     )
+    parser.add_argument("--toy", action="store_true", help="narrow networks and few updates: does everything run?")
     parser.add_argument("--out", help="JSON file; default: runs/benchmarks/<time>.json")
     parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections; put into --out if it is there"
     )
-    args = parser.parse_args()
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    """Run every section."""
+    args = parse_flags()
     report = Report(args)
     for section in args.only:
-        SECTIONS[section](report, args)
+        SECTIONS[section](report)
     report.write()
     return 0
 
 
-def _steps(report: Report, args: argparse.Namespace) -> None:
-    if args.torch_python:
+def _steps(report: Report) -> None:
+    with_torch = bool(report.args.torch_python)
+    if with_torch:
         report.same_mathematics()
-    rounds = 3 if args.quick else 5
-    for batch in batches(args):
-        for threads in (len(CPUS), 1) if batch == 100 and not args.quick and len(CPUS) > 1 else (len(CPUS),):
-            report.steps(batch, threads, rounds)
-        if args.torch_python:
+    for batch in report.scale.batches:
+        alone = batch == 100 and report.scale.complete and len(CPUS) > 1
+        for threads in (len(CPUS), 1) if alone else (len(CPUS),):
+            report.steps(batch, threads)
+        if with_torch:
             report.matrix_rates(batch)
 
 
-def batches(args: argparse.Namespace) -> tuple[int, ...]:
-    """Return the batch sizes that are timed."""
-    return (100,) if args.quick else (100, 1000)
+def _floor(report: Report) -> None:
+    for batch in report.scale.batches:
+        report.floor(batch)
 
 
-def _floor(report: Report, args: argparse.Namespace) -> None:
-    for batch in batches(args):
-        report.floor(batch, 1 if args.quick else 3)
-
-
-SECTIONS: dict[str, Callable[[Report, argparse.Namespace], None]] = {
+SECTIONS: dict[str, Callable[[Report], None]] = {
     "steps": _steps,
     "floor": _floor,
-    "seeds": lambda report, args: report.seeds(2 if args.quick else 8, 2 if args.quick else 4),
-    "classification": lambda report, args: report.classification(),
+    "seeds": Report.seeds,
+    "classification": Report.classification,
 }
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ if importlib.util.find_spec("beartype") is not None:
         return beartype.beartype(function, conf=NUMBERS)
 
     # A string with the name of this module, which is still being imported; nothing of ours is imported yet.
-    install_import_hook("aae_jax", f"sys.modules[{__name__!r}].check")
+    install_import_hook(["aae_jax", "reproduce"], f"sys.modules[{__name__!r}].check")
 
 from aae_jax import losses  # noqa: E402
 from aae_jax.networks import Networks  # noqa: E402

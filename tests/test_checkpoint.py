@@ -1,7 +1,10 @@
 """Checkpoints: at once or not at all, and damage is noticed."""
 
+import fcntl
 import json
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import jax
@@ -197,3 +200,33 @@ def test_killed_at_any_system_call_the_old_or_the_new_one_is_whole(number, keep,
 def fresh(original, tmp_path):
     shutil.rmtree(tmp_path / "copy", ignore_errors=True)
     return Path(shutil.copytree(original, tmp_path / "copy"))
+
+
+def test_files_are_flushed_through_handles_that_can_write(tmp_path, monkeypatch):
+    """Windows refuses to flush any other; folders can be opened for reading only."""
+    flushed = []
+
+    def flush(descriptor):
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        flushed.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), mode))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    checkpoint.save(tmp_path, 1, tree_of(1), {})
+    assert {mode for is_folder, mode in flushed if not is_folder} == {os.O_RDWR}
+    assert sum(not is_folder for is_folder, _ in flushed) == 3
+    assert {mode for is_folder, mode in flushed if is_folder} == {os.O_RDONLY}
+
+
+def test_a_folder_that_cannot_be_opened_is_not_flushed(tmp_path, monkeypatch):
+    """As on Windows; a file that cannot be is an error."""
+    opened = os.open
+
+    def refuse(path, flags, *mode, **given):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *mode, **given)
+
+    monkeypatch.setattr(checkpoint.os, "open", refuse)
+    checkpoint.save(tmp_path, 1, tree_of(1), {})
+    monkeypatch.undo()
+    assert restore(tmp_path)[0].number == 1

@@ -11,7 +11,7 @@ from aae_jax import files
 from aae_jax.errors import InputError
 from aae_jax.files import (
     LOCK_FILE,
-    Claim,
+    FolderLock,
     append_line,
     open_regular,
     private_folder,
@@ -172,23 +172,23 @@ def test_a_folder_reached_through_a_link_is_taken(tmp_path):
 
 
 def test_a_lock_is_not_lost_with_its_file(tmp_path):
-    claim = Claim(tmp_path)
+    lock = FolderLock(tmp_path)
     (tmp_path / LOCK_FILE).unlink()
     with pytest.raises(InputError, match="Another run is writing"):
-        Claim(tmp_path)
+        FolderLock(tmp_path)
     (tmp_path / LOCK_FILE).write_text("")
     with pytest.raises(InputError, match="Another run is writing"):
-        Claim(tmp_path)
-    claim.release()
-    Claim(tmp_path).release()
+        FolderLock(tmp_path)
+    lock.release()
+    FolderLock(tmp_path).release()
 
 
 def test_a_lock_that_is_held_is_waited_for_no_longer_than_allowed(tmp_path):
-    holder = Claim(tmp_path, ".name.lock")
+    holder = FolderLock(tmp_path, ".name.lock")
     with pytest.raises(InputError, match="Another run is writing"):
-        Claim(tmp_path, ".name.lock", wait=0.2)
+        FolderLock(tmp_path, ".name.lock", wait=0.2)
     threading.Timer(0.2, holder.release).start()
-    Claim(tmp_path, ".name.lock", wait=10).release()
+    FolderLock(tmp_path, ".name.lock", wait=10).release()
 
 
 @needs_unix
@@ -196,24 +196,40 @@ def test_a_lock_that_is_held_is_waited_for_no_longer_than_allowed(tmp_path):
 def test_a_lock_file_that_is_none_is_refused(make, tmp_path):
     make(tmp_path / LOCK_FILE)
     with pytest.raises(OSError, match=r"."):
-        Claim(tmp_path)
+        FolderLock(tmp_path)
     assert not (tmp_path / "victim").exists()
 
 
 def test_locks_go_on_where_a_folder_cannot_be_locked(tmp_path, monkeypatch):
     """NFS, where only files can be."""
-    lock = files._lock
+    lock_descriptor = files._lock
 
     def refuse_folders(descriptor):
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise OSError(9, "Bad file descriptor")
-        lock(descriptor)
+        lock_descriptor(descriptor)
 
     monkeypatch.setattr(files, "_lock", refuse_folders)
-    claim = Claim(tmp_path)
+    lock = FolderLock(tmp_path)
     with pytest.raises(InputError, match="Another run is writing"):
-        Claim(tmp_path)
-    claim.release()
+        FolderLock(tmp_path)
+    lock.release()
+
+
+def test_where_there_is_no_flock_filelock_locks_the_file(tmp_path, monkeypatch):
+    """As on Windows; its lock for this system stands in for the one for Windows."""
+    monkeypatch.setattr(files, "HAS_FLOCK", False)
+    with pytest.raises(FileNotFoundError):
+        FolderLock(tmp_path / "missing")
+    lock = FolderLock(tmp_path)
+    with pytest.raises(InputError, match="Another run is writing"):
+        FolderLock(tmp_path)
+    threading.Timer(0.2, lock.release).start()
+    FolderLock(tmp_path, wait=10).release()
+    assert list(tmp_path.iterdir()) == []
+    os.mkfifo(tmp_path / LOCK_FILE)
+    with pytest.raises(OSError, match="not a regular file"):
+        FolderLock(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,12 @@ QUEUE = ROOT / "benchmarks" / "gpu_queue.sh"
 def run_queue(out: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        "AAE_QUEUE_TOY": "1",
         "PYTHON": sys.executable,
         "AAE_CACHE_DIR": str(out.parent / "cache"),
         "AAE_OFFLINE": "1",
     }
     return subprocess.run(
-        ["bash", str(QUEUE), str(out), *jobs], capture_output=True, text=True, env=environment, check=False
+        ["bash", str(QUEUE), "--toy", str(out), *jobs], capture_output=True, text=True, env=environment, check=False
     )
 
 
@@ -61,3 +60,13 @@ def test_a_job_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
     (tmp_path / "out" / "device.unfinished").rmdir()
     assert run_queue(tmp_path / "out", "device").returncode == 0
     assert [path.name for path in (tmp_path / "out").glob("*.json")] == ["device.json"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the queue is a bash script")
+def test_an_unknown_job_or_flag_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    unknown = run_queue(tmp_path / "out", "devise")
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith("error: there is no job devise; the jobs are device one_seed_100 ")
+    assert "few_labels_best-all" in unknown.stderr, "jobs of a loop too"
+    flag = subprocess.run(["bash", str(QUEUE), "--tiny"], capture_output=True, text=True, check=False)
+    assert (flag.returncode, flag.stderr) == (2, "error: there is no flag --tiny; give --toy.\n")

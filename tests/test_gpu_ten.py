@@ -24,15 +24,16 @@ BENCHMARKS = ROOT / "benchmarks"
 
 @pytest.fixture(scope="module")
 def ten() -> Any:
-    """The three modules, which import each other as scripts do."""
+    """The four modules, which import each other as scripts do."""
     sys.path.insert(0, str(BENCHMARKS))
     try:
         import gpu_inputs
         import gpu_programs
+        import gpu_record
         import gpu_ten
     finally:
         sys.path.remove(str(BENCHMARKS))
-    return SimpleNamespace(main=gpu_ten, inputs=gpu_inputs, programs=gpu_programs)
+    return SimpleNamespace(main=gpu_ten, inputs=gpu_inputs, programs=gpu_programs, record=gpu_record)
 
 
 def random_targets(members: int = 2, points: int = 30, classes: int = 10) -> np.ndarray:
@@ -90,7 +91,7 @@ def test_weights_unlike_a_cpus_are_no_silent_number(ten: Any, tmp_path: Path, mo
     found = ten.inputs.compare_with_reference(tmp_path / "reference.npz", weights)
     assert found == {"first weights": 0.0, "largest difference": 0.0, "largest movement": 1.0}
     off = {**weights, "['after']['w']": np.float32([2, 2.01, 2])}
-    monkeypatch.setattr(ten.main, "reference_weights", lambda precision: off)
+    monkeypatch.setattr(ten.main, "reference_weights", lambda precision, *, toy: off)
     record = ten.main.Record(tmp_path / "work", None)
     with pytest.raises(ArithmeticError, match=r"weights differ from a CPU's by 0.01, above 0.0001"):
         ten.main.check_weights(record, tmp_path)
@@ -125,7 +126,7 @@ def test_a_deadline_asks_to_stop_and_puts_the_handler_back(ten: Any) -> None:
 def test_a_run_comes_back_and_is_unpacked(
     ten: Any, tmp_path: Path, monkeypatch: Any, most: float, complete: bool
 ) -> None:
-    monkeypatch.setattr(ten.main, "PART_BYTES", 4000)
+    monkeypatch.setattr(ten.record, "PART_BYTES", 4000)
     out = tmp_path / "out"
     out.mkdir()
     record = ten.main.Record(tmp_path / "work", out)
@@ -150,10 +151,10 @@ def test_a_run_comes_back_and_is_unpacked(
 def call(script: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(ROOT), str(BENCHMARKS)])
     return subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *map(str, arguments)],
+        [sys.executable, str(BENCHMARKS / script), "--toy", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "TEN_TOY": "1", "AAE_OFFLINE": "1", "PYTHONPATH": paths, **environment},
+        env={**os.environ, "AAE_OFFLINE": "1", "PYTHONPATH": paths, **environment},
         check=False,
     )
 

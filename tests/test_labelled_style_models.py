@@ -19,7 +19,7 @@ from aae_jax.models.shared.adversary import beside_labels
 from aae_jax.models.supervised import phases as supervised
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers
-from aae_jax.priors.configured import build_labelled_prior, prior_part
+from aae_jax.priors.configured import configured_prior
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
 from aae_jax.train.phases import init_state, phase_step
@@ -146,7 +146,7 @@ def test_real_samples_are_from_the_labels_own_part(monkeypatch):
     many = Batch(jnp.repeat(POOL, 20, axis=0), jnp.repeat(IMAGES, 20, axis=0), jnp.repeat(LABELS, 20))
     phases["discriminator_z"].loss(state.params, state.batch_stats, many, hyper, KEY)
     real = np.asarray(seen["codes"][: 240 + 400])
-    found = np.asarray(prior_part(REGULARIZED.prior, jnp.asarray(real[:, :2])))
+    found = np.asarray(configured_prior(REGULARIZED.prior, 2).part_of(jnp.asarray(real[:, :2])))
     assert np.mean(found[:240] == np.asarray(many.labels)) > 0.97  # components overlap a little
     np.testing.assert_array_equal(real[:240, 2:].argmax(axis=1), many.labels)
     np.testing.assert_array_equal(real[240:, 2:].argmax(axis=1), CLASSES)
@@ -162,9 +162,10 @@ def test_a_label_below_0_is_the_extra_class():
 def test_codes_drawn_from_a_part_lie_in_it(kind):
     config = PriorConfig(kind=kind)
     labels = jnp.arange(1000, dtype=jnp.int32) % 10
-    codes = build_labelled_prior(config, 2)(KEY, labels)
-    assert float(jnp.mean(prior_part(config, codes) == labels)) > 0.9
-    assert int(prior_part(config, jnp.full((1, 2), jnp.nan))[0]) == priors.NO_PART
+    prior = configured_prior(config, 2)
+    codes = prior.sample_parts(KEY, labels)
+    assert float(jnp.mean(prior.part_of(codes) == labels)) > 0.9
+    assert int(prior.part_of(jnp.full((1, 2), jnp.nan))[0]) == priors.NO_PART
 
 
 # Learning
@@ -195,7 +196,7 @@ def test_classes_come_to_their_parts_and_shuffled_labels_to_chance():
 
     def purity(labels):
         encode = train(config, digits.train_images, labels, 50)
-        found = prior_part(config.prior, encode(digits.test_images).mean)
+        found = configured_prior(config.prior, 2).part_of(encode(digits.test_images).mean)
         return float(np.mean(np.asarray(found) == digits.test_labels))
 
     assert purity(digits.train_labels) > 0.7

@@ -15,7 +15,7 @@ from aae_jax.errors import InputError
 from aae_jax.models import preset
 from aae_jax.models.semi_supervised.config import validate
 from aae_jax.models.semi_supervised.presets import PRESETS
-from aae_jax.run.trainer import active_means
+from aae_jax.run.callbacks import active_means
 from aae_jax.train.phases import build_train_step
 from aae_jax.types import Batch
 

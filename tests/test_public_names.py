@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -53,8 +54,27 @@ def test_the_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == f"aae-jax {metadata.version('aae-jax')}\n"
 
 
+def test_the_version_is_that_of_the_package_or_its_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert aae_jax.__version__ == metadata.version("aae-jax")
+    assert "__version__" in dir(aae_jax)
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    project = tomllib.loads((MODULE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert aae_jax._read_version() == project["version"]
+    monkeypatch.setattr(aae_jax, "__file__", str(tmp_path / "aae_jax" / "__init__.py"))
+    assert aae_jax._read_version() == "0+unknown"
+    for text in ("", "not toml", "[project]", '[project]\nname = "other"\nversion = "7"'):
+        (tmp_path / "pyproject.toml").write_text(text)
+        assert aae_jax._read_version() == "0+unknown"
+
+
 @pytest.mark.parametrize(
-    "statement", ["import aae_jax", "import aae_jax.cli; aae_jax.cli.main(['--help'])"], ids=["import", "help"]
+    "statement",
+    ["import aae_jax", "import aae_jax; aae_jax.__version__", "import aae_jax.cli; aae_jax.cli.main(['--help'])"],
+    ids=["import", "version", "help"],
 )
 def test_nothing_heavy_is_imported_before_it_is_wanted(statement: str) -> None:
     heavy = "{'jax', 'flax', 'optax', 'numpy', 'tyro', 'matplotlib'} & set(__import__('sys').modules)"

@@ -23,7 +23,7 @@ from aae_jax.models.unsupervised.config import (
     UnsupervisedWeights,
     validate_unsupervised,
 )
-from aae_jax.priors.configured import build_prior, configured_mixture
+from aae_jax.priors.configured import configured_prior
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
 from aae_jax.train.phases import init_state, phase_step
@@ -143,8 +143,8 @@ def test_the_vaes_loss_has_its_whole_divergence(kind):
         return
     many = jnp.repeat(output.mean, 2000, axis=0), jnp.repeat(output.log_std, 2000, axis=0)
     z = many[0] + jnp.exp(many[1]) * jax.random.normal(KEY, many[0].shape)
-    mixture = configured_mixture(config.prior, 2)
-    truth = float(losses.kl_by_samples(z, *many, priors.mixture_log_density(z, mixture)))
+    log_prob = configured_prior(config.prior, 2).log_prob
+    truth = float(losses.kl_by_samples(z, *many, log_prob(z)))
     loss = jax.jit(jax.vmap(lambda key: phases["reconstruction"].loss(state.params, {}, NOTHING, hyper, key)))
     drawn = np.asarray(loss(jax.random.split(KEY, 40))[1][1]["kl"])
     assert np.mean(drawn) == pytest.approx(truth, abs=5 * float(np.std(drawn)) / 40**0.5)
@@ -187,7 +187,7 @@ def test_codes_come_to_the_prior(prior, digits):
     config = UnsupervisedConfig(network=LEARNING, views=CLEAN, batch_size=50, prior=prior)
     networks, variables, history = trained(config, digits, 40)
     codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
-    samples = build_prior(prior, 2)(jax.random.key(9), 1000)
+    samples = configured_prior(prior, 2)(jax.random.key(9), 1000)
     other = 3.0 * samples + 4.0
     near, far = (float(maximum_mean_discrepancy(codes, each)) for each in (samples, other))
     assert near < 0.05
@@ -205,7 +205,7 @@ def test_without_an_adversary_codes_go_where_they_like(digits):
     assert set(variables[0]) == {"encoder", "decoder"}
     assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
     codes = build_encode(networks, "sigmoid")(*variables, digits[:1000]).mean
-    samples = build_prior(PriorConfig(std=3.0), 2)(jax.random.key(9), 1000)
+    samples = configured_prior(PriorConfig(std=3.0), 2)(jax.random.key(9), 1000)
     assert float(maximum_mean_discrepancy(codes, samples)) > 0.05
 
 
@@ -240,7 +240,7 @@ def test_a_users_own_sampler_is_the_prior():
 @pytest.mark.parametrize("kind", ["gaussian", "mixture", "umbrella", "swiss_roll", "uniform"])
 def test_configured_priors_are_those_of_their_names(kind):
     config = PriorConfig(kind=kind, parts=4, std=2.0, half_width=3.0, radius=5.0, roll_radius=1.5, turns=1.0)
-    drawn = build_prior(config, 2)(KEY, 500)
+    drawn = configured_prior(config, 2)(KEY, 500)
     expected = {
         "gaussian": lambda: priors.build_gaussian(2, 2.0),
         "mixture": lambda: priors.build_mixture(priors.ring_mixture(4, radius=5.0, std_along=0.5, std_across=0.1)),

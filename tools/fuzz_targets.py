@@ -27,7 +27,7 @@ from aae_jax.data.readers.pictures import read_pictures
 from aae_jax.models import preset
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
-from aae_jax.priors.custom import own_samples
+from aae_jax.priors.custom import read_prior
 from aae_jax.run import checkpoint_notes
 from aae_jax.run.arguments import resumed_config
 from aae_jax.run.run_dir import RunFolder
@@ -119,7 +119,7 @@ def _data_targets(folder: Path) -> list[Target]:
         Target("npz", npz, load_npz),
         Target("cache", [(folder / "cache" / "cache.npz").read_bytes()], read_cache),
         Target("npy", [_npy(images), _npy(rows)], lambda path: read_pictures(path, (6, 8)), "input.npy"),
-        Target("prior", [_npy(np.repeat(rows, 60, 0))], lambda path: own_samples(_own_prior(path), 3), "prior.npy"),
+        Target("prior", [_npy(np.repeat(rows, 60, 0))], lambda path: read_prior(_own_prior(path), 3), "prior.npy"),
         *_each_file("idx folder", four, load_idx_folder),
         *(
             Target(kind, [_picture(kind)], lambda path: read_pictures(path, (6, 8)), f"input.{kind}")

@@ -13,7 +13,7 @@ from aae_jax.errors import InputError
 from aae_jax.evaluation.diagnosis import diagnose
 from aae_jax.evaluation.health import VALIDATION
 from aae_jax.run.run_dir import CONFIG_FILE, RunFolder
-from aae_jax.saved.model import load
+from aae_jax.saved.storage import load
 from aae_jax.streams import say
 
 __all__ = ["run_doctor"]

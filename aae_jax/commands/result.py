@@ -13,7 +13,8 @@ from aae_jax.files import is_same_file, write_whole
 from aae_jax.run import run_dir as run_folder
 from aae_jax.run.flags import parse_flags
 from aae_jax.saved import format as saved_model
-from aae_jax.saved.model import Model, load
+from aae_jax.saved.model import Model
+from aae_jax.saved.storage import load
 from aae_jax.train import checkpoint
 from aae_jax.train.compile import require_device
 

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["MOVED", "install"]
 
 MOVED: dict[str, tuple[str, ...]] = {
-    "bundle": ("saved.model",),
+    "bundle": ("saved.model", "saved.storage"),
     "checkpoint": ("train.checkpoint",),
     "commands.seed_names": ("compat.command_names",),
     "compiling": ("train.compile",),

@@ -17,6 +17,7 @@ from aae_jax.config.parts import (
     validate_network,
 )
 from aae_jax.errors import InputError
+from aae_jax.text import brief_config
 
 __all__ = [
     "LabelledConfig",
@@ -90,6 +91,8 @@ class RunConfig:
     views: ViewConfig = field(default_factory=ViewConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
 
+    __repr__ = brief_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledConfig(RunConfig):
@@ -106,6 +109,8 @@ class LabelledConfig(RunConfig):
     def drawn_labels(self) -> int | Literal["all"] | None:
         """Number of labelled images; None: the model is trained without labels."""
         return self.labels
+
+    __repr__ = brief_config
 
 
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError, did_you_mean, known_name
 from aae_jax.files import read_text
 from aae_jax.text import quoted
 
@@ -89,6 +89,8 @@ def coerce(value: Any, hint: Any, path: str) -> Any:
     if origin in (Union, types.UnionType):
         return _coerce_union(value, arguments, path)
     if origin is Literal:
+        if isinstance(value, str):
+            value = known_name(value, [known for known in arguments if isinstance(known, str)])
         if not any(type(value) is type(known) and value == known for known in arguments):
             offered = did_you_mean(value if isinstance(value, str) else quoted(value), map(str, arguments))
             raise InputError(f"{path} is {quoted(value)}; {offered}")

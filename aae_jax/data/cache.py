@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import platformdirs
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.readers.npz import read_arrays
@@ -34,19 +35,24 @@ class CachedDataset(NamedTuple):
 
 
 def default_cache_dir() -> Path:
-    """Return `$AAE_CACHE_DIR`, else `$XDG_CACHE_HOME/aae_jax`, else `~/.cache/aae_jax`; create nothing.
+    """Return `$AAE_CACHE_DIR`, else `$XDG_CACHE_HOME/aae_jax`, else the system's place for caches; create nothing.
 
-    A user without a home folder, as in a container, gets one below the system's temporary folder.
+    That is `~/.cache/aae_jax` on Linux. A user without a home folder, as in a container, gets a folder below the
+    system's temporary one.
     """
     if chosen := os.environ.get("AAE_CACHE_DIR"):
         return Path(os.path.expanduser(chosen))
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not os.path.isabs(
-        base
-    ):  # "~" stays where nothing is known of the user, and a relative $XDG_CACHE_HOME is void
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):  # on every system, as before there was platformdirs
+        return Path(base) / "aae_jax"
+    try:
+        folder = platformdirs.user_cache_path("aae_jax", appauthor=False)
+    except RuntimeError:  # nothing is known of the user
+        folder = Path("~")
+    if base or not folder.is_absolute():  # a relative $XDG_CACHE_HOME is void
         owner = os.geteuid() if hasattr(os, "geteuid") else "user"
         return Path(tempfile.gettempdir()) / f"aae_jax-{owner}"
-    return Path(base) / "aae_jax"
+    return folder
 
 
 def own_folder(root: Path, *parts: str) -> Path | None:

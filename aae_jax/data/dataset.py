@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
+from aae_jax.text import brief_fields
 
 __all__ = ["Dataset", "build_dataset", "content_sha256", "count_repeated"]
 
@@ -60,6 +61,10 @@ class Dataset:
     def image_shape(self) -> tuple[int, ...]:
         """Return the shape of one image: `(height, width)`, `(height, width, channels)` or `(features,)`."""
         return tuple(self.train_images.shape[1:])
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
 
 
 def build_dataset(

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from aae_jax.data.transfer import CutError, DownloadError, NoAnswerError, Remote, first_answer, open_stream
 from aae_jax.errors import InputError
-from aae_jax.files import NO_FOLLOW, SAFE_OPEN, Claim, open_regular, temporary_name
+from aae_jax.files import NO_FOLLOW, SAFE_OPEN, FolderLock, open_regular, temporary_name
 
 __all__ = ["DownloadError", "NoAnswerError", "Remote", "download", "file_sha256", "offline", "probe"]
 
@@ -86,12 +86,12 @@ def _partial_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.partial")
 
 
-def _lock(target: Path, stall_seconds: float) -> Claim | None:
+def _lock(target: Path, stall_seconds: float) -> FolderLock | None:
     """Return the lock of a download, or None where its holder, stopped or hanging, adds nothing to its part."""
     partial, seen, since = _partial_of(target), -1, time.monotonic()
     while True:
         try:
-            return Claim(target.parent, f".{target.name}.lock", wait=min(0.2, stall_seconds))
+            return FolderLock(target.parent, f".{target.name}.lock", wait=min(0.2, stall_seconds))
         except InputError:
             try:
                 size = os.lstat(partial).st_size

@@ -24,7 +24,7 @@ from aae_jax.data.readers.idx_sets import (
     read_known,
 )
 from aae_jax.data.readers.npz import load_npz
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError, did_you_mean, known_name
 
 __all__ = ["DATASET_NAMES", "Places", "Quiet", "Reporter", "cache_path", "files_at_hand", "load_dataset", "places"]
 
@@ -104,6 +104,7 @@ def load_dataset(
     """
     reporter = Reporter() if reporter is None else reporter
     where = places(data_dir, cache_dir)
+    name = known_name(name, KNOWN)
     kind, colon, rest = name.partition(":")
     if name == "digits":
         return load_digits(split_seed=split_seed)

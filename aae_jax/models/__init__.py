@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aae_jax.errors import InputError, did_you_mean
+from aae_jax.errors import InputError, did_you_mean, known_name
 
 if TYPE_CHECKING:
     from aae_jax.models.spec import ModelSpec
@@ -59,7 +59,7 @@ def find_model(name: str) -> ModelEntry:
         InputError: No model has this name.
     """
     known = {entry.name: entry for entry in MODELS}
-    found = known.get(name.replace("-", "_"))
+    found = known.get(known_name(name, known))
     if found is None:
         raise InputError(f"There is no experiment {name!r}; {did_you_mean(name, known)}")
     return found
@@ -80,6 +80,7 @@ def choose_preset(presets: Mapping[str, tuple[Any, str]], name: str) -> Any:
     Raises:
         InputError: No preset has this name.
     """
+    name = known_name(name, presets)
     if name not in presets:
         raise InputError(f"There is no preset {name!r}; {did_you_mean(name, presets)}")
     return presets[name][0]

@@ -12,6 +12,7 @@ from aae_jax.config import NetworkConfig
 from aae_jax.errors import InputError
 from aae_jax.networks.mlp import ClusterHeads, MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
 from aae_jax.networks.precision import fastest_precision
+from aae_jax.text import brief_fields
 from aae_jax.types import Array, Params, PRNGKey, Stats
 
 __all__ = [
@@ -62,6 +63,10 @@ class EncoderOutput(NamedTuple):
     logits: Float[Array, "batch classes"]
     log_std: Float[Array, "batch latent"] | None
 
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
+
 
 @runtime_checkable
 class EncodeNetwork(Protocol):
@@ -101,6 +106,10 @@ class Networks(NamedTuple):
     discriminate_y: Callable[[Params, Array, PRNGKey | None], Array]
     represent: Callable[[Params, Array, Array, PRNGKey | None], Array] | None = None
     decode_mode: Callable[[Params, Array, PRNGKey | None], Array] | None = None
+
+    def __repr__(self) -> str:
+        """Return the names of the functions."""
+        return brief_fields(self)
 
 
 def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "batch latent"]:

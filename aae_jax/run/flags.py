@@ -1,14 +1,16 @@
 """Flags by tyro, and its complaints as one sentence instead of a box."""
 
 import contextlib
+import dataclasses
 import io
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, cast
 
 import tyro
 
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, known_name
 
 __all__ = ["parse_flags"]
 
@@ -26,7 +28,7 @@ def parse_flags(
         InputError: A flag is unknown, lacks its value, or has one that cannot be used.
         SystemExit: With status 0 after `--help`.
     """
-    said = io.StringIO()
+    said, argv = io.StringIO(), _with_known_values(argv, _choices(kind if default is None else default))
     try:
         with contextlib.redirect_stderr(said):
             form: Any = kind
@@ -37,6 +39,36 @@ def parse_flags(
         if end.code in (0, None):
             raise
         raise InputError(_sentence(said.getvalue())) from end
+
+
+def _choices(form: Any, where: str = "") -> dict[str, list[str]]:
+    """Return the words that flags of a dataclass, or of one's fields, choose from, by the flag's name."""
+    found: dict[str, list[str]] = {}
+    hints = typing.get_type_hints(form if isinstance(form, type) else type(form))
+    for name, hint in hints.items():
+        value = None if isinstance(form, type) else getattr(form, name)
+        if dataclasses.is_dataclass(value):
+            found |= _choices(value, "" if not where and name == "config" else f"{where}{name}.")
+            continue
+        kinds = (hint, *typing.get_args(hint))
+        words = [word for kind in kinds if typing.get_origin(kind) is Literal for word in typing.get_args(kind)]
+        if words:
+            found[f"--{where}{name}".replace("_", "-")] = [word for word in words if isinstance(word, str)]
+    return found
+
+
+def _with_known_values(argv: Sequence[str], choices: Mapping[str, list[str]]) -> list[str]:
+    """Return a command line in which a flag's value has the hyphens or underscores of the word that it means."""
+    words: list[str] = []
+    for number, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        before = argv[number - 1].replace("_", "-") if number else ""
+        if before in choices:
+            word = known_name(word, choices[before])
+        elif equals and flag.replace("_", "-") in choices:
+            word = f"{flag}={known_name(value, choices[flag.replace('_', '-')])}"
+        words.append(word)
+    return words
 
 
 def _sentence(box: str) -> str:

@@ -10,12 +10,13 @@ from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, with_kept_samples
 from aae_jax.run.arguments import Request, parse, run_guarded
+from aae_jax.run.callbacks import AllSeedsFailed, Callback
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.report import report
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
 from aae_jax.run.setup import build_setup, prior_of
-from aae_jax.run.trainer import AllSeedsFailed, Stopped, Trainer
+from aae_jax.run.trainer import Stopped, Trainer
 from aae_jax.streams import complain
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
@@ -47,8 +48,14 @@ def launch(experiment: ModelSpec, argv: Sequence[str] | None = None, *, launcher
         return run_guarded(command)
 
 
-def run(experiment: ModelSpec, request: Request) -> int:
-    """Train, report once at the end (on the test set, unless told not to), and fill the run's folder."""
+def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] = ()) -> int:
+    """Train, report once at the end (on the test set, unless told not to), and fill the run's folder.
+
+    Args:
+        experiment: The model.
+        request: The user's.
+        callbacks: Called after each epoch (see `Trainer`).
+    """
     console = Console()
     require_device()
     if request.resume is not None and (request.resume / SWEEP_FILE).exists():
@@ -66,19 +73,21 @@ def run(experiment: ModelSpec, request: Request) -> int:
     prior = prior_of(config)  # before anything long begins
     setup = build_setup(experiment, config, DataReporter(console), prior)
     with open_run_folder(request.out_dir, request.resume, experiment.name, setup.config.seed) as folder:
-        status = _run_in(folder, setup, request, console)
+        status = _run_in(folder, setup, request, console, callbacks)
     if console.failure is not None:
         complain(f"standard output failed ({console.failure}); what the run left is whole in {folder.path}")
     return status
 
 
-def _run_in(folder: RunFolder, setup: RunSetup, request: Request, console: Console) -> int:
+def _run_in(
+    folder: RunFolder, setup: RunSetup, request: Request, console: Console, callbacks: Sequence[Callback]
+) -> int:
     if request.resume is None:
         folder.write_config(setup.config)
     keep_samples(setup.prior, folder.path)
     console.header(setup, str(folder.path))
     try:
-        trainer = Trainer(setup, main_plan(setup), folder, console)
+        trainer = Trainer(setup, main_plan(setup), folder, console, callbacks)
         outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
         console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")

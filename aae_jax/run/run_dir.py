@@ -17,7 +17,7 @@ import numpy as np
 
 from aae_jax.config.text import to_yaml
 from aae_jax.errors import InputError, StorageError
-from aae_jax.files import LOCK_FILE, Claim, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
 from aae_jax.run.records import read_record, valid_rows
 
 __all__ = [
@@ -40,7 +40,7 @@ SWEEP_FILE = "sweep.json"
 PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
 """Names of the files that a run keeps in its folder."""
-CODE = (":/aae_jax", ":/experiments", ":/pyproject.toml")
+CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")
 """What decides what a run does, as Git names it from the top."""
 SIGNALLED = 128
 """What is added to a signal's number to make the exit status of a run that it stopped."""
@@ -70,7 +70,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is touched."""
         self.path = path
-        self._claim: Claim | None = None
+        self._claim: FolderLock | None = None
 
     def claim(self) -> None:
         """Keep other runs out of the folder until this process ends.
@@ -80,7 +80,7 @@ class RunFolder:
         """
         try:
             refuse_links(self.path)
-            self._claim = Claim(self.path)
+            self._claim = FolderLock(self.path)
             for path, _, _ in os.walk(self.path):
                 sweep_unfinished(Path(path))
         except OSError as error:

@@ -1,34 +1,42 @@
-"""The loop of a run: epochs, validation, the best weights, failed seeds, checkpoints, interruption."""
+"""The trainer: `fit` with callbacks, started anew or from a checkpoint."""
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from aae_jax.errors import InputError
-from aae_jax.evaluation import exact_share
-from aae_jax.evaluation.health import VALIDATION
 from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
-from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings, settings_of
+from aae_jax.run.callbacks import (
+    Best,
+    Callback,
+    Checkpoints,
+    EpochEnd,
+    FailureGuard,
+    MetricFiles,
+    ProgressLine,
+    Signals,
+    TrainingProgress,
+    Validation,
+    found_before,
+    initial_best,
+)
+from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings
 from aae_jax.run.console import Console
-from aae_jax.run.measures import build_seed_measure, flat
 from aae_jax.run.process import Interruption, start_is_over
 from aae_jax.run.run_dir import RunFolder, source_commit
 from aae_jax.run.watch import Watch
 from aae_jax.train import checkpoint
 from aae_jax.train.epoch import EpochFn
 from aae_jax.train.fit import compile_lowered, fit, lower_epoch
-from aae_jax.train.phases import Phase
-from aae_jax.train.state import AAEState, evaluation_variables, used_networks
-from aae_jax.types import Array, Metrics, Params, Stats
+from aae_jax.train.state import AAEState
+from aae_jax.types import Metrics
 
-__all__ = ["AllSeedsFailed", "Best", "Outcome", "Stopped", "Trainer", "active_means", "first_failure"]
+__all__ = ["Outcome", "Stopped", "Trainer"]
 
 
 class Stopped(Exception):  # noqa: N818 - not an error, a request
@@ -40,21 +48,17 @@ class Stopped(Exception):  # noqa: N818 - not an error, a request
         self.signum = signum
 
 
-class AllSeedsFailed(Exception):  # noqa: N818 - the sentence is in its name
-    """Every seed's losses turned non-finite."""
-
-
-class Best(NamedTuple):
-    """The weights that did best on the validation images, each seed's own: leading seed axis throughout."""
-
-    params: Params
-    stats: Stats
-    error: Array
-    epoch: Array
-
-
 class Outcome(NamedTuple):
-    """What training ends with."""
+    """The result of training.
+
+    Attributes:
+        state: After the last update, with a leading seed axis.
+        best: Weights with the lowest score on the validation images.
+        failed: Update and phase at which each failed seed's loss was not finite.
+        seconds: Of training, those before a resume included.
+        compile_seconds: Of compilation.
+        updates: Made in all.
+    """
 
     state: AAEState
     best: Best
@@ -64,60 +68,38 @@ class Outcome(NamedTuple):
     updates: int
 
 
-def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> tuple[int, str] | None:
-    """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
-
-    `metrics` are stacked `[seeds, updates]`; `phases` come in the order in which they run, which a compiled
-    program's dictionary of metrics does not keep.
-    """
-    names = [f"{phase}/loss" for phase in phases]
-    finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
-    if finite.all():
-        return None
-    update = int(np.argmin(finite.all(axis=1)))
-    return update, names[int(np.argmin(finite[update]))].removesuffix("/loss")
-
-
-def active_means(metrics: Metrics, phases: Mapping[str, Phase], first_step: int) -> dict[str, np.ndarray]:
-    """Return each metric's mean by seed over the updates in which its phase ran; NaN where there was none."""
-    means = {}
-    for name, value in metrics.items():
-        values = np.asarray(value)
-        ran = (first_step + np.arange(values.shape[1])) % phases[name.split("/")[0]].every == 0
-        means[name] = np.mean(values[:, ran], axis=1) if ran.any() else np.full(len(values), np.nan)
-    return means
-
-
-def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: Array) -> Best:
-    better = error < best.error
-
-    def pick(new: Array, old: Array) -> Array:
-        return jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-    return Best(
-        jax.tree.map(pick, params, best.params),
-        jax.tree.map(pick, stats, best.stats),
-        jnp.where(better, error, best.error),
-        jnp.where(better, epoch, best.epoch),
-    )
-
-
-def _all_finite(params: Params) -> Array:
-    """Return whether every weight of one seed is finite."""
-    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]).all()
-
-
 class Trainer:
-    """Trains a plan's seeds side by side, and keeps the run's folder up to date."""
+    """Trains a plan's seeds side by side, with callbacks that keep the run's folder up to date.
 
-    def __init__(self, setup: RunSetup, plan: TrainingPlan, folder: RunFolder, console: Console) -> None:
-        """Compile what validates; training is compiled in `run`."""
+    After each epoch it calls, in this order: the guard of failed seeds, validation, metric files, TensorBoard and
+    figures, the progress line, the user's callbacks, signals, checkpoints.
+    """
+
+    def __init__(
+        self,
+        setup: RunSetup,
+        plan: TrainingPlan,
+        folder: RunFolder,
+        console: Console,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        """Keep what a run needs; nothing is compiled before `run`.
+
+        Args:
+            setup: Of the run.
+            plan: Of its training.
+            folder: Of the run, claimed.
+            console: Shows progress.
+            callbacks: The user's, called after each epoch, once it has been validated where that is due.
+
+        Raises:
+            TypeError: A callback has no method `after_epoch`.
+        """
         self.setup, self.plan, self.folder, self.console = setup, plan, folder, console
-        self.failed: dict[int, dict[str, Any]] = {}
-        self.seconds_before = 0.0
-        self.measure = build_seed_measure(setup, plan.hyper)
-        self.update_best = jax.jit(_update_best)
-        self.finite = jax.jit(jax.vmap(_all_finite))
+        self.callbacks = tuple(callbacks)
+        for callback in self.callbacks:
+            if not callable(getattr(callback, "after_epoch", None)):
+                raise TypeError(f"A callback of type {type(callback).__name__} has no method after_epoch(epoch).")
 
     def run(self, *, resume: bool, command: str) -> Outcome:
         """Train from the start, or from the newest checkpoint; the last state is saved either way.
@@ -128,13 +110,15 @@ class Trainer:
             Stopped: A signal asked for it; the state is saved.
             AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
         """
-        state, self.best, first_epoch, train_epoch = self._resume() if resume else self._begin()
+        state, first_epoch, train_epoch = self._resume() if resume else self._begin()
         self.folder.write_origin(command, source_commit())
         self.console.training_starts(self.compile_seconds, first_epoch)
         start_is_over()
-        self.started = self.saved = time.perf_counter()
-        self.watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
-        with contextlib.closing(self.watch), Interruption() as self.interruption:
+        self.progress.started = time.perf_counter()
+        self.updates = first_epoch * self.setup.steps_per_epoch
+        watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
+        with contextlib.closing(watch), Interruption() as self.interruption:
+            self._assemble(watch)
             state, _ = fit(
                 state,
                 self.setup.data,
@@ -145,15 +129,48 @@ class Trainer:
                 first_epoch=first_epoch,
                 on_epoch=self._after_epoch,
             )
-        updates = self.plan.epochs * self.setup.steps_per_epoch
-        return Outcome(state, self.best, self.failed, self.seconds, self.compile_seconds, updates)
+        progress = self.progress
+        return Outcome(state, progress.best, progress.failed, progress.seconds, self.compile_seconds, self.updates)
 
     @property
-    def seconds(self) -> float:
-        """Seconds spent in training so far, those before a resume included."""
-        return self.seconds_before + time.perf_counter() - self.started
+    def best(self) -> Best:
+        """Weights with the lowest score so far."""
+        return self.progress.best
 
-    def _begin(self) -> tuple[AAEState, Best, int, EpochFn]:
+    @property
+    def failed(self) -> dict[int, dict[str, Any]]:
+        """Update and phase at which each failed seed's loss was not finite."""
+        return self.progress.failed
+
+    def _assemble(self, watch: Watch) -> None:
+        setup, progress, folder = self.setup, self.progress, self.folder
+        self.guard = FailureGuard(setup, self.plan, progress, folder, self.console)
+        self.validation: tuple[Callback, ...] = (
+            Validation(setup, self.plan, progress),
+            MetricFiles(folder, setup.seeds),
+            watch,
+            ProgressLine(setup, progress, self.console),
+        )
+        self.requests = (*self.callbacks, Signals(self.interruption))
+        self.checkpoints = Checkpoints(setup, progress, folder)
+
+    def _after_epoch(self, number: int, state: AAEState, metrics: Metrics) -> bool:
+        self.updates = (number + 1) * self.setup.steps_per_epoch
+        epoch = EpochEnd(number, self.updates, number + 1 == self.plan.epochs, state, metrics)
+        _call([self.guard, *self.validation, *self.requests], epoch)
+        if epoch.stop is not None and epoch.stop.signum is None:
+            epoch.last = True
+            if epoch.row is None:  # the report is of an epoch that has been validated
+                _call(self.validation, epoch)
+        _call([self.checkpoints], epoch)
+        if epoch.stop is None:
+            return False
+        if epoch.stop.signum is not None:
+            raise Stopped(epoch.stop.signum)
+        self.console.notice(f"Training ends after epoch {number + 1}: {epoch.stop.reason}.")
+        return True
+
+    def _begin(self) -> tuple[AAEState, int, EpochFn]:
         """Draw the weights while the epoch is compiled, or read from the cache of compiled programs."""
         self.console.compiling()
         begun = time.perf_counter()
@@ -162,40 +179,33 @@ class Trainer:
             compiling = pool.submit(compile_lowered, lowered)
             state, best = self._start()
             train_epoch = compiling.result()
+        self.progress = TrainingProgress(best)
         self.compile_seconds = time.perf_counter() - begun
-        return state, best, 0, train_epoch
+        return state, 0, train_epoch
 
-    def _resume(self) -> tuple[AAEState, Best, int, EpochFn]:
-        state, best, first_epoch = self._restore()
+    def _resume(self) -> tuple[AAEState, int, EpochFn]:
+        state, first_epoch = self._restore()
         self.console.compiling()
         begun = time.perf_counter()
         train_epoch = compile_lowered(self._lower(state))
         self.compile_seconds = time.perf_counter() - begun
-        return state, best, first_epoch, train_epoch
+        return state, first_epoch, train_epoch
 
     def _start(self) -> tuple[AAEState, Best]:
         state = self.plan.build_state()
-        return state, self._no_best(state)
-
-    def _no_best(self, state: AAEState) -> Best:
-        params, stats = self._kept(state)
-        seeds = len(self.setup.seeds)
-        params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))((params, stats))
-        return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
-
-    def _kept(self, state: AAEState) -> tuple[Params, Stats]:
-        params, stats = evaluation_variables(state)
-        return used_networks(params), stats
+        return state, initial_best(state, len(self.setup.seeds))
 
     def _lower(self, state: AAEState) -> jax.stages.Lowered:
         return lower_epoch(self.plan.train_epoch, state, self.setup.data, self.plan.hyper, self.plan.keys)
 
-    def _restore(self) -> tuple[AAEState, Best, int]:
+    def _restore(self) -> tuple[AAEState, int]:
         if not checkpoint.any_saved(self.folder.last):
             self.console.notice("No checkpoint was saved yet: the run begins anew.")
             self.folder.cut_metrics(-1)
-            return (*self._start(), 0)
-        found = self._found_before()
+            state, best = self._start()
+            self.progress = TrainingProgress(best)
+            return state, 0
+        found = found_before(self.setup)
         like = jax.eval_shape(lambda: self._start())
         restored = checkpoint.restore_latest(self.folder.last, (*like, *found.values()), self.console.notice)
         state, best = restored.tree[:2]
@@ -204,16 +214,9 @@ class Trainer:
         notes = checked_notes(restored.notes, self.folder.last)
         self._check_data(notes.data_sha256)
         refuse_other_settings(notes, self.setup, self.folder.path)
-        self.failed = notes.failed
-        self.seconds_before = notes.seconds
+        self.progress = TrainingProgress(best, notes.failed, notes.seconds)
         self.folder.cut_metrics(notes.epoch)
-        return state, best, notes.epoch + 1
-
-    def _found_before(self) -> dict[str, Array]:
-        """Return what was found in the data before training, whose last bits depend on the number of threads."""
-        data = self.setup.data
-        found = {"targets": data.targets, "neighbours": data.neighbours}
-        return {name: value for name, value in found.items() if value is not None}
+        return state, notes.epoch + 1
 
     def _check_data(self, began_with: str | None) -> None:
         found = self.setup.dataset.sha256
@@ -223,78 +226,9 @@ class Trainer:
                 "bring the old ones back, or start a new run."
             )
 
-    def _after_epoch(self, epoch: int, state: AAEState, metrics: Metrics) -> bool:
-        self._note_failures(epoch, state, metrics)
-        last = epoch + 1 == self.plan.epochs
-        if last or (epoch + 1) % (self.setup.config.evaluate_every or 1) == 0:
-            self._evaluate(epoch, state, metrics)
-        due = time.perf_counter() - self.saved >= self.setup.config.checkpoint_seconds
-        if last or due or self.interruption.signum is not None:
-            self._save(epoch, state)
-        if self.interruption.signum is not None:
-            raise Stopped(self.interruption.signum)
-        return False
 
-    def _note_failures(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
-        finite = np.asarray(self.finite(state.params))
-        for index, seed in enumerate(self.setup.seeds):
-            if seed in self.failed:
-                continue
-            failure = first_failure(metrics, index, self.plan.phases)
-            if failure is None and not finite[index]:
-                failure = self.setup.steps_per_epoch - 1, list(self.plan.phases)[-1]
-            if failure is not None:
-                update = epoch * self.setup.steps_per_epoch + failure[0] + 1
-                self.failed[seed] = {"update": update, "phase": failure[1]}
-                self.console.notice(
-                    f"{self.setup.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
-                )
-        if len(self.failed) == len(self.setup.seeds):
-            self._append_failure(epoch, metrics)
-            raise AllSeedsFailed
-
-    def _append_failure(self, epoch: int, metrics: Metrics) -> None:
-        """Leave a row of metrics without a number in it: nothing is measured of weights that are not finite."""
-        nothing = np.full(len(self.setup.seeds), np.nan)
-        update = (epoch + 1) * self.setup.steps_per_epoch
-        row = {"epoch": epoch, "update": update, **dict.fromkeys(sorted(metrics), nothing)}
-        self.folder.append_metrics({**row, "seconds": round(self.seconds, 3)})
-        self.folder.write_csv(self.setup.seeds)
-
-    def _evaluate(self, epoch: int, state: AAEState, metrics: Metrics) -> None:
-        params, stats = self._kept(state)
-        setup = self.setup
-        images, labels = setup.validation_images, setup.validation_labels
-        measures = self.measure(*evaluation_variables(state), images, labels)
-        score = measures[setup.spec.score]
-        self.best = self.update_best(self.best, params, stats, score, jnp.asarray(epoch, jnp.int32))
-        alive = np.asarray([seed not in self.failed for seed in setup.seeds])
-        found = flat(measures)
-        for name in found.keys() & set(setup.spec.shares):
-            found[name] = exact_share(found[name], len(labels))
-        shown = {name: np.where(alive, value, np.nan) for name, value in found.items()}
-        means = active_means(metrics, self.plan.phases, epoch * self.setup.steps_per_epoch)
-        update = (epoch + 1) * self.setup.steps_per_epoch
-        row = {
-            "epoch": epoch,
-            "update": update,
-            **{f"{VALIDATION}{name}": value for name, value in shown.items()},
-            **means,
-            "seconds": round(self.seconds, 3),
-        }
-        self.folder.append_metrics(row)
-        self.folder.write_csv(self.setup.seeds)
-        self.watch.evaluated(epoch, row, params, stats)
-        self.console.progress(epoch, update, shown[setup.spec.score], means, self.seconds)
-
-    def _save(self, epoch: int, state: AAEState) -> None:
-        notes = {
-            "epoch": epoch,
-            "seconds": self.seconds,
-            "failed": self.failed,
-            "data_sha256": self.setup.dataset.sha256,
-            **settings_of(self.setup),
-        }
-        checkpoint.save(self.folder.best, epoch, self.best, notes, keep=1)
-        checkpoint.save(self.folder.last, epoch, (state, self.best, *self._found_before().values()), notes)
-        self.saved = time.perf_counter()
+def _call(callbacks: Sequence[Callback], epoch: EpochEnd) -> None:
+    """Call callbacks in their order; the first that asks to stop is noted."""
+    for callback in callbacks:
+        stop = callback.after_epoch(epoch)
+        epoch.stop = epoch.stop or stop

@@ -10,10 +10,12 @@ import numpy as np
 
 from aae_jax.figures.of_models.drawing import Drawings, Shown, draw_and_save
 from aae_jax.models.spec import RunSetup
+from aae_jax.run.callbacks import EpochEnd, kept_variables
 from aae_jax.run.event_log import EventLog
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.setup import images_of
-from aae_jax.saved.model import Model, save_model
+from aae_jax.saved.model import Model
+from aae_jax.saved.storage import save_model
 from aae_jax.types import Params, Stats
 
 __all__ = ["Watch", "model_of", "save_models"]
@@ -67,17 +69,21 @@ class Watch:
             next_update = first_epoch * setup.steps_per_epoch + 1
             self.events = EventLog(folder.path / "tensorboard", setup.seeds, next_update=next_update)
 
-    def evaluated(self, epoch: int, row: Mapping[str, Any], params: Params, stats: Stats) -> None:
-        """Show the row of metrics of an epoch, and what weights with a leading seed axis make of images."""
-        every = self.setup.config.figures_every
-        due = every is not None and (epoch + 1) // every > self.drawn // every
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Show the row of a validated epoch, and what its weights make of images."""
+        if epoch.row is None:
+            return
+        every, done = self.setup.config.figures_every, epoch.number + 1
+        due = every is not None and done // every > self.drawn // every
         if self.events is None and not due:
             return
+        params, stats = kept_variables(epoch.state)
         if self.events is not None:
-            self._log(self.events, row, model_of(self.setup, params, stats, 0), images_of(self.setup, test=False))
+            model = model_of(self.setup, params, stats, 0)
+            self._log(self.events, epoch.row, model, images_of(self.setup, test=False))
         if due:
-            self.drawn = epoch + 1
-            folder = self.folder.figures / f"epoch-{epoch + 1:05d}"
+            self.drawn = done
+            folder = self.folder.figures / f"epoch-{done:05d}"
             draw_and_save(lambda: self._drawings(params, stats), folder, self.notice)
 
     def _drawings(self, params: Params, stats: Stats) -> Drawings:

@@ -1,39 +1,31 @@
-"""The saved model that people load and share: `config.json` and `model.safetensors`, nothing executable."""
+"""The trained model as an object: classification, codes, reconstructions and samples of any number of images."""
 
 import dataclasses
-import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
-from safetensors.numpy import save
 
-from aae_jax.augment import activate, unscale_pixels
 from aae_jax.config import NetworkConfig, PriorConfig
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.evaluation import build_encode, class_probabilities
-from aae_jax.files import write_whole
-from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
-from aae_jax.networks.precision import has_tf32
+from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.saved import format as saved_model
-from aae_jax.saved.digest import EMBEDDED, digest_of
-from aae_jax.saved.format import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE, PixelKind
+from aae_jax.saved.batching import as_rows, draw_rows
+from aae_jax.saved.format import PixelKind
 from aae_jax.saved.preprocessing import to_stored, to_units
-from aae_jax.train.compile import compiler_options
-from aae_jax.train.state import used_networks
+from aae_jax.saved.programs import Programs, Structure, build_model_networks, build_programs
+from aae_jax.text import count_numbers, described
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 
-__all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
+__all__ = ["Model"]
 
 Decoded = Float[Array, "count *image"] | Float[np.ndarray, "count *image"]
 
@@ -43,6 +35,11 @@ class Model:
     """A trained model: immutable, its methods pure.
 
     `*image` is `height width`, `height width channels`, or `features` of plain vectors.
+
+    Methods take any number of images or codes and compile few programs: outside jit, vmap and grad, batches are
+    padded to powers of two (`aae_jax.saved.batching`). A row's result does not depend on the other rows, up to
+    rounding in the last bits, which may differ between batch lengths. Models can be pickled and copied (joblib,
+    multiprocessing); to keep one, call `save_model`.
 
     Attributes:
         network: Sizes and kinds of the networks.
@@ -97,16 +94,46 @@ class Model:
             count = self.num_classes or self.decoded_label or 0
             object.__setattr__(self, "class_names", tuple(str(i) for i in range(count)))
 
+    def __repr__(self) -> str:
+        """Describe the model in a line or two."""
+        kind = "num_classes" if self.num_classes or not self.decoded_label else "decoded_label"
+        length = getattr(self, kind)
+        numbered = self.class_names == tuple(map(str, range(length)))
+        shown = {
+            "experiment": self.experiment,
+            "image_shape": self.image_shape,
+            "pixels": self.pixels,
+            **({kind: length} if numbered else {"class_names": self.class_names}),
+            "latent_dim": self.network.latent_dim,
+            "hidden": self.network.hidden,
+            "prior": self.prior and self.prior.kind,
+            "data": self.data.get("name"),
+        }
+        listed = ", ".join(f"{name}={described(value)}" for name, value in shown.items())
+        return f"Model({listed}, {count_numbers(self.params):,} parameters)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: compiled programs stay in their process, and are built again on use."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @property
+    def _structure(self) -> Structure:
+        assert self.decoded_label is not None, "as __post_init__ sets it"
+        label = self.num_classes, self.decoded_label
+        return Structure(self.network, self.image_shape, *label, self.heads, self.mode_decoder)
+
     @cached_property
     def networks(self) -> Networks:
         """The pure functions behind the methods."""
-        assert self.decoded_label is not None, "as __post_init__ sets it"
-        codes = Codes(self.num_classes, self.decoded_label, {}, self.heads, self.mode_decoder)
-        return build_networks(self.network, self.image_shape, codes)
+        return build_model_networks(self._structure)
 
     @cached_property
-    def _encode(self) -> Any:
-        return jax.jit(build_encode(self.networks, self.network.output), compiler_options=compiler_options())
+    def _programs(self) -> Programs:
+        return build_programs(self._structure)
+
+    @property
+    def _weights(self) -> tuple[Params, Stats]:
+        return self.params, self.stats
 
     def encode(self, images: Any) -> EncoderOutput:
         """Return style mean, label logits and posterior log-std of images `[count, *image]` as the data hold them.
@@ -114,17 +141,15 @@ class Model:
         Raises:
             InputError: They are not of the type and shape that the model was trained on.
         """
-        return self.encode_stored(self._as_stored(images))
+        encoded: EncoderOutput = self._programs.encode(self._weights, self._as_stored(images))
+        return encoded
 
     def encode_stored(self, images: Pixels) -> EncoderOutput:
         """Return what `encode` does, for images as a `Dataset` holds them: plain vectors already scaled.
 
         Of a model of bytes, floats in [0, 1] are taken too: derivatives with respect to images need floats.
         """
-        encode = self._encode
-        if isinstance(images, jax.core.Tracer):  # within a user's jit, which compiles it with its own options
-            encode = build_encode(self.networks, self.network.output)
-        encoded: EncoderOutput = encode(self.params, self.stats, images)
+        encoded: EncoderOutput = self._programs.encode(self._weights, images)
         return encoded
 
     def predict_proba(self, images: Any, *, calibrated: bool = False) -> Float[Array, "count classes"]:
@@ -137,26 +162,27 @@ class Model:
         Raises:
             InputError: They shall be calibrated, but the model has no temperature; or it has no classes.
         """
-        logits = self._logits(images)
-        if not calibrated:
-            return jax.nn.softmax(logits)
-        if self.temperature is None:
+        self._require_classes()
+        if calibrated and self.temperature is None:
             raise InputError(
                 "The model has no temperature, so its probabilities cannot be calibrated; train it anew, or fit one "
                 "(aae_jax.evaluation.fit_temperature) and take dataclasses.replace(model, temperature=...)."
             )
-        return jax.nn.softmax(logits / self.temperature)
+        weights = *self._weights, self.temperature if calibrated else 1.0
+        chances: Array = self._programs.predict_proba(weights, self._as_stored(images))
+        return chances
 
     def predict(self, images: Any) -> Int[Array, " count"]:
         """Return the most probable class of images as the data hold them."""
-        return jnp.argmax(self._logits(images), axis=1)
+        self._require_classes()
+        classes: Array = self._programs.predict(self._weights, self._as_stored(images))
+        return classes
 
-    def _logits(self, images: Any) -> Float[Array, "count classes"]:
+    def _require_classes(self) -> None:
         if not self.num_classes:
             raise InputError(
                 "The model has no classes: its encoder gives no label; train a semi-supervised one to classify."
             )
-        return self.encode(images).logits
 
     def draw_styles(self, key: PRNGKey, count: int, component: int | None = None) -> Float[Array, "count latent"]:
         """Return so many samples of the prior, or of one component of a mixture, or part of a roll.
@@ -167,7 +193,9 @@ class Model:
         if self.prior is None:
             raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
         prior = configured_prior(self.prior, self.network.latent_dim, self.prior_samples)
-        return prior(key, count) if component is None else prior.sample_part(key, count, component)
+        if component is None:
+            return draw_rows(prior, key, count)
+        return draw_rows(lambda key, n: prior.sample_part(key, n, component), key, count)
 
     def decode(self, z: Any, y: Any = None) -> Decoded:
         """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.
@@ -178,17 +206,11 @@ class Model:
         Raises:
             InputError: The two are not of these shapes.
         """
-        z = jnp.asarray(z, jnp.float32)
-        count, length = len(z) if z.ndim else 0, self.decoded_label
-        y = jnp.zeros((count, 0), jnp.float32) if y is None else jnp.asarray(y, jnp.float32)
-        if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, length)):
-            labels = f"labels [n, {length}]" if length else "no labels"
-            how = f"jax.nn.one_hot(classes, {length}) makes the latter" if length else "give styles alone"
-            raise InputError(
-                f"decode takes styles [n, {self.network.latent_dim}] and {labels}, not "
-                f"{list(z.shape)} and {list(y.shape)}; {how}."
-            )
-        return self._as_data(self.networks.decode(self.params, z, y, None))
+        length, example = self.decoded_label, "give styles alone"
+        if length:
+            example = f"jax.nn.one_hot(classes, {length}) makes the latter"
+        codes = self._codes("decode", z, y, f"labels [n, {length}]" if length else "no labels", example)
+        return to_units(self._programs.decode(self._weights, *codes), self.scaling)
 
     def decode_mode(self, y: Any) -> Decoded:
         """Return the mode decoder's images of labels `[count, classes]` alone.
@@ -196,27 +218,40 @@ class Model:
         Raises:
             InputError: The model has no mode decoder, or the labels are not of this shape.
         """
-        y, decode = jnp.asarray(y, jnp.float32), self.networks.decode_mode
-        if decode is None:
+        y = as_rows(y)
+        if not self.mode_decoder:
             raise InputError("The model has no mode decoder; train clusters with --weights.mode 1.")
         if y.ndim != 2 or y.shape[1] != self.decoded_label:
             raise InputError(f"decode_mode takes labels [n, {self.decoded_label}], not {list(y.shape)}.")
-        return self._as_data(decode(self.params, y, None))
+        return to_units(self._programs.decode_mode(self._weights, y), self.scaling)
 
     def represent(self, z: Any, y: Any) -> Float[Array, "count latent"]:
         """Return W_C y + z of styles `[count, latent]` and labels `[count, classes]`: where images are embedded.
 
         Raises:
-            InputError: The model has no heads.
+            InputError: The model has no heads, or the two are not of these shapes.
         """
-        if self.networks.represent is None:
+        if not self.heads:
             raise InputError("The model has no heads around which styles lie; train one by dim_reduction.")
-        z, y = jnp.asarray(z, jnp.float32), jnp.asarray(y, jnp.float32)
-        return self.networks.represent(self.params, z, y, None)
+        codes = self._codes("represent", z, y, f"labels [n, {self.decoded_label}]", "give one label for each style")
+        places: Array = self._programs.represent(self._weights, *codes)
+        return places
 
-    def _as_data(self, decoded: Array) -> Decoded:
-        unit = unscale_pixels(activate(decoded, self.network.output), self.network.output)
-        return to_units(unit, self.scaling)
+    def _codes(self, method: str, z: Any, y: Any, labels: str, advice: str) -> tuple[Any, Any]:
+        """Return styles and labels as float32, of no length where there are none.
+
+        Raises:
+            InputError: They are not of the shapes that the decoder takes.
+        """
+        z = as_rows(z)
+        count = z.shape[0] if z.ndim else 0
+        y = np.zeros((count, 0), np.float32) if y is None else as_rows(y)
+        if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, self.decoded_label)):
+            raise InputError(
+                f"{method} takes styles [n, {self.network.latent_dim}] and {labels}, not "
+                f"{list(z.shape)} and {list(y.shape)}; {advice}."
+            )
+        return z, y
 
     def reconstruct(self, images: Any, labels: Any = None) -> Decoded:
         """Return what `decode` makes of the codes of images as the data hold them.
@@ -226,12 +261,16 @@ class Model:
         Raises:
             InputError: These are missing, no classes, or not one for each image; or the model takes none.
         """
-        return self.reconstruct_stored(self._as_stored(images), labels)
+        return self._reconstruct(self._as_stored(images), labels)
 
     def reconstruct_stored(self, images: Any, labels: Any = None) -> Decoded:
         """Return what `reconstruct` does, for images as a `Dataset` holds them: see `encode_stored`."""
-        encoded = self.encode_stored(jnp.asarray(images))
-        return self.decode(encoded.mean, self.label_codes(encoded, labels))
+        return self._reconstruct(images if isinstance(images, jax.Array) else np.asarray(images), labels)
+
+    def _reconstruct(self, images: Any, labels: Any) -> Decoded:
+        given = self._one_hot(labels, images.shape[0])
+        rows = (images,) if given is None else (images, given)
+        return to_units(self._programs.reconstruct(self._weights, *rows), self.scaling)
 
     def label_codes(self, encoded: EncoderOutput, labels: Any = None) -> Float[Array, "count classes"]:
         """Return the labels that the decoder gets beside styles: the encoder's, or one-hot ones of given classes.
@@ -239,107 +278,31 @@ class Model:
         Raises:
             InputError: See `reconstruct`.
         """
+        given = self._one_hot(labels, encoded.mean.shape[0])
+        codes: Array = self._programs.label((), encoded.logits) if given is None else jax.device_put(given)
+        return codes
+
+    def _one_hot(self, labels: Any, count: int) -> Any:
+        """Return one-hot labels `[count, classes]` of given classes, or None where the encoder gives them.
+
+        Raises:
+            InputError: See `reconstruct`.
+        """
         if labels is None:
             if self.decoded_label != self.num_classes:
                 raise InputError("The decoder gets the class of each image beside its style; give labels [n].")
-            return class_probabilities(encoded.logits)
+            return None
         traced, length = isinstance(labels, jax.core.Tracer), self.decoded_label or 0
         classes = labels if traced else np.asarray(labels)
         if not length:
             raise InputError("The model takes no labels: its decoder gets the style alone; give none.")
-        fits = classes.shape == (len(encoded.mean),) and np.issubdtype(classes.dtype, np.integer)
+        fits = classes.shape == (count,) and np.issubdtype(classes.dtype, np.integer)
         if not fits or (not traced and ((classes < 0) | (classes >= length)).any()):
-            raise InputError(f"labels are one class from 0 to {length - 1} for each of {len(encoded.mean)} images.")
-        return jax.nn.one_hot(classes, length, dtype=jnp.float32)
+            raise InputError(f"labels are one class from 0 to {length - 1} for each of {count} images.")
+        if traced:
+            return jax.nn.one_hot(classes, length, dtype=jnp.float32)
+        return (classes[:, None] == np.arange(length)).astype(np.float32)
 
-    def _as_stored(self, images: Any) -> Array:
+    def _as_stored(self, images: Any) -> Any:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
         return to_stored(images, self.image_shape, self.pixels, self.scaling)
-
-
-def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write `model.safetensors` and `config.json` into the folder `path`.
-
-    The weights' file holds the configuration too: replacing it is what replaces an older model, and until
-    `config.json` follows, `load` takes the configuration from there. Whenever the process is killed, the folder
-    holds the older model or the new one.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
-    if model.scaling is not None:
-        tree["scaling"] = saved_model.scaling_tensors(model.scaling)
-    if model.prior_samples is not None:
-        tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
-    config: dict[str, Any] = {
-        "format": "aae_jax",
-        "format_version": saved_model.version_of(model.prior_samples, tree.get("scaling")),
-        "network": dataclasses.asdict(model.network),
-        "image_shape": list(model.image_shape),
-        "num_classes": model.num_classes,
-        "class_names": list(model.class_names),
-        "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
-        "prior": saved_model.prior_to_json(model.prior),
-        "decoded_label": model.decoded_label,
-        "heads": model.heads,
-        "mode_decoder": model.mode_decoder,
-        "clusters": model.clusters,
-        "experiment": model.experiment,
-        "temperature": model.temperature,
-        "data": dict(model.data),
-        "seed": model.seed,
-    }
-    if model.prior_samples is not None:
-        config["prior_samples"] = len(model.prior_samples)
-    tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
-    config["digest"] = digest_of(config, tensors)
-    text = json.dumps(config, indent=2) + "\n"
-    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={EMBEDDED: text}))
-    write_whole(folder / CONFIG_FILE, text.encode())
-
-
-def load(path: str | os.PathLike[str]) -> Model:
-    """Load a model from its folder, or from the folder of the run that left it.
-
-    Every format since version 1 is read.
-
-    Raises:
-        InputError: There is none, or its files do not belong together.
-    """
-    folder = Path(path)
-    try:
-        if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
-            folder = folder / "model"
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}); name the folder of a run or model.") from error
-    described = saved_model.read_config(folder)
-    saved_model.check_size(described, folder)
-    config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
-    scaled, wide, num_samples = (config.pop(name) for name in ("scaled_by_feature", "wide_scaling", "prior_samples"))
-    if config["network"].precision == "tf32" and not has_tf32():
-        config["network"] = dataclasses.replace(config["network"], precision="float32")
-    prior = config.pop("prior")
-    model = Model(**config, prior=None, params={}, stats={})
-    try:
-        params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
-    except Exception as error:  # of whatever kind the sizes provoke inside the networks
-        raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
-    expected: dict[str, Any] = {"params": dict(params), "stats": stats}
-    if scaled:
-        expected["scaling"] = saved_model.expected_scaling(model.image_shape, wide)
-    if num_samples:
-        table = num_samples, model.network.latent_dim
-        expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table, jnp.float32))
-    tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(saved_model.named(expected)))
-    tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[saved_model.name_of(path)], expected)
-    return dataclasses.replace(
-        model,
-        prior=prior,
-        params=jax.tree.map(jnp.asarray, tree["params"]),
-        stats=jax.tree.map(jnp.asarray, tree["stats"]),
-        scaling=Scaling(**jax.tree.map(np.float64, tree["scaling"])) if scaled else None,
-        prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
-    )

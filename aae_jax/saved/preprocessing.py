@@ -15,8 +15,10 @@ from aae_jax.types import Array
 __all__ = ["to_stored", "to_units"]
 
 
-def to_stored(images: Any, image_shape: tuple[int, ...], pixels: PixelKind, scaling: Scaling | None) -> Array:
-    """Return images as training saw them: bytes, or floats in [0, 1].
+def to_stored(
+    images: Any, image_shape: tuple[int, ...], pixels: PixelKind, scaling: Scaling | None
+) -> Array | np.ndarray:
+    """Return images as training saw them: bytes, or floats in [0, 1]; JAX arrays of bytes stay on their device.
 
     Whatever training refuses is refused. Of arrays that JAX traces (jit, vmap, grad) type and shape alone are
     checked.
@@ -45,12 +47,11 @@ def to_stored(images: Any, image_shape: tuple[int, ...], pixels: PixelKind, scal
             return _scale_traced(given, scaling)
         return jnp.asarray(given, None if pixels == "bytes" else jnp.float32)
     if scaling is not None:
-        return jnp.asarray(scaling.apply(given, "The rows of numbers"))
+        return scaling.apply(given, "The rows of numbers")
     if pixels == "unit":
-        return jnp.asarray(_as_unit(given))
+        return _as_unit(given)
     refuse_darkness(given, "The images", black=True)
-    # What is on a device already stays there.
-    return images if isinstance(images, jax.Array) and images.dtype == np.uint8 else jnp.asarray(given)
+    return images if isinstance(images, jax.Array) and images.dtype == np.uint8 else np.asarray(given)
 
 
 def _as_bytes(given: Any, traced: bool) -> Any:

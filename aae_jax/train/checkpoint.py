@@ -83,11 +83,18 @@ def _write(unfinished: Path, tree: Any, notes: Mapping[str, Any]) -> None:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flush a file to the disk, through a handle opened for writing; or a folder, where the system can."""
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | getattr(os, "O_BINARY", 0))
+    except PermissionError:
+        if is_folder:  # Windows opens none
+            return
+        raise
     try:
         os.fsync(descriptor)
     except OSError:
-        if not path.is_dir():  # some file systems cannot flush a folder
+        if not is_folder:  # some file systems cannot flush a folder
             raise
     finally:
         os.close(descriptor)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Key, UInt8
 from aae_jax.augment import OutputKind, scale_pixels
 from aae_jax.config import UpdateOrder
 from aae_jax.data import TrainingArrays
+from aae_jax.text import brief_fields
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.phases import Phase, build_train_step
 from aae_jax.train.state import AAEState
@@ -43,6 +44,10 @@ class TrainData(NamedTuple):
     targets: Float[Array, "pool classes"] | None = None
     neighbours: Int[Array, "pool k"] | None = None
     class_shares: ClassShares | None = None
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
 
 
 def to_device(arrays: TrainingArrays) -> TrainData:

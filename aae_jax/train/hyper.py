@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
+from aae_jax.text import brief_fields
 from aae_jax.types import Array
 
 __all__ = ["Hyper", "Scalar"]
@@ -94,3 +95,7 @@ class Hyper(NamedTuple):
             weight_consistency=warmed(self.consistency_warmup) * self.weight_consistency,
             weight_propagation=left * self.weight_propagation,
         )
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)

@@ -14,6 +14,7 @@ import optax
 
 from aae_jax.config import UpdateOrder
 from aae_jax.networks import Networks
+from aae_jax.text import brief_fields
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.state import AAEState, average, used_networks
 from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
@@ -54,6 +55,10 @@ class Phase(NamedTuple):
     optimizer: optax.GradientTransformation
     every: int = 1
     updates_stats: bool = False
+
+    def __repr__(self) -> str:
+        """Return the row in a line."""
+        return brief_fields(self)
 
 
 def init_state(networks: Networks, phases: Mapping[str, Phase], key: PRNGKey, *, averaging: bool = False) -> AAEState:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from aae_jax.text import brief_fields
 from aae_jax.types import Array, Params, Stats
 
 __all__ = ["AAEState", "average", "evaluation_variables", "used_networks"]
@@ -31,6 +32,10 @@ class AAEState(NamedTuple):
     averaged_stats: Stats
     opt_states: Mapping[str, Any]
     step: Array
+
+    def __repr__(self) -> str:
+        """Return types and shapes instead of numbers."""
+        return brief_fields(self)
 
 
 def used_networks(params: Params) -> dict[str, Any]:

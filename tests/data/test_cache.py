@@ -1,7 +1,9 @@
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 
 from aae_jax.data import cache, default_cache_dir
@@ -120,3 +122,24 @@ def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
     assert default_cache_dir() == Path("/xdg/aae_jax")
     monkeypatch.setenv("AAE_CACHE_DIR", "/chosen")
     assert default_cache_dir() == Path("/chosen")
+
+
+def test_the_default_folder_is_the_systems_place_for_caches(monkeypatch, tmp_path):
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name, appauthor: tmp_path / "Caches" / name)
+    assert default_cache_dir() == tmp_path / "Caches" / "aae_jax"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert default_cache_dir() == Path("/xdg/aae_jax")
+
+
+def test_a_user_without_a_home_has_a_folder_below_the_temporary_one(monkeypatch):
+    def refuse(name, appauthor):
+        raise RuntimeError("could not determine the home directory")
+
+    own = Path(tempfile.gettempdir()) / f"aae_jax-{os.geteuid()}"
+    monkeypatch.setattr(platformdirs, "user_cache_path", refuse)
+    assert default_cache_dir() == own
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name, appauthor: Path("~/.cache") / name)
+    assert default_cache_dir() == own
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert default_cache_dir() == own

@@ -12,7 +12,7 @@ import pytest
 from aae_jax.data import DownloadError
 from aae_jax.data.download import Remote, download, offline
 from aae_jax.errors import InputError
-from aae_jax.files import Claim
+from aae_jax.files import FolderLock
 from tests.data.server import PARTS, serve
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -266,7 +266,7 @@ def test_a_target_that_is_no_regular_file_is_replaced(kind, server, tmp_path):
 
 def test_a_stopped_process_does_not_stall_others(server, tmp_path):
     pytest.importorskip("fcntl")
-    held = Claim(tmp_path, ".file.bin.lock")
+    held = FolderLock(tmp_path, ".file.bin.lock")
     (tmp_path / "file.bin.partial").write_bytes(b"its part")
     began = time.monotonic()
     assert fetch(remote(server), tmp_path, stall_seconds=0.5)[0].read_bytes() == CONTENT
@@ -278,7 +278,7 @@ def test_a_stopped_process_does_not_stall_others(server, tmp_path):
 
 def test_what_was_fetched_beside_a_stopped_process_is_not_left(server, tmp_path):
     pytest.importorskip("fcntl")
-    held = Claim(tmp_path, ".file.bin.lock")
+    held = FolderLock(tmp_path, ".file.bin.lock")
     server.behaviour = {"cut"}
     with pytest.raises(DownloadError, match="broke off"):
         fetch(remote(server), tmp_path, stall_seconds=0.3)
@@ -288,7 +288,7 @@ def test_what_was_fetched_beside_a_stopped_process_is_not_left(server, tmp_path)
 
 def test_another_process_is_waited_for_while_its_part_grows(server, tmp_path):
     pytest.importorskip("fcntl")
-    held = Claim(tmp_path, ".file.bin.lock")
+    held = FolderLock(tmp_path, ".file.bin.lock")
 
     def grow():
         for at in range(12):

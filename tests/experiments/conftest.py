@@ -8,8 +8,9 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
+from aae_jax.run import report
 from aae_jax.run.console import Console
-from tests.experiments.running import train
+from tests.experiments.running import drawing, is_drawing, train
 
 
 @contextlib.contextmanager
@@ -49,17 +50,28 @@ def isolated(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="package")
-def finished(tmp_path_factory, quick_compiles):
+def finished(tmp_path_factory, figures_on_demand):
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    assert train(folder) == 0
+    with drawing():
+        assert train(folder) == 0
     return folder
 
 
+@pytest.fixture(scope="package", autouse=True)
+def figures_on_demand(quick_compiles):
+    """Draw figures only where `drawing` or the fixture `figures_drawn` asks for them."""
+    draw = report._save_figures
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "_save_figures", lambda *given: draw(*given) if is_drawing() else None)
+        yield
+
+
 @pytest.fixture
-def without_figures(monkeypatch):
-    """Leave out the drawing, which takes longer than the training."""
-    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
+def figures_drawn():
+    """Draw the figures of the test's runs."""
+    with drawing():
+        yield
 
 
 def interrupt_after(patch, epoch, signum):
@@ -75,7 +87,7 @@ def interrupt_after(patch, epoch, signum):
 
 
 @pytest.fixture(scope="package")
-def stopped(tmp_path_factory, quick_compiles):
+def stopped(tmp_path_factory, figures_on_demand):
     """The folder of the same run, stopped by SIGTERM in its second epoch of three: checkpoints 0 and 1."""
     folder = tmp_path_factory.mktemp("stopped") / "run"
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """Runs of tiny networks on the digits, and what two runs have to have in common."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,24 @@ SMALL = (
     *("--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS), "--epochs", str(EPOCHS)),
     *("--checkpoint-seconds", "0", "--averaging.decay", "0.9"),
 )
+
+
+_drawing = False
+
+
+@contextlib.contextmanager
+def drawing():
+    """Draw the figures of runs that end in the block; others leave them out: they take longer than training."""
+    global _drawing
+    before, _drawing = _drawing, True
+    try:
+        yield
+    finally:
+        _drawing = before
+
+
+def is_drawing():
+    return _drawing
 
 
 def status(*argv):

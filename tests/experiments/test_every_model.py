@@ -1,5 +1,6 @@
 """What holds for the command of every model: its run, from the first update to its figures, also after a stop."""
 
+import contextlib
 import copy
 import csv
 import json
@@ -14,7 +15,6 @@ from matplotlib.figure import Figure
 
 from aae_jax import InputError, cli, data, load
 from aae_jax.data import Quiet
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
@@ -33,8 +33,9 @@ from aae_jax.run.sweep import command as sweep
 from aae_jax.run.watch import model_of
 from aae_jax.train.fit import compile_epoch
 from aae_jax.train.state import evaluation_variables, used_networks
+from reproduce.models import MODELS
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import rows, summary
+from tests.experiments.running import drawing, rows, summary
 
 MODULES = {
     module.SPEC.name: module
@@ -81,10 +82,11 @@ def marked(names):
 
 
 @pytest.fixture(scope="module", params=marked(MODULES))
-def whole(request, tmp_path_factory, quick_compiles):
+def whole(request, tmp_path_factory, figures_on_demand):
     """The name of an experiment, and the folder of a run of two seeds that nothing disturbed."""
     folder = tmp_path_factory.mktemp(request.param) / "run"
-    assert run(request.param, folder, "--num-seeds", "2") == 0
+    with drawing():
+        assert run(request.param, folder, "--num-seeds", "2") == 0
     return request.param, folder
 
 
@@ -253,9 +255,8 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
     poisoned = copy.copy(digits)
     object.__setattr__(poisoned, "test_images", None)
     monkeypatch.setattr("aae_jax.run.setup.load_dataset", lambda *_, **__: poisoned)
-    if name != "supervised":  # drawing takes longer than training
-        monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
-    assert run(name, tmp_path / "run", "--no-test") == 0
+    with drawing() if name == "supervised" else contextlib.nullcontext():
+        assert run(name, tmp_path / "run", "--no-test") == 0
     assert summary(tmp_path / "run")["test"] is None
     assert "the test images were not looked at" in capsys.readouterr().out
 
@@ -341,7 +342,6 @@ def test_a_run_of_one_model_is_not_resumed_by_another(whole, capsys):
 
 
 def test_the_command_line_trains_and_uses_a_model_without_labels(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     folder = str(tmp_path / "run")
     assert cli.main(["train", "unsupervised", "--preset", "smoke", "--dataset", "digits", "--out-dir", folder]) == 0
     capsys.readouterr()

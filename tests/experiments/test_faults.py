@@ -16,7 +16,7 @@ import pytest
 
 from aae_jax import cli, figures, losses, priors
 from aae_jax.errors import StorageError
-from aae_jax.files import LOCK_FILE, Claim, write_whole
+from aae_jax.files import LOCK_FILE, FolderLock, write_whole
 from aae_jax.run import run_dir as run_folder
 from aae_jax.run.console import Console
 from aae_jax.run.run import main as run_model
@@ -35,9 +35,9 @@ def one_sentence(capsys):
 
 CLAIM = """
 import pathlib, sys
-from aae_jax.files import Claim
+from aae_jax.files import FolderLock
 
-claim = Claim(pathlib.Path(sys.argv[1]))
+claim = FolderLock(pathlib.Path(sys.argv[1]))
 print("claimed", flush=True)
 input()
 """
@@ -76,7 +76,7 @@ def test_two_runs_on_one_folder(tmp_path, stopped, claimed_by_another, capsys):
     assert contents(half) == {**before, LOCK_FILE: b""}
     owner.kill()  # a claim goes with its process
     owner.wait()
-    Claim(half).release()
+    FolderLock(half).release()
     assert contents(half) == before
 
 
@@ -93,7 +93,7 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
         real(descriptor)
 
     monkeypatch.setattr(files, "_lock", lock)
-    claim = Claim(tmp_path, wait=1)
+    claim = FolderLock(tmp_path, wait=1)
     assert len(locks) == 4
     assert (tmp_path / LOCK_FILE).exists()
     claim.release()
@@ -421,6 +421,7 @@ def broken(*_, **__):
     raise ValueError("Expected end of text, found '$'")
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_path, monkeypatch, capsys):
     folder = unfinished(finished, tmp_path / "run")
     (folder / "figures" / "confusion_matrix.png").unlink()
@@ -437,6 +438,7 @@ def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_pat
     assert all(expected[name] == content for name, content in drawn.items())
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     finished, tmp_path, monkeypatch, capsys
 ):
@@ -450,6 +452,7 @@ def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     assert not (tmp_path / "run" / "figures").exists()
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_path, monkeypatch):
     folder = unfinished(finished, tmp_path / "run")
 
@@ -463,6 +466,7 @@ def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_p
     assert evidence(folder) == evidence(finished)
 
 
+@pytest.mark.usefixtures("figures_drawn")
 def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys):
     def draw(*_):
         return {

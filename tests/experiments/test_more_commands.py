@@ -19,7 +19,7 @@ from aae_jax.models.label_regularized import experiment as label_regularized
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
-from aae_jax.priors.configured import prior_part
+from aae_jax.priors.configured import configured_prior
 from aae_jax.run.arguments import parse
 from aae_jax.run.setup import build_setup
 from aae_jax.run.watch import model_of
@@ -148,7 +148,7 @@ def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
     folder = saved("label_regularized")
     assert cli.main(["generate", folder, "--component", "3", "--count", "40", "--out", str(out)]) == 0
     with np.load(out) as made:
-        parts = prior_part(model.prior, jnp.asarray(made["styles"]))
+        parts = configured_prior(model.prior, 2).part_of(jnp.asarray(made["styles"]))
         assert np.mean(parts == 3) > 0.7  # ends of neighbouring components lie over each other
         assert made["styles"].shape == (40, 2)
         np.testing.assert_allclose(made["images"], model.decode(made["styles"]), atol=1e-6)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from aae_jax import cli
-from aae_jax.saved import model as bundle
-from tests.experiments.running import status, summary
+from aae_jax.saved import storage as bundle
+from tests.experiments.running import drawing, status, summary
 
 NAMES = np.array(["ant", "bee", "cat", "dög"])
 FLAGS = ("--preset", "smoke", "--labels", "40", "--epochs", "30")
@@ -39,7 +39,8 @@ def save(path, shape, *, seed=0, count=400):
 def run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     x, labels = save(folder / "mine.npz", request.param)
-    assert status(*FLAGS, "--dataset", f"npz:{folder / 'mine.npz'}", "--out-dir", folder / "run") == 0
+    with drawing():
+        assert status(*FLAGS, "--dataset", f"npz:{folder / 'mine.npz'}", "--out-dir", folder / "run") == 0
     return folder, x, labels
 
 

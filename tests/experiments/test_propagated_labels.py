@@ -9,7 +9,6 @@ import pytest
 from aae_jax import data
 from aae_jax.config import ViewConfig
 from aae_jax.data import Quiet, split_indices
-from aae_jax.experiments import reproduce
 from aae_jax.graph import neighbours, propagation
 from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights
 from aae_jax.models.semi_supervised import experiment as semi_supervised
@@ -22,6 +21,7 @@ from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.sweep.members import Member, prepare_chunk
+from reproduce import command
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import SMALL, evidence, rows, status, train
 
@@ -29,7 +29,7 @@ PROPAGATION = ("--weights.propagation", "3", "--weights.propagation-fade", "0.5"
 
 
 @pytest.fixture(scope="module")
-def propagated_run(tmp_path_factory, quick_compiles):
+def propagated_run(tmp_path_factory, figures_on_demand):
     folder = tmp_path_factory.mktemp("propagated") / "run"
     assert train(folder, *PROPAGATION) == 0
     return folder
@@ -41,7 +41,7 @@ def test_the_term_is_in_the_metrics(propagated_run, finished):
     assert "generator/propagation" not in rows(finished)[0]
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(propagated_run, tmp_path, without_figures, monkeypatch):
+def test_a_stopped_run_goes_on_to_the_same_bits(propagated_run, tmp_path, monkeypatch):
     """With the labels it began with: computed on other threads they would differ in their last bits."""
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)
@@ -94,7 +94,7 @@ def test_a_budgets_timing_and_its_run_spread_labels_once(monkeypatch):
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "50", "--weights.propagation", "1"]
     problems = [
         build_setup(SPEC, parse(SPEC, [*argv, "--num-seeds", count]).config, Quiet())
-        for build_setup, count in ((reproduce.build_setup, "2"), (problem.build_setup, "3"))
+        for build_setup, count in ((command.build_setup, "2"), (problem.build_setup, "3"))
     ]
     assert asked == [0]
     assert len(spread) == 3, "two subsets, and the one that the second run has more"
@@ -142,7 +142,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_member_of_a_sweep_trains_as_alone(propagated_run, tmp_path, without_figures, monkeypatch):
+def test_a_member_of_a_sweep_trains_as_alone(propagated_run, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "_write_results", lambda *_: None)
     space = ("--vary", "weights.propagation=1,3", "labels=100,150", "--num-seeds", "1")
     fade = ("--weights.propagation-fade", "0.5")

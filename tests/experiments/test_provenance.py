@@ -14,6 +14,7 @@ def checkout(tmp_path, monkeypatch):
     for path in (
         module,
         tmp_path / "experiments" / "run.py",
+        tmp_path / "reproduce" / "tables.py",
         tmp_path / "docs" / "page.md",
         tmp_path / "pyproject.toml",
     ):
@@ -31,7 +32,9 @@ def test_a_clean_checkout_is_named_by_its_commit(checkout):
     assert provenance.source_commit() == head.stdout[:12]
 
 
-@pytest.mark.parametrize("path", ["aae_jax/run/summary.py", "experiments/run.py", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "path", ["aae_jax/run/run_dir.py", "experiments/run.py", "reproduce/tables.py", "pyproject.toml"]
+)
 def test_changed_code_is_said(checkout, path):
     (checkout / path).write_text("2", encoding="utf-8")
     assert provenance.source_commit().endswith("-dirty")

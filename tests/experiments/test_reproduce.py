@@ -10,19 +10,15 @@ import numpy as np
 import pytest
 
 from aae_jax import data
-from aae_jax.config import resolve
-from aae_jax.config.text import differences, from_mapping
+from aae_jax.config.text import from_mapping
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
-from aae_jax.experiments import reproduce, row_record
-from aae_jax.experiments.model_record import record_model
-from aae_jax.experiments.model_rows import MODELS, ModelRow
-from aae_jax.experiments.reproduce import epochs_within
-from aae_jax.experiments.table_rows import PAPER_DROPS, TABLES, Row, choose_rows
-from aae_jax.models import preset
-from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
+from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.semi_supervised.experiment import SPEC
-from aae_jax.run.arguments import parse
+from reproduce import command, recording
+from reproduce.command import epochs_within
+from reproduce.models import ModelRow
+from reproduce.tables import TABLES, Row
 from tests.experiments.conftest import interrupt_after
 from tests.experiments.running import summary
 
@@ -33,13 +29,13 @@ TOY = (
 
 
 @pytest.fixture(autouse=True)
-def toy_table(monkeypatch, without_figures):
+def toy_table(monkeypatch):
     monkeypatch.setitem(TABLES, "toy", TOY)
 
 
 def reproduced(*argv, seeds=2):
     try:
-        return reproduce.main(["--table", "toy", "--dataset", "digits", "--num-seeds", str(seeds), *map(str, argv)])
+        return command.main(["--table", "toy", "--dataset", "digits", "--num-seeds", str(seeds), *map(str, argv)])
     except SystemExit as stopped:
         return stopped.code
 
@@ -112,11 +108,11 @@ def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
 
 
 def test_a_budget_decides_the_length_once(monkeypatch, capsys):
-    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 20.0)
+    monkeypatch.setattr(command, "time_pass", lambda *_: 20.0)
     assert reproduced("--rows", "toy-100", "--budget-minutes", "0.7") == 0
     assert recorded("toy-100")["config"]["epochs"] == 2
     assert recorded("toy-100")["budget_minutes"] == 0.7
-    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 1.0)
+    monkeypatch.setattr(command, "time_pass", lambda *_: 1.0)
     assert reproduced("--rows", "toy-100", "--budget-minutes", "0.7") == 0
     assert recorded("toy-100")["config"]["epochs"] == 2, "the length is that of the plan"
     capsys.readouterr()
@@ -137,20 +133,20 @@ def test_a_pass_is_timed_by_some_of_its_updates(monkeypatch):
 
         return epoch, 99.0
 
-    monkeypatch.setattr(reproduce, "compile_epoch", compiled)
-    monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(command, "compile_epoch", compiled)
+    monkeypatch.setattr(command.time, "perf_counter", lambda: now[0])
     argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "100", "--num-seeds", "2"]
-    seconds = reproduce.time_pass(SPEC, argv, reproduce.Console())
+    seconds = command.time_pass(SPEC, argv, command.Console())
     steps = (len(data.load_digits().train_labels) - 135) // 50
-    assert calls == [reproduce.TIMED_UPDATES] * 2
+    assert calls == [command.TIMED_UPDATES] * 2
     assert calls[0] < steps
     assert seconds == pytest.approx(0.5 * steps)
 
 
 def test_only_rows_of_mnists_test_images_go_where_pages_are_made_from(monkeypatch):
     kept = []
-    monkeypatch.setattr(reproduce, "_train", lambda *_: 0)
-    monkeypatch.setattr(reproduce, "record", lambda row, folder, results, console: kept.append(results) or results)
+    monkeypatch.setattr(command, "_train", lambda *_: 0)
+    monkeypatch.setattr(command, "record", lambda row, folder, results, console: kept.append(results) or results)
     for argv in ([], ["--dataset", "mnist"], ["--dataset", "mnist", "--no-test"], ["--results-dir", "elsewhere"]):
         assert reproduced("--rows", "toy-100", *argv) == 0
     inside = Path("runs/toy/results")
@@ -159,8 +155,8 @@ def test_only_rows_of_mnists_test_images_go_where_pages_are_made_from(monkeypatc
 
 def test_a_row_whose_seeds_all_fail_does_not_stop_the_others(monkeypatch):
     trained, status = [], {"toy-100": 1, "toy-all": 0}
-    monkeypatch.setattr(reproduce, "_train", lambda row, *_: trained.append(row.name) or status[row.name])
-    monkeypatch.setattr(reproduce, "record", lambda row, *_: Path(row.name))
+    monkeypatch.setattr(command, "_train", lambda row, *_: trained.append(row.name) or status[row.name])
+    monkeypatch.setattr(command, "record", lambda row, *_: Path(row.name))
     assert reproduced() == 1
     assert trained == ["toy-100", "toy-all"]
     trained.clear()
@@ -174,7 +170,7 @@ def test_a_row_may_have_its_own_data_which_may_be_missing(monkeypatch, tmp_path)
     own = (Row("none", "best", 100, False, "smoke", 1, dataset=f"npz:{tmp_path}/none.npz"), replace(TOY[0], epochs=1))
     monkeypatch.setitem(TABLES, "toy", (*own, replace(own[1], name="digits", dataset="digits")))
     argv = ["--table", "toy", "--dataset", "digits", "--num-seeds", "1"]
-    assert reproduce.main(argv) == 2, "the missing one is said at the end"
+    assert command.main(argv) == 2, "the missing one is said at the end"
     assert [path.stem for path in sorted(Path("runs/toy/results").iterdir())] == ["digits", "toy-100"]
     assert recorded("digits")["test_error"] == recorded("toy-100")["test_error"]
 
@@ -182,21 +178,21 @@ def test_a_row_may_have_its_own_data_which_may_be_missing(monkeypatch, tmp_path)
 def test_a_plan_without_its_run_is_made_anew(monkeypatch):
     """Nothing was begun: the data could not be had, or the run was removed."""
     assert reproduced("--rows", "toy-100", "--dataset", "digit") == 2
-    monkeypatch.setattr(reproduce, "time_pass", lambda *_: 60.0)
-    flags = reproduce.Flags(table="toy", dataset="digits", num_seeds=3, budget_minutes=2.0)
-    assert reproduce._planned_epochs(TOY[0], flags, Path("runs/toy/toy-100"), reproduce.Console()) == 2
+    monkeypatch.setattr(command, "time_pass", lambda *_: 60.0)
+    flags = command.Flags(table="toy", dataset="digits", num_seeds=3, budget_minutes=2.0)
+    assert command._planned_epochs(TOY[0], flags, Path("runs/toy/toy-100"), command.Console()) == 2
 
 
 def test_data_that_changed_since_are_not_recorded(monkeypatch, capsys):
     assert reproduced("--rows", "toy-100") == 0
-    loaded = row_record.load_data
+    loaded = recording.load_data
 
     def other(*args):
         found = loaded(*args)
         object.__setattr__(found, "sha256", "0" * 64)
         return found
 
-    monkeypatch.setattr(row_record, "load_data", other)
+    monkeypatch.setattr(recording, "load_data", other)
     assert reproduced("--rows", "toy-100") == 2
     assert "row toy-100 is not recorded: The data have changed since" in capsys.readouterr().out
 
@@ -247,59 +243,6 @@ def test_a_damaged_plan_is_said(capsys):
     assert "plan.json cannot be read" in capsys.readouterr().err
 
 
-def config_of(row, epochs):
-    return parse(SPEC, row.arguments(epochs)).config
-
-
-@pytest.mark.parametrize("row", TABLES["few-labels"], ids=lambda row: row.name)
-def test_published_rows_are_what_their_names_say(row):
-    config = config_of(row, 200)
-    assert config.labels == row.labels
-    assert config.epochs == 200
-    assert config.test
-    assert (config.views.max_shift != 0) == row.shifts
-    assert row.name.endswith("-shifts") == row.shifts
-
-
-@pytest.mark.parametrize("table", ["ablation", "paper-settings", "label-counts", "subsets"])
-def test_rows_of_comparisons_are_short_runs_at_half_width(table):
-    seen = []
-    for row in TABLES[table]:
-        config = config_of(row, row.epochs)
-        validate(resolve(config, (28, 28)))
-        assert config.labels == row.labels
-        assert (config.views.max_shift != 0) == row.shifts
-        widest = preset(row.preset).network.hidden[0] // 2
-        assert config.network.hidden[0] == widest == 500
-        assert config.test == (table not in ("ablation", "paper-settings")), (
-            "settings are not compared by test images"
-        )
-        seen.append(replace(config, seed=0))
-    assert len({repr(config) for config in seen}) == len(seen), "each row is another"
-
-
-def test_faithful_rates_fall_after_the_papers_passes():
-    row = choose_rows("few-labels", "faithful", ["faithful-100"])[0]
-    assert config_of(row, 40).optimizers.schedule == "constant"
-    for epochs in (200, row.epochs):
-        optimizers = config_of(row, epochs).optimizers
-        assert optimizers.schedule == "steps"
-        expected = [after for after in PAPER_DROPS if after < epochs]
-        assert [share * epochs for share in optimizers.drops] == pytest.approx(expected)
-
-
-def test_rows_are_chosen_by_recipe_and_name():
-    every = choose_rows("few-labels", None, [])
-    assert {row.recipe for row in every} == {"faithful", "best"}
-    assert choose_rows("few-labels", "best", []) == tuple(row for row in every if row.recipe == "best")
-    assert [row.name for row in choose_rows("few-labels", None, ["best-100", "faithful-all"])] == [
-        "best-100",
-        "faithful-all",
-    ]
-    with pytest.raises(InputError, match="There is no row 'best-100'"):
-        choose_rows("few-labels", "faithful", ["best-100"])
-
-
 MODEL = ModelRow(
     "toy-codes",
     "unsupervised",
@@ -326,7 +269,7 @@ def toy_models(monkeypatch):
 
 def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models, capsys):
     argv = ["--table", "toy", "--dataset", "digits"]
-    assert reproduce.main(argv) == 0
+    assert command.main(argv) == 0
     found, run = recorded("toy-codes"), summary(Path("runs/toy/toy-codes/run"))
     assert (found["seeds"], found["updates"]) == ([0, 1], found["full_updates"])
     assert found["test"] == run["test"]
@@ -337,41 +280,18 @@ def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models, capsys):
     assert published == {"code_scatter", "reconstruction_example"}
     Path("runs/toy/toy-codes/run/figures/code_scatter.png").unlink()
     with pytest.raises(InputError, match="has no code_scatter"):
-        record_model(MODEL, Path("runs/toy/toy-codes"), Path("other"))
+        recording.record(MODEL, Path("runs/toy/toy-codes"), Path("other"), command.Console())
     assert not Path("other").exists()
-    assert reproduce.main(argv) == 2
+    assert command.main(argv) == 2
     assert "! row toy-codes is not recorded: " in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
-def test_a_row_of_the_gallery_can_be_trained(row):
-    experiment = reproduce._experiment(row)
-    config = parse(experiment, row.arguments(row.epochs)).config
-    experiment.validate(config)
-    assert (config.epochs, config.test) == (row.epochs, True)
-    assert len(set(row.figures)) == len(row.figures) > 0
-
-
-RECORDED = sorted((Path(__file__).resolve().parents[2] / "results" / "models").glob("*.json"))
-
-
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_a_recorded_row_is_what_its_command_trains(path):
-    found = json.loads(path.read_text(encoding="utf-8"))
-    (row,) = (row for row in MODELS if row.name == path.stem)
-    wanted = parse(reproduce._experiment(row), row.arguments(found["epochs"])).config
-    changed = differences(wanted, from_mapping(type(wanted), found["config"]))
-    assert {name for name in changed if reproduce._chosen(wanted, name)} <= {"dataset", "data_dir", "num_seeds"}
-    assert found["failed_seeds"] == {}
-    assert {p.stem for p in path.with_suffix("").glob("*.png")} == {*row.figures, *row.visualized}
 
 
 @pytest.mark.slow
 def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypatch, capsys):
     argv = ["--table", "toy", "--dataset", "digits"]
-    assert reproduce.main(argv) == 0
+    assert command.main(argv) == 0
     monkeypatch.setitem(TABLES, "toy", (replace(MODEL, epochs=3),))
-    assert reproduce.main(argv) == 2
+    assert command.main(argv) == 2
     assert "was begun with 2 epochs, the row has 3 now" in capsys.readouterr().err
 
 
@@ -379,18 +299,13 @@ def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypa
 def test_a_model_that_cannot_be_trained_with_the_data_leaves_the_others_to_be(toy_models, monkeypatch, capsys):
     too_many = ModelRow("many", "label_regularized", "default", 1, "Many labels", ())
     monkeypatch.setitem(TABLES, "toy", (too_many, MODEL))
-    assert reproduce.main(["--table", "toy", "--dataset", "digits"]) == 2
+    assert command.main(["--table", "toy", "--dataset", "digits"]) == 2
     assert "The number of labels is 10000" in capsys.readouterr().err
     assert Path("runs/toy/results/toy-codes.json").is_file()
 
 
 def test_data_that_no_model_can_have_are_said_once(toy_models, monkeypatch, capsys):
     monkeypatch.setitem(TABLES, "toy", (MODEL, replace(MODEL, name="another")))
-    assert reproduce.main(["--table", "toy", "--dataset", "npz:nowhere.npz"]) == 2
+    assert command.main(["--table", "toy", "--dataset", "npz:nowhere.npz"]) == 2
     assert capsys.readouterr().err.count("error: ") == 1
     assert not Path("runs/toy").exists()
-
-
-def test_models_have_no_recipe():
-    with pytest.raises(InputError, match="The table models has no recipe 'best'"):
-        choose_rows("models", "best", [])

@@ -52,7 +52,7 @@ def test_a_stopped_run_is_saved_but_not_finished(stopped):
     assert not (stopped / "model").exists()
 
 
-def test_a_resumed_run_ends_at_the_same_bits(half, finished, without_figures, capsys):
+def test_a_resumed_run_ends_at_the_same_bits(half, finished, capsys):
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 2, signal.SIGTERM)  # in the last epoch: only the report is left to do
         assert status("--resume", half) == 128 + signal.SIGTERM
@@ -80,7 +80,7 @@ SLOW = pytest.mark.slow  # tests/test_checkpoint.py has these damages too
     "damage",
     [flip, *(pytest.param(damage, marks=SLOW) for damage in (truncate, garble, lose_notes))],
 )
-def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, without_figures, capsys):
+def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, capsys):
     damage(newest_of(half))
     assert status("--resume", half) == 0
     said = capsys.readouterr().out
@@ -99,7 +99,7 @@ def test_without_a_whole_checkpoint_nothing_is_resumed_or_removed(half, capsys):
 
 
 @pytest.mark.slow
-def test_what_a_kill_leaves_half_written_is_dropped(half, finished, without_figures):
+def test_what_a_kill_leaves_half_written_is_dropped(half, finished):
     newest = newest_of(half)
     newest.rename(newest.with_name("1.unfinished"))
     with (half / "metrics.jsonl").open("a") as file:
@@ -109,7 +109,7 @@ def test_what_a_kill_leaves_half_written_is_dropped(half, finished, without_figu
     assert not list(half.rglob("*.unfinished"))
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, finished, without_figures, capsys):
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, finished, capsys):
     shutil.rmtree(half / "checkpoints")
     assert status("--resume", half) == 0
     assert "No checkpoint was saved yet" in capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_path, without_figures):
+def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_path):
     folder = copied(finished, tmp_path / "run")
     (folder / "summary.json").unlink()
     (folder / "model" / "config.json").unlink()

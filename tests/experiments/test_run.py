@@ -170,7 +170,7 @@ def test_the_configuration_is_resolved(finished):
     assert config.optimizers == resolve(preset("smoke"), (8, 8)).optimizers
 
 
-def test_its_configuration_reruns_it_bit_for_bit(finished, tmp_path, without_figures):
+def test_its_configuration_reruns_it_bit_for_bit(finished, tmp_path):
     again = tmp_path / "again"
     assert status("--config-path", finished / "config.yaml", "--out-dir", again) == 0
     assert contents(again / "model") == contents(finished / "model")

@@ -13,18 +13,19 @@ from aae_jax import data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
 from aae_jax.evaluation.seeds import over_seeds
-from aae_jax.experiments import row_record
-from aae_jax.experiments.table_rows import Row
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import run as launch
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
 from aae_jax.run.arguments import parse
+from aae_jax.run.callbacks import first_failure
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
-from aae_jax.saved import model as bundle
-from tests.experiments.running import SMALL, copied, rows, status, train
+from aae_jax.saved import storage as bundle
+from reproduce import recording
+from reproduce.tables import Row
+from tests.experiments.running import SMALL, copied, drawing, rows, status, train
 from tests.experiments.running import summary as read_summary
 
 SEEDS, POISONED = (5, 6, 7), 1
@@ -37,7 +38,7 @@ def spoil(state):
 
 
 @pytest.fixture(scope="module")
-def one_failed(tmp_path_factory, quick_compiles):
+def one_failed(tmp_path_factory, figures_on_demand):
     """The folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
     folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", main_plan, {}
 
@@ -59,7 +60,7 @@ def one_failed(tmp_path_factory, quick_compiles):
         "test": {"error": nothing},
         "validation": {"error": nothing},
     }  # test_run.py has a real one
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, drawing():
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
         patch.setattr(launch, "main_plan", task)
         assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
@@ -134,7 +135,7 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
     posed = problem.build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, SMALL).config, Quiet())
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
-    state, _, epoch = run._restore()
+    state, epoch = run._restore()
     assert epoch == 2
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
 
@@ -154,8 +155,8 @@ def test_first_failure_is_the_first_phase_of_the_first_update(bad, expected):
     for name, update in bad:
         metrics[name][1, update:] = np.nan
     metrics = {name: jnp.asarray(values) for name, values in metrics.items()}
-    assert trainer.first_failure(metrics, 1, ["b", "a"]) == expected
-    assert trainer.first_failure(metrics, 0, ["b", "a"]) is None
+    assert first_failure(metrics, 1, ["b", "a"]) == expected
+    assert first_failure(metrics, 0, ["b", "a"]) is None
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def recordable(run, folder):
 
 def record_of(folder):
     row = Row("row", "best", 100, False, "smoke", 2)
-    path = row_record.record(row, folder, folder / "results", Console())
+    path = recording.record(row, folder, folder / "results", Console())
     return json.loads(path.read_text(encoding="utf-8"))
 
 

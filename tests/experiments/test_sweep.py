@@ -28,7 +28,7 @@ def swept(*argv):
 
 
 @pytest.fixture(scope="module")
-def finished_sweep(tmp_path_factory, quick_compiles):
+def finished_sweep(tmp_path_factory, figures_on_demand):
     folder = tmp_path_factory.mktemp("sweep") / "out"
     assert swept(*SMALL, *SPACE, "--out-dir", folder) == 0
     return folder
@@ -57,7 +57,7 @@ def test_the_table_has_every_setting_the_best_first(finished_sweep):
 
 
 @pytest.mark.slow
-def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path, without_figures):
+def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path):
     argv = ("--labels", 150, "--views.noise_std", 0.5, "--seed", 4, "--no-test", "--out-dir", tmp_path / "alone")
     assert status(*SMALL, *argv) == 0
     alone = rows(tmp_path / "alone")
@@ -200,7 +200,7 @@ def test_the_command_is_known_to_aae_jax(capsys):
 
 
 @pytest.mark.slow
-def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path, without_figures):
+def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path):
     """Ten labels are a batch of ten: beside more of them they would be one of a hundred, each ten times."""
     assert swept(*SMALL, "--vary", "labels=20,100", "--seed", "3", "--out-dir", tmp_path / "out") == 0
     assert sorted(os.listdir(tmp_path / "out" / "chunks")) == ["000", "001"]
@@ -216,7 +216,7 @@ def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path, wit
 def test_a_chunk_that_was_killed_before_its_first_checkpoint_begins_anew(finished_sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 8)
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_save", lambda *_: 1 / 0)
+        patch.setattr("aae_jax.run.callbacks.Checkpoints.save", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out")
     metrics = tmp_path / "out" / "chunks" / "000" / "metrics.jsonl"

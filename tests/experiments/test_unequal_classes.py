@@ -31,7 +31,7 @@ def data_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unequal(tmp_path_factory, quick_compiles, data_file):
+def unequal(tmp_path_factory, figures_on_demand, data_file):
     folder = tmp_path_factory.mktemp("unequal") / "run"
     assert status(*FLAGS, "--dataset", f"npz:{data_file}", "--out-dir", folder) == 0
     return folder
@@ -76,7 +76,7 @@ def test_balanced_data_train_and_report_as_before(finished):
     assert (finished / "config.yaml").read_text().count("class_prior: auto") == 1
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(unequal, data_file, tmp_path, without_figures):
+def test_a_stopped_run_goes_on_to_the_same_bits(unequal, data_file, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)
         flags = (*FLAGS, "--dataset", f"npz:{data_file}", "--out-dir", tmp_path / "run")

@@ -8,8 +8,6 @@ import pytest
 
 from aae_jax import InputError, cli, load_dataset
 from aae_jax.data import Quiet
-from aae_jax.experiments.model_record import _figures
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
@@ -21,9 +19,11 @@ from aae_jax.models.unsupervised import experiment as unsupervised
 from aae_jax.run.run import main as run_model
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.sweep import command as sweep
-from aae_jax.saved import model as bundle
+from aae_jax.saved import storage as bundle
+from reproduce.models import MODELS
+from reproduce.recording import figures_of
 from tests.experiments.conftest import interrupt_after
-from tests.experiments.running import rows, summary
+from tests.experiments.running import drawing, rows, summary
 
 SMOKE = ("--preset", "smoke", "--epochs", "2", "--checkpoint-seconds", "0")
 LABEL_FREE = {
@@ -84,11 +84,12 @@ def marked(names):
 
 
 @pytest.fixture(scope="module", params=marked(LABEL_FREE))
-def trained(request, bare, tmp_path_factory, quick_compiles):
+def trained(request, bare, tmp_path_factory, figures_on_demand):
     """The name of a model that needs no labels, and the folder of its run on images alone."""
     module, flags = LABEL_FREE[request.param]
     folder = tmp_path_factory.mktemp("trained") / "run"
-    assert run(module, bare, folder, *flags) == 0
+    with drawing():
+        assert run(module, bare, folder, *flags) == 0
     return request.param, folder
 
 
@@ -111,10 +112,10 @@ def test_a_model_that_needs_no_labels_trains_without(trained):
 def test_the_gallery_asks_for_no_error_of_data_without_labels():
     (row,) = [row for row in MODELS if row.name == "clustering-30"]
     without = {"validation": {"reconstruction_error": {}, "code_mmd": {}}}
-    assert set(row.figures) - set(_figures(row, without)) == {"validation_error"}
-    assert _figures(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
+    assert set(row.figures) - set(figures_of(row, without)) == {"validation_error"}
+    assert figures_of(row, {"validation": {"cluster_error": {}}}) == list(row.figures)
     (row,) = [row for row in MODELS if "confusion_matrix" in row.figures]
-    assert _figures(row, {"validation_error": {}}) == list(row.figures)
+    assert figures_of(row, {"validation_error": {}}) == list(row.figures)
 
 
 def test_its_model_can_be_used(trained, bare, capsys, tmp_path):
@@ -164,12 +165,10 @@ def test_a_model_that_learns_from_labels_refuses_data_without(name, bare, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def semi(partly, tmp_path_factory, quick_compiles):
+def semi(partly, tmp_path_factory, figures_on_demand):
     folder = tmp_path_factory.mktemp("semi") / "run"
     flags = ("--labels", "all", "--weights.propagation", "3", "--weights.propagation-fade", "0")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
-        assert run(semi_supervised, partly, folder, "--epochs", "60", *flags) == 0
+    assert run(semi_supervised, partly, folder, "--epochs", "60", *flags) == 0
     return folder
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from aae_jax import cli, load
 from aae_jax.data import Quiet
-from aae_jax.experiments.model_rows import MODELS
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
@@ -17,12 +16,13 @@ from aae_jax.models.label_regularized import experiment as label_regularized
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
-from aae_jax.priors.custom import own_samples, sampler_of
+from aae_jax.priors.custom import read_prior
 from aae_jax.run.arguments import parse
 from aae_jax.run.measures import build_seed_measure
 from aae_jax.run.run import main as run_model
 from aae_jax.run.setup import build_setup
 from aae_jax.train.state import evaluation_variables
+from reproduce.models import MODELS
 from tests.experiments.running import ROOT, rows
 
 SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
@@ -82,7 +82,6 @@ def corner_rows(path, count=2000, dim=2):
 
 
 def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.run.report._save_figures", lambda *_: None)
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")
     once = []
@@ -196,19 +195,19 @@ def test_a_file_that_holds_no_samples_is_said_to(tmp_path, capsys):
 def test_samplers_may_import_what_lies_beside_them_and_give_any_numbers(sampler):
     (sampler.parent / "beside_mine.py").write_text("shift = 10.0")
     found = {name: config_of(f"{sampler}:{name}") for name in ("neighbours", "half")}
-    assert own_samples(found["neighbours"], 2).min() >= 13.0
-    assert own_samples(found["half"], 2).dtype == np.float32
-    assert own_samples(config_of(f"{sampler}:wide"), 200).shape == (50_000, 200)  # ten million numbers
+    assert read_prior(found["neighbours"], 2).samples.min() >= 13.0
+    assert read_prior(found["half"], 2).samples.dtype == np.float32
+    assert read_prior(config_of(f"{sampler}:wide"), 200).samples.shape == (50_000, 200)  # ten million numbers
 
 
 def test_a_file_that_changed_is_read_anew(tmp_path):
     first = corner_rows(tmp_path / "mine.npy")
     config = config_of(tmp_path / "mine.npy")
-    np.testing.assert_array_equal(own_samples(config, 2), first)
+    np.testing.assert_array_equal(read_prior(config, 2).samples, first)
     with pytest.raises(ValueError, match="read-only"):
-        own_samples(config, 2)[0, 0] = 1.0
+        read_prior(config, 2).samples[0, 0] = 1.0
     np.save(tmp_path / "mine.npy", first + 1)
-    np.testing.assert_array_equal(own_samples(config, 2), first + 1)
+    np.testing.assert_array_equal(read_prior(config, 2).samples, first + 1)
 
 
 def test_a_file_of_settings_runs_no_code_and_takes_what_a_run_kept(sampler, tmp_path, capsys):
@@ -239,10 +238,10 @@ def test_the_example_of_the_documents_is_a_heart():
     (row,) = (row for row in MODELS if row.name == "unsupervised-own")
     assert (ROOT / row.flags[-1].partition(":")[0]).is_file()
     config = config_of(f"{ROOT}/{row.flags[-1]}")
-    samples = own_samples(config, 2)
+    samples = read_prior(config, 2).samples
     assert samples.shape == (100_000, 2)
     notch = np.abs(samples[:, 0]) < 0.1
     assert samples[notch][:, 1].max() < 0.8 * samples[:, 1].max()  # between its two arcs
     np.testing.assert_allclose(samples.mean(axis=0)[0], 0.0, atol=0.02)
-    drawn = np.asarray(sampler_of(config, 2)(jax.random.key(0), 4000))
+    drawn = np.asarray(read_prior(config, 2)(jax.random.key(0), 4000))
     np.testing.assert_allclose(drawn.std(axis=0), samples.std(axis=0), rtol=0.05)

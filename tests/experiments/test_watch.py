@@ -43,7 +43,7 @@ def read_csv(folder):
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory, quick_compiles):
+def watched(tmp_path_factory, figures_on_demand):
     """The folder of a run that was stopped after its second epoch and gone on with, everything shown."""
     folder = tmp_path_factory.mktemp("watched") / "run"
     with pytest.MonkeyPatch.context() as patch:

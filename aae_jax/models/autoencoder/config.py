@@ -17,6 +17,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.errors import InputError
+from aae_jax.text import brief_config
 
 __all__ = ["AutoencoderConfig", "AutoencoderOptimizers", "AutoencoderWeights", "validate_autoencoder"]
 
@@ -45,6 +46,8 @@ class AutoencoderConfig(RunConfig):
     """Prior of the VAE: a gaussian, in closed form, or a mixture, estimated by samples."""
     optimizers: AutoencoderOptimizers = field(default_factory=AutoencoderOptimizers)
     weights: AutoencoderWeights = field(default_factory=AutoencoderWeights)
+
+    __repr__ = brief_config
 
 
 def validate_autoencoder(config: AutoencoderConfig) -> None:

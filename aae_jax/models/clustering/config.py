@@ -19,6 +19,7 @@ from aae_jax.models.shared.label_code_config import (
     validate_found_clusters,
     validate_propagation,
 )
+from aae_jax.text import brief_config
 
 __all__ = ["ClusteringConfig", "ClusteringOptimizers", "ClusteringWeights", "validate_clustering"]
 
@@ -74,6 +75,8 @@ class ClusteringConfig(RunConfig):
     """Prior of the style."""
     optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)
     weights: ClusteringWeights = field(default_factory=ClusteringWeights)
+
+    __repr__ = brief_config
 
 
 def validate_clustering(config: ClusteringConfig) -> None:

@@ -23,7 +23,7 @@ from aae_jax.models.shared.label_code_config import (
     validate_found_clusters,
     validate_propagation,
 )
-from aae_jax.text import quoted
+from aae_jax.text import brief_config, quoted
 
 __all__ = ["DimReductionConfig", "DimReductionOptimizers", "DimReductionWeights", "validate_dim_reduction"]
 
@@ -65,6 +65,8 @@ class DimReductionConfig(LabelledConfig):
     def drawn_labels(self) -> int | Literal["all"] | None:
         """Number of labelled images; None if clusters are found without labels."""
         return None if self.num_clusters is not None else self.labels
+
+    __repr__ = brief_config
 
 
 def validate_dim_reduction(config: DimReductionConfig) -> None:

@@ -10,6 +10,7 @@ from aae_jax.config.run import (
 from aae_jax.errors import InputError
 from aae_jax.models.supervised.config import validate_labelled_style
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers, UnsupervisedWeights
+from aae_jax.text import brief_config
 
 __all__ = ["LabelRegularizedConfig", "validate_label_regularized"]
 
@@ -27,6 +28,8 @@ class LabelRegularizedConfig(LabelledConfig):
     """Prior with parts: mixture, umbrella or swiss_roll. Class k gets part k."""
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+    __repr__ = brief_config
 
 
 def validate_label_regularized(config: LabelRegularizedConfig) -> None:

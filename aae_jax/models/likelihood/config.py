@@ -6,6 +6,7 @@ from aae_jax.config.parts import (
     check_bounds,
 )
 from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsupervised
+from aae_jax.text import brief_config
 
 __all__ = ["LikelihoodConfig", "validate_likelihood"]
 
@@ -16,6 +17,8 @@ class LikelihoodConfig(UnsupervisedConfig):
 
     samples: tuple[int, ...] = (10_000,)
     """Numbers of samples for the likelihood estimate, e.g. 10000 10000000; ten million take hours on a CPU."""
+
+    __repr__ = brief_config
 
 
 def validate_likelihood(config: LikelihoodConfig) -> None:

@@ -20,6 +20,7 @@ from aae_jax.models.shared.label_code_config import (
     validate_class_prior,
     validate_propagation,
 )
+from aae_jax.text import brief_config
 
 __all__ = ["OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"]
 
@@ -62,6 +63,8 @@ class SemiSupervisedConfig(LabelledConfig):
     """Prior of the style."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
+
+    __repr__ = brief_config
 
 
 def validate(config: SemiSupervisedConfig) -> None:

@@ -13,6 +13,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers, UnsupervisedWeights
+from aae_jax.text import brief_config
 
 __all__ = ["SupervisedConfig", "validate_labelled_style", "validate_supervised"]
 
@@ -29,6 +30,8 @@ class SupervisedConfig(LabelledConfig):
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+    __repr__ = brief_config
 
 
 def validate_supervised(config: SupervisedConfig) -> None:

@@ -16,6 +16,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.text import brief_config
 
 __all__ = ["UnsupervisedConfig", "UnsupervisedOptimizers", "UnsupervisedWeights", "validate_unsupervised"]
 
@@ -47,6 +48,8 @@ class UnsupervisedConfig(RunConfig):
     prior: PriorConfig = field(default_factory=PriorConfig)
     optimizers: UnsupervisedOptimizers = field(default_factory=UnsupervisedOptimizers)
     weights: UnsupervisedWeights = field(default_factory=UnsupervisedWeights)
+
+    __repr__ = brief_config
 
 
 def validate_unsupervised(config: UnsupervisedConfig) -> None:

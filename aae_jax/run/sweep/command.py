@@ -24,6 +24,7 @@ from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
+from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.records import read_json, read_record
@@ -38,7 +39,7 @@ from aae_jax.run.sweep.members import (
     together,
 )
 from aae_jax.run.sweep.settings import Range, apply_setting, grid, random_search
-from aae_jax.run.trainer import AllSeedsFailed, Outcome, Stopped, Trainer
+from aae_jax.run.trainer import Outcome, Stopped, Trainer
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
 

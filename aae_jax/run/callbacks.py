@@ -1,0 +1,332 @@
+"""Callbacks of a training run: failures, validation, best weights, metric files, progress, signals, checkpoints."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.evaluation import exact_share
+from aae_jax.evaluation.health import VALIDATION
+from aae_jax.models.shared.plan import TrainingPlan
+from aae_jax.models.spec import RunSetup
+from aae_jax.run.checkpoint_notes import settings_of
+from aae_jax.run.console import Console
+from aae_jax.run.measures import build_seed_measure, flat
+from aae_jax.run.process import Interruption
+from aae_jax.run.run_dir import RunFolder
+from aae_jax.train import checkpoint
+from aae_jax.train.phases import Phase
+from aae_jax.train.state import AAEState, evaluation_variables, used_networks
+from aae_jax.types import Array, Metrics, Params, Stats
+
+__all__ = [
+    "AllSeedsFailed",
+    "Best",
+    "Callback",
+    "Checkpoints",
+    "EpochEnd",
+    "FailureGuard",
+    "MetricFiles",
+    "ProgressLine",
+    "Signals",
+    "Stop",
+    "TrainingProgress",
+    "Validation",
+    "active_means",
+    "first_failure",
+    "found_before",
+    "initial_best",
+    "kept_variables",
+]
+
+
+class AllSeedsFailed(Exception):  # noqa: N818 - the sentence is in its name
+    """Every seed's losses turned non-finite."""
+
+
+class Best(NamedTuple):
+    """The weights that did best on the validation images, each seed's own: leading seed axis throughout."""
+
+    params: Params
+    stats: Stats
+    error: Array
+    epoch: Array
+
+
+class Stop(NamedTuple):
+    """A callback's request to end training after this epoch.
+
+    Attributes:
+        reason: For the user.
+        signum: The signal that asked for it: the run is saved and can be resumed. None: the run ends here, and is
+            reported as usual.
+    """
+
+    reason: str
+    signum: int | None = None
+
+
+@dataclass
+class TrainingProgress:
+    """What callbacks keep of a run from epoch to epoch.
+
+    Attributes:
+        best: Weights with the lowest score so far.
+        failed: Update and phase at which each failed seed's loss was not finite.
+        seconds_before: Seconds of training before a resume.
+        started: `time.perf_counter()` at the start of training.
+    """
+
+    best: Best
+    failed: dict[int, dict[str, Any]] = field(default_factory=dict)
+    seconds_before: float = 0.0
+    started: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in training so far, those before a resume included."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+
+@dataclass
+class EpochEnd:
+    """A run after an epoch.
+
+    Attributes:
+        number: Of the epoch, from 0.
+        update: Updates made so far.
+        last: Whether it is the last epoch.
+        state: Of training, with a leading seed axis; donated to the next epoch, so copy what you keep.
+        metrics: Of each update, `[seeds, updates]` by `"phase/metric"`.
+        row: Metrics as they are written, once this epoch has been validated; None before, and where it is not.
+        stop: The first request to end training.
+    """
+
+    number: int
+    update: int
+    last: bool
+    state: AAEState
+    metrics: Metrics
+    row: dict[str, Any] | None = None
+    stop: Stop | None = None
+
+
+class Callback(Protocol):
+    """Called after every epoch; see `Trainer`."""
+
+    def after_epoch(self, epoch: EpochEnd, /) -> Stop | None:
+        """Look at the run after an epoch; return a `Stop` to end training, else None."""
+        ...
+
+
+def first_failure(metrics: Metrics, seed_index: int, phases: Iterable[str]) -> tuple[int, str] | None:
+    """Return the first update of an epoch, and its phase, at which a seed's loss was not finite, or None.
+
+    `metrics` are stacked `[seeds, updates]`; `phases` come in the order in which they run, which a compiled
+    program's dictionary of metrics does not keep.
+    """
+    names = [f"{phase}/loss" for phase in phases]
+    finite = np.stack([np.isfinite(np.asarray(metrics[name])[seed_index]) for name in names], axis=1)
+    if finite.all():
+        return None
+    update = int(np.argmin(finite.all(axis=1)))
+    return update, names[int(np.argmin(finite[update]))].removesuffix("/loss")
+
+
+def active_means(metrics: Metrics, phases: Mapping[str, Phase], first_step: int) -> dict[str, np.ndarray]:
+    """Return each metric's mean by seed over the updates in which its phase ran; NaN where there was none."""
+    means = {}
+    for name, value in metrics.items():
+        values = np.asarray(value)
+        ran = (first_step + np.arange(values.shape[1])) % phases[name.split("/")[0]].every == 0
+        means[name] = np.mean(values[:, ran], axis=1) if ran.any() else np.full(len(values), np.nan)
+    return means
+
+
+def kept_variables(state: AAEState) -> tuple[Params, Stats]:
+    """Return the weights and statistics that are used after training."""
+    params, stats = evaluation_variables(state)
+    return used_networks(params), stats
+
+
+def initial_best(state: AAEState, seeds: int) -> Best:
+    """Return a copy of a state's weights as the best ones, with a score that any other is better than."""
+    params, stats = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))(kept_variables(state))
+    return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
+
+
+def found_before(setup: RunSetup) -> dict[str, Array]:
+    """Return what was computed from the data before training, whose last bits depend on the number of threads."""
+    found = {"targets": setup.data.targets, "neighbours": setup.data.neighbours}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class FailureGuard:
+    """Notes seeds whose losses or weights are not finite; ends a run in which all are.
+
+    Raises:
+        AllSeedsFailed: No seed is finite any more; the checkpoint before that is kept.
+    """
+
+    def __init__(
+        self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress, folder: RunFolder, console: Console
+    ) -> None:
+        """Compile the check of the weights."""
+        self.setup, self.plan, self.progress = setup, plan, progress
+        self.folder, self.console = folder, console
+        self.finite = jax.jit(jax.vmap(_all_finite))
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Note the seeds that failed in this epoch."""
+        finite, steps = np.asarray(self.finite(epoch.state.params)), self.setup.steps_per_epoch
+        for index, seed in enumerate(self.setup.seeds):
+            if seed in self.progress.failed:
+                continue
+            failure = first_failure(epoch.metrics, index, self.plan.phases)
+            if failure is None and not finite[index]:
+                failure = steps - 1, list(self.plan.phases)[-1]
+            if failure is not None:
+                update = epoch.number * steps + failure[0] + 1
+                self.progress.failed[seed] = {"update": update, "phase": failure[1]}
+                self.console.notice(
+                    f"{self.setup.called} {seed} failed: phase {failure[1]} is not finite at update {update}."
+                )
+        if len(self.progress.failed) == len(self.setup.seeds):
+            self._write_row(epoch)
+            raise AllSeedsFailed
+
+    def _write_row(self, epoch: EpochEnd) -> None:
+        """Leave a row of metrics without a number in it: weights that are not finite are not measured."""
+        nothing = np.full(len(self.setup.seeds), np.nan)
+        row = {"epoch": epoch.number, "update": epoch.update, **dict.fromkeys(sorted(epoch.metrics), nothing)}
+        self.folder.append_metrics({**row, "seconds": round(self.progress.seconds, 3)})
+        self.folder.write_csv(self.setup.seeds)
+
+
+def _all_finite(params: Params) -> Array:
+    """Return whether every weight of one seed is finite."""
+    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]).all()
+
+
+class Validation:
+    """Measures the weights on the validation images, at the planned epochs, and keeps the best."""
+
+    def __init__(self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress) -> None:
+        """Prepare the measures, which are compiled when they are first taken."""
+        self.setup, self.plan, self.progress = setup, plan, progress
+        self.measure = build_seed_measure(setup, plan.hyper)
+        self.update_best = jax.jit(_update_best)
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Give an epoch that is due its row of metrics."""
+        if epoch.row is not None or not self._is_due(epoch):
+            return
+        setup, progress = self.setup, self.progress
+        labels = setup.validation_labels
+        measures = self.measure(*evaluation_variables(epoch.state), setup.validation_images, labels)
+        params, stats = kept_variables(epoch.state)
+        number = jnp.asarray(epoch.number, jnp.int32)
+        progress.best = self.update_best(progress.best, params, stats, measures[setup.spec.score], number)
+        found = flat(measures)
+        for name in found.keys() & set(setup.spec.shares):
+            found[name] = exact_share(found[name], len(labels))
+        alive = np.asarray([seed not in progress.failed for seed in setup.seeds])
+        epoch.row = {
+            "epoch": epoch.number,
+            "update": epoch.update,
+            **{f"{VALIDATION}{name}": np.where(alive, value, np.nan) for name, value in found.items()},
+            **active_means(epoch.metrics, self.plan.phases, epoch.number * setup.steps_per_epoch),
+            "seconds": round(progress.seconds, 3),
+        }
+
+    def _is_due(self, epoch: EpochEnd) -> bool:
+        return epoch.last or (epoch.number + 1) % (self.setup.config.evaluate_every or 1) == 0
+
+
+def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: Array) -> Best:
+    better = error < best.error
+
+    def pick(new: Array, old: Array) -> Array:
+        return jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+    return Best(
+        jax.tree.map(pick, params, best.params),
+        jax.tree.map(pick, stats, best.stats),
+        jnp.where(better, error, best.error),
+        jnp.where(better, epoch, best.epoch),
+    )
+
+
+class MetricFiles:
+    """Appends rows of metrics to `metrics.jsonl`, and writes `metrics.csv`."""
+
+    def __init__(self, folder: RunFolder, seeds: tuple[int, ...]) -> None:
+        """Write into `folder`."""
+        self.folder, self.seeds = folder, seeds
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Write the row of a validated epoch."""
+        if epoch.row is not None:
+            self.folder.append_metrics(epoch.row)
+            self.folder.write_csv(self.seeds)
+
+
+class ProgressLine:
+    """Shows validated epochs on the console."""
+
+    def __init__(self, setup: RunSetup, progress: TrainingProgress, console: Console) -> None:
+        """Show the model's score."""
+        self.score, self.progress, self.console = VALIDATION + setup.spec.score, progress, console
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Show the row of a validated epoch."""
+        if epoch.row is not None:
+            means = {name: value for name, value in epoch.row.items() if "/" in name}
+            self.console.progress(epoch.number, epoch.update, epoch.row[self.score], means, self.progress.seconds)
+
+
+class Signals:
+    """Ends training after Ctrl-C, SIGTERM or SIGHUP."""
+
+    def __init__(self, interruption: Interruption) -> None:
+        """Look at an interruption, whose handlers are installed elsewhere."""
+        self.interruption = interruption
+
+    def after_epoch(self, epoch: EpochEnd) -> Stop | None:
+        """Ask to stop where a signal has come."""
+        signum = self.interruption.signum
+        return None if signum is None else Stop("a signal asked for it", signum)
+
+
+class Checkpoints:
+    """Saves the state at the end, every `checkpoint_seconds`, and before training stops."""
+
+    def __init__(self, setup: RunSetup, progress: TrainingProgress, folder: RunFolder) -> None:
+        """Save into `folder`; the first period begins now."""
+        self.setup, self.progress, self.folder = setup, progress, folder
+        self.saved = time.perf_counter()
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        """Save where it is due."""
+        due = time.perf_counter() - self.saved >= self.setup.config.checkpoint_seconds
+        if epoch.last or due or epoch.stop is not None:
+            self.save(epoch)
+
+    def save(self, epoch: EpochEnd) -> None:
+        """Save state and best weights."""
+        notes = {
+            "epoch": epoch.number,
+            "seconds": self.progress.seconds,
+            "failed": self.progress.failed,
+            "data_sha256": self.setup.dataset.sha256,
+            **settings_of(self.setup),
+        }
+        best = self.progress.best
+        checkpoint.save(self.folder.best, epoch.number, best, notes, keep=1)
+        state = (epoch.state, best, *found_before(self.setup).values())
+        checkpoint.save(self.folder.last, epoch.number, state, notes)
+        self.saved = time.perf_counter()

@@ -1,0 +1,112 @@
+"""The saved model that people load and share: `config.json` and `model.safetensors`, nothing executable."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import save
+
+from aae_jax.data.scaling import Scaling
+from aae_jax.errors import InputError
+from aae_jax.files import write_whole
+from aae_jax.networks.precision import has_tf32
+from aae_jax.saved import format as saved_model
+from aae_jax.saved.digest import EMBEDDED, digest_of
+from aae_jax.saved.format import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE
+from aae_jax.saved.model import Model
+from aae_jax.train.state import used_networks
+
+__all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write `model.safetensors` and `config.json` into the folder `path`.
+
+    The weights' file holds the configuration too: replacing it is what replaces an older model, and until
+    `config.json` follows, `load` takes the configuration from there. Whenever the process is killed, the folder
+    holds the older model or the new one.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
+    if model.scaling is not None:
+        tree["scaling"] = saved_model.scaling_tensors(model.scaling)
+    if model.prior_samples is not None:
+        tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
+    config: dict[str, Any] = {
+        "format": "aae_jax",
+        "format_version": saved_model.version_of(model.prior_samples, tree.get("scaling")),
+        "network": dataclasses.asdict(model.network),
+        "image_shape": list(model.image_shape),
+        "num_classes": model.num_classes,
+        "class_names": list(model.class_names),
+        "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
+        "prior": saved_model.prior_to_json(model.prior),
+        "decoded_label": model.decoded_label,
+        "heads": model.heads,
+        "mode_decoder": model.mode_decoder,
+        "clusters": model.clusters,
+        "experiment": model.experiment,
+        "temperature": model.temperature,
+        "data": dict(model.data),
+        "seed": model.seed,
+    }
+    if model.prior_samples is not None:
+        config["prior_samples"] = len(model.prior_samples)
+    tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
+    config["digest"] = digest_of(config, tensors)
+    text = json.dumps(config, indent=2) + "\n"
+    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={EMBEDDED: text}))
+    write_whole(folder / CONFIG_FILE, text.encode())
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Load a model from its folder, or from the folder of the run that left it.
+
+    Every format since version 1 is read.
+
+    Raises:
+        InputError: There is none, or its files do not belong together.
+    """
+    folder = Path(path)
+    try:
+        if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
+            folder = folder / "model"
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}); name the folder of a run or model.") from error
+    described = saved_model.read_config(folder)
+    saved_model.check_size(described, folder)
+    config = {field.name: getattr(described, field.name) for field in dataclasses.fields(described)}
+    scaled, wide, num_samples = (config.pop(name) for name in ("scaled_by_feature", "wide_scaling", "prior_samples"))
+    if config["network"].precision == "tf32" and not has_tf32():
+        config["network"] = dataclasses.replace(config["network"], precision="float32")
+    prior = config.pop("prior")
+    model = Model(**config, prior=None, params={}, stats={})
+    try:
+        params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
+    except Exception as error:  # of whatever kind the sizes provoke inside the networks
+        raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
+    expected: dict[str, Any] = {"params": dict(params), "stats": stats}
+    if scaled:
+        expected["scaling"] = saved_model.expected_scaling(model.image_shape, wide)
+    if num_samples:
+        table = num_samples, model.network.latent_dim
+        expected["prior_samples"] = jax.eval_shape(lambda: jnp.zeros(table, jnp.float32))
+    tensors = saved_model.read_tensors(folder / WEIGHTS_FILE, dict(saved_model.named(expected)))
+    tree = jax.tree_util.tree_map_with_path(lambda path, _: tensors[saved_model.name_of(path)], expected)
+    return dataclasses.replace(
+        model,
+        prior=prior,
+        params=jax.tree.map(jnp.asarray, tree["params"]),
+        stats=jax.tree.map(jnp.asarray, tree["stats"]),
+        scaling=Scaling(**jax.tree.map(np.float64, tree["scaling"])) if scaled else None,
+        prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
+    )

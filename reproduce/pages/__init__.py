@@ -1,0 +1,1 @@
+"""Pages made from the recorded results: their tables in Markdown, their figures."""

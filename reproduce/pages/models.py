@@ -1,0 +1,224 @@
+"""The table of all models and the gallery, from the files that `experiments/reproduce.py --table models` wrote."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aae_jax.errors import InputError
+from reproduce.models import MODELS, ModelRow
+from reproduce.pages.markdown import RESULTS, device, read, spread, table
+
+__all__ = ["CAPTIONS", "FIGURE_TWO", "figure_two", "gallery", "models_table"]
+
+Found = dict[str, Any]
+
+
+def _percent(result: Found) -> str:
+    return f"{spread(result['per_seed'])} %"
+
+
+def _number(result: Found, form: str) -> str:
+    """Return the mean over seeds in a form such as `{:.3f}`, or a dash where no seed has one."""
+    return "–" if result["mean"] is None else form.format(result["mean"])
+
+
+def _of_parts(found: Found) -> str:
+    own = {"per_seed": [None if e is None else 1 - e for e in found["test"]["component_error"]["per_seed"]]}
+    return f"**{_percent(own)}** of codes in their class's part"
+
+
+def _of_clusters(found: Found) -> str:
+    clusters = found["clusters"]
+    information = _number(clusters["normalised_mutual_information"], "{:.3f}")
+    return (
+        f"error **{_percent(clusters['majority_error'])}** by majority, "
+        f"{_percent(clusters['most_certain_error'])} by the paper's rule, "
+        f"{_percent(clusters['hungarian_error'])} one to one; NMI {information}"
+    )
+
+
+def _of_labels(found: Found) -> str:
+    if "clusters" in found:
+        return _of_clusters(found)
+    error = found["test_error"] if "test_error" in found else found["test"]["error"]
+    return f"error **{_percent(error)}**"
+
+
+def _of_likelihood(found: Found) -> str:
+    parts = []
+    for count, measured in found["likelihood"]["samples"].items():
+        nats = [value for value in measured["log_likelihood"]["per_seed"] if value is not None]
+        between = f" (seeds {min(nats):.0f} to {max(nats):.0f})" if len(nats) > 1 else ""
+        mean = _number(measured["log_likelihood"], "{:.0f}")
+        error = _number(measured["standard_error"], "{:.1f}")
+        parts.append(f"**{mean} ± {error}** nats by {int(count):,} samples{between}")
+    return ", ".join(parts)
+
+
+def _of_leakage(found: Found) -> str:
+    leakage = found["label_leakage"]
+    by_line, by_network = (leakage[name] for name in ("logistic_regression", "perceptron"))
+    return (
+        f"the label is found from the code in **{_percent(by_line)}** by logistic regression, "
+        f"{_percent(by_network)} by a perceptron (chance {_percent(leakage['chance'])})"
+    )
+
+
+def _of_reconstruction(found: Found) -> str:
+    return f"reconstruction error {_number(found['test']['reconstruction_error'], '{:.4f}')} per pixel"
+
+
+MEASURED: dict[str, Callable[[Found], str]] = {
+    "autoencoder": _of_reconstruction,
+    "unsupervised": _of_reconstruction,
+    "label_regularized": _of_parts,
+    "clustering": _of_clusters,
+    "dim_reduction": _of_labels,
+    "semi_supervised": _of_labels,
+    "likelihood": _of_likelihood,
+    "supervised": _of_leakage,
+}
+GOALS = {
+    "clustering-30": ("≤ 10 %", "4.10 ± 1.13 %"),
+    "clustering-16": ("≤ 15 %", "9.55 ± 2.05 %"),
+    "clustering-16-graph": ("≤ 15 %", "9.55 ± 2.05 %"),
+    "clustering-16-graph-shifts": ("≤ 15 %", "9.55 ± 2.05 %"),
+    "clustering-30-graph": ("≤ 10 %", "4.10 ± 1.13 %"),
+    "label-regularized": ("≥ 90 %", "–"),
+    "dim-reduction-1000": ("≤ 6 %", "4.20 %"),
+    "dim-reduction-100": ("≤ 10 %", "6.08 %"),
+    "dim-reduction-clusters": ("–", "13.95 %"),
+    "dim-reduction-10d": ("–", "3.90 %"),
+    "semi-supervised": ("–", "1.90 ± 0.10 %"),
+    "likelihood": ("≥ 320", "340 ± 2"),
+    "supervised-10": ("≤ 20 %", "–"),
+}
+"""By row: the goal on two cores in twenty minutes, and the paper's figure as recalled."""
+FIGURE_TWO = ("unsupervised", "vae", "unsupervised-mixture", "vae-mixture")
+CAPTIONS = {
+    "circle_projection": "Codes of test images, projected so that heads and their styles come near to a circle",
+    "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
+    "code_histograms": "The code's dimensions beside the prior's density",
+    "code_scatter": "Codes of test images by class, drawn from their posteriors; beside samples of the prior",
+    "confusion_matrix": "Which classes are taken for which",
+    "embedding": "Test images in the plane, coloured by their true class",
+    "first_layer_features": "What the encoder's first units look for",
+    "health": "What the adversaries tell apart, and how far codes are from the prior",
+    "latent_interpolation": "On the line between the codes of two images",
+    "latent_features_tsne": "Codes of validation images, label and style together, by t-SNE",
+    "learned_latent_features": "Each label along the first dimension of the style",
+    "learned_modes": "The image that each cluster stands for, by the mode decoder",
+    "learning_curves": "The losses of all phases",
+    "manifold": "Images of a regular grid of codes",
+    "manifold_percentiles": "Images of the prior's percentiles",
+    "modes_and_samples_from_each_label": "Each label's mode, by a style of zeros, and images of that label",
+    "predicted_label_distribution": "How many images each label has",
+    "predicted_classes": "Test images by the class they are taken for, mistakes framed",
+    "reconstruction_example": "An image and what the decoder makes of its code",
+    "reconstructions": "Test images and what the decoder makes of their codes",
+    "reliability_diagram": "How often it is right by how sure it is",
+    "samples_beside_nearest": "Random samples, each beside its nearest training image",
+    "style_class_grid": "Each style in all classes, or clusters",
+    "style_transfer": "The style of an image, on the left, in all classes",
+    "train_and_validation_error": "Errors on labelled and validation images",
+    "validation_error": "The error on validation images",
+    "walks": "Walks through the prior",
+    "y_distribution": "How sure labels are",
+    "z_distribution": "The first dimension of the style",
+}
+
+
+def recorded() -> list[tuple[ModelRow, Found]]:
+    """Return the rows that are recorded, in the gallery's order; any of other data than MNIST's tests is an error."""
+    found = []
+    for row in MODELS:
+        path = RESULTS / "models" / f"{row.name}.json"
+        if path.is_file():
+            one = read(path)
+            if one["data"]["name"] != "mnist" or not one["tested"]:
+                raise InputError(f"{path} is not of MNIST's test images; remove it.")
+            found.append((row, one))
+    return found
+
+
+def models_table() -> str:
+    """Return what each row measured on the test images, with its goal, and how near codes came to the prior."""
+    lines = []
+    for row, found in recorded():
+        cost = found["train_seconds"] * found["cpu_cores"] / 60 / len(found["seeds"])
+        cells = (
+            f"[{row.name}](#{row.name})",
+            f"{device(found)}, {found['precision']}",
+            f"{_seeds(found)}, {found['updates']:,}, {cost:.0f}",
+            MEASURED[row.experiment](found),
+            *GOALS.get(row.name, ("–", "–")),
+            *_prior(found),
+        )
+        lines.append(" | ".join(cells))
+    titles = (
+        "row | where, precision | seeds, updates, minutes × cores a seed | on the test images | goal | paper† "
+        "| codes' std by the prior's | mean off by | MMD² | adversary right"
+    )
+    return table(titles, lines)
+
+
+def _seeds(found: Found) -> str:
+    failed = len(found["failed_seeds"])
+    return f"{len(found['seeds'])}" + (f" ({failed} failed)" if failed else "")
+
+
+def _prior(found: Found) -> list[str]:
+    """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, the mean that is farthest
+    from the prior's in its stds, MMD², the adversary's."""
+    measured = found.get("test") or found.get("health", {})
+    ratios, gaps = (
+        [
+            value
+            for name, result in measured.items()
+            if name.startswith(f"{kind}/")
+            for value in result["per_seed"]
+            if value is not None
+        ]
+        for kind in ("code_std_ratio", "code_mean_gap")
+    )
+    cells = [f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "–"]
+    cells.append(f"{max(abs(gap) for gap in gaps):.2f}" if gaps else "–")
+    for name, shown in (("code_mmd", "{:.4f}"), ("discriminator_z_accuracy", "{:.1%}")):
+        cells.append(_number(measured[name], shown) if name in measured else "–")
+    return cells
+
+
+def figure_two() -> str:
+    """Return the paper's figure 2: codes of the adversarial and the variational autoencoder under two priors."""
+    if not set(FIGURE_TWO) <= {row.name for row, _ in recorded()}:
+        return ""
+    a, c, b, d = (f"![Codes of {name}](../results/models/{name}/code_scatter.png)" for name in FIGURE_TWO)
+    lines = (
+        "| | adversarial | variational |",
+        "|---|---|---|",
+        f"| Gaussian | {a} | {c} |",
+        f"| mixture | {b} | {d} |",
+    )
+    return "\n".join(lines)
+
+
+def gallery() -> str:
+    """Return a section for each row: its command and its figures."""
+    sections = []
+    for row, found in recorded():
+        command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(found['epochs']))}"
+        several = f" --num-seeds {len(found['seeds'])}" if len(found["seeds"]) > 1 else ""
+        images = [_shown(row, name) for name in row.figures]
+        if row.visualized:
+            images.append("By `aae-jax visualize RUN`, of the run's folder or its saved model alone:")
+            images += [_shown(row, name) for name in row.visualized]
+        seeds = "one seed" if not several else f"{len(found['seeds'])} seeds, of which the first is shown"
+        said = f"{found['updates']:,} updates, {seeds}."
+        head = (
+            f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```\n\n{said}'
+        )
+        sections.append("\n\n".join([head, *images]))
+    return "\n\n".join(sections)
+
+
+def _shown(row: ModelRow, name: str) -> str:
+    return f"**{CAPTIONS[name]}** (`{name}.png`)\n\n![{CAPTIONS[name]}](../results/models/{row.name}/{name}.png)"
