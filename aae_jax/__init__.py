@@ -163,5 +163,5 @@ def _source_version() -> str:
         text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
         project = tomllib.loads(text)["project"]
         return str(project["version"]) if project["name"] == "aae-jax" else "0+unknown"
-    except (OSError, ValueError, KeyError):  # a copy of the package alone
+    except (OSError, ValueError, KeyError):  # a copy of the package only
         return "0+unknown"

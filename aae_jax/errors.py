@@ -30,7 +30,7 @@ class StorageError(Exception):
 
 
 def known_name(word: str, known: Iterable[str]) -> str:
-    """Return the one of the `known` names that `word` is but for hyphens and underscores, else `word` itself."""
+    """Return the `known` name equal to `word` up to hyphens and underscores, else `word` itself."""
     names = list(known)
     alike = {name.replace("-", "_"): name for name in names}
     return word if word in names else alike.get(word.replace("-", "_"), word)

@@ -1,4 +1,4 @@
-"""Sanitised text from files and users, safe to print, to draw and to include in messages."""
+"""Sanitised text from files and users, safe to print, to draw and to include in messages; short `repr`s."""
 
 import dataclasses
 import unicodedata
@@ -20,7 +20,7 @@ MAX_MESSAGE = 1500
 """Maximum number of characters in an error message; longer ones are shortened in the middle."""
 MAX_QUOTED, MAX_ITEMS = 120, 6
 MAX_FIELD = 200
-"""Characters of one field's value in a `repr`."""
+"""Maximum number of characters of one field's value in a `repr`."""
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that can move the cursor, reorder text, break a line, or cannot be encoded."""
 JOINERS = frozenset("\u200c\u200d")
@@ -83,7 +83,7 @@ def _represent(value: object, levels: int) -> str:
 
 
 def brief_fields(value: Any, names: Iterable[str] | None = None) -> str:
-    """Return a `repr` of a named tuple or dataclass of arrays: their types and shapes, not their numbers."""
+    """Return a `repr` of a named tuple or dataclass of arrays with dtypes and shapes instead of values."""
     if names is None:
         names = value._fields if hasattr(value, "_fields") else (f.name for f in dataclasses.fields(value))
     listed = ", ".join(f"{name}={described(getattr(value, name))}" for name in names)
@@ -91,7 +91,7 @@ def brief_fields(value: Any, names: Iterable[str] | None = None) -> str:
 
 
 def described(value: Any) -> str:
-    """Return a value for `brief_fields`: an array's type and shape, a tree's size, or a short `repr`."""
+    """Return the text of a value for `brief_fields`: an array's dtype and shape, a tree's size, or a short `repr`."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return _describe_array(value)
     if isinstance(value, Mapping):
@@ -111,7 +111,7 @@ def _describe_item(value: Any) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a container holds texts and numbers alone."""
+    """Return whether a container holds only strings, numbers, booleans and None."""
     items = value.values() if isinstance(value, Mapping) else value
     return all(isinstance(item, (str, int, float, bool, type(None))) for item in items)
 
@@ -126,7 +126,7 @@ def _describe_array(array: Any) -> str:
 
 
 def count_numbers(tree: Any) -> int:
-    """Return how many numbers the arrays in nested mappings, tuples and lists hold."""
+    """Return the total size of the arrays in nested mappings, tuples and lists."""
     return sum(int(array.size) for array in _arrays_in(tree))
 
 
@@ -142,7 +142,7 @@ def _arrays_in(tree: Any) -> Iterator[Any]:
 
 
 def brief_config(config: Any) -> str:
-    """Return the call that makes a configuration: the fields alone that are not at their defaults."""
+    """Return the call that constructs a configuration, with only the fields that differ from their defaults."""
     listed = []
     for item in dataclasses.fields(config):
         value, default = getattr(config, item.name), item.default

@@ -64,7 +64,7 @@ class EncoderOutput(NamedTuple):
     log_std: Float[Array, "batch latent"] | None
 
     def __repr__(self) -> str:
-        """Return types and shapes instead of numbers."""
+        """Return dtypes and shapes instead of values."""
         return brief_fields(self)
 
 

@@ -83,12 +83,12 @@ def _write(unfinished: Path, tree: Any, notes: Mapping[str, Any]) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file to the disk, through a handle opened for writing; or a folder, where the system can."""
+    """Flush a file to disk, through a handle opened for writing, or a folder, if the system supports it."""
     is_folder = path.is_dir()
     try:
         descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | getattr(os, "O_BINARY", 0))
     except PermissionError:
-        if is_folder:  # Windows opens none
+        if is_folder:  # Windows cannot open folders
             return
         raise
     try:

@@ -46,7 +46,7 @@ class TrainData(NamedTuple):
     class_shares: ClassShares | None = None
 
     def __repr__(self) -> str:
-        """Return types and shapes instead of numbers."""
+        """Return dtypes and shapes instead of values."""
         return brief_fields(self)
 
 

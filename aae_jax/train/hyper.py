@@ -97,5 +97,5 @@ class Hyper(NamedTuple):
         )
 
     def __repr__(self) -> str:
-        """Return types and shapes instead of numbers."""
+        """Return dtypes and shapes instead of values."""
         return brief_fields(self)

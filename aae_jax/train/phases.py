@@ -57,7 +57,7 @@ class Phase(NamedTuple):
     updates_stats: bool = False
 
     def __repr__(self) -> str:
-        """Return the row in a line."""
+        """Return the phase on one line."""
         return brief_fields(self)
 
 

@@ -34,7 +34,7 @@ class AAEState(NamedTuple):
     step: Array
 
     def __repr__(self) -> str:
-        """Return types and shapes instead of numbers."""
+        """Return dtypes and shapes instead of values."""
         return brief_fields(self)
 
 
