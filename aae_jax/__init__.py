@@ -97,6 +97,7 @@ _SUBMODULES = (
     "models",
     "networks",
     "priors",
+    "run",
     "saved",
     "train",
     "types",

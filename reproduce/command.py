@@ -4,7 +4,6 @@ Finished rows are not trained again, stopped ones go on; the same command does b
 """
 
 import dataclasses
-import importlib
 import json
 import math
 import sys
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 from aae_jax.config import RunConfig
 from aae_jax.config.text import differences, from_mapping, read_yaml
 from aae_jax.errors import InputError, known_name
+from aae_jax.models import find_model
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec
 from aae_jax.run.arguments import parse, run_guarded
@@ -133,7 +133,7 @@ def _can_be_had(row: AnyRow, flags: Flags, console: Console) -> bool:
 
 
 def _experiment(row: AnyRow) -> ModelSpec:
-    found = importlib.import_module(f"aae_jax.experiments.{row.experiment}").SPEC
+    found = find_model(row.experiment).spec
     assert isinstance(found, ModelSpec), row.experiment
     return found
 

@@ -12,7 +12,7 @@ class ModelRow:
 
     name: str
     experiment: str
-    """Its module in `aae_jax.experiments`."""
+    """Name of its model (`aae_jax.models.MODELS`)."""
     preset: str
     epochs: int
     title: str

@@ -7,8 +7,6 @@ from aae_jax.config.text import from_mapping
 from aae_jax.data import load_dataset
 from aae_jax.data.sources import KNOWN
 from aae_jax.errors import InputError, known_name
-from aae_jax.experiments.reproduce import Flags
-from aae_jax.experiments.table_rows import TABLES, choose_rows
 from aae_jax.models import MODELS, find_model
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.semi_supervised import experiment as semi_supervised
@@ -17,6 +15,8 @@ from aae_jax.models.unsupervised.config import UnsupervisedConfig
 from aae_jax.run.arguments import parse
 from aae_jax.run.flags import parse_flags
 from aae_jax.run.sweep import command as sweep
+from reproduce.command import Flags
+from reproduce.tables import TABLES, choose_rows
 
 
 def other_spellings(name):
