@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -115,6 +115,7 @@ class EpochEnd:
     stop: Stop | None = None
 
 
+@runtime_checkable
 class Callback(Protocol):
     """Callback after every epoch; see `Trainer`."""
 

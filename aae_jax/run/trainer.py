@@ -98,7 +98,7 @@ class Trainer:
         self.setup, self.plan, self.folder, self.console = setup, plan, folder, console
         self.callbacks = tuple(callbacks)
         for callback in self.callbacks:
-            if not callable(getattr(callback, "after_epoch", None)):
+            if not isinstance(callback, Callback):
                 raise TypeError(f"A callback of type {type(callback).__name__} has no method after_epoch(epoch).")
 
     def run(self, *, resume: bool, command: str) -> Outcome:

@@ -1,6 +1,7 @@
 """A user's own callbacks: what they see, in which order, and how they end a run."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,5 +60,6 @@ def test_a_run_that_a_callback_ends_is_reported_as_far_as_it_came(finished, tmp_
 
 def test_callbacks_are_any_objects_with_the_method():
     setup = build_setup(SPEC, parse(SPEC, [*SMALL]).config, Quiet())
-    with pytest.raises(TypeError, match="after_epoch"):
-        Trainer(setup, main_plan(setup), RunFolder(None), Console(), [np.zeros(3)])
+    build = getattr(Trainer.__init__, "__wrapped__", Trainer.__init__)  # without the run-time checks of types
+    with pytest.raises(TypeError, match=r"type ndarray has no method after_epoch\(epoch\)"):
+        build(Trainer.__new__(Trainer), setup, main_plan(setup), RunFolder(Path()), Console(), [np.zeros(3)])
