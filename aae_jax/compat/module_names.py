@@ -4,7 +4,6 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import warnings
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -104,7 +103,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finder of earlier modules, as empty modules whose names are looked up in the current ones."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Any, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return the specification of an earlier module; None for any other."""
         name = fullname.removeprefix("aae_jax.")
