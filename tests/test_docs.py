@@ -3,10 +3,12 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from aae_jax import cli
+from aae_jax.config import PriorConfig
 from aae_jax.models import MODELS, find_model
 from aae_jax.models.semi_supervised.presets import PRESETS
 from aae_jax.run.arguments import parse
@@ -71,20 +73,39 @@ def test_every_implementation_has_its_preset(name):
     assert name in PRESETS
 
 
-def test_readme_names_every_preset():
-    labelled, others = (ROOT / "README.md").read_text().split("## The paper's other models")
-    assert [name for name in PRESETS if name != "smoke" and f"`{name}`" not in labelled] == []
-    for experiment, presets in ((entry.name, entry.presets) for entry in MODELS):
-        if experiment != "semi_supervised":
-            (row,) = (line for line in others.splitlines() if line.startswith(f"| `{experiment}` |"))
-            named = {"default", "smoke", *re.findall(r"`(\w+)`", row.split("|")[2])}
-            assert named == set(presets)
+def test_the_page_of_models_names_every_preset():
+    page = (ROOT / "docs" / "models.md").read_text().split("## Presets")[1]
+    for entry in MODELS:
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{entry.name}` |"))
+        named = {"default", "smoke", *re.findall(r"`(\w+)`", row.split("|")[2])}
+        assert named == set(entry.presets)
 
 
-def test_readme_names_every_script():
-    readme = (ROOT / "README.md").read_text()
+def test_the_page_of_models_describes_every_model():
+    page = (ROOT / "docs" / "models.md").read_text().split("## What each model trains")[0]
+    assert [name for name in re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)] == [entry.name for entry in MODELS]
+
+
+def test_the_page_of_models_names_every_kind_of_prior():
+    page = (ROOT / "docs" / "models.md").read_text().split("## Priors")[1]
+    kinds = get_args(get_type_hints(PriorConfig)["kind"])
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", page, re.MULTILINE))
+    assert set(rows) == set(kinds)
+    settings = {name for row in rows.values() for name in re.findall(r"`([\w-]+)`", row)}
+    assert settings == {field.name.replace("_", "-") for field in dataclasses.fields(PriorConfig)} - {"kind"}
+
+
+def test_every_flag_of_the_command_line_page_exists():
+    known = OTHERS | flags_of(CONFIGURATIONS["semi_supervised"]) | {"--precision", "--no-test"}
+    rows = re.findall(r"^\| (`--.*?) \|", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE)
+    assert len(rows) > 12
+    assert [flag for row in rows for flag in re.findall(r"--[a-z-]+", row) if flag not in known] == []
+
+
+def test_pages_name_every_script():
+    pages = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     scripts = [path.name for path in (ROOT / "experiments").glob("*.py")]
-    assert [name for name in scripts if f"experiments/{name}" not in readme] == []
+    assert [name for name in scripts if f"python experiments/{name}" not in pages] == []
 
 
 CURVES = (ROOT / "docs" / "reading-the-curves.md").read_text()
