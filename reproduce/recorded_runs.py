@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aae_jax.compat.summaries import current_summary
 from aae_jax.config.text import read_yaml
 from aae_jax.errors import InputError
 from aae_jax.run.arguments import run_guarded
@@ -74,7 +73,8 @@ def record(path: Path, name: str, run: Path, flags: str = "") -> None:
     if not (run / SUMMARY_FILE).is_file():
         raise InputError(f"{run} is not the folder of a finished run ({SUMMARY_FILE} is missing).")
     summary = json.loads((run / SUMMARY_FILE).read_text(encoding="utf-8"))
-    found = with_named_errors(current_summary(summary)) | {"config": read_yaml(run / CONFIG_FILE)}
+    named = summary if "validation_error" in summary else with_named_errors(summary)
+    found = named | {"config": read_yaml(run / CONFIG_FILE)}
     about = json.loads(path.read_text(encoding="utf-8"))["about"] if path.exists() else path.stem
     rows = {row["row"]: row for row in (read_rows(path) if path.exists() else [])}
     others = [one for one in rows.get(name, {"runs": []})["runs"] if one["seeds"] != found["seeds"]]
