@@ -12,6 +12,7 @@ import pytest
 
 import aae_jax
 from aae_jax import cli
+from aae_jax.compat import module_names
 
 MODULE = Path(aae_jax.__file__)
 
@@ -39,9 +40,9 @@ def test_type_checkers_and_users_see_the_same_names() -> None:
 
 
 def test_submodules_are_attributes_without_importing_them() -> None:
-    script = "import aae_jax; print(aae_jax.train.fit.fit.__name__, aae_jax.run.sweep.settings.grid.__name__)"
+    script = "import aae_jax; print(aae_jax.graph.graph_of.__name__, aae_jax.losses.generator_loss.__name__)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert result.stdout == "fit grid\n"
+    assert result.stdout == "graph_of generator_loss\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -81,3 +82,29 @@ def test_nothing_heavy_is_imported_before_it_is_wanted(statement: str) -> None:
     script = f"{statement}\nprint('loaded:', sorted({heavy}))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "loaded: []"
+
+
+@pytest.mark.parametrize("name", [name for name, homes in module_names.MOVED.items() if homes])
+def test_modules_of_earlier_versions_are_imported_with_a_warning(name: str) -> None:
+    sys.modules.pop(f"aae_jax.{name}", None)
+    with pytest.warns(DeprecationWarning, match=rf"aae_jax\.{name} is now aae_jax\."):
+        module = importlib.import_module(f"aae_jax.{name}")
+    for home in module_names.MOVED[name]:
+        found = importlib.import_module(f"aae_jax.{home}")
+        for public in getattr(found, "__all__", ()):
+            assert getattr(module, public) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing_of_the_kind'"):
+        module.nothing_of_the_kind  # noqa: B018
+
+
+def test_a_function_of_an_earlier_module_is_todays(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("training", "experiments.compilation"):
+        monkeypatch.delitem(sys.modules, f"aae_jax.{name}", raising=False)
+    monkeypatch.delattr(aae_jax, "training", raising=False)
+    with pytest.warns(DeprecationWarning, match="aae_jax.training is now"):
+        training = aae_jax.training
+    assert training.fit is aae_jax.fit
+    assert training.build_train_epoch is aae_jax.build_train_epoch
+    with pytest.warns(DeprecationWarning, match="aae_jax.experiments.compilation"):
+        from aae_jax.experiments.compilation import keep_compiled_programs
+    assert callable(keep_compiled_programs)
