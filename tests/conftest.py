@@ -36,6 +36,13 @@ from aae_jax.train.hyper import Hyper  # noqa: E402
 from aae_jax.train.phases import Phase  # noqa: E402
 
 
+def pytest_configure(config):
+    """Keep compiled programs in pytest's cache folder, for the other worker, later modules and later sessions."""
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 @pytest.fixture(scope="module")
 def quick_compile():
     """Compile three times as fast; what is compiled runs slower, which small arrays do not notice."""

@@ -288,6 +288,7 @@ def test_averages_are_kept_of_all_that_is_used_after_training():
 # Learning
 
 
+@pytest.mark.slow
 def test_clusters_of_digits_are_digits():
     digits = load_digits()
     config = ClusteringConfig(

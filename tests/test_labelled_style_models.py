@@ -188,6 +188,7 @@ QUICK_ADVERSARIES = UnsupervisedOptimizers(discriminator=ADVERSARY, generator=AD
 WIDE = dataclasses.replace(NETWORK, hidden=(128,), discriminator_hidden=(64,))
 
 
+@pytest.mark.slow
 def test_classes_come_to_their_parts_and_shuffled_labels_to_chance():
     digits = load_digits()
     config = dataclasses.replace(
@@ -204,6 +205,7 @@ def test_classes_come_to_their_parts_and_shuffled_labels_to_chance():
     assert purity(shuffled) < 0.25
 
 
+@pytest.mark.slow
 def test_the_conditional_adversary_takes_the_label_out_of_the_style():
     digits = load_digits()
     found = {}

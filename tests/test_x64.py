@@ -98,6 +98,7 @@ def test_the_bits_of_any_preset_are_those_without_it(name: str) -> None:
     assert_same_bits(trained(name, wide=True), trained(name, wide=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "in turn"])
 def test_the_bits_of_two_seeds_are_those_without_it(at_once: bool) -> None:
     name = "semi_supervised/fducau"  # a phase of every tenth update

@@ -1,40 +1,22 @@
 """Finished and interrupted runs to look at, made once; no test here touches the home folder."""
 
-import contextlib
 import os
 import signal
 
 import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from aae_jax.run import report
 from aae_jax.run.console import Console
 from tests.experiments.running import drawing, is_drawing, train
 
 
-@contextlib.contextmanager
-def jax_setting(name, value):
-    before = getattr(jax.config, name)
-    jax.config.update(name, value)
-    yield
-    jax.config.update(name, before)
-
-
 @pytest.fixture(scope="package", autouse=True)
-def quick_compiles(tmp_path_factory):
-    """Compile with few optimisations, and each program once: the runs here differ in little."""
-    cache = "jax_compilation_cache_dir"
-    compilation_cache.reset_cache()
+def quick_compiles():
+    """Compile with few optimisations: the runs here differ in little."""
     jax.config.update("jax_disable_most_optimizations", True)
-    with (
-        jax_setting(cache, str(tmp_path_factory.mktemp("compiled"))),
-        jax_setting("jax_persistent_cache_min_compile_time_secs", 0.0),
-        jax_setting("jax_persistent_cache_min_entry_size_bytes", -1),
-    ):
-        yield
+    yield
     jax.config.update("jax_disable_most_optimizations", False)
-    compilation_cache.reset_cache()
 
 
 @pytest.fixture(autouse=True)

@@ -267,6 +267,7 @@ def toy_models(monkeypatch):
     monkeypatch.setitem(TABLES, "toy", (MODEL,))
 
 
+@pytest.mark.slow
 def test_a_row_of_any_model_is_recorded_with_its_figures(toy_models, capsys):
     argv = ["--table", "toy", "--dataset", "digits"]
     assert command.main(argv) == 0

@@ -37,6 +37,7 @@ def unequal(tmp_path_factory, figures_on_demand, data_file):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_says_so_before_it_compiles(data_file, tmp_path, capsys):
     assert status(*FLAGS, "--dataset", f"npz:{data_file}", "--out-dir", tmp_path / "run", "--no-test") == 0
     before, after = capsys.readouterr().out.split("compiling", 1)

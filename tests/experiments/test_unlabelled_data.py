@@ -140,6 +140,7 @@ def test_its_model_can_be_used(trained, bare, capsys, tmp_path):
     assert ("majority_error" in json.loads(out.read_text())) == (model.num_classes > 0)
 
 
+@pytest.mark.slow
 def test_its_run_goes_on_to_the_same_bits(trained, bare, tmp_path, capsys):
     name, folder = trained
     module, flags = LABEL_FREE[name]
