@@ -45,7 +45,7 @@ def shown_in(text: str) -> Iterator[str]:
     """Yield commands of benchmarks/ in blocks of code, a line each, and between backticks."""
     for block in FENCE.findall(text):
         for line in block.splitlines():
-            if "benchmarks/" in line.split("#")[0]:
+            if re.search(r"benchmarks/\w", line.split("#")[0]):
                 yield line.split("#")[0].strip()
     for span in re.findall(r"`([^`]+)`", FENCE.sub("", text)):
         words = " ".join(span.split())

@@ -1,6 +1,7 @@
 """Public objects printed in a line: shapes instead of numbers, configurations as the call that makes them."""
 
 import dataclasses
+import importlib
 import inspect
 
 import jax
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 
 import aae_jax
-from aae_jax import config as configs
 from aae_jax.data import load_digits
 from aae_jax.models import MODELS
 from aae_jax.text import count_numbers, described
@@ -107,6 +107,12 @@ def test_arrays_are_printed_by_type_and_shape():
     assert traced == ["float32"]
 
 
+CONFIGS = {
+    name: found
+    for module in ("config", *(f"models.{entry.name}.config" for entry in MODELS))
+    for name, found in vars(importlib.import_module(f"aae_jax.{module}")).items()
+}
+"""Every class of a configuration by its name."""
 ALL = [
     pytest.param(found, id=f"{experiment} {name}")
     for experiment, presets in ((entry.name, entry.presets) for entry in MODELS)
@@ -117,11 +123,11 @@ ALL = [
 @pytest.mark.parametrize("config", ALL)
 def test_a_configuration_prints_the_call_that_makes_it(config):
     text = repr(config)
-    assert eval(text, vars(configs).copy()) == config
+    assert eval(text, CONFIGS.copy()) == config
     assert len(text) <= MOST
 
 
 def test_only_what_is_not_the_default_is_printed():
     assert repr(aae_jax.SemiSupervisedConfig()) == "SemiSupervisedConfig()"
     changed = aae_jax.SemiSupervisedConfig(epochs=3, network=aae_jax.NetworkConfig(hidden=(7,)))
-    assert repr(changed) == "SemiSupervisedConfig(network=NetworkConfig(hidden=(7,)), epochs=3)"
+    assert repr(changed) == "SemiSupervisedConfig(epochs=3, network=NetworkConfig(hidden=(7,)))"

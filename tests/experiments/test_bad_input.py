@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     [
         (["trian"], ["'trian'", "did you mean 'train'"]),
         (["train"], ["semi-supervised"]),
-        (["train", "semi_supervised"], ["did you mean 'semi-supervised'"]),
+        (["train", "semi_supervise"], ["did you mean 'semi-supervised'"]),
         (["train", "semi-supervised", "--preset", "smoky"], ["did you mean 'smoke'"]),
     ],
 )

@@ -243,7 +243,9 @@ def test_the_figures_of_a_preset_are_drawn(name, preset, expected):
     losses = {"update": 1, "discriminator_z/loss": [1.4], "reconstruction/loss": [3.0], "validation_error": [0.5]}
     health = {"validation_code_mmd": [0.1], "validation_code_std_ratio/z1": [0.5]}
     row = losses | health | {f"validation_discriminator_{code}_accuracy": [0.5] for code in "zy"}
-    drawn = experiment.draw([row, {**row, "update": 2}], model, images_of(problem, test=False), jax.random.key(0))
+    drawn = experiment.draw(
+        [row, {**row, "update": 2}], model, images_of(problem, test=False), jax.random.key(0), None
+    )
     assert expected in drawn
     assert all(isinstance(draw_one(), Figure) for draw_one in drawn.values())
 

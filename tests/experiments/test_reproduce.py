@@ -47,8 +47,9 @@ def recorded(name, folder="runs/toy/results"):
 def test_rows_are_trained_and_recorded():
     assert reproduced() == 0
     found, run = recorded("toy-100"), summary(Path("runs/toy/toy-100/run"))
-    assert found["test_error"] == run["test_error"]
-    assert found["validation_error"]["per_seed"] == run["validation_error"]["per_seed"]
+    assert found["test_error"] == run["test"]["error"]
+    assert found["validation_error"] == run["validation"]["error"]
+    assert found["baseline"]["test_error"] == run["baseline"]["test"]["error"]
     assert found["updates"] == found["full_updates"] == run["updates"]
     assert len(found["curve"]["update"]) == len(found["curve"]["validation_error"]) == 3
     assert found["curve"]["validation_error"][-1] == pytest.approx(found["validation_error"]["per_seed"])
@@ -259,7 +260,7 @@ MODEL = ModelRow(
 def toy_models(monkeypatch):
     """Have a row of a model whose one figure is a small picture."""
 
-    def draw(problem, rows, model, folder, notice):
+    def draw(setup, rows, model, summary, folder, notice):
         folder.figures.mkdir()
         plt.imsave(folder.figures / "code_scatter.png", np.arange(12.0).reshape(3, 4))
 

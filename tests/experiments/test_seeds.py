@@ -196,7 +196,7 @@ def test_a_record_has_no_answers_of_the_failed_seed(one_failed, tmp_path):
     images = found["splits"]["test"]
     for seed in (0, 2):
         wrong = images - np.trace(found["answers"]["confusion"][seed])
-        assert wrong / images == pytest.approx(found["test"]["error"]["per_seed"][seed])
+        assert wrong / images == pytest.approx(found["test_error"]["per_seed"][seed])
 
 
 def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, tmp_path):

@@ -1,5 +1,6 @@
 """Data of which some images, or all, have no label: what every model makes of them, and every command."""
 
+import functools
 import json
 import signal
 
@@ -75,8 +76,13 @@ def partly(tmp_path_factory):
     return path
 
 
+def command_of(module):
+    """Return the command of a model, or of sweeps, as a function of its flags."""
+    return module.main if module is sweep else functools.partial(run_model, module.SPEC.name)
+
+
 def run(module, path, out_dir, *extra):
-    return run_model(module.SPEC.name, [*SMOKE, "--dataset", f"npz:{path}", "--out-dir", str(out_dir), *extra])
+    return command_of(module)([*SMOKE, "--dataset", f"npz:{path}", "--out-dir", str(out_dir), *extra])
 
 
 def marked(names):
@@ -148,7 +154,7 @@ def test_its_run_goes_on_to_the_same_bits(trained, bare, tmp_path, capsys):
         interrupt_after(patch, 0, signal.SIGTERM)
         stopped = run(module, bare, tmp_path / "half", *flags)
     assert stopped == 128 + signal.SIGTERM
-    assert run_model(module.SPEC.name, ["--resume", str(tmp_path / "half")]) == 0
+    assert command_of(module)(["--resume", str(tmp_path / "half")]) == 0
     assert rows(tmp_path / "half") == rows(folder)
     again, before = (each / "model" / "model.safetensors" for each in (tmp_path / "half", folder))
     assert again.read_bytes() == before.read_bytes()
