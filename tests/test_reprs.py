@@ -124,4 +124,4 @@ def test_a_configuration_prints_the_call_that_makes_it(config):
 def test_only_what_is_not_the_default_is_printed():
     assert repr(aae_jax.SemiSupervisedConfig()) == "SemiSupervisedConfig()"
     changed = aae_jax.SemiSupervisedConfig(epochs=3, network=aae_jax.NetworkConfig(hidden=(7,)))
-    assert repr(changed) == "SemiSupervisedConfig(network=NetworkConfig(hidden=(7,)), epochs=3)"
+    assert repr(changed) == "SemiSupervisedConfig(epochs=3, network=NetworkConfig(hidden=(7,)))"
