@@ -97,9 +97,7 @@ def build_programs(structure: Structure) -> Programs:
     def reconstruct(weights: Any, images: Array, *labels: Array) -> Array:
         encoded = encode(weights, images)
         y = labels[0] if labels else class_probabilities(encoded.logits)
-        # Without the barrier the compiler may fuse across it, and rounding would not be that of decode(encode(x)).
-        codes = jax.lax.optimization_barrier((encoded.mean, y))  # type: ignore[no-untyped-call, unused-ignore]
-        return decode(weights, *codes)
+        return decode(weights, *_apart((encoded.mean, y)))
 
     functions: tuple[RowsFn, ...] = (
         encode,
@@ -112,3 +110,11 @@ def build_programs(structure: Structure) -> Programs:
         reconstruct,
     )
     return Programs(*map(build_batched, functions))
+
+
+def _apart(codes: Any) -> Any:
+    """Return `codes` as they are, and keep the compiler from fusing what makes them with what takes them.
+
+    So the last bits are those of two calls, `decode(encode(x))` for instance.
+    """
+    return jax.lax.optimization_barrier(codes)  # type: ignore[no-untyped-call, unused-ignore]
