@@ -32,7 +32,7 @@ def build(hidden=(9,), shape=SHAPE, *, classes=CLASSES, network=None, **fields):
 
 METHODS = {
     "encode": lambda model, n: model.encode(IMAGES[:n]),
-    "encode_stored": lambda model, n: model.encode_stored(jnp.asarray(IMAGES[:n])),
+    "encode_stored": lambda model, n: model.encode_stored(jax.device_put(IMAGES[:n])),
     "predict": lambda model, n: model.predict(IMAGES[:n]),
     "predict_proba": lambda model, n: model.predict_proba(IMAGES[:n]),
     "calibrated": lambda model, n: model.predict_proba(IMAGES[:n], calibrated=True),
