@@ -12,6 +12,9 @@ from jaxtyping import install_import_hook
 
 os.environ["AAE_OFFLINE"] = "1"  # the tests of downloads bring their own server
 
+jax.config.update("jax_numpy_rank_promotion", "raise")  # a missing axis is an error, not a table of all pairs
+jax.config.update("jax_num_cpu_devices", 2)  # where an array lies is never left to there being one device only
+
 # What users give is checked there by hand; the tests of it pass values of wrong types on purpose.
 EDGE = ("aae_jax.data.splits",)
 

@@ -105,9 +105,8 @@ def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -
     offsets = z[:, None] - mixture.means[None]
     within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
     _, log_volume = jnp.linalg.slogdet(mixture.factors)
-    constant = 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
-    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None] - constant
-    return found
+    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None]
+    return found - 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
 
 
 def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, " batch"]:
