@@ -67,7 +67,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     ),
     "experiments.propagated": ("models.shared.graph_labels",),
     "experiments.provenance": ("run.summary",),
-    "experiments.records": ("run.records",),
+    "experiments.records": ("records",),
     "experiments.run_folder": ("run.run_dir",),
     "experiments.semi_supervised": ("models.semi_supervised.experiment",),
     "experiments.startup": ("run.process",),

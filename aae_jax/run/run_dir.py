@@ -18,7 +18,7 @@ import numpy as np
 from aae_jax.config.text import to_yaml
 from aae_jax.errors import InputError, StorageError
 from aae_jax.files import LOCK_FILE, FolderLock, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
-from aae_jax.run.records import read_record, valid_rows
+from aae_jax.records import read_record, valid_rows
 
 __all__ = [
     "CONFIG_FILE",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from aae_jax import cli
-from aae_jax.run.records import valid_rows
+from aae_jax.records import valid_rows
 from aae_jax.run.run import main as run_model
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.sweep import command as sweep

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors", "text"),
-    ("types", "streams", "plotting_backend", "files"),
+    ("types", "streams", "plotting_backend", "files", "records"),
     ("augment", "losses"),
     ("config",),
     ("data",),

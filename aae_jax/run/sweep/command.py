@@ -23,11 +23,11 @@ from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.plotting_backend import neutral_backend
+from aae_jax.records import read_json, read_record
 from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
-from aae_jax.run.records import read_json, read_record
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
 from aae_jax.run.setup import load_data, settle
 from aae_jax.run.sweep.members import (
