@@ -317,7 +317,7 @@ def label_spreading(folder: Path) -> None:
 
 @runs("gpu_prepare.sh", "gpu_inputs.py", "gpu_ten.sh", "gpu_ten.py", "gpu_programs.py", "gpu_record.py")
 def ten_minutes_on_a_gpu(folder: Path) -> None:
-    """Inputs are collected by a stand-in for pip; every program is timed. Training: tests/test_gpu_ten.py."""
+    """Inputs are collected by a stand-in for pip; every program is timed. Training: tests/repo/test_gpu_ten.py."""
     mnist, carried, asked = folder / "mnist", folder / "carried", folder / "pip.txt"
     mnist.mkdir()
     (mnist / "t10k-labels-idx1-ubyte.gz").write_bytes(b"labels")
@@ -350,7 +350,7 @@ def ten_minutes_on_a_gpu(folder: Path) -> None:
 
 @runs("gpu_job.py", "jax_worker.py", "torch_worker.py", "floor.py")
 def jobs_of_the_gpu_queue(folder: Path) -> None:
-    """Those that need neither tyro nor data sets; the others are in tests/test_gpu_queue.py."""
+    """Those that need neither tyro nor data sets; the others are in tests/repo/test_gpu_queue.py."""
     bare = forbidding(folder, "tyro", *NOT_THERE)
     jobs = {"device": [], "step": ["--seeds", 2, "--batch", 100], "torch": ["--variant", "eager"]}
     for job, flags in jobs.items():
@@ -367,7 +367,7 @@ def jobs_of_the_gpu_queue(folder: Path) -> None:
 
 @runs("gpu_queue.sh", "gpu_job.py")
 def queue_for_a_gpu(folder: Path) -> None:
-    """Two of its jobs, and one archive; all of them are in tests/test_gpu_queue.py."""
+    """Two of its jobs, and one archive; all of them are in tests/repo/test_gpu_queue.py."""
     out = folder / "out"
     out.mkdir()
     jobs = ("device", "clustering_16")

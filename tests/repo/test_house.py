@@ -1,0 +1,151 @@
+"""The rules of the house that no other tool checks: imports, safety, leaks, the layout budget."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_FILE_LINES, MAX_BODY_LINES, MAX_SCRIPT_LINES = 350, 50, 12
+UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+EVALUATORS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
+# Written with classes of one letter, so that no pattern matches its own source.
+LEAKS = {
+    "path of one machine": re.compile(r"(?<![\w.-])/(?:[h]ome/\w|[U]sers/\w|[r]oot/|[w]ork/|[t]mp/\w)"),
+    "registry": re.compile(r"[p]ypi\.org|[p]ythonhosted|/[s]imple/?\b|(?:[i]ndex|[r]egistry)-url"),
+}
+
+
+def _python_files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def _named(paths: list[Path]) -> list[object]:
+    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported_roots(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").split(".")[0]
+
+
+def _dangers(tree: ast.Module) -> Iterator[str]:
+    yield from UNPICKLERS.intersection(_imported_roots(tree))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func)
+        if name in EVALUATORS:
+            yield name
+        for keyword in call.keywords:
+            if keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False":
+                yield f"{name}({ast.unparse(keyword)})"
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def _has_all(tree: ast.Module) -> bool:
+    return any(
+        isinstance(target, ast.Name) and target.id == "__all__"
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    )
+
+
+LIBRARY = _named(_python_files("aae_jax", "reproduce"))
+SHIPPED = _named(_python_files("aae_jax", "reproduce", "experiments", "benchmarks"))
+
+
+def test_constraints_agree_with_pyproject() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "make_constraints.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = re.findall(r":: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_each_package_is_pinned_once_for_every_python(python: str) -> None:
+    pins = [Requirement(pin) for pin in PYPROJECT["tool"]["uv"]["constraint-dependencies"]]
+    names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate({"python_version": python})]
+    assert Counter(names) == Counter({pin.name for pin in pins})
+
+
+def test_full_checks_try_the_lowest_and_the_highest_python() -> None:
+    tried = re.search(r"for version in (.*); do", (ROOT / ".ci" / "full").read_text(encoding="utf-8"))
+    assert tried is not None
+    assert tried[1].split() == [PYTHONS[0], PYTHONS[-1]]
+    assert PYPROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
+
+
+@pytest.mark.parametrize("path", SHIPPED)
+def test_flax_is_imported_under_networks_only(path: Path) -> None:
+    allowed = path.is_relative_to(ROOT / "aae_jax" / "networks")
+    assert allowed or "flax" not in set(_imported_roots(_parse(path)))
+
+
+@pytest.mark.parametrize("path", SHIPPED)
+def test_nothing_unpickles_or_evaluates(path: Path) -> None:
+    assert not list(_dangers(_parse(path)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import pickle", "from dill import load", "eval('1')", "yaml.load(f)", "np.load(f, allow_pickle=True)"],
+)
+def test_the_danger_check_sees(source: str) -> None:
+    assert list(_dangers(ast.parse(source)))
+
+
+@pytest.mark.parametrize("path", LIBRARY)
+def test_public_module_lists_its_names(path: Path) -> None:
+    tree = _parse(path)
+    private = path.stem.startswith("_") and path.stem != "__init__"
+    only_docstring = len(tree.body) == (ast.get_docstring(tree) is not None)
+    assert private or only_docstring or _has_all(tree), "add __all__, or begin the name with an underscore"
+
+
+@pytest.mark.parametrize("path", LIBRARY)
+def test_layout_budget(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_FILE_LINES
+    functions = [n for n in ast.walk(_parse(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert not {f.name: _body_lines(f) for f in functions if _body_lines(f) > MAX_BODY_LINES}
+
+
+@pytest.mark.parametrize("path", _named(_python_files("experiments")))
+def test_experiment_scripts_are_thin(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_SCRIPT_LINES
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    command = ["git", "ls-files", "-z", "-co", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    found = []
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+        if b"\0" in content:  # an image or another binary file, or one deleted since
+            continue
+        text = content.decode("utf-8", errors="replace")
+        found += [f"{name}: {kind}: {hit.group()}" for kind, rx in LEAKS.items() for hit in rx.finditer(text)]
+    assert not found
