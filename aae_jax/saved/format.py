@@ -146,7 +146,10 @@ def _describe(config: Mapping[str, Any]) -> Description:
         raise ValueError(f"class_names has {len(names)} names for {num_classes or decoded_label} classes")
     if decoded_label != num_classes and num_classes:
         raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
-    extra = {name: config.get(name, False) for name in ("heads", "mode_decoder", "clusters")}
+    off = {"heads": False, "mode_decoder": False, "clusters": False}
+    if config.get("experiment") == "clustering":
+        off["clusters"] = True  # the first files of version 3 had the experiment alone
+    extra = {name: config.get(name, value) for name, value in off.items()}
     if not all(isinstance(value, bool) and value <= bool(num_classes) for value in extra.values()):
         raise ValueError(f"heads, mode_decoder and clusters are {extra} beside {num_classes} classes")
     experiment = config.get("experiment")
