@@ -14,18 +14,18 @@ __all__ = ["main"]
 
 _USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
-{train}  doctor RUN              says in words whether a run's adversaries look healthy
-  evaluate MODEL          test error of a run's or saved model; without labels, of its reconstructions
+{train}  doctor RUN              whether a run's discriminators look healthy, in words
+  evaluate MODEL          test error; without labels, that of reconstructions
   predict MODEL IMAGES    class probabilities of images, as CSV
   reconstruct MODEL IMAGES
-  generate MODEL          images of styles drawn from the prior, in every class
+  generate MODEL          images of styles from the prior, in every class
   interpolate MODEL IMAGES
-  visualize MODEL         codes by t-SNE, labels, styles and modes, drawn from the saved model alone
-  init-datasets           writes which images are labelled, for validation and for the test, as files
-  data list|fetch|check   what data are where, fetch a set, describe a set
+  visualize MODEL         figures of a saved model: codes by t-SNE, labels, styles
+  init-datasets           files of the labelled, validation and test images' places
+  data list|fetch|check   list known data sets, fetch one, describe one
 
-train_semi_supervised, train_unsupervised, generate_model_visualization and init_datasets are understood with the
-options of adversarial-autoencoder-classifier."""
+train_semi_supervised, train_unsupervised, generate_model_visualization and
+init_datasets take the options of adversarial-autoencoder-classifier."""
 
 ON_MODELS = {
     "doctor": "doctor:run_doctor",
@@ -97,5 +97,5 @@ def _usage() -> str:
     """Return the text of --help."""
     lines = [f"  train {entry.name.replace('_', '-'):18}{entry.summary}" for entry in MODELS]
     lines.append(f"  train {'sweep':18}many settings in one program")
-    scripts = "                          (each is also a script: python experiments/semi_supervised.py)"
+    scripts = "                          (scripts too: python experiments/semi_supervised.py)"
     return _USAGE.format(train="\n".join([*lines, scripts, ""]))

@@ -44,7 +44,7 @@ MODELS = (
     ModelEntry("semi_supervised", "classification with few labels"),
     ModelEntry("unsupervised", "no labels, any prior"),
     ModelEntry("supervised", "labels for the decoder, style in the code"),
-    ModelEntry("label_regularized", "labels for the discriminator, a part of the prior for each class"),
+    ModelEntry("label_regularized", "a part of the prior for each class"),
     ModelEntry("clustering", "clusters without labels"),
     ModelEntry("dim_reduction", "images around cluster heads in few dimensions"),
     ModelEntry("likelihood", "log-likelihood of the AAE's samples"),

@@ -19,9 +19,10 @@ from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import Prior
 from aae_jax.text import quoted
 
-__all__ = ["keep_samples", "read_prior", "refuse_sampler", "with_kept_samples"]
+__all__ = ["PRIOR_FILE", "keep_samples", "read_prior", "refuse_sampler", "with_kept_samples"]
 
-KEPT_FILE = "prior.npy"
+PRIOR_FILE = "prior.npy"
+"""Name of the file in a run's folder that keeps the samples."""
 DRAWN = 100_000
 """Number of samples drawn from a sampler, unless they exceed `MOST_NUMBERS` numbers."""
 FEWEST, MOST_NUMBERS = 1000, 10**7
@@ -42,17 +43,17 @@ def read_prior(config: PriorConfig, latent_dim: int) -> Prior:
 
 def keep_samples(prior: Prior | None, folder: Path) -> None:
     """Write the samples of a prior, if it has any, to a run's folder, from which a resumed run reads them."""
-    if prior is not None and prior.samples is not None and not (folder / KEPT_FILE).is_file():
+    if prior is not None and prior.samples is not None and not (folder / PRIOR_FILE).is_file():
         packed = io.BytesIO()
         np.save(packed, prior.samples)
-        write_whole(folder / KEPT_FILE, packed.getvalue())
+        write_whole(folder / PRIOR_FILE, packed.getvalue())
 
 
 def with_kept_samples(config: Any, folder: Path) -> Any:
     """Return the configuration with `prior.file` set to the samples that `keep_samples` wrote to `folder`, if any."""
-    if not hasattr(config, "prior") or config.prior.kind != "samples" or not (folder / KEPT_FILE).is_file():
+    if not hasattr(config, "prior") or config.prior.kind != "samples" or not (folder / PRIOR_FILE).is_file():
         return config
-    return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / KEPT_FILE)))
+    return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / PRIOR_FILE)))
 
 
 def refuse_sampler(config: Any) -> None:

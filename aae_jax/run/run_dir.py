@@ -18,11 +18,11 @@ import numpy as np
 from aae_jax.config.text import to_yaml
 from aae_jax.errors import InputError, StorageError
 from aae_jax.files import LOCK_FILE, FolderLock, append_line, read_bytes, refuse_links, sweep_unfinished, write_whole
+from aae_jax.priors.custom import PRIOR_FILE
 from aae_jax.records import read_record, valid_rows
 
 __all__ = [
     "CONFIG_FILE",
-    "PRIOR_FILE",
     "RECORDS",
     "SIGNALLED",
     "SWEEP_FILE",
@@ -37,7 +37,6 @@ __all__ = [
 CONFIG_FILE, METRICS_FILE, SUMMARY_FILE = "config.yaml", "metrics.jsonl", "summary.json"
 ORIGIN_FILE, CSV_FILE = "origin.json", "metrics.csv"
 SWEEP_FILE = "sweep.json"
-PRIOR_FILE = "prior.npy"
 RECORDS = frozenset({CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, ORIGIN_FILE, CSV_FILE, SWEEP_FILE, PRIOR_FILE})
 """Names of the files in a run folder."""
 CODE = (":/aae_jax", ":/experiments", ":/reproduce", ":/pyproject.toml")

@@ -35,7 +35,7 @@ def test_the_queue_runs_at_toy_size_and_goes_on_where_it_was(tmp_path: Path) -> 
     found = {job.stem: json.loads(job.read_text()) for job in jobs}
     assert len(found["one_seed_100"]["seconds an update"]) == 2
     assert found["one_seed_100"]["seconds for 15,000 updates"] > 0
-    assert found["mnist_1000"]["test_error"]["mean"] < 0.9
+    assert found["mnist_1000"]["test"]["error"]["mean"] < 0.9
     assert found["device"]["bandwidth GB/s"] > 0
     assert len(found["few_labels_best-100"]["test_error"]["per_seed"]) == 2
     (tmp_path / "out" / "seeds_8.json").unlink()

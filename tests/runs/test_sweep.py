@@ -94,13 +94,13 @@ def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatc
 def test_the_memory_bound_decides_how_many_go_together(tmp_path):
     config = sweep.parse(sweep.SPEC, [*SMALL, *SPACE], kind=sweep.SweepFlags).config
     digits = data.load_dataset("digits")
-    one = members.chunk_size(config, digits, {}, 1)
-    some = members.chunk_size(config, digits, {}, 50 * 2**20)
-    more = members.chunk_size(config, digits, {}, 500 * 2**20)
+    one = members.chunk_size(config, digits, {}, None, 1)
+    some = members.chunk_size(config, digits, {}, None, 50 * 2**20)
+    more = members.chunk_size(config, digits, {}, None, 500 * 2**20)
     assert one == 1
     assert 1 < some < more
     assert more / some == pytest.approx(10, rel=0.1)
-    assert members.chunk_size(config, digits, {}, None) >= some
+    assert members.chunk_size(config, digits, {}, None, None) >= some
 
 
 @pytest.mark.slow

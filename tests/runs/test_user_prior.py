@@ -13,14 +13,17 @@ from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
 from aae_jax.models.label_regularized import experiment as label_regularized
+from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.supervised import experiment as supervised
 from aae_jax.models.unsupervised import experiment as unsupervised
+from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.custom import read_prior
 from aae_jax.run.arguments import parse
 from aae_jax.run.measures import build_seed_measure
 from aae_jax.run.run import main as run_model
 from aae_jax.run.setup import build_setup
+from aae_jax.run.sweep import command as sweep
 from aae_jax.train.state import evaluation_variables
 from reproduce.models import MODELS
 from tests.runs.running import ROOT, rows
@@ -127,7 +130,12 @@ def _deleting(sampler, done):
 
 @pytest.mark.parametrize(
     "module",
-    [unsupervised, clustering, *(pytest.param(each, marks=pytest.mark.slow) for each in (supervised, dim_reduction))],
+    [
+        semi_supervised,
+        unsupervised,
+        clustering,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (supervised, dim_reduction)),
+    ],
 )
 def test_every_model_is_pulled_to_the_samples(module, tmp_path):
     argv = [*SMOKE, *own(tmp_path / "mine.npy")]
@@ -142,6 +150,33 @@ def test_every_model_is_pulled_to_the_samples(module, tmp_path):
     images, labels = problem.validation_images, problem.validation_labels
     found = build_seed_measure(problem)(*evaluation_variables(task.build_state()), images, labels)
     assert (np.asarray(found["code_mean_gap"]) < -2).all()
+
+
+def test_a_sweep_reads_the_samples_once_and_resumes_without_the_file(sampler, tmp_path, monkeypatch):
+    train, out = sweep._run_in, tmp_path / "out"
+    monkeypatch.setattr(sweep, "chunk_size", lambda *_: 1)
+    monkeypatch.setattr(sweep, "_run_in", lambda *given: (sampler.unlink(missing_ok=True), train(*given))[1])
+    small = (*SMOKE, "--network.latent-dim", "2", "--labels", "50", "--epochs", "1")
+    space = ("--vary", "views.noise_std=0,0.3")
+    assert sweep.main([*small, *space, *own(f"{sampler}:corner"), "--out-dir", str(out)]) == 0
+    table = (out / "table.csv").read_bytes()
+    sampler.write_text("raise KeyError('this code is not to be run again')")
+    for path in (out / "summary.json", out / "chunks" / "001" / "result.json"):
+        path.unlink()
+    assert sweep.main(["--resume", str(out)]) == 0
+    assert (out / "table.csv").read_bytes() == table
+
+
+@pytest.mark.parametrize("kind", ["mixture", "uniform"])
+def test_the_semi_supervised_model_takes_any_prior(kind, tmp_path):
+    flags = [*SMOKE, "--labels", "50", "--epochs", "1", "--no-test", "--prior.kind", kind]
+    assert run_model("semi_supervised", [*flags, "--out-dir", str(tmp_path / "run")]) == 0
+    model = load(tmp_path / "run")
+    assert model.prior.kind == kind
+    drawn = np.asarray(model.draw_styles(jax.random.key(0), 500))
+    np.testing.assert_array_equal(
+        drawn, configured_prior(model.prior, model.network.latent_dim)(jax.random.key(0), 500)
+    )
 
 
 @pytest.mark.parametrize(

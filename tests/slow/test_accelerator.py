@@ -148,7 +148,7 @@ def check_resume(device: jax.Device, reference: jax.Device, folder: Path) -> Non
         assert run_model("semi_supervised", ["--resume", str(cut)]) == 0
     rounding = 0.0 if device.platform == "cpu" else 1e-3
     np.testing.assert_allclose(losses(cut), losses(whole), rtol=rounding)
-    errors = [summary(path)["validation_error"]["mean"] for path in (cut, whole)]
+    errors = [summary(path)["validation"]["error"]["mean"] for path in (cut, whole)]
     assert errors[0] == pytest.approx(errors[1], abs=10 * rounding)
 
 

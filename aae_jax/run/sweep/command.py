@@ -23,13 +23,15 @@ from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.plotting_backend import neutral_backend
+from aae_jax.priors.custom import keep_samples, with_kept_samples
+from aae_jax.priors.prior import Prior
 from aae_jax.records import read_json, read_record
 from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
-from aae_jax.run.setup import load_data, settle
+from aae_jax.run.setup import load_data, prior_of, settle
 from aae_jax.run.sweep.members import (
     Member,
     chunk_size,
@@ -73,6 +75,7 @@ class Sweep:
     settings: list[dict[str, float]]
     members: list[Member]
     size: int
+    prior: Prior | None
 
     @property
     def chunks(self) -> list[list[int]]:
@@ -117,16 +120,20 @@ def run(request: Request) -> int:
         return 0
     if request.config.tensorboard:
         require_tensorboard()
-    sweep = _plan(request, load_data(request.config, DataReporter(console)))
+    if request.resume is not None:
+        request = request._replace(config=with_kept_samples(request.config, request.resume))
+    prior = prior_of(request.config)  # before anything long begins
+    sweep = _plan(request, load_data(request.config, DataReporter(console)), prior)
     with open_run_folder(request.out_dir, request.resume, "sweep", request.config.seed) as folder:
         if request.resume is None:
             folder.write_config(request.config)
+            keep_samples(prior, folder.path)
             plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
             write_text(folder.path / SWEEP_FILE, json.dumps(plan, indent=1) + "\n")
         return _run_in(folder, sweep, console)
 
 
-def _plan(request: Request, dataset: Dataset) -> Sweep:
+def _plan(request: Request, dataset: Dataset, prior: Prior | None) -> Sweep:
     assert isinstance(request.flags, SweepFlags)
     memory = request.flags.memory_gib
     if request.resume is not None:
@@ -143,9 +150,9 @@ def _plan(request: Request, dataset: Dataset) -> Sweep:
         if memory is not None and not 0 < memory < 1e6:
             raise InputError(f"--memory-gib is {memory}; give a number above 0.")
         fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))
-        size = chunk_size(request.config, dataset, fullest, None if memory is None else int(memory * 2**30))
+        size = chunk_size(request.config, dataset, fullest, prior, None if memory is None else int(memory * 2**30))
     members = members_of(len(settings), request.config)
-    return Sweep(request, dataset, settings, members, min(size, len(members)))
+    return Sweep(request, dataset, settings, members, min(size, len(members)), prior)
 
 
 def _settings(flags: SweepFlags) -> list[dict[str, float]]:
@@ -228,7 +235,7 @@ def _is_result(result: Mapping[str, Any]) -> bool:
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
     reporter = DataReporter(console)
-    setup, plan = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, reporter)
+    setup, plan = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, sweep.prior, reporter)
     begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(setup.config)

@@ -18,7 +18,8 @@ from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.models.shared.plan import TrainingPlan, main_plan
 from aae_jax.models.shared.splits import split_for_seed
 from aae_jax.models.spec import RunSetup
-from aae_jax.run.setup import assemble, prior_of, settle
+from aae_jax.priors.prior import Prior
+from aae_jax.run.setup import assemble, settle
 from aae_jax.run.sweep.settings import (
     SWEPT,
     Range,
@@ -107,6 +108,7 @@ def prepare_chunk(
     settings: Sequence[Mapping[str, float]],
     members: Sequence[Member],
     numbers: Sequence[int],
+    prior: Prior | None,
     reporter: Reporter,
 ) -> tuple[RunSetup, TrainingPlan]:
     """Return the setup and the training plan of some members; their numbers replace the seeds of a run."""
@@ -122,7 +124,7 @@ def prepare_chunk(
     targets = propagated_labels(
         dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
     )
-    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets, prior=prior_of(common))
+    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets, prior=prior)
     frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
     shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
     setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies[0])
@@ -133,7 +135,11 @@ def prepare_chunk(
 
 
 def chunk_size(
-    config: SemiSupervisedConfig, dataset: Dataset, setting: Mapping[str, float], bound: int | None
+    config: SemiSupervisedConfig,
+    dataset: Dataset,
+    setting: Mapping[str, float],
+    prior: Prior | None,
+    bound: int | None,
 ) -> int:
     """Return the number of members that fit into `bound` bytes in addition to the data, at least one.
 
@@ -141,7 +147,7 @@ def chunk_size(
     """
     config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
     setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
-    setup, plan = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], Reporter())
+    setup, plan = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], prior, Reporter())
     state = jax.eval_shape(plan.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     size += 2 * setup.data.labelled_images.nbytes

@@ -111,6 +111,10 @@ def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervi
         inner[last] = value
     changed = from_mapping(SemiSupervisedConfig, values, base=config)
     validate(changed)
+    if "std" in values.get("prior", {}) and not changed.prior.is_gaussian:
+        raise InputError(
+            f"prior.std varies, but the prior's kind is {changed.prior.kind}, which has no such number; vary another."
+        )
     return changed
 
 

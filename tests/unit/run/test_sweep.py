@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.config import resolve
+from aae_jax.config import PriorConfig, resolve
 from aae_jax.data import TrainingArrays
 from aae_jax.errors import InputError
 from aae_jax.models import preset
@@ -80,6 +80,13 @@ def test_every_swept_name_changes_what_is_traced(name):
 def test_settings_that_cannot_be_trained_are_refused(setting, message):
     with pytest.raises(InputError, match=message):
         apply_setting(BASE, setting)
+
+
+def test_the_standard_deviation_of_a_prior_without_one_does_not_vary():
+    ring = dataclasses.replace(BASE, prior=PriorConfig(kind="mixture"))
+    with pytest.raises(InputError, match=r"prior\.std varies, but the prior's kind is mixture"):
+        apply_setting(ring, {"weights.prior_std": 2.0})
+    assert apply_setting(BASE, {"weights.prior_std": 2.0}).prior.std == 2.0
 
 
 def test_the_common_configuration_has_every_part_that_one_setting_has():
