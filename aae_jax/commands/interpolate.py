@@ -12,7 +12,7 @@ from aae_jax import figures
 from aae_jax.commands.model import ImageFlags, read_model_pictures, save_result
 from aae_jax.commands.result import load_model, parse, refuse_overwriting, write
 from aae_jax.errors import InputError
-from aae_jax.figures.of_models.common import is_drawable
+from aae_jax.figures.of_models.parts import is_drawable
 from aae_jax.saved.model import Model
 from aae_jax.streams import note
 from aae_jax.types import Array

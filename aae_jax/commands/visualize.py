@@ -15,8 +15,8 @@ from aae_jax.commands.result import load_model, parse
 from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.figures.of_models.clusters import draw_modes
-from aae_jax.figures.of_models.common import is_drawable, unit_images
 from aae_jax.figures.of_models.drawing import Drawings, drawing_fault
+from aae_jax.figures.of_models.parts import is_drawable, unit_images
 from aae_jax.figures.style import draw_bytes
 from aae_jax.files import write_whole
 from aae_jax.saved.model import Model

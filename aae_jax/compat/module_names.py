@@ -57,7 +57,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "experiments.measured": ("run.report", "models.shared.measures", "models.shared.results"),
     "experiments.measures": ("run.measures", "models.shared.measures"),
     "experiments.members": ("run.sweep.members",),
-    "experiments.pictures": ("figures.of_models.common",),
+    "experiments.pictures": ("figures.of_models.parts", "figures.of_models.classifier"),
     "experiments.problem": (
         "run.setup",
         "models.spec",

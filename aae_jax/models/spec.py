@@ -182,7 +182,7 @@ class ModelSpec:
         draw: `(rows of metrics, model, images, key, summary) -> drawings by file name`; the summary is None during
             training. Imports matplotlib when called.
         results: `(setup, trained, say) -> entries of the summary beyond the metrics`; `say` prints a line before a
-            long computation.
+            long computation. Temperatures by seed in `["calibration"]["temperature"]` are saved with the models.
         lines: `summary -> lines` printed at the end of a run, before those common to all models.
         find_targets: `(dataset, configurations with seeds, largest shift, reporter) -> target labels of the pool`,
             for all members at once; None if the model does not use them.

@@ -50,9 +50,9 @@ def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, tempe
 
 def save_models(models: Sequence[Model], folder: RunFolder) -> None:
     """Save the models of a run, each of which has a seed."""
-    for model in models:
-        assert model.seed is not None, "models of a run have one"
-        save_model(model, folder.model(model.seed, models[0].seed or 0))
+    seeds = [model.seed for model in models if model.seed is not None]
+    for model, seed in zip(models, seeds, strict=True):
+        save_model(model, folder.model(seed, seeds[0]))
 
 
 class Watch:

@@ -442,7 +442,7 @@ def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_pat
 def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
     finished, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.common", None)
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.classifier", None)
     assert train(tmp_path / "run", "--figures-every", "1") == 0
     said = capsys.readouterr().out
     assert said.count("! No figure could be drawn (ModuleNotFoundError: ") == EPOCHS + 1
@@ -460,7 +460,7 @@ def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_p
         assert (folder / "summary.json").exists()
         raise BrokenPipeError
 
-    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.common", None)
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.classifier", None)
     monkeypatch.setattr(Console, "notice", no_reader)
     assert status("--resume", folder) == 1
     assert evidence(folder) == evidence(finished)

@@ -12,7 +12,7 @@ from aae_jax import cli, load, save_model
 from aae_jax.compat.command_names import translate
 from aae_jax.data import Quiet, load_digits, split_indices
 from aae_jax.errors import InputError
-from aae_jax.figures.of_models.common import draw_posterior
+from aae_jax.figures.of_models.parts import draw_posterior
 from aae_jax.models.clustering import experiment as clustering
 from aae_jax.models.dim_reduction import experiment as dim_reduction
 from aae_jax.models.label_regularized import experiment as label_regularized

@@ -11,7 +11,8 @@ import numpy as np
 from aae_jax import figures
 from aae_jax.evaluation.heads import circle_projection
 from aae_jax.figures.of_models.codes import GRID
-from aae_jax.figures.of_models.common import (
+from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.figures.of_models.parts import (
     column,
     draw_health,
     draw_styles_by_class,
@@ -22,7 +23,6 @@ from aae_jax.figures.of_models.common import (
     some_of,
     unit_images,
 )
-from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey
 

@@ -10,7 +10,8 @@ import numpy as np
 from aae_jax import figures
 from aae_jax.config import PriorConfig
 from aae_jax.evaluation import nearest_rows
-from aae_jax.figures.of_models.common import (
+from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.figures.of_models.parts import (
     draw_health,
     draw_posterior,
     first_layer,
@@ -20,7 +21,6 @@ from aae_jax.figures.of_models.common import (
     some_of,
     unit_images,
 )
-from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.priors.configured import configured_prior
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey

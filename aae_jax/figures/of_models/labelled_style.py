@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
-from aae_jax.figures.of_models.common import (
+from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.figures.of_models.parts import (
     CLASSES,
     draw_health,
     draw_posterior,
@@ -21,7 +22,6 @@ from aae_jax.figures.of_models.common import (
     some_of,
     unit_images,
 )
-from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.saved.model import Model
 from aae_jax.types import PRNGKey
 

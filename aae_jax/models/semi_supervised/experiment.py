@@ -63,12 +63,12 @@ def _saved_codes(config: SemiSupervisedConfig, shape: DataShape) -> SavedCodes:
 def _draw(
     rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey, summary: Mapping[str, Any] | None
 ) -> Drawings:
-    from aae_jax.figures.of_models.common import draw_figures  # importing matplotlib takes 1 s
+    from aae_jax.figures.of_models.classifier import draw_classifier_figures  # importing matplotlib takes 1 s
 
     if summary is None:
-        return draw_figures(rows, model, shown, key)
+        return draw_classifier_figures(rows, model, shown, key)
     tested = [] if summary["test"] is None else summary["test"]["error"]["per_seed"]
-    return draw_figures(
+    return draw_classifier_figures(
         rows,
         model,
         shown,

@@ -1,7 +1,6 @@
-"""Figures shared by models, and those of a classifier, from the metrics of a run and a model."""
+"""Parts of the figures of several kinds of model."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -9,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
-from aae_jax.evaluation import build_draw_codes, confusion_counts, reliability
-from aae_jax.figures.of_models.drawing import Drawings, Shown
+from aae_jax.evaluation import build_draw_codes
 from aae_jax.saved.model import Model
 from aae_jax.types import Array, PRNGKey
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASSES",
     "column",
-    "draw_figures",
     "draw_health",
     "draw_posterior",
     "draw_styles_by_class",
@@ -33,62 +30,9 @@ __all__ = [
     "unit_images",
 ]
 
-IMAGES, STYLES, CODES = 20, 8, 2000
+STYLES = 8
 CLASSES, LONGEST_NAME = 30, 12
 PAIRS, STEPS = 6, 9
-
-
-def draw_figures(
-    rows: Sequence[Mapping[str, Any]],
-    model: Model,
-    shown: Shown,
-    key: PRNGKey,
-    *,
-    baseline_error: float | None = None,
-    test_errors: Sequence[float] = (),
-) -> Drawings:
-    """Return the drawing functions of the figures, by file name.
-
-    Args:
-        rows: Metrics of the run.
-        model: Model of the first seed.
-        shown: Images to reconstruct and classify.
-        key: PRNG key of the sampled styles.
-        baseline_error: Validation error of the supervised baseline as a fraction, if known.
-        test_errors: Test errors by seed as fractions, if known.
-    """
-    updates = np.asarray([row["update"] for row in rows])
-    codes = functools.cache(lambda: model.encode_stored(jnp.asarray(shown.images)))
-    predicted = functools.cache(lambda: np.argmax(np.asarray(codes().logits), axis=1))
-    some = some_of(len(shown.images), CODES)
-    drawn: dict[str, Callable[[], Figure]] = {
-        "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
-        "validation_error": lambda: figures.validation_error(
-            updates,
-            column(rows, "validation_error"),
-            baseline_error=np.nan if baseline_error is None else baseline_error,
-            test_error=np.asarray(test_errors, dtype=np.float64),
-        ),
-        "train_and_validation_error": lambda: figures.train_and_validation_error(
-            updates, column(rows, "classification/error"), column(rows, "validation_error")
-        ),
-        "confusion_matrix": lambda: figures.confusion_matrix(
-            confusion_counts(shown.labels, predicted(), model.num_classes), label_names=short_names(model)
-        ),
-        "reliability_diagram": lambda: _draw_reliability(model, np.asarray(codes().logits), shown.labels),
-    }
-    prior = model.prior
-    if prior is not None and prior.is_gaussian:
-        drawn["code_histograms"] = lambda: figures.code_histograms(
-            np.asarray(codes().mean)[some],
-            prior_std=prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
-        )
-    if "validation_code_mmd" in rows[0]:  # runs started by an earlier version have none
-        drawn["health"] = lambda: draw_health(updates, rows)
-    if is_drawable(model.image_shape):
-        drawn |= _draw_pictures(model, shown, predicted, key)
-    return drawn
 
 
 def some_of(count: int, most: int) -> np.ndarray:
@@ -128,30 +72,6 @@ def draw_health(updates: np.ndarray, rows: Sequence[Mapping[str, Any]]) -> "Figu
             if measure in rows[0]
         },
     )
-
-
-def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> "Figure":
-    found = {"as trained": reliability(logits, labels)}
-    if model.temperature is not None:
-        name = f"at temperature {model.temperature:.2f}"
-        found[name] = reliability(logits, labels, temperature=model.temperature)
-    return figures.reliability_diagram(found)
-
-
-def _draw_pictures(model: Model, shown: Shown, predicted: Callable[[], np.ndarray], key: PRNGKey) -> Drawings:
-    images = functools.cache(lambda: unit_images(shown.images))
-    first = min(len(shown.images), IMAGES)
-    return {
-        "reconstructions": lambda: figures.reconstructions(
-            images()[:first], np.asarray(model.reconstruct_stored(shown.images[:first]))
-        ),
-        "style_class_grid": lambda: draw_styles_by_class(model, key),
-        "predicted_classes": lambda: figures.predicted_classes(
-            images()[:CODES], predicted()[:CODES], shown.labels[:CODES], label_names=short_names(model)
-        ),
-        "first_layer_features": lambda: first_layer(model),
-        "latent_interpolation": lambda: figures.latent_interpolation(*interpolate(model, shown.images, images())),
-    }
 
 
 def short_names(model: Model) -> list[str]:
