@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_interpolate"]
 
-MOST_STEPS, MOST_PAIRS, SCALE = 1000, 100, 3
+MAX_STEPS, MAX_PAIRS, SCALE = 1000, 100, 3
 MILLISECONDS = 100
 
 
@@ -45,8 +45,8 @@ def run_interpolate(argv: Sequence[str]) -> int:
     out = flags.out or "interpolation.png"
     refuse_overwriting(out, flags.model, flags.images)
     model = load_model(flags.model)
-    if not 2 <= flags.steps <= MOST_STEPS:
-        raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MOST_STEPS}.")
+    if not 2 <= flags.steps <= MAX_STEPS:
+        raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MAX_STEPS}.")
     if model.decoded_label != model.num_classes:
         raise InputError("The decoder gets the class of each image, which is not known here; use generate.")
     pictures = read_model_pictures(model, flags)
@@ -74,11 +74,11 @@ def run_interpolate(argv: Sequence[str]) -> int:
 def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the first and the last image of each interpolation."""
     if not nearest:
-        pairs = min(len(z) // 2, MOST_PAIRS)
+        pairs = min(len(z) // 2, MAX_PAIRS)
         return np.arange(0, 2 * pairs, 2), np.arange(1, 2 * pairs, 2)
     from sklearn.neighbors import NearestNeighbors  # slow to import
 
-    first = np.arange(min(len(z), MOST_PAIRS))
+    first = np.arange(min(len(z), MAX_PAIRS))
     found = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
     return first, np.where(found[:, 0] == first, found[:, 1], found[:, 0])
 

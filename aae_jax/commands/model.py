@@ -121,7 +121,7 @@ def run_reconstruct(argv: Sequence[str]) -> int:
         return figures.reconstructions(pictures.images / scale, made)
 
     arrays = {"images": pictures.images, "reconstructions": made}
-    return save_result(out, arrays, draw, model, most=figures.MOST_IMAGES)
+    return save_result(out, arrays, draw, model, most=figures.MAX_IMAGES)
 
 
 def run_generate(argv: Sequence[str]) -> int:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_model", "run_visualize"]
 
-IMAGES, MOST_IMAGES = 1000, 5000
-STYLES, MEMBERS, MOST_LABELS, FEWEST_CODES = 10, 8, 40, 4
+IMAGES, MAX_IMAGES = 1000, 5000
+STYLES, MEMBERS, MAX_LABELS, MIN_CODES = 10, 8, 40, 4
 INCOMPLETE = 1
 """Exit status if a figure could not be drawn or written."""
 ALIASES = {"latent_features_tsne": "latent_features_tnse"}
@@ -47,8 +47,8 @@ def run_visualize(argv: Sequence[str]) -> int:
     """Draw figures of a model on validation images: codes by t-SNE, labels, styles, modes, a reconstruction."""
     flags = parse(_Visualize, argv, "visualize", run_visualize.__doc__)
     model = load_model(flags.model)
-    if not 20 <= flags.images <= MOST_IMAGES:
-        raise InputError(f"--images is {flags.images}; give a number from 20 to {MOST_IMAGES}.")
+    if not 20 <= flags.images <= MAX_IMAGES:
+        raise InputError(f"--images is {flags.images}; give a number from 20 to {MAX_IMAGES}.")
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
@@ -86,7 +86,7 @@ def draw_model(model: Model, images: np.ndarray, labels: np.ndarray, class_names
     z, y = np.asarray(outputs.mean), np.asarray(jax.nn.softmax(outputs.logits)) if model.num_classes else None
     codes = z if y is None else np.concatenate([y, z], axis=1)
     drawn: dict[str, Callable[[], Figure]] = {}
-    if len(codes) >= FEWEST_CODES and codes.std() > 0:  # t-SNE fails for collapsed codes
+    if len(codes) >= MIN_CODES and codes.std() > 0:  # t-SNE fails for collapsed codes
         drawn["latent_features_tsne"] = lambda: figures.code_map(codes, labels, label_names=class_names)
     drawn |= {
         "z_distribution": lambda: figures.histogram(z[:, 0], title="First dimension of the style", xlabel="$z_1$"),
@@ -122,7 +122,7 @@ def _draw_example(model: Model, images: np.ndarray, labels: np.ndarray, y: np.nd
 
 def _draw_first_style(model: Model) -> "Figure":
     """Draw each label decoded at ten values of the first dimension of the style, the others being 0."""
-    shown, length = min(model.decoded_label or 0, MOST_LABELS), model.decoded_label or 0
+    shown, length = min(model.decoded_label or 0, MAX_LABELS), model.decoded_label or 0
     z = np.zeros((shown, STYLES, model.network.latent_dim))
     z[:, :, 0] = np.linspace(-1, 1, STYLES)
     y = np.repeat(np.eye(shown, length), STYLES, axis=0)
@@ -134,7 +134,7 @@ def _draw_first_style(model: Model) -> "Figure":
 
 def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> "Figure":
     """Draw each label's mode, decoded with zero style, and images predicted as that label."""
-    shown = min(model.num_classes, MOST_LABELS)
+    shown = min(model.num_classes, MAX_LABELS)
     modes = np.asarray(model.decode(np.zeros((shown, model.network.latent_dim)), np.eye(shown, model.num_classes)))
     blank, tiles = np.ones(model.image_shape), []
     for label in range(shown):

@@ -9,7 +9,7 @@ from aae_jax.errors import InputError
 __all__ = ["PriorConfig", "validate_prior", "validate_trained_prior"]
 
 PAIRED = ("mixture", "umbrella")
-MOST_NUMBERS = 10**7
+MAX_NUMBERS = 10**7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +75,10 @@ def validate_prior(prior: PriorConfig, network: NetworkConfig) -> None:
         ("prior.parts", prior.parts, 1, 10**4),
         *((f"prior.{name}", getattr(prior, name), 1e-6, 10**6) for name in names),
     )
-    if prior.kind in PAIRED and prior.parts * network.latent_dim**2 > MOST_NUMBERS:
+    if prior.kind in PAIRED and prior.parts * network.latent_dim**2 > MAX_NUMBERS:
         raise InputError(
             f"prior.parts is {prior.parts} and network.latent_dim {network.latent_dim}, whose covariances have over "
-            f"{MOST_NUMBERS:,} numbers; give less of either."
+            f"{MAX_NUMBERS:,} numbers; give less of either."
         )
     if prior.kind == "swiss_roll" and network.latent_dim != 2:
         raise InputError(f"network.latent_dim is {network.latent_dim}, but the swiss roll has 2 dimensions; give 2.")

@@ -36,7 +36,7 @@ PIXELS_PER_SHIFT = 14
 EVALUATIONS = 50
 EPOCHS = 32
 """Default number of passes over the pool: 16,000 updates on MNIST."""
-FEWEST_IMAGES = 72_000
+MIN_IMAGES = 72_000
 """Default minimum number of images over all epochs: a small pool gets more epochs."""
 
 
@@ -136,7 +136,7 @@ def resolve(
         pool_size: Number of images in the pool; a small pool gets more epochs. None: a large pool.
         precision: Replacement of `auto`.
     """
-    passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(FEWEST_IMAGES / pool_size))
+    passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(MIN_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
     shift = config.views.max_shift if config.views.max_shift is not None else default_shift(image_shape)

@@ -11,7 +11,7 @@ from aae_jax.errors import InputError
 __all__ = ["Leakage", "measure_leakage"]
 
 HIDDEN = (100, 100)
-MOST_ROUNDS = 200
+MAX_ROUNDS = 200
 ENOUGH = 500
 """Minimum number of fitted codes for early stopping of the perceptron on a held-out tenth."""
 
@@ -55,7 +55,7 @@ def measure_leakage(
         raise InputError("Labels cannot be looked for: the fitted codes have one class alone; give codes of more.")
     classifiers = (
         LogisticRegression(max_iter=1000),
-        MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MOST_ROUNDS, random_state=0),
+        MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MAX_ROUNDS, random_state=0),
     )
     found: list[float] = []
     for classifier in classifiers:

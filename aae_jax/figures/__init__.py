@@ -10,7 +10,7 @@ with neutral_backend():
     from aae_jax.figures.curves import learning_curves, train_and_validation_error, validation_error
     from aae_jax.figures.health import health_curves
     from aae_jax.figures.images import (
-        MOST_IMAGES,
+        MAX_IMAGES,
         first_layer_features,
         latent_interpolation,
         reconstructions,
@@ -21,7 +21,7 @@ with neutral_backend():
     from aae_jax.figures.style import save_figure
 
 __all__ = [
-    "MOST_IMAGES",
+    "MAX_IMAGES",
     "ablation",
     "code_histograms",
     "code_map",

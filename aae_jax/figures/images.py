@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from aae_jax.figures.style import COLOURS, FONT_SIZE, MAX_NAME, WIDTH, letters, literals, new_figure, room
 
 __all__ = [
-    "MOST_IMAGES",
+    "MAX_IMAGES",
     "are_pictures",
     "as_rgb",
     "draw_tiles",
@@ -22,7 +22,7 @@ __all__ = [
     "style_class_grid",
 ]
 
-MOST_IMAGES = 20
+MAX_IMAGES = 20
 """Maximum number of pairs in `reconstructions`."""
 _PER_ROW = 10
 _MOST_UNITS, _PER_SHEET_ROW = 60, 15
@@ -48,7 +48,7 @@ def reconstructions(
     if not are_pictures(originals, axes=1) or originals.shape != made.shape:
         shapes = f"{originals.shape} and {made.shape}"
         raise ValueError(f"Expected images and outputs of one shape [n, h, w] or [n, h, w, 3], n > 0; got {shapes}.")
-    originals, made = originals[:MOST_IMAGES], made[:MOST_IMAGES]
+    originals, made = originals[:MAX_IMAGES], made[:MAX_IMAGES]
     starts = range(0, len(originals), _PER_ROW)
     columns = min(len(originals), _PER_ROW)
     cell = _LARGEST_CELL * originals.shape[1] / originals.shape[2]

@@ -18,7 +18,7 @@ __all__ = ["Axes", "Neighbours", "graph_shift", "nearest_neighbours", "principal
 COMPONENTS, NEIGHBOURS = 50, 10
 SAMPLE = 50_000
 """Minimum number of rows (or all, if fewer) from which principal axes of shifted images are computed."""
-MOST_SHIFT, GROUP = 2, 64
+MAX_SHIFT, GROUP = 2, 64
 DENSE = 2_000
 """Maximum number of points for which a graph's eigenvectors are computed from a dense matrix."""
 SPARE = 10
@@ -149,7 +149,7 @@ def graph_shift(max_shift: int) -> int:
     It is half as large: larger shifts find fewer neighbours of the same class. And it is at most 2 pixels: the cost
     grows with its square.
     """
-    return min(max_shift // 2, MOST_SHIFT)
+    return min(max_shift // 2, MAX_SHIFT)
 
 
 def _moved(images: NDArray[Any], down: int, right: int) -> Float[Array, "points features"]:

@@ -15,7 +15,7 @@ ALPHA, STEPS = 0.99, 400
 BANDWIDTH = 0.3
 """Bandwidth of the similarity, relative to the median squared distance to a neighbour, so that near neighbours count
 most even if the others are far."""
-LEAST_CERTAINTY = 0.1
+MIN_CERTAINTY = 0.1
 
 
 def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
@@ -80,7 +80,7 @@ def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _weighed(classes: NDArray[Any], weights: NDArray[np.float32], num_classes: int) -> NDArray[np.float32]:
-    weights = weights / np.float32(max(float(weights.mean()), LEAST_CERTAINTY))
+    weights = weights / np.float32(max(float(weights.mean()), MIN_CERTAINTY))
     targets: NDArray[np.float32] = np.eye(num_classes, dtype=np.float32)[classes] * weights[:, None]
     return targets
 

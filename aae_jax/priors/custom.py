@@ -24,8 +24,8 @@ __all__ = ["PRIOR_FILE", "keep_samples", "read_prior", "refuse_sampler", "with_k
 PRIOR_FILE = "prior.npy"
 """Name of the file in a run's folder that keeps the samples."""
 DRAWN = 100_000
-"""Number of samples drawn from a sampler, unless they exceed `MOST_NUMBERS` numbers."""
-FEWEST, MOST_NUMBERS = 1000, 10**7
+"""Number of samples drawn from a sampler, unless they exceed `MAX_NUMBERS` numbers."""
+MIN_SAMPLES, MAX_NUMBERS = 1000, 10**7
 
 
 def read_prior(config: PriorConfig, latent_dim: int) -> Prior:
@@ -99,7 +99,7 @@ def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray
     Raises:
         InputError: The function does not exist, or fails.
     """
-    count, before = min(DRAWN, MOST_NUMBERS // latent_dim), list(sys.path)
+    count, before = min(DRAWN, MAX_NUMBERS // latent_dim), list(sys.path)
     sys.path.insert(0, str(module.parent))
     try:
         sampler = runpy.run_path(str(module)).get(function)
@@ -120,10 +120,10 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
     expected = f"samples [n, {latent_dim}], as network.latent_dim is {latent_dim}"
     if samples.ndim != 2 or samples.shape[1] != latent_dim or samples.dtype.kind not in "iuf":
         raise InputError(f"prior.file {file} gives {samples.dtype} of shape {list(samples.shape)}; give {expected}.")
-    if len(samples) < FEWEST or samples.size > MOST_NUMBERS:
+    if len(samples) < MIN_SAMPLES or samples.size > MAX_NUMBERS:
         raise InputError(
-            f"prior.file {file} gives {len(samples)} samples; give {FEWEST} at least (better 100,000), and at most "
-            f"{MOST_NUMBERS:,} numbers."
+            f"prior.file {file} gives {len(samples)} samples; give {MIN_SAMPLES} at least (better 100,000), and at "
+            f"most {MAX_NUMBERS:,} numbers."
         )
     with np.errstate(over="ignore", invalid="ignore"):  # rejected below
         numbers = np.array(samples, dtype=np.float32)

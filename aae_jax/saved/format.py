@@ -47,7 +47,7 @@ FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
 4: a prior given by samples; models without one are still written as version 3.
 5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-MOST_CONFIG_BYTES = 10**7
+MAX_CONFIG_BYTES = 10**7
 
 PixelKind = Literal["bytes", "unit"]
 
@@ -82,7 +82,7 @@ def read_config(folder: Path) -> Description:
         InputError: It is missing, damaged, of another program or a later version, or describes no model.
     """
     path = folder / CONFIG_FILE
-    config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MOST_CONFIG_BYTES)
+    config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MAX_CONFIG_BYTES)
     if not isinstance(config, dict) or config.get("format") != "aae_jax":
         raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
     version = config.get("format_version")
@@ -107,7 +107,7 @@ def read_config(folder: Path) -> Description:
 
 def _read_json(path: Path, folder: Path) -> Any:
     try:
-        return json.loads(read_text(path, MOST_CONFIG_BYTES))
+        return json.loads(read_text(path, MAX_CONFIG_BYTES))
     except FileNotFoundError as error:
         raise InputError(_absence(folder)) from error
     except OSError as error:

@@ -15,7 +15,7 @@ from aae_jax.models import MODELS
 from aae_jax.text import count_numbers, described
 from tests.conftest import random_data, toy_hyper, toy_networks, toy_phases
 
-MOST = 1000
+MAX_LENGTH = 1000
 CLASSES = {name: getattr(aae_jax, name) for name in aae_jax.__all__ if inspect.isclass(getattr(aae_jax, name))}
 WITHOUT_OBJECTS = {"InputError"}
 
@@ -69,7 +69,7 @@ def test_every_public_class_is_looked_at():
 def test_what_is_printed_is_short(name):
     text = repr(OBJECTS[name])
     assert text.startswith(f"{name}(")
-    assert len(text) <= MOST
+    assert len(text) <= MAX_LENGTH
     assert "\n" not in text
     assert " object at 0x" not in text
     assert "<function" not in text
@@ -89,7 +89,7 @@ def test_a_model_prints_what_it_is():
     assert "class_names=('a', 'b', " in named
     assert "num_classes" not in named
     many = build_model(num_classes=900, class_names=tuple(f"class number {i}" for i in range(900)))
-    assert len(repr(many)) < MOST
+    assert len(repr(many)) < MAX_LENGTH
     assert "decoded_label=5" in repr(build_model(num_classes=0, decoded_label=5))
 
 
@@ -124,7 +124,7 @@ ALL = [
 def test_a_configuration_prints_the_call_that_makes_it(config):
     text = repr(config)
     assert eval(text, CONFIGS.copy()) == config
-    assert len(text) <= MOST
+    assert len(text) <= MAX_LENGTH
 
 
 def test_only_what_is_not_the_default_is_printed():

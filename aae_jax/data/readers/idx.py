@@ -17,7 +17,7 @@ __all__ = ["parse_idx", "read_bytes", "read_idx"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_MAGIC = b"\x00\x00\x08"
-MOST_DEFLATED = 1040
+MAX_DEFLATED = 1040
 """Upper bound of the expansion by deflate, which is 1,032; a header that claims more is false."""
 
 
@@ -71,7 +71,7 @@ def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.u
         return _parse(io.BytesIO(stored), len(stored), what, rank)
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(stored)) as stream:
-            return _parse(stream, MOST_DEFLATED * len(stored), what, rank)
+            return _parse(stream, MAX_DEFLATED * len(stored), what, rank)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{what} is a damaged or truncated gzip file ({error}); fetch it again.") from error
 

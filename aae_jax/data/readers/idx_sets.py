@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.known import KNOWN, KnownSet, stems
 from aae_jax.data.labels import NO_LABEL, Parts, counted_from, number_classes, settle_parts
-from aae_jax.data.readers.idx import MOST_DEFLATED, parse_idx, read_idx
+from aae_jax.data.readers.idx import MAX_DEFLATED, parse_idx, read_idx
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
@@ -164,7 +164,7 @@ def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], n
     info = members.get(f"{name}.gz") or members.get(name)
     if info is None:
         raise InputError(f"{archive} holds no {name}; give the original archive.")
-    if info.file_size > MOST_DEFLATED * (info.compress_size + 1):
+    if info.file_size > MAX_DEFLATED * (info.compress_size + 1):
         raise InputError(f"{archive} speaks of {info.file_size} bytes of {name}, more than it can hold.")
     return opened.read(info)
 

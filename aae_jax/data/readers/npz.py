@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, number_classes, require_classes, settle_parts
-from aae_jax.data.readers.idx import MOST_DEFLATED
+from aae_jax.data.readers.idx import MAX_DEFLATED
 from aae_jax.data.scaling import check_rows, fit_scaling
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
@@ -35,7 +35,7 @@ KEYS = (
 """Sets of arrays in a file, of which the first complete one is read; labels may be missing."""
 LABEL_KEYS = ("y", "y_train", "y_test")
 NAMES_KEY = "class_names"
-MOST_CHANNELS = 4
+MAX_CHANNELS = 4
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
@@ -160,7 +160,7 @@ def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> Non
 
 def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     """Convert images to bytes or float32, whose range `build_dataset` checks; rows of numbers are not converted."""
-    if images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < min(images.shape[2:]):
+    if images.ndim == 4 and images.shape[1] <= MAX_CHANNELS < min(images.shape[2:]):
         raise InputError(
             f"{what} have shape {images.shape}, channels before height and width; "
             "transpose them to [images, height, width, channels]."
@@ -224,7 +224,7 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> 
         shape, _, dtype = read_header(stream)
     if dtype.hasobject:
         raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or texts by .astype(str).")
-    most = min(info.file_size, MOST_DEFLATED * (info.compress_size + 1))
+    most = min(info.file_size, MAX_DEFLATED * (info.compress_size + 1))
     if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
         raise ValueError(f"{info.filename} speaks of {shape} {dtype}, more than it holds")
     with archive.open(info) as stream:

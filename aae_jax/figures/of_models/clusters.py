@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_cluster_figures", "draw_head_figures", "draw_modes"]
 
-CODES, IMAGES, MEMBERS, MOST_CLUSTERS = 5000, 20, 10, 40
+CODES, IMAGES, MEMBERS, MAX_CLUSTERS = 5000, 20, 10, 40
 
 
 def draw_cluster_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Shown, key: PRNGKey) -> Drawings:
@@ -137,7 +137,7 @@ def _draw_pictures(model: Model, shown: Shown, logits: Callable[[], np.ndarray],
 
 def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray) -> "Figure":
     """Draw the head of each cluster, decoded with zero style, and images assigned to the cluster (figure 9)."""
-    shown = min(model.num_classes, MOST_CLUSTERS)
+    shown = min(model.num_classes, MAX_CLUSTERS)
     z = jnp.zeros((shown, model.network.latent_dim), jnp.float32)
     heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes, dtype=jnp.float32)))
     clusters = logits.argmax(axis=1)

@@ -23,8 +23,8 @@ from aae_jax.text import brief_config
 
 __all__ = ["ClusteringConfig", "ClusteringOptimizers", "ClusteringWeights", "validate_clustering"]
 
-MOST_CLUSTERS = 10**4
-MOST_NEIGHBOURS = 100
+MAX_CLUSTERS = 10**4
+MAX_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def validate_clustering(config: ClusteringConfig) -> None:
     weights = config.weights
     names = ("cyclic", "cyclic_style", "mode", "mode_separation", "style_penalty")
     check_bounds(
-        ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        ("num_clusters", config.num_clusters, 2, MAX_CLUSTERS),
         *((f"weights.{name}", getattr(weights, name), 0, 10**6) for name in names),
     )
     validate_propagation(weights, config.views)
@@ -98,7 +98,7 @@ def validate_clustering(config: ClusteringConfig) -> None:
     validate_reconstruction(weights, config.network)
     validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config)
-    check_bounds(("neighbours", config.neighbours, 0, MOST_NEIGHBOURS))
+    check_bounds(("neighbours", config.neighbours, 0, MAX_NEIGHBOURS))
     if config.neighbours and (not weights.consistency or weights.consistency_target == "clean"):
         raise InputError(
             f"neighbours is {config.neighbours}, but weights.consistency is {weights.consistency:g} with the target "

@@ -13,7 +13,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.errors import InputError
-from aae_jax.models.clustering.config import MOST_CLUSTERS
+from aae_jax.models.clustering.config import MAX_CLUSTERS
 from aae_jax.models.semi_supervised.config import OptimizersConfig
 from aae_jax.models.shared.label_code_config import (
     ClassPrior,
@@ -79,7 +79,7 @@ def validate_dim_reduction(config: DimReductionConfig) -> None:
     validate_labels(config)
     validate_class_prior(config.class_prior)
     check_bounds(
-        ("num_clusters", config.num_clusters, 2, MOST_CLUSTERS),
+        ("num_clusters", config.num_clusters, 2, MAX_CLUSTERS),
         ("least_distance", config.least_distance, 0, 10**6),
         ("weights.head_distance", config.weights.head_distance, 0, 10**6),
     )

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from aae_jax.config import require_resolved, resolve
-from aae_jax.config.run import EPOCHS, EVALUATIONS, FEWEST_IMAGES
+from aae_jax.config.run import EPOCHS, EVALUATIONS, MIN_IMAGES
 from aae_jax.config.text import from_mapping
 from aae_jax.errors import InputError
 from aae_jax.models import preset
@@ -90,9 +90,9 @@ def test_a_given_shift_stays():
     [
         (None, {}, EPOCHS, 1),
         (50_000, {}, EPOCHS, 1),
-        (FEWEST_IMAGES // EPOCHS, {}, EPOCHS, 1),
+        (MIN_IMAGES // EPOCHS, {}, EPOCHS, 1),
         (1213, {}, 60, 1),
-        (100, {}, FEWEST_IMAGES // 100, FEWEST_IMAGES // 100 // EVALUATIONS),
+        (100, {}, MIN_IMAGES // 100, MIN_IMAGES // 100 // EVALUATIONS),
         (1213, {"epochs": 10}, 10, 1),
         (1213, {"epochs": 1000}, 1000, 1000 // EVALUATIONS),
         (1213, {"evaluate_every": 4}, 60, 4),

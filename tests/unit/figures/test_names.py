@@ -120,7 +120,7 @@ def test_names_of_any_length_leave_room(function, tmp_path):
 
 def test_every_function_that_takes_names_is_among_them():
     others = {"code_histograms", "first_layer_features", "histogram", "latent_interpolation", "reconstructions"}
-    others |= {"save_figure", "train_and_validation_error", "validation_error", "MOST_IMAGES"}
+    others |= {"save_figure", "train_and_validation_error", "validation_error", "MAX_IMAGES"}
     assert set(figures.__all__) == {*BY_NAMES, *others}
 
 
