@@ -4,6 +4,10 @@ One encoder outputs a style z and a label y; two discriminators make them match 
 decoder reconstructs the image from both; and on the few labelled images y is trained to predict the label.
 """
 
+import warnings
+
+import jax.numpy as jnp
+
 from aae_jax import priors
 from aae_jax.config import require_resolved
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
@@ -19,6 +23,7 @@ from aae_jax.models.shared.label_code import (
 )
 from aae_jax.models.shared.terms import rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Networks, build_mlp_networks
+from aae_jax.priors.prior import Prior
 from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
@@ -47,6 +52,7 @@ def build_phases(
     *,
     num_classes: int,
     prior: Sampler | None = None,
+    prior_z: Sampler | None = None,
 ) -> dict[str, Phase]:
     """Return the five phases by name, in the order of their execution.
 
@@ -57,11 +63,19 @@ def build_phases(
         num_classes: Size of the categorical prior.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
             `hyper.prior_std`. None: the configured prior.
+        prior_z: Earlier name of `prior`, under which a sampler is still scaled by `hyper.prior_std`. Deprecated.
 
     Returns:
         Phases by name; the batch-norm statistics of the reconstruction phase are kept.
     """
     require_resolved(config)
+    if prior_z is not None:
+        warnings.warn("prior_z is now prior, which is not scaled by prior.std", DeprecationWarning, stacklevel=2)
+        prior = Prior(
+            kind="samples",
+            latent_dim=config.network.latent_dim,
+            unit=lambda key, count: jnp.asarray(prior_z(key, count), jnp.float32),
+        )
     optimizers, weights = config.optimizers, config.weights
     model = LabelCode(networks, config, labels_of(priors.build_categorical(num_classes)))
     common = build_common_phases(

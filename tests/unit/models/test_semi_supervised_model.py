@@ -403,3 +403,22 @@ def test_encoder_and_decoder_drop_different_units(monkeypatch):
     phase.loss(params, stats, batch, semi_supervised.build_hyper(chosen, 10), jax.random.key(3))
     assert len(masks) == 4
     assert not np.array_equal(masks[0], masks[2])
+
+
+def test_the_earlier_name_of_the_prior_still_means_a_scaled_sampler():
+    config = replace(TINY, prior={"std": 2.0})
+    networks, phases, state = build(config)
+
+    def loss(phases):
+        phase = phases["discriminator_z"]
+        hyper = semi_supervised.build_hyper(config, 10)
+        return float(phase.loss(state.params, state.batch_stats, BATCH_OF_NOISE, hyper, KEY)[0])
+
+    def normal(key, count):
+        return np.asarray(jax.random.normal(key, (count, 3)), np.float64)
+
+    with pytest.warns(DeprecationWarning, match="prior_z is now prior"):
+        earlier = semi_supervised.build_phases(networks, config, num_classes=10, prior_z=normal)
+    current = semi_supervised.build_phases(networks, config, num_classes=10, prior=normal)
+    assert loss(earlier) == loss(phases)
+    assert loss(current) != loss(phases)
