@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aae_jax.models import MODELS, preset
     from aae_jax.models.autoencoder.config import AutoencoderConfig
     from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
-    from aae_jax.models.semi_supervised.phases import build_baseline_phases, build_hyper, build_phases, build_schedule
+    from aae_jax.models.semi_supervised.phases import build_baseline_phases, build_phases
     from aae_jax.models.semi_supervised.presets import PRESETS
     from aae_jax.models.unsupervised.config import UnsupervisedConfig
     from aae_jax.networks import Codes, EncoderOutput, Networks, build_mlp_networks, build_networks
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from aae_jax.saved.storage import load, save_model
     from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
     from aae_jax.train.fit import compile_epoch, fit
-    from aae_jax.train.hyper import Hyper
+    from aae_jax.train.hyper import Numbers, traced
+    from aae_jax.train.optimizers import build_schedule
     from aae_jax.train.phases import Phase, build_train_step, init_state, phase_step
     from aae_jax.train.state import AAEState, evaluation_variables
     from aae_jax.types import Batch
@@ -41,11 +42,11 @@ __all__ = [
     "Codes",
     "Dataset",
     "EncoderOutput",
-    "Hyper",
     "InputError",
     "Model",
     "NetworkConfig",
     "Networks",
+    "Numbers",
     "OptimizerConfig",
     "OptimizersConfig",
     "Phase",
@@ -56,7 +57,6 @@ __all__ = [
     "ViewConfig",
     "WeightsConfig",
     "build_baseline_phases",
-    "build_hyper",
     "build_mlp_networks",
     "build_networks",
     "build_phases",
@@ -80,6 +80,7 @@ __all__ = [
     "save_model",
     "split_indices",
     "to_device",
+    "traced",
     "training_arrays",
     "validate",
 ]
@@ -110,7 +111,7 @@ _HOMES = {
     "models": ("MODELS", "preset"),
     "models.autoencoder.config": ("AutoencoderConfig",),
     "models.semi_supervised.config": ("OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"),
-    "models.semi_supervised.phases": ("build_baseline_phases", "build_hyper", "build_phases", "build_schedule"),
+    "models.semi_supervised.phases": ("build_baseline_phases", "build_phases"),
     "models.semi_supervised.presets": ("PRESETS",),
     "models.unsupervised.config": ("UnsupervisedConfig",),
     "networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
@@ -118,7 +119,8 @@ _HOMES = {
     "saved.storage": ("load", "save_model"),
     "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),
     "train.fit": ("compile_epoch", "fit"),
-    "train.hyper": ("Hyper",),
+    "train.hyper": ("Numbers", "traced"),
+    "train.optimizers": ("build_schedule",),
     "train.phases": ("Phase", "build_train_step", "init_state", "phase_step"),
     "train.state": ("AAEState", "evaluation_variables"),
     "types": ("Batch",),
@@ -133,6 +135,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         version = globals()[name] = _read_version()
         return version
+    if name in module_names.RENAMED:
+        return module_names.current_object("aae_jax", name)
     if name in _SUBMODULES or name in module_names.MOVED:
         return importlib.import_module(f"aae_jax.{name}")
     if name not in _HOME_OF:

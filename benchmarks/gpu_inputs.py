@@ -151,7 +151,7 @@ def reference_weights(precision: str = "float32", *, toy: bool = False) -> dict[
     labels = draw.integers(0, CLASSES, BATCH, dtype=np.int32)
     data = aae_jax.TrainData(jnp.asarray(pool), jnp.asarray(pool[:BATCH]), jnp.asarray(labels))
     state = jax.jit(init)(jax.random.key(0))
-    hyper = aae_jax.build_hyper(config, UPDATES)
+    hyper = aae_jax.traced(config, UPDATES)
     after, _ = jax.jit(epoch)(state, data, hyper, jax.random.key(1), jnp.asarray(0))
     found = {"before": state.params, "after": after.params}
     return {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(found)}

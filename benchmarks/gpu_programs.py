@@ -157,7 +157,7 @@ def build_program(plan: Plan, *, toy: bool = False) -> Program:
     keys = jax.random.split(jax.random.key(1), seeds) if seeds else jax.random.key(1)
     build_state = jax.jit(jax.vmap(init) if seeds else init)
     data = random_data(seeds, pool, targets=config.weights.propagation > 0)
-    hyper = aae_jax.build_hyper(config, 10**6)
+    hyper = aae_jax.traced(config, 10**6)
     many = aae_jax.over_seeds(epoch, at_once=True) if seeds else epoch
     lowered = lower_epoch(many, jax.eval_shape(build_state, keys), data, hyper, keys)
     options = plan.options if jax.default_backend() == "gpu" else None

@@ -75,7 +75,7 @@ class Ours:
         labelled = draw.integers(0, 256, (seeds, LABELLED, 28, 28), dtype=np.uint8)
         labels = draw.integers(0, classes, (seeds, LABELLED), dtype=np.int32)
         self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
-        self.hyper = aae_jax.build_hyper(config, 10**6)
+        self.hyper = aae_jax.traced(config, 10**6)
         self.epoch = aae_jax.over_seeds(
             _updates(self.phases, config, batch=batch, updates=updates, order=order), at_once=at_once
         )
@@ -202,7 +202,7 @@ class Ours:
             phases = aae_jax.build_phases(
                 self.networks, config, num_classes=10, prior=lambda _key, _n, i=i: jnp.asarray(real_z[i])
             )
-            step = build_train_step(phases, aae_jax.build_hyper(config, 10**6), constant_schedule)
+            step = build_train_step(phases, aae_jax.traced(config, 10**6), constant_schedule)
             batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))
             state, _ = jax.jit(step)(state, batch, key)
         arrays |= {f"after/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}

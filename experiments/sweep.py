@@ -1,4 +1,4 @@
-"""Compare settings by validation error. `python experiments/sweep.py --vary weights.consistency=0,1,3`."""
+"""Compare settings of a model. `python experiments/sweep.py clustering --vary weights.certainty=0,0.1,1`."""
 
 import sys
 

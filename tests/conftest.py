@@ -35,7 +35,7 @@ from aae_jax import losses  # noqa: E402
 from aae_jax.networks import Networks  # noqa: E402
 from aae_jax.train import optimizers  # noqa: E402
 from aae_jax.train.epoch import TrainData  # noqa: E402
-from aae_jax.train.hyper import Hyper  # noqa: E402
+from aae_jax.train.hyper import traced  # noqa: E402
 from aae_jax.train.phases import Phase  # noqa: E402
 
 
@@ -81,7 +81,7 @@ def flat(images):
 
 def rebuild_loss(params, stats, batch, hyper, key):
     """A linear denoising autoencoder."""
-    seen = batch.images + hyper.noise_std * jax.random.normal(key, batch.images.shape)
+    seen = batch.images + hyper.views.noise_std * jax.random.normal(key, batch.images.shape)
     output = flat(seen) @ params["encoder"]["kernel"] @ params["decoder"]["kernel"]
     stats = {"encoder": {"mean": 0.9 * stats["encoder"]["mean"] + 0.1 * jnp.mean(batch.images)}}
     return losses.half_squared_error(output, flat(batch.images)), (stats, {"ids": batch.images[:, 0, 0]})
@@ -91,7 +91,7 @@ def pull_loss(params, stats, batch, hyper, key):
     """Codes of labelled images are pulled to their label; its statistics are to be thrown away."""
     del key
     codes = flat(batch.labelled_images) @ params["encoder"]["kernel"]
-    value = hyper.weight_z * jnp.mean((codes - batch.labels[:, None]) ** 2)
+    value = hyper.weights.generator_z * jnp.mean((codes - batch.labels[:, None]) ** 2)
     metrics = {"images": batch.labelled_images[:, 0, 0], "labels": batch.labels}
     return value, (jax.tree.map(lambda x: x + 1.0, stats), metrics)
 
@@ -113,13 +113,15 @@ def random_data(*, pool=50, labelled=7, size=4, classes=3, seed=0):
     return TrainData(jnp.asarray(pool_images), jnp.asarray(labelled_images), jnp.asarray(labels))
 
 
-def toy_hyper(**numbers):
-    """Return rates of 0.1 and weights of 1; what the toy has no use for is 0."""
-    given = {"num_steps": 10.0, "weight_z": 1.0, **numbers}
-    rates = given.pop("learning_rates", {"rebuild": 0.1, "pull": 0.1})
-    values = {name: given.pop(name, 0.0) for name in Hyper._fields if name != "learning_rates"}
-    assert not given
-    return jax.tree.map(jnp.asarray, Hyper(learning_rates=rates, **values))
+def toy_hyper(*, rebuild=0.1, pull=0.1, weight=1.0, noise_std=0.0, decay=0.0, num_steps=10.0):
+    """Return the traced numbers of the toy phases."""
+    numbers = {
+        "optimizers": {"rebuild": {"learning_rate": rebuild}, "pull": {"learning_rate": pull}},
+        "weights": {"generator_z": weight},
+        "views": {"noise_std": noise_std},
+        "averaging": {"decay": decay},
+    }
+    return traced(numbers, num_steps)
 
 
 def changed(before, after):

@@ -7,7 +7,7 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-__all__ = ["MOVED", "install"]
+__all__ = ["MOVED", "RENAMED", "current_object", "install"]
 
 MOVED: dict[str, tuple[str, ...]] = {
     "bundle": ("saved.model", "saved.storage"),
@@ -97,6 +97,16 @@ MOVED: dict[str, tuple[str, ...]] = {
     "views": ("augment",),
 }
 """Current modules, below `aae_jax`, of the names in an earlier one; empty for a package without names."""
+
+RENAMED = {"build_hyper": "train.hyper:traced"}
+"""Module and current name, below `aae_jax`, of earlier public names of `aae_jax`."""
+
+
+def current_object(package: str, name: str) -> Any:
+    """Return the object that has an earlier name in `RENAMED`, with a `DeprecationWarning`."""
+    module, current = RENAMED[name].split(":")
+    warnings.warn(f"{package}.{name} is now {package}.{current}", DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(f"{package}.{module}"), current)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

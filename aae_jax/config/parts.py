@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from aae_jax.config.traced import Traced, TracedTerm
 from aae_jax.errors import InputError
 
 __all__ = [
@@ -66,7 +67,7 @@ class OptimizerConfig:
     """Optimizer of one phase."""
 
     kind: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: Traced[float] = 1e-3
     """Peak learning rate, multiplied by the schedule."""
     momentum: float = 0.9
     """Adam's beta1, or SGD's momentum."""
@@ -79,7 +80,7 @@ class OptimizerConfig:
 class ViewConfig:
     """Augmentation of the encoder's input in training; evaluation uses clean images."""
 
-    noise_std: float = 0.3
+    noise_std: Traced[float] = 0.3
     """Std of the noise on the encoder's input, in scaled pixels; the decoder's target stays clean."""
     noise_in: Literal["all", "reconstruction"] = "all"
     """Phases whose views have noise and dropout."""
@@ -96,7 +97,7 @@ class ViewConfig:
 class ReconstructionWeights:
     """Reconstruction loss of every model; each model's subclass adds the weights of its other terms."""
 
-    reconstruction: float = 1.0
+    reconstruction: Traced[float] = 1.0
     reconstruction_loss: Literal["half_squared_error", "mean_squared_error", "bernoulli"] = "half_squared_error"
     """half_squared_error and bernoulli are sums over pixels, mean_squared_error is a mean over pixels; all are means
     over the batch."""
@@ -106,7 +107,7 @@ class ReconstructionWeights:
 class AveragingConfig:
     """Exponential moving average of the weights, used in evaluation."""
 
-    decay: float = 0.0
+    decay: TracedTerm[float] = 0.0
     """Decay per update. 0: use the last weights."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aae_jax.config.parts import NetworkConfig, check_bounds
+from aae_jax.config.traced import Traced
 from aae_jax.errors import InputError
 
 __all__ = ["PriorConfig", "validate_prior", "validate_trained_prior"]
@@ -19,7 +20,7 @@ class PriorConfig:
     kind: Literal["gaussian", "mixture", "umbrella", "swiss_roll", "uniform", "samples"] = "gaussian"
     """mixture: Gaussians on a ring. umbrella: hrenski's mixture. uniform: a cube around the origin. samples:
     user-defined samples."""
-    std: float = 5.0
+    std: Traced[float] = 5.0
     """Std of the gaussian, in each dimension (5 in two dimensions in section 2 of the paper)."""
     half_width: float = 5.0
     """Half width of the uniform cube."""
@@ -46,7 +47,7 @@ class PriorConfig:
 
     @property
     def traced_std(self) -> float:
-        """Value of `Hyper.prior_std`: the std of a Gaussian; 1 for other priors, compiled with their sizes."""
+        """Value of `hyper.prior.std`: the std of a Gaussian; 1 for other priors, compiled with their sizes."""
         return self.std if self.is_gaussian else 1.0
 
 

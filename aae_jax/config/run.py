@@ -16,6 +16,7 @@ from aae_jax.config.parts import (
     check_bounds,
     validate_network,
 )
+from aae_jax.config.traced import Padded
 from aae_jax.errors import InputError
 from aae_jax.text import brief_config
 
@@ -98,7 +99,7 @@ class RunConfig:
 class LabelledConfig(RunConfig):
     """Additional settings of models that learn from labels."""
 
-    labels: int | Literal["all"] = 1000
+    labels: Padded[int | Literal["all"]] = 1000
     """Number of labelled training images, balanced over the classes, or all."""
     label_seed: int | None = None
     """Seed for drawing the labelled images. None: each training seed draws different ones."""

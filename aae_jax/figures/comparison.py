@@ -70,14 +70,17 @@ def _numbers(mean: float, spread: float) -> str:
     return f"{mean:.2f} ± {spread:.2f}" if spread else f"{mean:.2f}"
 
 
-def sweep_figure(values: Mapping[str, np.ndarray], errors: np.ndarray) -> Figure:
-    """Draw the errors of a sweep's members over each varying number, one panel per number.
+def sweep_figure(
+    values: Mapping[str, np.ndarray], scores: np.ndarray, *, ylabel: str = "validation error (%)"
+) -> Figure:
+    """Draw the scores of a sweep's members over each varying number, one panel per number.
 
-    Dots are members; where values repeat, a line joins the means at each value. Non-finite errors are omitted.
+    Dots are members; where values repeat, a line joins the means at each value. Non-finite scores are omitted.
 
     Args:
         values: Values of each varying number, `[members]`, by name.
-        errors: Validation errors as fractions, `[members]`; shown in percent.
+        scores: `[members]`, in the unit of the axis.
+        ylabel: Label of the vertical axis.
 
     Raises:
         ValueError: `values` is empty.
@@ -89,22 +92,22 @@ def sweep_figure(values: Mapping[str, np.ndarray], errors: np.ndarray) -> Figure
     figure = new_figure(height=0.4 + 2.6 * rows)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (name, numbers) in zip(grid, values.items(), strict=False):
-        _draw_swept(axes, np.asarray(numbers, dtype=float), 100 * np.asarray(errors, dtype=float))
+        _draw_swept(axes, np.asarray(numbers, dtype=float), np.asarray(scores, dtype=float))
         axes.set_xlabel(literal(name))
         tidy(axes)
     for axes in grid[len(values) :]:
         axes.set_axis_off()
     for axes in grid[::columns]:
-        axes.set_ylabel("validation error (%)")
+        axes.set_ylabel(ylabel)
     return figure
 
 
-def _draw_swept(axes: Axes, numbers: np.ndarray, errors: np.ndarray) -> None:
-    finite = np.isfinite(errors)
-    axes.plot(numbers[finite], errors[finite], "o", color=COLOURS["sky"], markersize=4, alpha=0.8)
+def _draw_swept(axes: Axes, numbers: np.ndarray, scores: np.ndarray) -> None:
+    finite = np.isfinite(scores)
+    axes.plot(numbers[finite], scores[finite], "o", color=COLOURS["sky"], markersize=4, alpha=0.8)
     places = np.unique(numbers)
     if len(places) < len(numbers):
-        means = [errors[finite & (numbers == place)] for place in places]
+        means = [scores[finite & (numbers == place)] for place in places]
         line = [mean.mean() if mean.size else np.nan for mean in means]
         axes.plot(places, line, "-o", color=COLOURS["blue"], markersize=5, linewidth=1.6)
     if places.min() > 0 and places.max() > 10 * places.min():

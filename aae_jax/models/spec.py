@@ -17,9 +17,9 @@ from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.networks import Networks
 from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.phases import Phase
-from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Schedule, Stats
+from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 if TYPE_CHECKING:
     from aae_jax.saved.model import Model
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 SeedKeys = Key[jax.Array, " seeds"]
-MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Hyper], Metrics]
+MeasureFn = Callable[[Params, Stats, Pixels, Array, PRNGKey, Numbers], Metrics]
 """`(params, stats, images, labels, key, hyper) -> metrics` of one seed's weights; a pure function."""
 
 
@@ -172,8 +172,6 @@ class ModelSpec:
         validate: Raises `InputError` for an invalid configuration.
         build_networks: `(config, image_shape, num_classes) -> networks`.
         build_phases: `(networks, config, *, num_classes, prior) -> phases by name`.
-        build_hyper: `(config, planned updates) -> traced hyperparameters`.
-        build_schedule: `config -> factor on the learning rates`.
         build_measure: `setup -> metrics function`, called at every validation, and at the end on the test set.
         score: Metric that selects the best weights; lower is better.
         shares: Metrics that are shares of the images: reported as exact fractions, which float32 only approximates.
@@ -197,8 +195,6 @@ class ModelSpec:
     validate: Callable[[Any], None]
     build_networks: Callable[[Any, tuple[int, ...], int], Networks]
     build_phases: Callable[..., dict[str, Phase]]
-    build_hyper: Callable[[Any, int], Hyper]
-    build_schedule: Callable[[Any], Schedule]
     build_measure: Callable[[RunSetup], MeasureFn]
     score: str
     shares: tuple[str, ...]

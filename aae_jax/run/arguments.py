@@ -25,7 +25,7 @@ from aae_jax.run.flags import parse_flags
 from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.streams import complain, mute_output, say, standard_streams
 
-__all__ = ["Request", "RunFlags", "parse", "resumed_config", "run_guarded"]
+__all__ = ["Request", "RunFlags", "parse", "resumed_config", "resumed_folder", "run_guarded"]
 
 NOT_WRITTEN = 1
 BAD_INPUT = 2
@@ -133,6 +133,14 @@ def parse(
         tuple(notes),
         flags,
     )
+
+
+def resumed_folder(argv: Sequence[str]) -> Path | None:
+    """Return the folder that a command line resumes; None if it starts something new."""
+    first = _FirstParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--resume")
+    folder = first.parse_known_args(list(argv))[0].resume
+    return None if folder is None else Path(folder)
 
 
 def _full_name(argument: str, experiment: ModelSpec) -> str:

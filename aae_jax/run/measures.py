@@ -8,7 +8,7 @@ import numpy as np
 
 from aae_jax.models.spec import RunSetup
 from aae_jax.train.compile import quick_compiler_options
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers, traced
 from aae_jax.types import Array, Metrics, Params, Pixels, Stats
 
 __all__ = ["build_seed_measure", "flat"]
@@ -17,13 +17,13 @@ __all__ = ["build_seed_measure", "flat"]
 SeedMeasure = Callable[[Params, Stats, Pixels, Array], Metrics]
 
 
-def build_seed_measure(setup: RunSetup, hypers: Hyper | None = None) -> SeedMeasure:
+def build_seed_measure(setup: RunSetup, hypers: Numbers | None = None) -> SeedMeasure:
     """Build the compiled measures of an experiment, `(params, stats, images, labels) -> {name: [seeds, …]}`.
 
     Weights have a leading seed axis; each seed uses the same PRNG key at every call. `hypers` holds the traced
     numbers by seed, or one for all seeds; None: the configuration's.
     """
-    hyper = setup.spec.build_hyper(setup.config, 1) if hypers is None else hypers
+    hyper = traced(setup.config, 1) if hypers is None else hypers
     seeds = len(setup.seeds)
     by_seed = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, jnp.float32), (seeds,)), hyper)
     measure = jax.vmap(setup.spec.build_measure(setup), in_axes=(0, 0, None, None, 0, 0))

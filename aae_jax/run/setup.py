@@ -61,18 +61,16 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
     frequencies = assumed_frequencies(config, dataset, arrays[0].validation_labels)
     announce_frequencies(config, dataset, arrays[0].validation_labels, frequencies, reporter)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
-    targets = None
+    targets = neighbours = None
     if spec.find_targets is not None:
         members, shift = [(config, seed) for seed in seeds], config.views.max_shift or 0
         targets = spec.find_targets(dataset, members, shift, reporter)
-    setup = assemble(spec, config, dataset, arrays[0], seeds, labelled, targets, prior=prior or prior_of(config))
+    if spec.find_neighbours is not None:
+        neighbours = spec.find_neighbours(config, arrays[0].pool, reporter)
+    prior = prior or prior_of(config)
+    setup = assemble(spec, config, dataset, arrays[0], seeds, labelled, targets, neighbours, prior=prior)
     shares = class_shares([frequencies] * len(seeds), labelled[1], None)
-    setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies)
-    if spec.find_neighbours is None:
-        return setup
-    found = spec.find_neighbours(config, arrays[0].pool, reporter)
-    neighbours = None if found is None else jnp.asarray(found)
-    return setup._replace(data=setup.data._replace(neighbours=neighbours))
+    return setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies)
 
 
 def prior_of(config: Any) -> Prior | None:
@@ -110,6 +108,7 @@ def assemble(
     seeds: Sequence[int],
     labelled: Sequence[np.ndarray],
     targets: np.ndarray | None = None,
+    neighbours: np.ndarray | None = None,
     *,
     prior: Prior | None = None,
 ) -> RunSetup:
@@ -123,10 +122,14 @@ def assemble(
         seeds: Seeds of the root keys, possibly repeated.
         labelled: Images, labels, and their counts if they are padded, each with a leading seed axis.
         targets: Result of the specification's `find_targets`.
+        neighbours: Result of the specification's `find_neighbours`.
         prior: Prior of the style code.
     """
     own: list[Any] = [jnp.asarray(array) for array in labelled]
-    data = TrainData(jnp.asarray(shared.pool), *own)
+    data = TrainData(jnp.asarray(shared.pool), *own)._replace(
+        targets=None if targets is None else jnp.asarray(targets),
+        neighbours=None if neighbours is None else jnp.asarray(neighbours),
+    )
     return RunSetup(
         spec=spec,
         config=config,
@@ -135,7 +138,7 @@ def assemble(
         networks=spec.build_networks(config, dataset.image_shape, dataset.num_classes),
         prior=prior,
         keys=_root_keys(seeds),
-        data=data if targets is None else data._replace(targets=jnp.asarray(targets)),
+        data=data,
         validation_images=jnp.asarray(shared.validation_images),
         validation_labels=jnp.asarray(shared.validation_labels),
     )

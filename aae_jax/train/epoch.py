@@ -11,7 +11,7 @@ from aae_jax.augment import OutputKind, scale_pixels
 from aae_jax.config import UpdateOrder
 from aae_jax.data import TrainingArrays
 from aae_jax.text import brief_fields
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.phases import Phase, build_train_step
 from aae_jax.train.state import AAEState
 from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
@@ -58,7 +58,7 @@ def to_device(arrays: TrainingArrays) -> TrainData:
 
 
 SeedKeys = Key[Array, " seeds"]
-EpochFn = Callable[[AAEState, TrainData, Hyper, PRNGKey, Array], tuple[AAEState, Metrics]]
+EpochFn = Callable[[AAEState, TrainData, Numbers, PRNGKey, Array], tuple[AAEState, Metrics]]
 """`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
 
 
@@ -104,7 +104,7 @@ def build_train_epoch(
     """
 
     def train_epoch(
-        state: AAEState, data: TrainData, hyper: Hyper, key: PRNGKey, epoch: Array
+        state: AAEState, data: TrainData, hyper: Numbers, key: PRNGKey, epoch: Array
     ) -> tuple[AAEState, Metrics]:
         key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
         num_pool, most = data.pool.shape[0], data.labels.shape[0]
@@ -161,9 +161,9 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
         at_once = jax.default_backend() != "cpu"
 
     def train_epochs(
-        state: AAEState, data: TrainData, hyper: Hyper, keys: SeedKeys, epoch: Array
+        state: AAEState, data: TrainData, hyper: Numbers, keys: SeedKeys, epoch: Array
     ) -> tuple[AAEState, Metrics]:
-        def one(seed: tuple[AAEState, TrainData, Hyper | None, PRNGKey]) -> tuple[AAEState, Metrics]:
+        def one(seed: tuple[AAEState, TrainData, Numbers | None, PRNGKey]) -> tuple[AAEState, Metrics]:
             state, own, numbers, key = seed
             numbers = hyper if numbers is None else numbers
             shared = own._replace(pool=data.pool, neighbours=data.neighbours)
@@ -179,7 +179,7 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
 
 
 def _together(
-    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Hyper | None, SeedKeys]
+    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Numbers | None, SeedKeys]
 ) -> tuple[AAEState, Metrics]:
     """Return `jax.vmap(train_epoch)(seeds)` with one step count for all seeds.
 

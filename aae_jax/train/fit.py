@@ -9,7 +9,7 @@ from jaxtyping import Key
 
 from aae_jax.train.compile import compiler_options
 from aae_jax.train.epoch import EpochFn, TrainData
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.state import AAEState
 from aae_jax.types import Array, Metrics
 
@@ -17,7 +17,7 @@ __all__ = ["compile_epoch", "compile_lowered", "fit", "lower_epoch"]
 
 
 def lower_epoch(
-    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Numbers, key: Key[Array, "..."]
 ) -> jax.stages.Lowered:
     """Trace an epoch for these shapes, with the state donated; of the state, only the shapes are used.
 
@@ -34,7 +34,7 @@ def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
 
 
 def compile_epoch(
-    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Hyper, key: Key[Array, "..."]
+    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Numbers, key: Key[Array, "..."]
 ) -> tuple[EpochFn, float]:
     """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds it took."""
     start = time.perf_counter()
@@ -47,7 +47,7 @@ def fit(
     data: TrainData,
     *,
     train_epoch: EpochFn,
-    hyper: Hyper,
+    hyper: Numbers,
     key: Key[Array, "..."],
     epochs: int,
     first_epoch: int = 0,

@@ -1,101 +1,133 @@
-"""Traced hyperparameters, which a sweep may vary: a pytree of scalars that are not compiled into the program."""
+"""Traced hyperparameters: a pytree of the numbers that are arguments of the compiled program, not parts of it."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
+from aae_jax.config.traced import traced_values
 from aae_jax.text import brief_fields
 from aae_jax.types import Array
 
-__all__ = ["Hyper", "Scalar"]
+__all__ = ["Numbers", "Scalar", "faded", "traced", "warmed_up"]
 
 Scalar = Float[Array, ""] | float
 
 
-class Hyper(NamedTuple):
-    """Traced hyperparameters; give every leaf a leading axis to `jax.vmap` over settings.
+@jax.tree_util.register_pytree_with_keys_class
+class Numbers(Mapping[str, Any]):
+    """Numbers by name, nested like the configuration they come from: `hyper.weights.consistency`.
 
-    Attributes:
-        learning_rates: Peak learning rate by phase name, multiplied by the schedule.
-        num_steps: Number of planned updates, the length of the schedule.
-        noise_std: Standard deviation of the noise on the encoder's input, in scaled pixels.
-        prior_std: Factor on the samples of z's prior (its standard deviation, for a prior of unit variance).
-        weight_reconstruction: Weight of the reconstruction loss.
-        weight_z: Weight of the generator loss against the discriminator of z.
-        weight_y: Weight of the generator loss against the discriminator of y.
-        weight_kl: Weight of a variational autoencoder's divergence from its prior.
-        label_warmup: Updates over which `weight_y` rises from 0 to its value; 0: no warm-up.
-        weight_certainty: Weight of the entropy of each image's label.
-        weight_balance: Weight of the term that keeps clusters equally frequent.
-        balance_slack: Imbalance tolerated by that term, in nats.
-        weight_cyclic: Weight of the phase that makes codes of reconstructions match those they were decoded from.
-        weight_cyclic_style: Weight of the style term in that phase.
-        weight_mode: Weight of the phase that reconstructs images from labels alone.
-        weight_mode_separation: Weight of the phase that pushes the clusters' images apart.
-        weight_style_penalty: Weight of the penalty on large styles.
-        weight_head_distance: Weight of the cost of cluster heads that are too close to each other.
-        least_distance: Minimum distance of two heads without that cost.
-        weight_consistency: Weight of the cross-entropy between two predictions for an image.
-        sharpness: Factor on the logits of the consistency term's target; 1 leaves them unchanged.
-        confidence: Minimum probability of the target's most likely class; other images count as 0 in that term's
-            mean.
-        adversarial_norm: Euclidean norm per image, in scaled pixels, of the step of the second view in the direction
-            that changes its prediction most.
-        average_decay: Decay per update of the averaged weights.
-        weight_propagation: Weight of the cross-entropy of pool images with their propagated labels.
-        propagation_fade: Updates over which `weight_propagation` falls to 0; 0: constant weight.
-        consistency_warmup: Updates over which `weight_consistency` rises from 0 to its value; 0: no warm-up.
+    An immutable mapping whose entries are attributes too. Give every leaf a leading axis to `jax.vmap` over settings.
     """
 
-    learning_rates: Mapping[str, Scalar]
-    num_steps: Scalar
-    noise_std: Scalar = 0.0
-    prior_std: Scalar = 1.0
-    weight_reconstruction: Scalar = 1.0
-    weight_z: Scalar = 1.0
-    weight_y: Scalar = 1.0
-    weight_kl: Scalar = 0.0
-    label_warmup: Scalar = 0.0
-    weight_certainty: Scalar = 0.0
-    weight_balance: Scalar = 0.0
-    balance_slack: Scalar = 0.0
-    weight_cyclic: Scalar = 0.0
-    weight_cyclic_style: Scalar = 0.0
-    weight_mode: Scalar = 0.0
-    weight_mode_separation: Scalar = 0.0
-    weight_style_penalty: Scalar = 0.0
-    weight_head_distance: Scalar = 0.0
-    least_distance: Scalar = 0.0
-    weight_consistency: Scalar = 0.0
-    sharpness: Scalar = 1.0
-    confidence: Scalar = 0.0
-    adversarial_norm: Scalar = 0.0
-    average_decay: Scalar = 0.0
-    consistency_warmup: Scalar = 0.0
-    weight_propagation: Scalar = 0.0
-    propagation_fade: Scalar = 0.0
+    __slots__ = ("_entries",)
+    _entries: dict[str, Any]
 
-    def at(self, step: Int[Array, ""]) -> "Hyper":
-        """Return the hyperparameters in effect at an update.
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        """Store the entries; nested mappings become `Numbers`."""
+        nested = {name: Numbers(item) if isinstance(item, Mapping) else item for name, item in entries.items()}
+        object.__setattr__(self, "_entries", nested)
 
-        `weight_consistency` and `weight_y` rise linearly over their warm-ups, `weight_propagation` falls linearly
-        over its fade.
+    def __getattr__(self, name: str) -> Any:
+        """Return an entry."""
+        try:
+            return object.__getattribute__(self, "_entries")[name]
+        except KeyError:
+            raise AttributeError(f"there is no traced number {name!r} here, only {', '.join(self)}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change an entry."""
+        raise AttributeError("traced numbers cannot be set; use replace")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return an entry."""
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self._entries)
+
+    def replace(self, changes: Mapping[str, Any]) -> "Numbers":
+        """Return a copy with other values, by dotted name: `hyper.replace({"weights.consistency": 0.5})`.
+
+        Raises:
+            KeyError: There is no such number.
         """
+        entries = dict(self._entries)
+        for name, value in changes.items():
+            first, _, rest = name.partition(".")
+            if first not in entries or (rest and rest.partition(".")[0] not in entries[first]):
+                raise KeyError(name)
+            entries[first] = entries[first].replace({rest: value}) if rest else value
+        return Numbers(entries)
 
-        def warmed(updates: Scalar) -> Array:
-            share = jnp.minimum(1.0, step / jnp.maximum(updates, 1.0))
-            return jnp.where(jnp.asarray(updates) > 0, share, 1.0)
+    def at(self, step: Int[Array, ""]) -> "Numbers":
+        """Return the numbers with an entry `step`, the number of updates made so far, as losses get them."""
+        return Numbers({**self._entries, "step": step})
 
-        left = jnp.maximum(0.0, 1.0 - step / jnp.maximum(self.propagation_fade, 1.0))
-        left = jnp.where(jnp.asarray(self.propagation_fade) > 0, left, 1.0)
-        return self._replace(
-            weight_y=warmed(self.label_warmup) * self.weight_y,
-            weight_consistency=warmed(self.consistency_warmup) * self.weight_consistency,
-            weight_propagation=left * self.weight_propagation,
-        )
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+        """Return the entries and their names, for JAX."""
+        names = tuple(self._entries)
+        return [(jax.tree_util.GetAttrKey(name), self._entries[name]) for name in names], names
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], leaves: Any) -> "Numbers":
+        """Restore the numbers, for JAX."""
+        numbers = object.__new__(cls)
+        object.__setattr__(numbers, "_entries", dict(zip(names, leaves, strict=True)))
+        return numbers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the entries."""
+        return Numbers, (self._entries,)
 
     def __repr__(self) -> str:
         """Return dtypes and shapes instead of values."""
-        return brief_fields(self)
+        return brief_fields(self, tuple(self))
+
+
+def traced(config: Any, num_steps: float) -> Numbers:
+    """Return the traced numbers of a configuration, each a float32 scalar.
+
+    Fields marked as `Traced` keep their names and nesting, and `num_steps` is added; a share of the run, such as a
+    warm-up, becomes a number of updates.
+
+    Args:
+        config: Configuration of any model, or a nested mapping of numbers for phases of your own: the engine reads
+            `optimizers.<phase>.learning_rate` (1 if absent) and `averaging.decay` (0 if absent).
+        num_steps: Number of planned updates, the length of the learning-rate schedule.
+    """
+    values = config if isinstance(config, Mapping) else traced_values(config, num_steps)
+    numbers: Numbers = jax.tree.map(
+        lambda value: jnp.asarray(value, jnp.float32), Numbers({**values, "num_steps": num_steps})
+    )
+    return numbers
+
+
+def warmed_up(value: Scalar, updates: Scalar, hyper: Numbers) -> Array:
+    """Return a weight that rises linearly from 0 to `value` over the first `updates`; 0: it is constant.
+
+    Outside a training step, where `hyper` has no `step`, the weight is `value`.
+    """
+    if "step" not in hyper:
+        return jnp.asarray(value)
+    share = jnp.minimum(1.0, hyper.step / jnp.maximum(updates, 1.0))
+    return jnp.where(jnp.asarray(updates) > 0, share, 1.0) * value
+
+
+def faded(value: Scalar, updates: Scalar, hyper: Numbers) -> Array:
+    """Return a weight that falls linearly from `value` to 0 over the first `updates`; 0: it is constant.
+
+    Outside a training step, where `hyper` has no `step`, the weight is `value`.
+    """
+    if "step" not in hyper:
+        return jnp.asarray(value)
+    left = jnp.maximum(0.0, 1.0 - hyper.step / jnp.maximum(updates, 1.0))
+    return jnp.where(jnp.asarray(updates) > 0, left, 1.0) * value

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from aae_jax.config import OptimizerConfig
+from aae_jax.config import OptimizerConfig, RunConfig, ScheduledOptimizers
+from aae_jax.train.phases import constant_schedule
 from aae_jax.types import Array, Schedule
 
-__all__ = ["adam", "build_optimizer", "build_step_schedule", "cosine_schedule", "sgd"]
+__all__ = ["adam", "build_optimizer", "build_schedule", "build_step_schedule", "cosine_schedule", "sgd"]
 
 
 def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
@@ -64,11 +65,19 @@ def sgd(momentum: float = 0.9) -> optax.GradientTransformationExtraArgs:
 
 
 def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
-    """Return the optimizer of a configuration, without its learning rate (see `Hyper.learning_rates`)."""
+    """Return the optimizer of a configuration, without its learning rate (see `train.phases.Phase`)."""
     optimizer = adam(config.momentum) if config.kind == "adam" else sgd(config.momentum)
     if config.clip_norm:
         return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
     return optimizer
+
+
+def build_schedule(config: RunConfig) -> Schedule:
+    """Return the schedule of a model's configuration: a factor on every learning rate over the planned updates."""
+    optimizers: ScheduledOptimizers = config.optimizers  # type: ignore[attr-defined]  # every model has its own
+    if optimizers.schedule == "steps":
+        return build_step_schedule(optimizers.drops)
+    return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
 
 
 def build_step_schedule(drops: Sequence[float]) -> Schedule:

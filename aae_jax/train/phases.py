@@ -15,7 +15,7 @@ import optax
 from aae_jax.config import UpdateOrder
 from aae_jax.networks import Networks
 from aae_jax.text import brief_fields
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers, Scalar
 from aae_jax.train.state import AAEState, average, used_networks
 from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Schedule, Stats
 
@@ -27,7 +27,7 @@ class LossFn(Protocol):
     """`(params, stats, batch, hyper, key) -> (loss, (stats, metrics))`, differentiable with respect to `params`."""
 
     def __call__(
-        self, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, /
+        self, params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey, /
     ) -> tuple[Array, tuple[Stats, Metrics]]:
         """Return the scalar loss, the updated batch-norm statistics and additional metrics."""
         ...
@@ -43,11 +43,12 @@ class Phase(NamedTuple):
         trained: Names of the networks that the phase trains; all others are constants.
         loss: Scalar loss to minimise.
         optimizer: Any optax transformation. Those of `aae_jax.train.optimizers` take the traced learning rate
-            `hyper.learning_rates[phase] * schedule(step, hyper.num_steps)` as an extra argument.
+            `hyper.optimizers.<rate>.learning_rate * schedule(step, hyper.num_steps)` as an extra argument.
         every: Run at every n-th step only; at other steps its metrics are 0. Under `jax.vmap` the phase is skipped
             only if the state's `step` is not mapped (see `train.epoch.over_seeds`); otherwise it is computed at every
             step.
         updates_stats: Whether to keep the batch-norm statistics of this phase's loss; true for exactly one phase.
+        rate: Name of the optimizer in the configuration whose learning rate is used; empty: the phase's name.
     """
 
     trained: tuple[str, ...]
@@ -55,6 +56,7 @@ class Phase(NamedTuple):
     optimizer: optax.GradientTransformation
     every: int = 1
     updates_stats: bool = False
+    rate: str = ""
 
     def __repr__(self) -> str:
         """Return the phase on one line."""
@@ -90,7 +92,7 @@ def phase_step(
     phase: Phase,
     state: AAEState,
     batch: Batch,
-    hyper: Hyper,
+    hyper: Numbers,
     key: PRNGKey,
     rate: Array,
     *,
@@ -122,7 +124,7 @@ def phase_step(
 
 def build_train_step(
     phases: Mapping[str, Phase],
-    hyper: Hyper,
+    hyper: Numbers,
     schedule: Schedule = constant_schedule,
     *,
     order: UpdateOrder = "sequential",
@@ -144,16 +146,22 @@ def build_train_step(
         metrics: Metrics = {}
         begun = state if order == "simultaneous" else None
         for name, phase in phases.items():
-            rate = jnp.asarray(hyper.learning_rates.get(name, 1.0), jnp.float32) * factor
+            rate = jnp.asarray(_learning_rate(hyper, phase.rate or name), jnp.float32) * factor
             step = functools.partial(
                 phase_step, name, phase, batch=batch, hyper=current, key=key, rate=rate, at=begun
             )
             state, more = _run_or_skip(phase, step, state)
             metrics |= more
         state = state._replace(step=state.step + 1)
-        return average(state, jnp.asarray(hyper.average_decay)), metrics
+        return average(state, jnp.asarray(hyper.averaging.decay if "averaging" in hyper else 0.0)), metrics
 
     return train_step
+
+
+def _learning_rate(hyper: Numbers, optimizer: str) -> Scalar:
+    optimizers = hyper.get("optimizers", {})
+    rate: Scalar = optimizers[optimizer].learning_rate if optimizer in optimizers else 1.0
+    return rate
 
 
 def _run_or_skip(

@@ -24,7 +24,7 @@ def test_codes_are_of_views_as_the_adversaries_see_them(noise_in, shift):
     params, stats = evaluation_variables(task.build_state())
     images = problem.validation_images
     quiet, noisy = (
-        build_seed_measure(problem, task.hyper._replace(noise_std=jnp.asarray(std)))(
+        build_seed_measure(problem, task.hyper.replace({"views.noise_std": jnp.asarray(std)}))(
             params, stats, images, problem.validation_labels
         )
         for std in (0.0, 3.0)

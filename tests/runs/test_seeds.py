@@ -127,8 +127,8 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
 
     def task(posed):
         good = original(posed)
-        rates = {name: jnp.full_like(rate, 1e30) for name, rate in good.hyper.learning_rates.items()}
-        return good._replace(hyper=good.hyper._replace(learning_rates=rates))
+        rates = jax.tree.map(lambda rate: jnp.full_like(rate, 1e30), good.hyper.optimizers)
+        return good._replace(hyper=good.hyper.replace({"optimizers": rates}))
 
     monkeypatch.setattr(launch, "main_plan", task)
     assert status("--resume", folder) == 1

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from aae_jax import cli, data
+from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
+from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.sweep import members
-from aae_jax.run.sweep.members import parse_space
 from aae_jax.run.sweep.settings import Range
 from tests.runs.running import EPOCHS, SMALL, contents, rows, status, summary
 
@@ -92,15 +93,15 @@ def test_chunks_give_what_one_program_gives(finished_sweep, tmp_path, monkeypatc
 
 
 def test_the_memory_bound_decides_how_many_go_together(tmp_path):
-    config = sweep.parse(sweep.SPEC, [*SMALL, *SPACE], kind=sweep.SweepFlags).config
+    config = parse(SPEC, [*SMALL, *SPACE], kind=sweep.SweepFlags[SPEC.config_class]).config
     digits = data.load_dataset("digits")
-    one = members.chunk_size(config, digits, {}, None, 1)
-    some = members.chunk_size(config, digits, {}, None, 50 * 2**20)
-    more = members.chunk_size(config, digits, {}, None, 500 * 2**20)
+    one = members.chunk_size(SPEC, config, digits, {}, None, 1)
+    some = members.chunk_size(SPEC, config, digits, {}, None, 50 * 2**20)
+    more = members.chunk_size(SPEC, config, digits, {}, None, 500 * 2**20)
     assert one == 1
     assert 1 < some < more
     assert more / some == pytest.approx(10, rel=0.1)
-    assert members.chunk_size(config, digits, {}, None, None) >= some
+    assert members.chunk_size(SPEC, config, digits, {}, None, None) >= some
 
 
 @pytest.mark.slow
@@ -147,6 +148,9 @@ def test_a_sweep_of_which_nothing_is_left_says_so(tmp_path):
 
 
 def test_spaces_are_read():
+    def parse_space(texts):
+        return members.parse_space(texts, SPEC.config_class)
+
     found = parse_space(["weights.consistency=0,1.5", "labels=10,100", "views.noise-std=0.1..0.5"])
     assert found == {
         "weights.consistency": [0.0, 1.5],

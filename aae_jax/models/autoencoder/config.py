@@ -16,6 +16,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.config.traced import Traced
 from aae_jax.errors import InputError
 from aae_jax.text import brief_config
 
@@ -33,7 +34,7 @@ class AutoencoderOptimizers(ScheduledOptimizers):
 class AutoencoderWeights(ReconstructionWeights):
     """Weights of the loss terms."""
 
-    kl: float = 1.0
+    kl: Traced[float] = 1.0
     """Weight of the VAE's divergence from the prior. With weight 1, half_squared_error models pixels with std 1."""
 
 

@@ -15,20 +15,17 @@ from aae_jax.models.shared.terms import (
     Encoded,
     encode_view,
     no_label,
-    rates_of,
     rebuild,
-    schedule_of,
-    traced_hyper,
 )
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
+__all__ = ["build_networks", "build_phases"]
 
 
 def build_networks(config: AutoencoderConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
@@ -57,45 +54,26 @@ def build_phases(
     return {"reconstruction": Phase(("encoder", "decoder"), loss, optimizer, updates_stats=True)}
 
 
-def build_hyper(config: AutoencoderConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    require_resolved(config)
-    return traced_hyper(
-        rates_of(config.optimizers, ["reconstruction"]),
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        weight_reconstruction=config.weights.reconstruction,
-        weight_kl=config.weights.kl,
-        average_decay=config.averaging.decay,
-    )
-
-
-def build_schedule(config: AutoencoderConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
-
-
 def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> LossFn:
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
-        value, metrics = hyper.weight_reconstruction * error, {"error": error}
+        value, metrics = hyper.weights.reconstruction * error, {"error": error}
         if config.model == "vae":
             metrics["kl"] = _divergence(encoded, config, hyper)
-            value += hyper.weight_kl * metrics["kl"]
+            value += hyper.weights.kl * metrics["kl"]
         return value, (encoded.stats, metrics)
 
     return loss
 
 
-def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Hyper) -> Array:
+def _divergence(encoded: Encoded, config: AutoencoderConfig, hyper: Numbers) -> Array:
     """Return KL(q(z|x) ‖ p(z)) in nats, batch mean: in closed form for a Gaussian prior, else by sampling."""
     mean, log_std = encoded.output.mean, encoded.output.log_std
     assert log_std is not None, "validate_autoencoder asks for a Gaussian posterior"
     if config.prior.is_gaussian:
-        return losses.kl_to_gaussian(mean, log_std, hyper.prior_std)
+        return losses.kl_to_gaussian(mean, log_std, hyper.prior.std)
     log_prob = configured_prior(config.prior, config.network.latent_dim).log_prob
     assert log_prob is not None, "validate_autoencoder asks for a density"
     return losses.kl_by_samples(encoded.style, mean, log_std, log_prob(encoded.style))

@@ -12,6 +12,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.config.traced import Traced, TracedPhase, TracedTerm
 from aae_jax.errors import InputError
 from aae_jax.models.shared.label_code_config import (
     FoundClusterWeights,
@@ -43,17 +44,17 @@ class ClusteringOptimizers(ScheduledOptimizers):
 class ClusteringWeights(PropagationWeights, FoundClusterWeights):
     """Weights of the loss terms; the phases cyclic, mode and mode_separation run if their weight is above 0."""
 
-    cyclic: float = 0.0
+    cyclic: TracedPhase[float] = 0.0
     """Weight of a phase that trains the codes of a reconstruction to match those it was decoded from (shaharazulay's
     mutual information)."""
-    cyclic_style: float = 0.1
+    cyclic_style: Traced[float] = 0.1
     """Weight of the style term in that phase, relative to the label term."""
-    mode: float = 0.0
+    mode: TracedPhase[float] = 0.0
     """Weight of a phase in which a second decoder reconstructs images from the label alone: it learns each cluster's
     mode."""
-    mode_separation: float = 0.0
+    mode_separation: TracedPhase[float] = 0.0
     """Weight of a phase that pushes apart the decoder's outputs for every two clusters, with a style of zeros."""
-    style_penalty: float = 0.0
+    style_penalty: TracedTerm[float] = 0.0
     """Weight of a penalty on large styles, in the generator phase."""
     style_penalty_kind: Literal["mean_square", "frobenius"] = "mean_square"
     """mean_square: sum of squares, batch mean. frobenius: square root of the sum over the batch (shaharazulay)."""

@@ -17,11 +17,8 @@ from aae_jax.models.shared.label_code import (
     LabelCode,
     Term,
     build_common_phases,
-    cluster_numbers,
     cluster_terms,
-    label_code_numbers,
     labels_of,
-    propagation_numbers,
     propagation_terms,
 )
 from aae_jax.models.shared.terms import (
@@ -29,19 +26,16 @@ from aae_jax.models.shared.terms import (
     DRAW_RECONSTRUCTION,
     Auxiliary,
     encode_view,
-    rates_of,
     reconstruction_error,
-    schedule_of,
-    traced_hyper,
 )
 from aae_jax.networks import Codes, EncoderOutput, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
+__all__ = ["build_networks", "build_phases"]
 
 EXTRAS = ("cyclic", "mode", "mode_separation")
 PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "generator")
@@ -65,7 +59,7 @@ def build_phases(
         config: Optimizers, views, loss weights and priors.
         num_classes: Ignored; the model has clusters instead.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
-            `hyper.prior_std`. None: the configured prior.
+            `hyper.prior.std`. None: the configured prior.
 
     Raises:
         InputError: The configuration is invalid.
@@ -87,32 +81,6 @@ def build_phases(
     return {name: phases[name] for name in PHASES if _runs(config, name)}
 
 
-def build_hyper(config: ClusteringConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    require_resolved(config)
-    weights = config.weights
-    return traced_hyper(
-        rates_of(config.optimizers, (name for name in PHASES if _runs(config, name))),
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        weight_cyclic=weights.cyclic,
-        weight_cyclic_style=weights.cyclic_style,
-        weight_mode=weights.mode,
-        weight_mode_separation=weights.mode_separation,
-        weight_style_penalty=weights.style_penalty,
-        average_decay=config.averaging.decay,
-        **label_code_numbers(weights, num_steps),
-        **propagation_numbers(weights, num_steps),
-        **cluster_numbers(weights, num_steps),
-    )
-
-
-def build_schedule(config: ClusteringConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
-
-
 def _runs(config: ClusteringConfig, phase: str) -> bool:
     return phase not in EXTRAS or getattr(config.weights, phase) > 0
 
@@ -120,7 +88,7 @@ def _runs(config: ClusteringConfig, phase: str) -> bool:
 def _build_cyclic(model: LabelCode) -> LossFn:
     networks, config = model.networks, model.config
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         first, style, _, _ = encode_view(networks, config, params, stats, batch.images, hyper, draw)
         label = jax.nn.softmax(first.logits)
@@ -128,7 +96,7 @@ def _build_cyclic(model: LabelCode) -> LossFn:
         again, _ = networks.encode(params, stats, image, jax.random.fold_in(draw, 2))
         of_label = losses.cyclic_label_loss(again.logits, label)
         of_style = losses.cyclic_style_loss(again.mean, style)
-        value = hyper.weight_cyclic * (of_label + hyper.weight_cyclic_style * of_style)
+        value = hyper.weights.cyclic * (of_label + hyper.weights.cyclic_style * of_style)
         return value, (stats, {"label": of_label, "style": of_style})
 
     return loss
@@ -137,14 +105,14 @@ def _build_cyclic(model: LabelCode) -> LossFn:
 def _build_mode(model: LabelCode) -> LossFn:
     networks, config = model.networks, model.config
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         assert networks.decode_mode is not None, "build_networks adds it where the phase runs"
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         made = networks.decode_mode(params, jax.nn.softmax(encoded.output.logits), key)
         kind, output = config.weights.reconstruction_loss, config.network.output
         error = reconstruction_error(made, encoded.view.target, kind, output)
-        return hyper.weight_mode * error, (stats, {"error": error})
+        return hyper.weights.mode * error, (stats, {"error": error})
 
     return loss
 
@@ -152,10 +120,10 @@ def _build_mode(model: LabelCode) -> LossFn:
 def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> LossFn:
     clusters = jnp.eye(config.num_clusters, dtype=jnp.float32)
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         styles = jnp.zeros((clusters.shape[0], config.network.latent_dim), jnp.float32)
         value = losses.pairwise_mode_loss(networks.decode(params, styles, clusters, key))
-        return hyper.weight_mode_separation * value, (stats, {"nearness": value})
+        return hyper.weights.mode_separation * value, (stats, {"nearness": value})
 
     return loss
 
@@ -170,7 +138,7 @@ def _build_style_penalty(config: ClusteringConfig) -> Term:
         losses.frobenius_penalty if config.weights.style_penalty_kind == "frobenius" else losses.mean_square_penalty
     )
 
-    def penalty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-        return "style_penalty", jnp.asarray(hyper.weight_style_penalty), measure(style)
+    def penalty(output: EncoderOutput, style: Array, batch: Batch, hyper: Numbers) -> tuple[str, Array, Array]:
+        return "style_penalty", jnp.asarray(hyper.weights.style_penalty), measure(style)
 
     return penalty

@@ -12,6 +12,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.config.traced import Traced, TracedPhase
 from aae_jax.errors import InputError
 from aae_jax.models.clustering.config import MAX_CLUSTERS
 from aae_jax.models.semi_supervised.config import OptimizersConfig
@@ -39,7 +40,7 @@ class DimReductionOptimizers(OptimizersConfig):
 class DimReductionWeights(PropagationWeights, FoundClusterWeights):
     """Weights of the loss terms."""
 
-    head_distance: float = 1.0
+    head_distance: TracedPhase[float] = 1.0
     """Weight of the cost of cluster heads that are too close to each other, a separate phase. 0: off."""
 
 
@@ -54,7 +55,7 @@ class DimReductionConfig(LabelledConfig):
     propagated labels. validation: estimated from the held-out labels. auto: the same if these differ significantly
     from equal frequencies, else uniform. Or one frequency per class, e.g. 0.1 0.9. Clusters found without labels
     always get equal frequencies."""
-    least_distance: float = 2.0
+    least_distance: Traced[float] = 2.0
     """Minimum distance between two cluster heads; the cost is the shortfall of closer pairs."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     """Prior of the style."""

@@ -14,26 +14,21 @@ from aae_jax.models.shared.label_code import (
     LabelCode,
     build_classification,
     build_common_phases,
-    cluster_numbers,
     cluster_terms,
-    label_code_numbers,
     labels_of,
-    propagation_numbers,
     propagation_terms,
 )
-from aae_jax.models.shared.terms import Auxiliary, rates_of, schedule_of, traced_hyper
+from aae_jax.models.shared.terms import Auxiliary
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
-from aae_jax.types import Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
-    "build_hyper",
     "build_networks",
     "build_phases",
-    "build_schedule",
     "head_distance_loss",
 ]
 
@@ -59,7 +54,7 @@ def build_phases(
         config: Optimizers, views, loss weights and priors.
         num_classes: Number of classes, if labels are used.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
-            `hyper.prior_std`. None: the configured prior.
+            `hyper.prior.std`. None: the configured prior.
 
     Raises:
         InputError: The configuration is invalid.
@@ -80,36 +75,13 @@ def build_phases(
     return {name: phases[name] for name in PHASES if _runs(config, name)}
 
 
-def build_hyper(config: DimReductionConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    require_resolved(config)
-    weights = config.weights
-    return traced_hyper(
-        rates_of(config.optimizers, (name for name in PHASES if _runs(config, name))),
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        weight_head_distance=weights.head_distance,
-        least_distance=config.least_distance,
-        average_decay=config.averaging.decay,
-        **label_code_numbers(weights, num_steps),
-        **propagation_numbers(weights, num_steps),
-        **cluster_numbers(weights, num_steps),
-    )
-
-
-def build_schedule(config: DimReductionConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
-
-
 def _runs(config: DimReductionConfig, phase: str) -> bool:
     if phase == "head_distance":
         return config.weights.head_distance > 0
     return phase != "classification" or config.num_clusters is None
 
 
-def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+def head_distance_loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
     """Return the cost of cluster heads that are closer to each other than `hyper.least_distance`."""
     cost = losses.head_distance_cost(params["heads"]["kernel"], jnp.asarray(hyper.least_distance))
-    return hyper.weight_head_distance * cost, (stats, {"cost": cost})
+    return hyper.weights.head_distance * cost, (stats, {"cost": cost})

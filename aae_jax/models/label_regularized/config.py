@@ -7,6 +7,7 @@ from aae_jax.config.prior import PriorConfig
 from aae_jax.config.run import (
     LabelledConfig,
 )
+from aae_jax.config.traced import Padded
 from aae_jax.errors import InputError
 from aae_jax.models.supervised.config import validate_labelled_style
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers, UnsupervisedWeights
@@ -22,7 +23,7 @@ class LabelRegularizedConfig(LabelledConfig):
     The reconstruction reads a separate view even under simultaneous updates: the discriminator's images differ.
     """
 
-    labels: int | Literal["all"] = 10_000
+    labels: Padded[int | Literal["all"]] = 10_000
     """Number of labelled training images, balanced over the classes; or all: the discriminator sees no others."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(kind="mixture"))
     """Prior with parts: mixture, umbrella or swiss_roll. Class k gets part k."""

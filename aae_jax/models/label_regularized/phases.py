@@ -17,19 +17,18 @@ from aae_jax.models.shared.adversary import (
     LabelledCodes,
     build_labelled_discriminator,
     build_labelled_generator,
-    style_hyper,
 )
-from aae_jax.models.shared.terms import DRAW_RECONSTRUCTION, Auxiliary, encode_view, no_label, rebuild, schedule_of
+from aae_jax.models.shared.terms import DRAW_RECONSTRUCTION, Auxiliary, encode_view, no_label, rebuild
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import Prior
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
+__all__ = ["build_networks", "build_phases"]
 
 
 def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
@@ -82,21 +81,12 @@ def build_phases(
             ("discriminator_z",),
             build_labelled_discriminator(networks, config, codes),
             build_optimizer(optimizers.discriminator),
+            rate="discriminator",
         ),
         "generator": Phase(
             ("encoder",), build_labelled_generator(networks, config, codes), build_optimizer(optimizers.generator)
         ),
     }
-
-
-def build_hyper(config: LabelRegularizedConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    return style_hyper(config, num_steps)
-
-
-def build_schedule(config: LabelRegularizedConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
 
 
 def _require_parts(config: LabelRegularizedConfig, num_classes: int) -> None:
@@ -117,10 +107,10 @@ def _labelled_and_pool(batch: Batch) -> tuple[Array, Array]:
 
 
 def _build_reconstruction(networks: Networks, config: LabelRegularizedConfig) -> LossFn:
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
-        return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
+        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
 
     return loss

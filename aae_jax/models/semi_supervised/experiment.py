@@ -26,7 +26,7 @@ from aae_jax.models.shared.results import calibrate, seed_errors, seed_logits
 from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes, Trained
 from aae_jax.saved.model import Model
 from aae_jax.train.fit import compile_epoch, fit
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
@@ -46,11 +46,11 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
     draw_codes, health = draw_views(setup), health_of(setup, setup.prior)
     of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
 
-    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Numbers) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
         outputs = encode(params, stats, images)
         codes = draw_codes(params, stats, images, key_codes, hyper)
-        measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
+        measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior.std))
         return {"error": error_rate(outputs.logits, labels), **of_classes(outputs.logits, labels), **measured}
 
     return measure
@@ -142,8 +142,6 @@ SPEC = ModelSpec(
     validate=validate,
     build_networks=phases.build_networks,
     build_phases=phases.build_phases,
-    build_hyper=phases.build_hyper,
-    build_schedule=phases.build_schedule,
     build_measure=_build_measure,
     score="error",
     shares=("error", "majority_error"),

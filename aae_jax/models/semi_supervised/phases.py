@@ -16,26 +16,20 @@ from aae_jax.models.shared.label_code import (
     LabelCode,
     build_classification,
     build_common_phases,
-    label_code_numbers,
     labels_of,
-    propagation_numbers,
     propagation_terms,
 )
-from aae_jax.models.shared.terms import rates_of, schedule_of, traced_hyper
 from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.priors.prior import Prior
-from aae_jax.train.hyper import Hyper
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
-from aae_jax.types import Sampler, Schedule
+from aae_jax.types import Sampler
 
 __all__ = [
     "PHASES",
     "build_baseline_phases",
-    "build_hyper",
     "build_networks",
     "build_phases",
-    "build_schedule",
 ]
 
 PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
@@ -62,8 +56,8 @@ def build_phases(
             compiled program.
         num_classes: Size of the categorical prior.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
-            `hyper.prior_std`. None: the configured prior.
-        prior_z: Earlier name of `prior`, under which a sampler is still scaled by `hyper.prior_std`. Deprecated.
+            `hyper.prior.std`. None: the configured prior.
+        prior_z: Earlier name of `prior`, under which a sampler is still scaled by `hyper.prior.std`. Deprecated.
 
     Returns:
         Phases by name; the batch-norm statistics of the reconstruction phase are kept.
@@ -102,23 +96,3 @@ def build_baseline_phases(networks: Networks, config: SemiSupervisedConfig) -> d
     loss = build_classification(model, softmax_twice=config.weights.softmax_twice, alone=True)
     optimizer = build_optimizer(config.optimizers.classification)
     return {"classification": Phase(("encoder",), loss, optimizer, updates_stats=True)}
-
-
-def build_hyper(config: SemiSupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    require_resolved(config)
-    weights = config.weights
-    return traced_hyper(
-        rates_of(config.optimizers, PHASES),
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        average_decay=config.averaging.decay,
-        **label_code_numbers(weights, num_steps),
-        **propagation_numbers(weights, num_steps),
-    )
-
-
-def build_schedule(config: SemiSupervisedConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from aae_jax import losses
-from aae_jax.config import PriorConfig, RunConfig, require_resolved
-from aae_jax.models.label_regularized.config import LabelRegularizedConfig
+from aae_jax.config import PriorConfig, RunConfig
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
     DRAW_JUDGED,
@@ -20,15 +19,11 @@ from aae_jax.models.shared.terms import (
     Auxiliary,
     adversary_loss,
     encode_view,
-    rates_of,
-    traced_hyper,
 )
-from aae_jax.models.supervised.config import SupervisedConfig
-from aae_jax.models.unsupervised.config import UnsupervisedConfig
 from aae_jax.networks import Networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import scaled_sampler
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.phases import LossFn
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
@@ -41,11 +36,10 @@ __all__ = [
     "build_style_discriminator",
     "build_style_generator",
     "on_labelled",
-    "style_hyper",
     "traced_prior",
 ]
 
-DrawPrior = Callable[[PRNGKey, int, Hyper], Array]
+DrawPrior = Callable[[PRNGKey, int, Numbers], Array]
 """`(key, n, traced hyperparameters) -> samples`."""
 
 
@@ -53,7 +47,7 @@ def traced_prior(prior: Sampler | None, config: PriorConfig, latent_dim: int) ->
     """Return the prior's sampler for the phases.
 
     Args:
-        prior: A `Prior`, whose standard deviation is `hyper.prior_std`, or a user-defined sampler, which is not
+        prior: A `Prior`, whose standard deviation is `hyper.prior.std`, or a user-defined sampler, which is not
             scaled. None: the configured prior.
         config: Configuration of the prior.
         latent_dim: Dimension of the latent code.
@@ -62,7 +56,7 @@ def traced_prior(prior: Sampler | None, config: PriorConfig, latent_dim: int) ->
         InputError: The configured prior is given by samples, which the configuration does not contain.
     """
     draw = scaled_sampler(configured_prior(config, latent_dim) if prior is None else prior)
-    return lambda key, count, hyper: draw(key, count, jnp.asarray(hyper.prior_std))
+    return lambda key, count, hyper: draw(key, count, jnp.asarray(hyper.prior.std))
 
 
 def build_style_discriminator(
@@ -77,7 +71,7 @@ def build_style_discriminator(
         reconstructed: Whether to encode the view of the reconstruction, as in a joint step.
     """
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         fake = encode_view(
             networks, config, params, stats, batch.images, hyper, draw, reconstructed=reconstructed
@@ -91,11 +85,11 @@ def build_style_discriminator(
 def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
     """Return the encoder's generator loss, low for styles that the discriminator takes for samples of the prior."""
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
         value = losses.generator_loss(networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED)))
-        return hyper.weight_z * value, (stats, {"z": value})
+        return hyper.weights.generator_z * value, (stats, {"z": value})
 
     return loss
 
@@ -103,7 +97,7 @@ def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
 def on_labelled(loss: LossFn) -> LossFn:
     """Return a loss that evaluates `loss` on the labelled images instead of the pool's."""
 
-    def of_labelled(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def of_labelled(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         return loss(params, stats, batch._replace(images=batch.labelled_images), hyper, key)
 
     return of_labelled
@@ -119,7 +113,7 @@ class LabelledCodes(NamedTuple):
     """
 
     choose: Callable[[Batch], tuple[Array, Array]]
-    draw: Callable[[PRNGKey, Array, Hyper], Array]
+    draw: Callable[[PRNGKey, Array, Numbers], Array]
     length: int
 
 
@@ -134,7 +128,7 @@ def beside_labels(
 def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
     """Return the discriminator's loss between codes and samples of the prior, both with the codes' labels."""
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, images, hyper, draw).style
@@ -148,30 +142,13 @@ def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: L
 def build_labelled_generator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
     """Return the encoder's generator loss, low for codes taken for samples of the prior with the same labels."""
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, images, hyper, draw).style
         judging = jax.random.fold_in(key, DRAW_JUDGED)
         judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), judging)
         value = losses.generator_loss(judged)
-        return hyper.weight_z * value, (stats, {"z": value})
+        return hyper.weights.generator_z * value, (stats, {"z": value})
 
     return loss
-
-
-def style_hyper(
-    config: UnsupervisedConfig | SupervisedConfig | LabelRegularizedConfig, num_steps: int, *, joint: bool = False
-) -> Hyper:
-    """Return the traced hyperparameters of a model with a style only; a joint step has no generator phase."""
-    require_resolved(config)
-    phases = ["reconstruction", "discriminator_z", *(() if joint else ("generator",))]
-    return traced_hyper(
-        rates_of(config.optimizers, phases),
-        num_steps,
-        noise_std=config.views.noise_std,
-        prior_std=config.prior.traced_std,
-        weight_reconstruction=config.weights.reconstruction,
-        weight_z=config.weights.generator_z,
-        average_decay=config.averaging.decay,
-    )

@@ -16,7 +16,7 @@ from aae_jax.models.clustering.config import ClusteringConfig
 from aae_jax.models.dim_reduction.config import DimReductionConfig
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.shared.adversary import DrawPrior, build_style_discriminator
-from aae_jax.models.shared.label_code_config import FoundClusterWeights, LabelCodeWeights, PropagationWeights
+from aae_jax.models.shared.label_code_config import FoundClusterWeights, PropagationWeights
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
     DRAW_JUDGED,
@@ -31,7 +31,7 @@ from aae_jax.models.shared.terms import (
     rebuild,
 )
 from aae_jax.networks import EncoderOutput, Networks
-from aae_jax.train.hyper import Hyper, Scalar
+from aae_jax.train.hyper import Numbers, faded, warmed_up
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
@@ -45,17 +45,14 @@ __all__ = [
     "build_label_discriminator",
     "build_label_generator",
     "build_label_reconstruction",
-    "cluster_numbers",
     "cluster_terms",
-    "label_code_numbers",
     "labels_of",
-    "propagation_numbers",
     "propagation_terms",
 ]
 
 DrawLabels = Callable[[PRNGKey, Array], Array]
 """`(key, labels of a batch) -> one-hot labels`, equally many: the real labels for the discriminator of y."""
-Term = Callable[[EncoderOutput, Array, Batch, Hyper], tuple[str, Array, Array]]
+Term = Callable[[EncoderOutput, Array, Batch, Numbers], tuple[str, Array, Array]]
 """`(encoder's output, style, batch, hyper) -> (name, weight, value)` of an additional term of the generator loss."""
 
 
@@ -93,8 +90,10 @@ def build_common_phases(
             build_optimizer(optimizers.reconstruction),
             updates_stats=True,
         ),
-        "discriminator_z": Phase(("discriminator_z",), judge_style, discriminate),
-        "discriminator_y": Phase(("discriminator_y",), build_label_discriminator(model), discriminate),
+        "discriminator_z": Phase(("discriminator_z",), judge_style, discriminate, rate="discriminator"),
+        "discriminator_y": Phase(
+            ("discriminator_y",), build_label_discriminator(model), discriminate, rate="discriminator"
+        ),
         "generator": Phase(("encoder",), build_label_generator(model, terms), build_optimizer(optimizers.generator)),
     }
 
@@ -103,14 +102,14 @@ def build_label_reconstruction(model: LabelCode) -> LossFn:
     """Return the reconstruction loss of images decoded from the encoder's style and label."""
     shared = model.config.update_order == "simultaneous"  # one view, so one encoder pass serves all phases
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(
             model.networks, model.config, params, stats, batch.images, hyper, draw, reconstructed=True
         )
         label = jax.nn.softmax(encoded.output.logits)
         error = rebuild(model.networks, model.config, model.config.weights, params, encoded, label, key)
-        return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
+        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
 
     return loss
 
@@ -118,7 +117,7 @@ def build_label_reconstruction(model: LabelCode) -> LossFn:
 def build_label_discriminator(model: LabelCode) -> LossFn:
     """Return the loss of the discriminator of y between the encoder's labels and one-hot labels."""
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         output, _, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         fake = jax.nn.softmax(output.logits)
@@ -138,18 +137,19 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
     """Return the generator loss against both discriminators, with consistency (if it has a weight) and `terms`."""
     networks, consistent = model.networks, model.config.weights.consistency > 0
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         label, judging = jax.nn.softmax(output.logits), jax.random.fold_in(key, DRAW_JUDGED)
         loss_z = losses.generator_loss(networks.discriminate_z(params, style, judging))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, judging))
-        value = hyper.weight_z * loss_z + _weight_y(batch, hyper) * loss_y
+        value = hyper.weights.generator_z * loss_z + _weight_y(batch, hyper) * loss_y
         metrics = {"z": loss_z, "y": loss_y}
         if consistent:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
             metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output)
-            value += hyper.weight_consistency * metrics["consistency"]
+            weight = warmed_up(hyper.weights.consistency, hyper.weights.consistency_warmup, hyper)
+            value += weight * metrics["consistency"]
         for term in terms:
             name, factor, metrics[name] = term(output, style, batch, hyper)
             value += factor * metrics[name]
@@ -158,29 +158,16 @@ def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossF
     return loss
 
 
-def _weight_y(batch: Batch, hyper: Hyper) -> Scalar:
+def _weight_y(batch: Batch, hyper: Numbers) -> Array:
     """Return the weight of the generator loss of y, lowered for rare classes: it would favour the frequent ones.
 
     The factor is the smallest class frequency relative to that of equal classes.
     """
+    weight = warmed_up(hyper.weights.generator_y, hyper.weights.get("generator_y_warmup", 0.0), hyper)
     if batch.class_shares is None:
-        return hyper.weight_y
+        return weight
     frequencies = batch.class_shares.pool
-    return hyper.weight_y * frequencies.shape[0] * jnp.min(frequencies)
-
-
-def label_code_numbers(weights: LabelCodeWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` common to all models with a label code."""
-    return {
-        "weight_reconstruction": weights.reconstruction,
-        "weight_z": weights.generator_z,
-        "weight_y": weights.generator_y,
-        "weight_consistency": weights.consistency,
-        "consistency_warmup": weights.consistency_warmup * num_steps,
-        "sharpness": weights.sharpness,
-        "confidence": weights.confidence,
-        "adversarial_norm": weights.adversarial_norm,
-    }
+    return weight * frequencies.shape[0] * jnp.min(frequencies)
 
 
 def cluster_terms(weights: FoundClusterWeights) -> list[Term]:
@@ -189,23 +176,13 @@ def cluster_terms(weights: FoundClusterWeights) -> list[Term]:
     return [term for weight, term in known if weight > 0]
 
 
-def cluster_numbers(weights: FoundClusterWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` for these terms and for the warm-up of the generator loss of y."""
-    return {
-        "label_warmup": weights.generator_y_warmup * num_steps,
-        "weight_certainty": weights.certainty,
-        "weight_balance": weights.balance,
-        "balance_slack": weights.balance_slack,
-    }
+def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Numbers) -> tuple[str, Array, Array]:
+    return "certainty", jnp.asarray(hyper.weights.certainty), losses.certainty_loss(output.logits)
 
 
-def _certainty(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    return "certainty", jnp.asarray(hyper.weight_certainty), losses.certainty_loss(output.logits)
-
-
-def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
-    value = losses.balance_loss(output.logits, hyper.balance_slack)
-    return "balance", jnp.asarray(hyper.weight_balance), value
+def _balance(output: EncoderOutput, style: Array, batch: Batch, hyper: Numbers) -> tuple[str, Array, Array]:
+    value = losses.balance_loss(output.logits, hyper.weights.balance_slack)
+    return "balance", jnp.asarray(hyper.weights.balance), value
 
 
 def propagation_terms(weights: PropagationWeights) -> list[Term]:
@@ -213,22 +190,14 @@ def propagation_terms(weights: PropagationWeights) -> list[Term]:
     return [_propagation] if weights.propagation > 0 else []
 
 
-def propagation_numbers(weights: PropagationWeights, num_steps: int) -> dict[str, float]:
-    """Return the fields of `Hyper` for this term."""
-    return {
-        "weight_propagation": weights.propagation,
-        "propagation_fade": weights.propagation_fade * num_steps,
-    }
-
-
-def _propagation(output: EncoderOutput, style: Array, batch: Batch, hyper: Hyper) -> tuple[str, Array, Array]:
+def _propagation(output: EncoderOutput, style: Array, batch: Batch, hyper: Numbers) -> tuple[str, Array, Array]:
     if batch.targets is None:
         raise InputError(
             "weights.propagation is above 0, but the data have no propagated labels; give TrainData its targets "
             "(aae_jax.graph: targets_of, or without labels cluster_targets_of), or the weight 0."
         )
     value = losses.propagation_loss(output.logits, batch.targets)
-    return "propagation", jnp.asarray(hyper.weight_propagation), value
+    return "propagation", faded(hyper.weights.propagation, hyper.weights.propagation_fade, hyper), value
 
 
 def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone: bool = False) -> LossFn:
@@ -245,7 +214,7 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone
     """
     config = model.config
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw, shares = jax.random.fold_in(key, DRAW_LABELLED), batch.class_shares
         normalised = config.network.batch_norm or config.network.batch_norm_heads
         view, key_encode = draw_seen(config, batch.labelled_images, hyper, draw)
@@ -260,7 +229,7 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone
 
 
 def _consistency(
-    model: LabelCode, params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey, first: EncoderOutput
+    model: LabelCode, params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey, first: EncoderOutput
 ) -> Array:
     """Return the cross-entropy between a target and the prediction for a view; no gradient flows into the target.
 
@@ -277,18 +246,18 @@ def _consistency(
         clean, _ = model.networks.encode(jax.lax.stop_gradient(params), stats, batch.images, None)
         target = clean.logits
         if not weights.adversarial_norm:
-            return losses.consistency_loss(target, first.logits, hyper.sharpness, hyper.confidence)
+            return losses.consistency_loss(target, first.logits, hyper.weights.sharpness, hyper.weights.confidence)
     others = batch.images if batch.neighbours is None else batch.neighbours
     view, key_encode = draw_seen(model.config, others, hyper, key)
 
     def cross_entropy(params: Params, seen: Array) -> Array:
         output, _ = model.networks.encode(params, stats, seen, key_encode)
-        return losses.consistency_loss(target, output.logits, hyper.sharpness, hyper.confidence)
+        return losses.consistency_loss(target, output.logits, hyper.weights.sharpness, hyper.weights.confidence)
 
     seen = view.seen
     if weights.adversarial_norm:
         direction = jax.grad(cross_entropy, argnums=1)(jax.lax.stop_gradient(params), seen)
-        seen = seen + jax.lax.stop_gradient(hyper.adversarial_norm * _unit(direction))
+        seen = seen + jax.lax.stop_gradient(hyper.weights.adversarial_norm * _unit(direction))
     return cross_entropy(params, seen)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aae_jax.config.parts import ReconstructionWeights, ViewConfig, check_bounds
+from aae_jax.config.traced import Traced, TracedPhase, TracedShare, TracedTerm
 from aae_jax.errors import InputError
 
 __all__ = [
@@ -27,22 +28,22 @@ SUM_TOLERANCE = 1e-3
 class LabelCodeWeights(ReconstructionWeights):
     """Weights of the loss terms of every model whose encoder outputs a label in addition to the style."""
 
-    generator_z: float = 1.0
-    generator_y: float = 1.0
-    consistency: float = 0.0
+    generator_z: Traced[float] = 1.0
+    generator_y: Traced[float] = 1.0
+    consistency: TracedTerm[float] = 0.0
     """Weight of the cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"
     """Target of a view's prediction. view: the prediction for another view. clean: that for the clean image in
     evaluation mode, compared with the discriminators' view at the cost of one forward pass (without an adversarial
     norm)."""
-    consistency_warmup: float = 0.0
+    consistency_warmup: TracedShare[float] = 0.0
     """Share of the run over which the consistency weight rises from 0 to its value."""
-    sharpness: float = 1.0
+    sharpness: Traced[float] = 1.0
     """Factor on the logits of the consistency term's target."""
-    confidence: float = 0.0
+    confidence: Traced[float] = 0.0
     """Minimum probability of the target's most likely class (before sharpening); other images count as 0 in the
     consistency term."""
-    adversarial_norm: float = 0.0
+    adversarial_norm: TracedPhase[float] = 0.0
     """Euclidean norm (in scaled pixels, per image) of an adversarial step on a second view, in the direction that
     changes its prediction most (one gradient step, as in virtual adversarial training), before its prediction is
     compared with the target. 0: off."""
@@ -52,11 +53,11 @@ class LabelCodeWeights(ReconstructionWeights):
 class PropagationWeights(LabelCodeWeights):
     """Weights that also include labels propagated over a graph of the pool's nearest neighbours before training."""
 
-    propagation: float = 0.0
+    propagation: TracedTerm[float] = 0.0
     """Weight of the cross-entropy of pool images, in the generator phase, with labels propagated from the labelled
     images over a graph of nearest neighbours (`aae_jax.graph`) before training, or, without labels, with the clusters
     of that graph. 0: off."""
-    propagation_fade: float = 0.5
+    propagation_fade: TracedShare[float] = 0.5
     """Share of the run over which that weight falls to 0. 0: constant weight."""
 
 
@@ -64,15 +65,15 @@ class PropagationWeights(LabelCodeWeights):
 class FoundClusterWeights(LabelCodeWeights):
     """Weights that also include terms keeping clusters found without labels distinct and in use."""
 
-    generator_y_warmup: float = 0.0
+    generator_y_warmup: TracedShare[float] = 0.0
     """Share of the run over which the weight generator_y rises from 0 to its value: at full weight it fixes the
     clusters at once, before the encoder has learned which images are similar."""
-    certainty: float = 0.0
+    certainty: TracedTerm[float] = 0.0
     """Weight of the entropy of each image's label, in the generator phase."""
-    balance: float = 0.0
+    balance: TracedTerm[float] = 0.0
     """Weight of a term, in the generator phase, that keeps clusters equally frequent in each batch, by the entropy of
     the batch's mean label: a discriminator that sees one label at a time lets clusters die out."""
-    balance_slack: float = 0.0
+    balance_slack: Traced[float] = 0.0
     """Tolerated deviation from equal frequencies, in nats: classes of different sizes, or more clusters than classes
     but fewer than twice as many, cannot form equal clusters."""
 

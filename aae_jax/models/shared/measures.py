@@ -20,7 +20,7 @@ from aae_jax.models.shared.terms import draw_seen
 from aae_jax.models.spec import MeasureFn, RunSetup
 from aae_jax.networks import EncoderOutput
 from aae_jax.priors.prior import Prior
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 __all__ = [
@@ -37,7 +37,7 @@ SCORE = "reconstruction_error"
 
 OwnMeasure = Callable[[Params, EncoderOutput, Array, Array, PRNGKey], Metrics]
 """`(params, encoder's outputs, codes of views, labels, key) -> metrics` specific to one experiment."""
-DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Hyper], Array]
+DrawViews = Callable[[Params, Stats, Pixels, PRNGKey, Numbers], Array]
 
 
 def build_code_measure(
@@ -64,7 +64,7 @@ def build_code_measure(
     health = None if prior is None else health_of(setup, prior, judge_codes=judge_codes)
     draw_codes = draw_views(setup, reconstructed=reconstructed)
 
-    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Hyper) -> Metrics:
+    def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Numbers) -> Metrics:
         key_codes, key_prior, key_own = jax.random.split(key, 3)
         outputs = encode(params, stats, images)
         codes = outputs.mean if health is None else draw_codes(params, stats, images, key_codes, hyper)
@@ -73,7 +73,7 @@ def build_code_measure(
         if own is not None:
             found |= own(params, outputs, codes, labels, key_own)
         if health is not None:
-            found |= health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior_std))
+            found |= health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior.std))
         return found
 
     return measure
@@ -93,7 +93,7 @@ def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
     """
     config = setup.config
 
-    def draw(params: Params, stats: Stats, images: Pixels, key: PRNGKey, hyper: Hyper) -> Array:
+    def draw(params: Params, stats: Stats, images: Pixels, key: PRNGKey, hyper: Numbers) -> Array:
         def see(pixels: Array, key_see: PRNGKey) -> Array:
             return draw_seen(config, pixels, hyper, key_see, reconstructed=reconstructed)[0].seen
 

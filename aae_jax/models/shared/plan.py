@@ -8,7 +8,8 @@ import jax
 from aae_jax.config import LabelledConfig
 from aae_jax.models.spec import RunSetup, SeedKeys
 from aae_jax.train.epoch import EpochFn, build_train_epoch, over_seeds
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers, traced
+from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import Phase, init_state
 from aae_jax.train.state import AAEState
 from aae_jax.types import PRNGKey
@@ -22,12 +23,12 @@ class TrainingPlan(NamedTuple):
     phases: dict[str, Phase]
     build_state: Callable[[], AAEState]
     train_epoch: EpochFn
-    hyper: Hyper
+    hyper: Numbers
     keys: SeedKeys
     epochs: int
 
 
-def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
+def main_plan(setup: RunSetup, hypers: Numbers | None = None) -> TrainingPlan:
     """Return the training plan of a run's model; `hypers`: hyperparameters of each seed, with leaves `[seeds]`."""
     phases = setup.spec.build_phases(
         setup.networks, setup.config, num_classes=setup.dataset.num_classes, prior=setup.prior
@@ -36,10 +37,10 @@ def main_plan(setup: RunSetup, hypers: Hyper | None = None) -> TrainingPlan:
 
 
 def plan_training(
-    setup: RunSetup, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Hyper | None = None
+    setup: RunSetup, phases: dict[str, Phase], keys: SeedKeys, epochs: int, hypers: Numbers | None = None
 ) -> TrainingPlan:
     """Return the plan that trains the given phases for `epochs` passes over a setup's data."""
-    config, spec = setup.config, setup.spec
+    config = setup.config
     averaging = config.averaging.decay > 0
 
     @jax.jit
@@ -56,8 +57,8 @@ def plan_training(
         batch_size=config.batch_size,
         labelled_batch_size=config.labelled_batch_size if isinstance(config, LabelledConfig) else 1,
         output=config.network.output,
-        schedule=spec.build_schedule(config),
+        schedule=build_schedule(config),
         order=config.update_order,
     )
-    hyper = spec.build_hyper(config, epochs * setup.steps_per_epoch) if hypers is None else hypers
+    hyper = traced(config, epochs * setup.steps_per_epoch) if hypers is None else hypers
     return TrainingPlan(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)

@@ -1,6 +1,6 @@
 """Building blocks of all models' phases: views, reconstruction losses, discriminator losses."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -9,12 +9,10 @@ from jaxtyping import Float
 
 from aae_jax import losses
 from aae_jax.augment import View, activate, draw_view
-from aae_jax.config import ReconstructionWeights, RunConfig, ScheduledOptimizers
+from aae_jax.config import ReconstructionWeights, RunConfig
 from aae_jax.networks import EncoderOutput, Networks, sample_style
-from aae_jax.train.hyper import Hyper
-from aae_jax.train.optimizers import build_step_schedule, cosine_schedule
-from aae_jax.train.phases import constant_schedule
-from aae_jax.types import Array, Metrics, Params, PRNGKey, Schedule, Stats
+from aae_jax.train.hyper import Numbers
+from aae_jax.types import Array, Metrics, Params, PRNGKey, Stats
 
 __all__ = [
     "Auxiliary",
@@ -23,11 +21,8 @@ __all__ = [
     "draw_seen",
     "encode_view",
     "no_label",
-    "rates_of",
     "rebuild",
     "reconstruction_error",
-    "schedule_of",
-    "traced_hyper",
 ]
 
 Auxiliary = tuple[Array, tuple[Stats, Metrics]]
@@ -55,34 +50,8 @@ class Encoded(NamedTuple):
     stats: Stats
 
 
-def schedule_of(optimizers: ScheduledOptimizers) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    if optimizers.schedule == "steps":
-        return build_step_schedule(optimizers.drops)
-    return cosine_schedule if optimizers.schedule == "cosine" else constant_schedule
-
-
-def rates_of(optimizers: ScheduledOptimizers, phases: Iterable[str]) -> dict[str, float]:
-    """Return the peak learning rate of each phase; both discriminators use that of `discriminator`."""
-    fields = {name: "discriminator" if name.startswith("discriminator_") else name for name in phases}
-    return {name: getattr(optimizers, field).learning_rate for name, field in fields.items()}
-
-
-def traced_hyper(rates: Mapping[str, float], num_steps: int, **numbers: float) -> Hyper:
-    """Return the traced hyperparameters of a model, each a float32 scalar.
-
-    Args:
-        rates: Peak learning rates by phase.
-        num_steps: Number of planned updates.
-        numbers: Other fields of `Hyper`; those omitted keep their defaults.
-    """
-    hyper = Hyper(learning_rates=dict(rates), num_steps=num_steps, **numbers)
-    traced: Hyper = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
-    return traced
-
-
 def draw_seen(
-    config: RunConfig, images: Array, hyper: Hyper, key: PRNGKey, *, reconstructed: bool = False
+    config: RunConfig, images: Array, hyper: Numbers, key: PRNGKey, *, reconstructed: bool = False
 ) -> tuple[View, PRNGKey]:
     """Return a view of images, noisy if the phase sees noise, and the key for encoding it."""
     key_view, key_encode = jax.random.split(key)
@@ -90,7 +59,7 @@ def draw_seen(
     view = draw_view(
         key_view,
         images,
-        noise_std=hyper.noise_std if noisy else 0.0,
+        noise_std=hyper.views.noise_std if noisy else 0.0,
         max_shift=config.views.max_shift,
         probability=config.views.probability,
         dropout=config.views.dropout if noisy else 0.0,
@@ -105,7 +74,7 @@ def encode_view(
     params: Params,
     stats: Stats,
     images: Array,
-    hyper: Hyper,
+    hyper: Numbers,
     key: PRNGKey,
     *,
     reconstructed: bool = False,

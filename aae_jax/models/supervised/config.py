@@ -12,6 +12,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.config.traced import Padded
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers, UnsupervisedWeights
 from aae_jax.text import brief_config
 
@@ -22,7 +23,7 @@ __all__ = ["SupervisedConfig", "validate_labelled_style", "validate_supervised"]
 class SupervisedConfig(LabelledConfig):
     """An AAE whose decoder also receives the label, which leaves the style to the code (section 4, figure 6)."""
 
-    labels: int | Literal["all"] = "all"
+    labels: Padded[int | Literal["all"]] = "all"
     """Number of labelled training images, balanced over the classes, or all; the model sees no others. Batches have
     labelled_batch_size images; batch_size and the pool only determine the number of updates per epoch."""
     conditional: bool = False

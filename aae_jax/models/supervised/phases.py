@@ -15,7 +15,6 @@ from aae_jax.models.shared.adversary import (
     build_style_discriminator,
     build_style_generator,
     on_labelled,
-    style_hyper,
     traced_prior,
 )
 from aae_jax.models.shared.terms import (
@@ -24,17 +23,16 @@ from aae_jax.models.shared.terms import (
     Auxiliary,
     encode_view,
     rebuild,
-    schedule_of,
 )
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_hyper", "build_networks", "build_phases", "build_schedule"]
+__all__ = ["build_networks", "build_phases"]
 
 
 def build_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
@@ -53,7 +51,7 @@ def build_phases(
         config: Optimizers, views, reconstruction loss and prior.
         num_classes: Length of the one-hot labels.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
-            `hyper.prior_std`. None: the configured prior.
+            `hyper.prior.std`. None: the configured prior.
 
     Raises:
         InputError: The configuration is invalid.
@@ -80,29 +78,21 @@ def build_phases(
             build_optimizer(optimizers.reconstruction),
             updates_stats=True,
         ),
-        "discriminator_z": Phase(("discriminator_z",), discriminate, build_optimizer(optimizers.discriminator)),
+        "discriminator_z": Phase(
+            ("discriminator_z",), discriminate, build_optimizer(optimizers.discriminator), rate="discriminator"
+        ),
         "generator": Phase(("encoder",), generate, build_optimizer(optimizers.generator)),
     }
-
-
-def build_hyper(config: SupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    return style_hyper(config, num_steps)
-
-
-def build_schedule(config: SupervisedConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
 
 
 def _build_reconstruction(networks: Networks, config: SupervisedConfig, num_classes: int) -> LossFn:
     shared = config.update_order == "simultaneous"  # all phases read the same view
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.labelled_images, hyper, draw, reconstructed=True)
         label = jax.nn.one_hot(batch.labels, num_classes, dtype=jnp.float32)
         error = rebuild(networks, config, config.weights, params, encoded, label, key)
-        return hyper.weight_reconstruction * error, (encoded.stats, {"error": error})
+        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
 
     return loss

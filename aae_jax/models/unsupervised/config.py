@@ -16,6 +16,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
+from aae_jax.config.traced import Traced
 from aae_jax.text import brief_config
 
 __all__ = ["UnsupervisedConfig", "UnsupervisedOptimizers", "UnsupervisedWeights", "validate_unsupervised"]
@@ -34,7 +35,7 @@ class UnsupervisedOptimizers(ScheduledOptimizers):
 class UnsupervisedWeights(ReconstructionWeights):
     """Weights of the loss terms."""
 
-    generator_z: float = 1.0
+    generator_z: Traced[float] = 1.0
     """Weight relative to the reconstruction in a joint step; in a separate phase, with Adam, it has no effect."""
 
 

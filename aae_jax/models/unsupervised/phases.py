@@ -11,7 +11,6 @@ from aae_jax.config import require_resolved
 from aae_jax.models.shared.adversary import (
     build_style_discriminator,
     build_style_generator,
-    style_hyper,
     traced_prior,
 )
 from aae_jax.models.shared.terms import (
@@ -22,21 +21,18 @@ from aae_jax.models.shared.terms import (
     encode_view,
     no_label,
     rebuild,
-    schedule_of,
 )
 from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsupervised
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
-from aae_jax.types import Batch, Params, PRNGKey, Sampler, Schedule, Stats
+from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
-    "build_hyper",
     "build_networks",
     "build_phases",
-    "build_schedule",
 ]
 
 
@@ -57,7 +53,7 @@ def build_phases(
         config: Optimizers, views, reconstruction loss and prior.
         num_classes: Ignored; the model has no label.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
-            `hyper.prior_std`. None: the configured prior.
+            `hyper.prior.std`. None: the configured prior.
 
     Raises:
         InputError: The configuration is invalid.
@@ -70,6 +66,7 @@ def build_phases(
         ("discriminator_z",),
         build_style_discriminator(networks, config, draw_prior, reconstructed=config.joint),
         build_optimizer(optimizers.discriminator),
+        rate="discriminator",
     )
     rebuild = Phase(
         ("encoder", "decoder"),
@@ -83,29 +80,19 @@ def build_phases(
     return {"reconstruction": rebuild, "discriminator_z": discriminator, "generator": generator}
 
 
-def build_hyper(config: UnsupervisedConfig, num_steps: int) -> Hyper:
-    """Return the traced hyperparameters of a configuration for `num_steps` planned updates."""
-    return style_hyper(config, num_steps, joint=config.joint)
-
-
-def build_schedule(config: UnsupervisedConfig) -> Schedule:
-    """Return the schedule: a factor on every learning rate over the planned updates."""
-    return schedule_of(config.optimizers)
-
-
 def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> LossFn:
     shared = config.joint or config.update_order == "simultaneous"  # all phases read the same view
 
-    def loss(params: Params, stats: Stats, batch: Batch, hyper: Hyper, key: PRNGKey) -> Auxiliary:
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         style = encoded.style
         error = rebuild(networks, config, config.weights, params, encoded, no_label(style), key)
-        value, metrics = hyper.weight_reconstruction * error, {"error": error}
+        value, metrics = hyper.weights.reconstruction * error, {"error": error}
         if config.joint:
             judged = networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED))
             metrics["generator_z"] = losses.generator_loss(judged)
-            value += hyper.weight_z * metrics["generator_z"]
+            value += hyper.weights.generator_z * metrics["generator_z"]
         return value, (encoded.stats, metrics)
 
     return loss

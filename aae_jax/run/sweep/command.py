@@ -1,4 +1,7 @@
-"""Hyperparameter sweep of the semi-supervised model, compared by validation error; the test set is not used."""
+"""Hyperparameter sweep of a model: settings compared on the validation images; the test images are not used.
+
+The model is named first, e.g. `sweep clustering --vary …`; without a name it is `semi_supervised`.
+"""
 
 import csv
 import dataclasses
@@ -16,17 +19,17 @@ import tyro
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
-from aae_jax.evaluation.seeds import mean_and_std
+from aae_jax.evaluation.seeds import mean_and_std, percent, spoken
 from aae_jax.figures.of_models.drawing import Drawings, draw_and_save
-from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
-from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.models import find_model
 from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
+from aae_jax.models.spec import ModelSpec
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, with_kept_samples
 from aae_jax.priors.prior import Prior
 from aae_jax.records import read_json, read_record
-from aae_jax.run.arguments import Request, RunFlags, parse, run_guarded
+from aae_jax.run.arguments import AnyConfig, Request, RunFlags, parse, resumed_folder, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
@@ -38,9 +41,8 @@ from aae_jax.run.sweep.members import (
     members_of,
     parse_space,
     prepare_chunk,
-    together,
 )
-from aae_jax.run.sweep.settings import Range, apply_setting, grid, random_search
+from aae_jax.run.sweep.settings import Range, apply_setting, grid, program_of, random_search
 from aae_jax.run.trainer import Outcome, Stopped, Trainer
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
@@ -48,16 +50,18 @@ from aae_jax.train.compile_cache import keep_compiled_programs
 __all__ = ["main", "run"]
 
 RESULT_FILE, TABLE_FILE = "result.json", "table.csv"
+DEFAULT = "semi_supervised"
+"""Model of a sweep that names none, and of sweeps of earlier versions."""
 SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepFlags(RunFlags[SemiSupervisedConfig]):
+class SweepFlags(RunFlags[AnyConfig]):
     """Flags of a run, and the numbers that vary."""
 
     vary: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUES")] = ()
     """Numbers to vary: NAME=V1,V2 or NAME=LOW..HIGH or NAME=LOW..HIGH:log, one or more; every combination is
-    trained. Names as in config.yaml, e.g. weights.consistency=0,1,3 labels=100,1000."""
+    trained. Names as in config.yaml, e.g. views.noise_std=0.1,0.3 averaging.decay=0.99..0.9999:log."""
     random: int | None = None
     """Draw this many settings from the ranges instead of training every combination."""
     random_seed: int = 0
@@ -70,6 +74,7 @@ class SweepFlags(RunFlags[SemiSupervisedConfig]):
 class Sweep:
     """Plan of a sweep: settings, their members, and the number of members per program."""
 
+    spec: ModelSpec
     request: Request
     dataset: Dataset
     settings: list[dict[str, float]]
@@ -80,15 +85,24 @@ class Sweep:
     @property
     def chunks(self) -> list[list[int]]:
         """Return the members' numbers by chunk: compatible members together, in chunks of nearly equal size."""
-        kinds: dict[tuple[int, bool], list[int]] = {}
+        kinds: dict[tuple[Any, ...], list[int]] = {}
         for number, member in enumerate(self.members):
-            kind = together(self.request.config, self.settings[member.setting])
+            kind = program_of(apply_setting(self.spec, self.request.config, self.settings[member.setting]))
             kinds.setdefault(kind, []).append(number)
         chunks = []
         for numbers in kinds.values():
             size = -(-len(numbers) // -(-len(numbers) // self.size))
             chunks += [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
         return chunks
+
+    @property
+    def score(self) -> str:
+        """Name of the compared metric, e.g. `validation_error`."""
+        return f"validation_{self.spec.score}"
+
+    def show(self, values: Sequence[float]) -> str:
+        """Format the mean of the compared metric with its standard deviation."""
+        return (percent if self.spec.score in self.spec.shares else spoken)(np.asarray(values, dtype=float))
 
 
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
@@ -100,15 +114,27 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
 
     def command() -> int:
         keep_compiled_programs()
-        text = __doc__ or ""
-        asked = parse(SPEC, arguments, prog="sweep", description=text, launcher=launcher, kind=SweepFlags)
-        return run(asked)
+        named = [arguments[0]] if arguments and not arguments[0].startswith("-") else []
+        spec = find_model(named[0] if named else _model_of(arguments)).spec
+        started = " ".join([launcher or "python experiments/sweep.py", *named])
+        kind = SweepFlags[spec.config_class]  # type: ignore[name-defined]
+        rest, text = arguments[len(named) :], __doc__ or ""
+        return run(spec, parse(spec, rest, prog=started, description=text, launcher=started, kind=kind))
 
     with neutral_backend():
         return run_guarded(command)
 
 
-def run(request: Request) -> int:
+def _model_of(arguments: Sequence[str]) -> str:
+    """Return the model of the sweep that is resumed; for a new sweep without a named model, semi_supervised."""
+    folder = resumed_folder(arguments)
+    try:
+        return DEFAULT if folder is None else str(read_record(folder / SWEEP_FILE).get("model", DEFAULT))
+    except (OSError, ValueError):  # reported when the plan is read
+        return DEFAULT
+
+
+def run(spec: ModelSpec, request: Request) -> int:
     """Train every member that is not yet trained, and write the sweep's table and figure."""
     console = Console()
     require_device()
@@ -123,40 +149,48 @@ def run(request: Request) -> int:
     if request.resume is not None:
         request = request._replace(config=with_kept_samples(request.config, request.resume))
     prior = prior_of(request.config)  # before anything long begins
-    sweep = _plan(request, load_data(request.config, DataReporter(console)), prior)
+    sweep = _plan(spec, request, load_data(request.config, DataReporter(console)), prior)
     with open_run_folder(request.out_dir, request.resume, "sweep", request.config.seed) as folder:
         if request.resume is None:
             folder.write_config(request.config)
             keep_samples(prior, folder.path)
-            plan = {"settings": sweep.settings, "size": sweep.size, "data_sha256": sweep.dataset.sha256}
+            plan = {
+                "model": spec.name,
+                "settings": sweep.settings,
+                "size": sweep.size,
+                "data_sha256": sweep.dataset.sha256,
+            }
             write_text(folder.path / SWEEP_FILE, json.dumps(plan, indent=1) + "\n")
         return _run_in(folder, sweep, console)
 
 
-def _plan(request: Request, dataset: Dataset, prior: Prior | None) -> Sweep:
+def _plan(spec: ModelSpec, request: Request, dataset: Dataset, prior: Prior | None) -> Sweep:
     assert isinstance(request.flags, SweepFlags)
+    if not dataset.num_classes:
+        spec = dataclasses.replace(spec, **spec.without_classes)
     memory = request.flags.memory_gib
     if request.resume is not None:
-        settings, size = _read_plan(request.resume, request.flags, dataset)
+        settings, size = _read_plan(spec, request.resume, request.flags, dataset)
     else:
-        settings, size = _settings(request.flags), None
+        settings, size = _settings(spec, request.flags), None
     for setting in settings:  # report an invalid setting before anything is written
-        config = apply_setting(request.config, setting)
+        config = apply_setting(spec, request.config, setting)
         for seed in range(config.seed, config.seed + config.num_seeds):
             indices_for_seed(config, dataset, seed)
-    first = split_for_seed(apply_setting(request.config, settings[0]), dataset, request.config.seed)
-    request = request._replace(config=settle(SPEC, request.config, dataset, first.pool))
+    first = split_for_seed(apply_setting(spec, request.config, settings[0]), dataset, request.config.seed)
+    request = request._replace(config=settle(spec, request.config, dataset, first.pool))
     if size is None:
         if memory is not None and not 0 < memory < 1e6:
             raise InputError(f"--memory-gib is {memory}; give a number above 0.")
         fullest = max(settings, key=lambda setting: sum(value > 0 for value in setting.values()))
-        size = chunk_size(request.config, dataset, fullest, prior, None if memory is None else int(memory * 2**30))
+        bound = None if memory is None else int(memory * 2**30)
+        size = chunk_size(spec, request.config, dataset, fullest, prior, bound)
     members = members_of(len(settings), request.config)
-    return Sweep(request, dataset, settings, members, min(size, len(members)), prior)
+    return Sweep(spec, request, dataset, settings, members, min(size, len(members)), prior)
 
 
-def _settings(flags: SweepFlags) -> list[dict[str, float]]:
-    space = parse_space(flags.vary)
+def _settings(spec: ModelSpec, flags: SweepFlags[Any]) -> list[dict[str, float]]:
+    space = parse_space(flags.vary, spec.config_class)
     if flags.random is not None:
         if flags.random < 1:
             raise InputError(f"--random is {flags.random}; give the number of settings to draw.")
@@ -170,7 +204,9 @@ def _settings(flags: SweepFlags) -> list[dict[str, float]]:
     return grid(values)
 
 
-def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[dict[str, float]], int]:
+def _read_plan(
+    spec: ModelSpec, folder: Path, flags: SweepFlags[Any], dataset: Dataset
+) -> tuple[list[dict[str, float]], int]:
     if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
         raise InputError("A sweep is resumed with its own settings; give --resume alone.")
     try:
@@ -178,8 +214,11 @@ def _read_plan(folder: Path, flags: SweepFlags, dataset: Dataset) -> tuple[list[
         settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
         if size < 1 or not settings or any(set(setting) != set(settings[0]) for setting in settings):
             raise ValueError("it has no settings of one kind")
+        model = plan.get("model", DEFAULT)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
+    if model != spec.name:
+        raise InputError(f"{folder} is the folder of a sweep of {model}, not of {spec.name}; give --resume alone.")
     if began_with != dataset.sha256:
         raise InputError(
             f"The data have changed since the sweep began: SHA-256 {str(began_with)[:9]}… then, "
@@ -203,15 +242,15 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
             except Stopped as stopped:
                 console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
                 return SIGNALLED + stopped.signum
-        results += _read_results(place / RESULT_FILE, chunk)
+        results += _read_results(place / RESULT_FILE, chunk, sweep.score)
     results.sort(key=lambda result: result["member"])
     rows = _rows(sweep, results)
     for notice in _write_results(folder, sweep, results, rows):
         console.notice(notice)
-    return _say(rows, folder, console)
+    return _say(sweep, rows, folder, console)
 
 
-def _read_results(path: Path, chunk: Sequence[int]) -> list[dict[str, Any]]:
+def _read_results(path: Path, chunk: Sequence[int], score: str) -> list[dict[str, Any]]:
     """Read the results of a chunk, one per member.
 
     Raises:
@@ -219,23 +258,29 @@ def _read_results(path: Path, chunk: Sequence[int]) -> list[dict[str, Any]]:
     """
     results = read_json(path)
     listed = isinstance(results, list) and all(isinstance(result, dict) for result in results)
-    if not listed or [r.get("member") for r in results] != list(chunk) or not all(map(_is_result, results)):
+    if (
+        not listed
+        or [r.get("member") for r in results] != list(chunk)
+        or not all(_is_result(r, score) for r in results)
+    ):
         raise InputError(
             f"{path} does not hold the results of members {chunk[0]} to {chunk[-1]}; remove it and resume."
         )
     return list(results)
 
 
-def _is_result(result: Mapping[str, Any]) -> bool:
+def _is_result(result: Mapping[str, Any], score: str) -> bool:
     whole = all(type(result.get(name)) is int for name in ("setting", "seed"))
-    numbers = [result.get(name, "") for name in ("validation_error", "best_validation_error")]
+    numbers = [result.get(name, "") for name in (score, f"best_{score}")]
     return whole and "failed" in result and all(number is None or type(number) in (int, float) for number in numbers)
 
 
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
     reporter = DataReporter(console)
-    setup, plan = prepare_chunk(config, sweep.dataset, sweep.settings, members, chunk, sweep.prior, reporter)
+    setup, plan = prepare_chunk(
+        sweep.spec, config, sweep.dataset, sweep.settings, members, chunk, sweep.prior, reporter
+    )
     begun = folder.path.is_dir()
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(setup.config)
@@ -251,8 +296,10 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
     rows = folder.read_metrics()
     if outcome is not None and not rows:
         raise InputError(f"{folder.path} has lost its metrics.jsonl; remove that folder and resume.")
-    last = rows[-1]["validation_error"] if outcome is not None else [None] * len(chunk)
-    best = exact_share(trainer.best.error, len(setup.validation_labels)).tolist()
+    last = rows[-1][sweep.score] if outcome is not None else [None] * len(chunk)
+    best = np.asarray(trainer.best.error, dtype=float)
+    if sweep.spec.score in sweep.spec.shares:
+        best = exact_share(best, len(setup.validation_labels))
     results = []
     for index, number in enumerate(chunk):
         failed = trainer.failed.get(number)
@@ -262,8 +309,8 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
                 "setting": members[index].setting,
                 "seed": members[index].seed,
                 "labels": int(setup.data.num_labelled[index]) if setup.data.num_labelled is not None else None,
-                "validation_error": None if failed else last[index],
-                "best_validation_error": best[index] if np.isfinite(best[index]) else None,
+                sweep.score: None if failed else last[index],
+                f"best_{sweep.score}": float(best[index]) if np.isfinite(best[index]) else None,
                 "failed": failed,
                 "updates": None if outcome is None else outcome.updates,
                 "chunk_seconds": None if outcome is None else round(outcome.seconds, 2),
@@ -276,11 +323,11 @@ def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, 
     """Return a row per setting, best first; settings without a finite seed last."""
     rows = []
     for number, setting in enumerate(sweep.settings):
-        own = [result for result in results if result["setting"] == number]
-        mean, std = mean_and_std([result["validation_error"] for result in own])
-        failed = sum(result["failed"] is not None for result in own)
-        rows.append({"setting": number, **setting, "validation_error": mean, "std": std, "failed": failed})
-    return sorted(rows, key=lambda row: (row["validation_error"] is None, row["validation_error"]))
+        seeds = [result for result in results if result["setting"] == number]
+        mean, std = mean_and_std([result[sweep.score] for result in seeds])
+        failed = sum(result["failed"] is not None for result in seeds)
+        rows.append({"setting": number, **setting, sweep.score: mean, "std": std, "failed": failed})
+    return sorted(rows, key=lambda row: (row[sweep.score] is None, row[sweep.score]))
 
 
 def _write_results(
@@ -294,31 +341,44 @@ def _write_results(
     write_text(folder.path / TABLE_FILE, text.getvalue())
     notices: list[str] = []
     draw_and_save(lambda: _drawings(sweep, results), folder.figures, notices.append)
-    folder.write_summary({"experiment": "sweep", "command": sweep.request.command, "rows": rows, "members": results})
+    folder.write_summary(
+        {
+            "experiment": "sweep",
+            "model": sweep.spec.name,
+            "command": sweep.request.command,
+            "rows": rows,
+            "members": results,
+        }
+    )
     return notices
 
 
 def _drawings(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> Drawings:
     from aae_jax.figures import sweep_figure  # importing matplotlib takes a second
 
-    errors = [np.nan if r["validation_error"] is None else r["validation_error"] for r in results]
+    scores = np.asarray([np.nan if r[sweep.score] is None else r[sweep.score] for r in results], dtype=float)
     values = {
         name: np.asarray([sweep.settings[result["setting"]][name] for result in results])
         for name in sweep.settings[0]
     }
-    return {"sweep": lambda: sweep_figure(values, np.asarray(errors, dtype=float))}
+    label = sweep.score.replace("_", " ")
+    if sweep.spec.score in sweep.spec.shares:
+        return {"sweep": lambda: sweep_figure(values, 100 * scores, ylabel=f"{label} (%)")}
+    return {"sweep": lambda: sweep_figure(values, scores, ylabel=label)}
 
 
-def _say(rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:
-    console.say("validation error by setting, the best first:")
+def _say(sweep: Sweep, rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:
+    console.say(f"{sweep.score.replace('_', ' ')} by setting, best first:")
     for row in rows[:SHOWN]:
-        named = {k: v for k, v in row.items() if k not in ("setting", "validation_error", "std", "failed")}
-        said = "failed" if row["validation_error"] is None else f"{100 * row['validation_error']:.2f} %"
+        values = "  ".join(f"{name} {row[name]:g}" for name in sweep.settings[0])
+        score = "failed" if row[sweep.score] is None else sweep.show([row[sweep.score]])
         if row["std"] is not None:
-            said = f"{said[:-2]} ± {100 * row['std']:.2f} %"
-        some = f", {row['failed']} failed" if row["failed"] and row["validation_error"] is not None else ""
-        console.say(f"  {said:16s} {'  '.join(f'{name} {value:g}' for name, value in named.items())}{some}")
+            unit = " %" * score.endswith(" %")
+            spread = 100 * row["std"] if unit else row["std"]
+            score = f"{score.removesuffix(unit)} ± {spread:.{2 if unit else 5}f}{unit}"
+        failed = f", {row['failed']} failed" if row["failed"] and row[sweep.score] is not None else ""
+        console.say(f"  {score:16s} {values}{failed}")
     if len(rows) > SHOWN:
         console.say(f"  … and {len(rows) - SHOWN} more")
-    console.say(f"  the test images were not looked at; everything is in {folder.path}")
-    return int(rows[0]["validation_error"] is None)
+    console.say(f"  the test images were not used; the results are in {folder.path}")
+    return int(rows[0][sweep.score] is None)

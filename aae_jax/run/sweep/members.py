@@ -9,28 +9,25 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from aae_jax.config import RunConfig
 from aae_jax.data import Dataset, Reporter, TrainingArrays
-from aae_jax.errors import InputError, did_you_mean
-from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
-from aae_jax.models.semi_supervised.experiment import SPEC
+from aae_jax.errors import InputError
 from aae_jax.models.shared.class_frequencies import assumed_frequencies, class_shares
-from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.models.shared.plan import TrainingPlan, main_plan
 from aae_jax.models.shared.splits import split_for_seed
-from aae_jax.models.spec import RunSetup
+from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.priors.prior import Prior
 from aae_jax.run.setup import assemble, settle
 from aae_jax.run.sweep.settings import (
-    SWEPT,
     Range,
     apply_setting,
     common_config,
-    current_name,
     pad_labelled,
-    stack_hypers,
+    stack_numbers,
+    swept_name,
 )
 
-__all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk", "together"]
+__all__ = ["Member", "chunk_size", "members_of", "parse_space", "prepare_chunk"]
 
 COPIES = 3
 """Maximum number of copies of a member's state in memory: donated state, new state, best weights."""
@@ -45,7 +42,7 @@ class Member(NamedTuple):
     seed: int
 
 
-def parse_space(texts: Sequence[str]) -> dict[str, Values]:
+def parse_space(texts: Sequence[str], config_class: type) -> dict[str, Values]:
     """Parse a search space, `NAME=V1,V2,…` and `NAME=LOW..HIGH[:log]`.
 
     Raises:
@@ -54,16 +51,16 @@ def parse_space(texts: Sequence[str]) -> dict[str, Values]:
     space: dict[str, Values] = {}
     for text in texts:
         name, equals, described = text.partition("=")
-        name = current_name(name.replace("-", "_").lstrip("_"))
         if not equals or not described:
-            raise InputError(f"--vary {text} has no values; write NAME=V1,V2 or NAME=LOW..HIGH, e.g. labels=10,50.")
-        if name not in SWEPT:
-            raise InputError(f"{name!r} cannot be swept in one program; {did_you_mean(name, SWEPT)}")
+            raise InputError(
+                f"--vary {text} has no values; write NAME=V1,V2 or NAME=LOW..HIGH, e.g. views.noise_std=0.1,0.3."
+            )
+        name = swept_name(config_class, name.replace("-", "_").lstrip("_"))
         if name in space:
             raise InputError(f"--vary has {name} twice; give all its values at once.")
         space[name] = _parse_values(name, described)
     if not space:
-        raise InputError("Nothing varies; give --vary NAME=V1,V2, e.g. --vary weights.consistency=0,1,3.")
+        raise InputError("Nothing varies; give --vary NAME=V1,V2, e.g. --vary views.noise_std=0.1,0.3.")
     return space
 
 
@@ -85,25 +82,15 @@ def _parse_values(name: str, text: str) -> Values:
     return Range(low, high, log=bool(scale), whole=whole)
 
 
-def together(config: SemiSupervisedConfig, setting: Mapping[str, float]) -> tuple[int, bool]:
-    """Return the properties that members of one program must share to train exactly as they do alone.
-
-    These are the size of the labelled batch, which few labels do not fill, and whether a second view is perturbed in
-    its adversarial direction.
-    """
-    own = apply_setting(config, setting)
-    batch = own.labelled_batch_size if own.labels == "all" else min(own.labels, own.labelled_batch_size)
-    return batch, own.weights.adversarial_norm > 0
-
-
-def members_of(settings: int, config: SemiSupervisedConfig) -> list[Member]:
+def members_of(settings: int, config: RunConfig) -> list[Member]:
     """Return settings × seeds, with the seeds of a setting adjacent."""
     seeds = range(config.seed, config.seed + config.num_seeds)
     return [Member(setting, seed) for setting, seed in itertools.product(range(settings), seeds)]
 
 
 def prepare_chunk(
-    config: SemiSupervisedConfig,
+    spec: ModelSpec,
+    config: Any,
     dataset: Dataset,
     settings: Sequence[Mapping[str, float]],
     members: Sequence[Member],
@@ -112,30 +99,34 @@ def prepare_chunk(
     reporter: Reporter,
 ) -> tuple[RunSetup, TrainingPlan]:
     """Return the setup and the training plan of some members; their numbers replace the seeds of a run."""
-    configs = [apply_setting(config, settings[member.setting]) for member in members]
+    configs = [apply_setting(spec, config, settings[member.setting]) for member in members]
     arrays: list[TrainingArrays] = []
     for c, member in zip(configs, members, strict=True):
         own = split_for_seed(c, dataset, member.seed)
         shared = arrays[0] if arrays else own  # pool and validation are the same for all: one copy is kept
         arrays.append(own._replace(pool=shared.pool, validation_images=shared.validation_images))
-    common = settle(SPEC, common_config(configs), dataset, arrays[0].pool)
+    common = settle(spec, common_config(spec, configs), dataset, arrays[0].pool)
     labelled = pad_labelled(arrays)
     seeds = [member.seed for member in members]
-    targets = propagated_labels(
-        dataset, list(zip(configs, seeds, strict=True)), common.views.max_shift or 0, reporter
-    )
-    setup = assemble(SPEC, common, dataset, arrays[0], seeds, labelled, targets, prior=prior)
+    targets = neighbours = None
+    if spec.find_targets is not None:
+        pairs = list(zip(configs, seeds, strict=True))
+        targets = spec.find_targets(dataset, pairs, common.views.max_shift or 0, reporter)
+    if spec.find_neighbours is not None:
+        neighbours = spec.find_neighbours(common, arrays[0].pool, reporter)
+    setup = assemble(spec, common, dataset, arrays[0], seeds, labelled, targets, neighbours, prior=prior)
     frequencies = [assumed_frequencies(c, dataset, arrays[0].validation_labels) for c in configs]
     shares = class_shares(frequencies, labelled[1], labelled[2] if len(labelled) > 2 else None)
     setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies[0])
     trained = tuple((dict(settings[member.setting]), member.seed) for member in members)
     setup = setup._replace(seeds=tuple(numbers), called="Member", members=trained)
-    settled = [apply_setting(common, settings[member.setting]) for member in members]
-    return setup, main_plan(setup, stack_hypers(settled, setup.epochs * setup.steps_per_epoch))
+    settled = [apply_setting(spec, common, settings[member.setting]) for member in members]
+    return setup, main_plan(setup, stack_numbers(settled, setup.epochs * setup.steps_per_epoch))
 
 
 def chunk_size(
-    config: SemiSupervisedConfig,
+    spec: ModelSpec,
+    config: Any,
     dataset: Dataset,
     setting: Mapping[str, float],
     prior: Prior | None,
@@ -145,9 +136,8 @@ def chunk_size(
 
     None: half of the free memory of the device, or of the machine for a CPU.
     """
-    config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, propagation=0.0))
-    setting = {name: value for name, value in setting.items() if name != "weights.propagation"}  # small, but slow
-    setup, plan = prepare_chunk(config, dataset, [setting], [Member(0, config.seed)], [0], prior, Reporter())
+    spec = dataclasses.replace(spec, find_targets=None, find_neighbours=None)  # small, but slow
+    setup, plan = prepare_chunk(spec, config, dataset, [setting], [Member(0, config.seed)], [0], prior, Reporter())
     state = jax.eval_shape(plan.build_state)
     size = COPIES * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     size += 2 * setup.data.labelled_images.nbytes

@@ -1,7 +1,7 @@
 """Settings of a sweep: numbers that may vary, their choice, and the configuration that settings share.
 
-Settings that differ only in traced numbers (`Hyper`, and the number of labelled images) share a compiled program:
-stack their numbers and train them with `train.epoch.over_seeds(..., own_hyper=True)`.
+Settings that differ only in marked numbers (`config.traced`) share a compiled program: stack their traced numbers,
+pad their labelled images, and train them with `train.epoch.over_seeds(..., own_hyper=True)`.
 """
 
 import itertools
@@ -12,45 +12,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aae_jax.config import LabelledConfig
 from aae_jax.config.text import differences, from_mapping
+from aae_jax.config.traced import marks_of
 from aae_jax.data import TrainingArrays
 from aae_jax.errors import InputError, did_you_mean
-from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
-from aae_jax.models.semi_supervised.phases import build_hyper
-from aae_jax.train.hyper import Hyper
+from aae_jax.models.spec import ModelSpec
+from aae_jax.train.hyper import Numbers, traced
 
 __all__ = [
-    "SWEPT",
     "Range",
     "Setting",
     "apply_setting",
     "common_config",
-    "current_name",
     "grid",
     "pad_labelled",
+    "program_of",
     "random_search",
-    "stack_hypers",
+    "stack_numbers",
+    "swept_name",
+    "swept_names",
+    "value_of",
 ]
 
-SWEPT = (
-    *(f"optimizers.{phase}.learning_rate" for phase in ("reconstruction", "discriminator", "generator")),
-    "optimizers.classification.learning_rate",
-    "views.noise_std",
-    *(f"weights.{name}" for name in ("reconstruction", "generator_z", "generator_y", "consistency")),
-    *(f"weights.{name}" for name in ("consistency_warmup", "sharpness", "confidence", "adversarial_norm")),
-    "prior.std",
-    "weights.propagation",
-    "weights.propagation_fade",
-    "averaging.decay",
-    "labels",
-)
-"""Numbers that a sweep may vary, by their names in the configuration."""
-
-SWITCHES = ("weights.propagation", "weights.consistency", "weights.adversarial_norm", "averaging.decay")
-"""Those of `SWEPT` whose zero removes a part from the program; one setting above zero includes it for all."""
-
 Setting = Mapping[str, float]
-"""Values by names of `SWEPT`."""
+"""Values by dotted name of the numbers that vary."""
 
 
 class Range(NamedTuple):
@@ -88,62 +74,90 @@ def _draw(generator: np.random.Generator, values: Range | Sequence[float]) -> fl
     return round(drawn) if values.whole else drawn
 
 
-def current_name(name: str) -> str:
-    """Return the current name of a number of the configuration."""
-    return SemiSupervisedConfig.RENAMED.get(name, name)
+def swept_names(config_class: type) -> tuple[str, ...]:
+    """Return the dotted names of the numbers that a sweep may vary: the marked fields (`config.traced`)."""
+    return tuple(marks_of(config_class))
 
 
-def apply_setting(config: SemiSupervisedConfig, setting: Setting) -> SemiSupervisedConfig:
+def swept_name(config_class: type, name: str) -> str:
+    """Return the current name of a number that may vary.
+
+    Raises:
+        InputError: No number that may vary has this name.
+    """
+    name = getattr(config_class, "RENAMED", {}).get(name, name)
+    names = swept_names(config_class)
+    if name not in names:
+        raise InputError(f"{name!r} cannot be swept in one program; {did_you_mean(name, names)}")
+    return name
+
+
+def apply_setting(spec: ModelSpec, config: Any, setting: Setting) -> Any:
     """Return the configuration with the values of a setting.
 
     Raises:
-        InputError: A name is not in `SWEPT`, or a value is invalid.
+        InputError: A name is not one of `swept_names`, a value is invalid, or a number has no effect.
     """
     values: dict[str, Any] = {}
-    for given, value in setting.items():
-        name = current_name(given)
-        if name not in SWEPT:
-            raise InputError(f"{name!r} cannot be swept in one program; {did_you_mean(name, SWEPT)}")
+    names = [swept_name(spec.config_class, given) for given in setting]
+    for name, value in zip(names, setting.values(), strict=True):
         *sections, last = name.split(".")
         inner = values
         for section in sections:
             inner = inner.setdefault(section, {})
         inner[last] = value
-    changed = from_mapping(SemiSupervisedConfig, values, base=config)
-    validate(changed)
-    if "std" in values.get("prior", {}) and not changed.prior.is_gaussian:
+    changed = from_mapping(spec.config_class, values, base=config)
+    spec.validate(changed)
+    if "prior.std" in names and not changed.prior.is_gaussian:
         raise InputError(
             f"prior.std varies, but the prior's kind is {changed.prior.kind}, which has no such number; vary another."
         )
+    if "labels" in names and changed.drawn_labels is None:
+        raise InputError("labels varies, but num_clusters is given, so that no labels are used; vary another number.")
     return changed
 
 
-def common_config(configs: Sequence[SemiSupervisedConfig]) -> SemiSupervisedConfig:
+def common_config(spec: ModelSpec, configs: Sequence[Any]) -> Any:
     """Return the configuration whose phases and compiled program suit all of `configs`.
 
     Raises:
-        InputError: They differ in more than `SWEPT` and their seeds.
+        InputError: They differ in more than their seeds and the numbers that may vary.
     """
-    first = configs[0]
+    first, marks = configs[0], marks_of(spec.config_class)
     for other in configs[1:]:
-        fixed = [name for name in differences(first, other) if name not in (*SWEPT, "seed", "label_seed")]
+        fixed = [name for name in differences(first, other) if name not in (*marks, "seed", "label_seed")]
         if fixed:
             raise InputError(f"The settings differ in {', '.join(fixed)}, for which each needs its own program.")
-    most = {name: max(_value(config, name) for config in configs) for name in SWITCHES}
-    return apply_setting(first, most)
+    terms = [name for name, mark in marks.items() if mark.zero == "term"]
+    return apply_setting(spec, first, {name: max(value_of(config, name) for config in configs) for name in terms})
 
 
-def _value(config: Any, name: str) -> float:
+def program_of(config: Any) -> tuple[Any, ...]:
+    """Return the properties that settings of one program must share to train exactly as they do alone.
+
+    These are the size of the labelled batch, which few labels do not fill, and which numbers whose zero changes the
+    program are zero.
+    """
+    batch = 0
+    if isinstance(config, LabelledConfig) and config.drawn_labels is not None:
+        batch = config.labelled_batch_size
+        batch = batch if config.labels == "all" else min(int(config.labels), batch)
+    marks = marks_of(type(config)).items()
+    return batch, *(value_of(config, name) > 0 for name, mark in marks if mark.zero == "program")
+
+
+def value_of(config: Any, name: str) -> float:
+    """Return a number of a configuration by its dotted name."""
     for part in name.split("."):
         config = getattr(config, part)
     number: float = config
     return number
 
 
-def stack_hypers(configs: Sequence[SemiSupervisedConfig], num_steps: int) -> Hyper:
+def stack_numbers(configs: Sequence[Any], num_steps: int) -> Numbers:
     """Stack the traced numbers of configurations, every leaf `[settings]`, for `num_steps` planned updates."""
-    hypers = [build_hyper(config, num_steps) for config in configs]
-    stacked: Hyper = jax.tree.map(lambda *leaves: jnp.stack(leaves), *hypers)
+    numbers = [traced(config, num_steps) for config in configs]
+    stacked: Numbers = jax.tree.map(lambda *leaves: jnp.stack(leaves), *numbers)
     return stacked
 
 

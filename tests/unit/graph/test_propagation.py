@@ -36,11 +36,11 @@ from aae_jax.graph.propagation import (
     targets_of,
 )
 from aae_jax.models import preset
-from aae_jax.models.semi_supervised.phases import build_hyper, build_phases
+from aae_jax.models.semi_supervised.phases import build_phases
 from aae_jax.networks import build_mlp_networks
 from aae_jax.train import optimizers
 from aae_jax.train.epoch import TrainData, build_train_epoch
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import traced
 from aae_jax.train.phases import Phase, constant_schedule
 from aae_jax.train.state import AAEState
 from aae_jax.types import Batch
@@ -260,7 +260,7 @@ def generator_loss(weight, targets, count=8):
     images = jax.random.uniform(jax.random.key(1), (count, 8, 8))
     batch = Batch(images, images, jnp.zeros(count, jnp.int32), targets)
     loss = build_phases(networks, config, num_classes=10)["generator"].loss
-    return loss(params, stats, batch, build_hyper(config, 10), jax.random.key(2))
+    return loss(params, stats, batch, traced(config, 10), jax.random.key(2))
 
 
 def test_the_generator_is_pulled_to_the_targets_by_the_weight():
@@ -306,7 +306,8 @@ def test_a_batch_has_its_own_images_targets():
     weights = {"net": jnp.ones(3)}
     moments = {"phase": phases["phase"].optimizer.init({"net": weights["net"]})}
     state = AAEState(weights, {}, {}, {}, moments, jnp.asarray(0))
-    _, metrics = jax.jit(epoch)(state, given, Hyper({"phase": 0.1}, 4.0), jax.random.key(0), jnp.asarray(0))
+    hyper = traced({"optimizers": {"phase": {"learning_rate": 0.1}}}, 4)
+    _, metrics = jax.jit(epoch)(state, given, hyper, jax.random.key(0), jnp.asarray(0))
     np.testing.assert_allclose(metrics["phase/wrong"], 0.0, atol=1e-4)
     assert float(metrics["phase/mass"].sum()) == pytest.approx(float(jnp.sum(numbers + 1)))
 

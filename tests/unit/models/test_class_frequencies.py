@@ -18,6 +18,7 @@ from aae_jax.models.dim_reduction.config import DimReductionConfig, validate_dim
 from aae_jax.models.semi_supervised import phases as semi_supervised
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
 from aae_jax.networks import build_mlp_networks
+from aae_jax.train.hyper import traced
 from aae_jax.types import Batch, ClassShares
 from tests.conftest import changed
 
@@ -41,7 +42,7 @@ def loss_of(name, batch, *, baseline=False):
     build = semi_supervised.build_baseline_phases if baseline else None
     phases = build(networks, CONFIG) if build else semi_supervised.build_phases(networks, CONFIG, num_classes=2)
     params, stats = networks.init(jax.random.key(0))
-    return phases[name].loss(params, stats, batch, semi_supervised.build_hyper(CONFIG, 10), KEY)
+    return phases[name].loss(params, stats, batch, traced(CONFIG, 10), KEY)
 
 
 def test_classes_are_drawn_with_their_frequencies():

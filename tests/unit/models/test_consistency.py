@@ -15,7 +15,7 @@ from aae_jax.models.semi_supervised import phases as semi_supervised
 from aae_jax.models.shared import label_code
 from aae_jax.models.shared.terms import DRAW_ADVERSARIES
 from aae_jax.networks import Networks, build_mlp_networks
-from aae_jax.train.hyper import Hyper
+from aae_jax.train.hyper import Numbers, traced
 from aae_jax.train.phases import LossFn
 from aae_jax.types import Batch
 
@@ -30,7 +30,7 @@ class Generator(NamedTuple):
     params: Any
     stats: Any
     batch: Batch
-    hyper: Hyper
+    hyper: Numbers
     loss: LossFn
 
     def consistency(self, **changed: Any) -> Any:
@@ -48,7 +48,7 @@ def generator(**weights: Any) -> Generator:
     networks = build_mlp_networks(chosen.network, (8, 8), 10)
     params, stats = networks.init(jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (20, 8, 8))
-    hyper = semi_supervised.build_hyper(chosen, 10)._replace(consistency_warmup=jnp.zeros(()))
+    hyper = traced(chosen, 10)
     loss = semi_supervised.build_phases(networks, chosen, num_classes=10)["generator"].loss
     return Generator(networks, params, stats, Batch(images, images, jnp.zeros(20, jnp.int32)), hyper, loss)
 
@@ -56,7 +56,7 @@ def generator(**weights: Any) -> Generator:
 def test_the_clean_target_is_what_evaluation_says_of_the_image_and_takes_no_gradient():
     phase = generator(**CLEAN, sharpness=2.0)
     target = phase.networks.encode(phase.params, phase.stats, phase.batch.images, None)[0].logits
-    still = phase.hyper._replace(noise_std=jnp.zeros(()))
+    still = phase.hyper.replace({"views.noise_std": jnp.zeros(())})
     key_view, key_encode = jax.random.split(jax.random.fold_in(KEY, DRAW_ADVERSARIES))
     view = views.draw_view(key_view, phase.batch.images, noise_std=0.0, max_shift=0, output="sigmoid")
 
@@ -101,7 +101,7 @@ def test_the_clean_target_costs_one_forward_pass_and_a_second_view_more():
 def test_images_whose_target_is_unsure_count_as_nothing(target):
     every = generator(consistency_target=target, adversarial_norm=0.0)
     terms = [
-        float(every.consistency(hyper=every.hyper._replace(confidence=jnp.float32(share))))
+        float(every.consistency(hyper=every.hyper.replace({"weights.confidence": jnp.float32(share)})))
         for share in (0.0, 0.2, 0.25, 0.3, 1.0)
     ]
     assert terms == sorted(terms, reverse=True)

@@ -22,6 +22,8 @@ from aae_jax.models.unsupervised.config import UnsupervisedOptimizers
 from aae_jax.priors.configured import configured_prior
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
+from aae_jax.train.hyper import traced
+from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
@@ -174,11 +176,11 @@ def test_codes_drawn_from_a_part_lie_in_it(kind):
 def train(config, images, labels, epochs, classes=10):
     networks, phases, _, state = build(config, classes)
     data = TrainData(jnp.asarray(images), jnp.asarray(images), jnp.asarray(labels, jnp.int32))
-    module, steps = module_of(config), epochs * (len(images) // 50)
+    steps = epochs * (len(images) // 50)
     epoch = build_train_epoch(
-        phases, batch_size=50, labelled_batch_size=50, output="sigmoid", schedule=module.build_schedule(config)
+        phases, batch_size=50, labelled_batch_size=50, output="sigmoid", schedule=build_schedule(config)
     )
-    state, _ = fit(state, data, train_epoch=epoch, hyper=module.build_hyper(config, steps), key=KEY, epochs=epochs)
+    state, _ = fit(state, data, train_epoch=epoch, hyper=traced(config, steps), key=KEY, epochs=epochs)
     variables, encode = evaluation_variables(state), build_encode(networks, "sigmoid")
     return lambda images: encode(*variables, jnp.asarray(images))
 

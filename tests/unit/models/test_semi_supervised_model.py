@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig
+from aae_jax.config.traced import marks_of
 from aae_jax.data import build_dataset, load_dataset, split_indices, training_arrays
 from aae_jax.evaluation import evaluate
 from aae_jax.models.semi_supervised import phases as semi_supervised
@@ -19,7 +20,8 @@ from aae_jax.models.shared.terms import reconstruction_error
 from aae_jax.networks import EncoderOutput, build_mlp_networks
 from aae_jax.train.epoch import build_train_epoch, to_device
 from aae_jax.train.fit import compile_epoch, fit
-from aae_jax.train.optimizers import cosine_schedule
+from aae_jax.train.hyper import traced
+from aae_jax.train.optimizers import build_schedule, cosine_schedule
 from aae_jax.train.phases import build_train_step, constant_schedule, init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
@@ -84,8 +86,8 @@ def digits():
     splits = split_indices(dataset.train_labels, num_classes=10, num_labels=100, label_seed=0)
     data = to_device(training_arrays(dataset, splits))
     networks, phases, start = build(LEARNER)
-    hyper = semi_supervised.build_hyper(LEARNER, EPOCHS * (len(data.pool) // BATCH))
-    schedule = semi_supervised.build_schedule(LEARNER)
+    hyper = traced(LEARNER, EPOCHS * (len(data.pool) // BATCH))
+    schedule = build_schedule(LEARNER)
     epoch = build_train_epoch(phases, batch_size=BATCH, labelled_batch_size=100, output="sigmoid", schedule=schedule)
     compiled, _ = compile_epoch(epoch, start, data, hyper, KEY)
 
@@ -155,78 +157,69 @@ def tiny():
         return build_train_step(phases, hyper, cosine_schedule)(later, BATCH_OF_NOISE, KEY)
 
     later = state._replace(step=jnp.asarray(3, jnp.int32))
-    return SimpleNamespace(step=step, traces=traces, hyper=semi_supervised.build_hyper(TINY, 10))
+    return SimpleNamespace(step=step, traces=traces, hyper=traced(TINY, 10))
 
 
+ALL = {"encoder", "decoder", "discriminator_z", "discriminator_y"}
 FELT_BY = {
-    "num_steps": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
-    "noise_std": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
-    "prior_std": {"encoder", "discriminator_z"},
-    "weight_reconstruction": {"encoder", "decoder", "discriminator_z", "discriminator_y"},
-    "weight_z": {"encoder"},
-    "weight_y": {"encoder"},
-    "weight_consistency": {"encoder"},
-    "consistency_warmup": {"encoder"},
-    "sharpness": {"encoder"},
-    "confidence": {"encoder"},
-    "adversarial_norm": {"encoder"},
-    "weight_propagation": {"encoder"},
-    "propagation_fade": {"encoder"},
-    "average_decay": set(),
+    "num_steps": ALL,
+    "views.noise_std": ALL,
+    "prior.std": {"encoder", "discriminator_z"},
+    "weights.reconstruction": ALL,
+    **{f"weights.{name}": {"encoder"} for name in ("generator_z", "generator_y", "consistency", "sharpness")},
+    **{f"weights.{name}": {"encoder"} for name in ("consistency_warmup", "confidence", "adversarial_norm")},
+    **{f"weights.{name}": {"encoder"} for name in ("propagation", "propagation_fade")},
+    "optimizers.reconstruction.learning_rate": ALL,
+    "optimizers.discriminator.learning_rate": {"encoder", "discriminator_z", "discriminator_y"},
+    "optimizers.generator.learning_rate": {"encoder"},
+    "optimizers.classification.learning_rate": {"encoder"},
+    "averaging.decay": set(),
 }
+"""Networks whose weights after one update depend on each traced number."""
 
 
-OF_OTHER_MODELS = (
-    "weight_kl",
-    "weight_head_distance",
-    "least_distance",
-    "label_warmup",
-    "weight_certainty",
-    "weight_balance",
-    "balance_slack",
-    "weight_cyclic",
-    "weight_cyclic_style",
-    "weight_mode",
-    "weight_mode_separation",
-    "weight_style_penalty",
-)
-
-
-@pytest.mark.parametrize("field", FELT_BY)
-def test_a_new_number_is_felt_where_it_should_be_and_does_not_retrace(field, tiny):
+@pytest.mark.parametrize("name", FELT_BY)
+def test_a_new_number_is_felt_where_it_should_be_and_does_not_retrace(name, tiny):
     before, _ = tiny.step(tiny.hyper)
-    after, _ = tiny.step(tiny.hyper._replace(**{field: getattr(tiny.hyper, field) * 0.1}))
-    assert changed(before.params, after.params) == FELT_BY[field]
+    after, _ = tiny.step(tiny.hyper.replace({name: number_of(tiny.hyper, name) * 0.1}))
+    assert changed(before.params, after.params) == FELT_BY[name]
     assert changed(before.averaged_params, after.averaged_params) == (
-        {"encoder", "decoder"} if field == "average_decay" else FELT_BY[field] & {"encoder", "decoder"}
+        {"encoder", "decoder"} if name == "averaging.decay" else FELT_BY[name] & {"encoder", "decoder"}
     )
     assert len(tiny.traces) == 1
 
 
-@pytest.mark.parametrize("phase", semi_supervised.PHASES)
-def test_each_phase_has_its_own_rate(phase, tiny):
-    still = {name: jnp.zeros(()) for name in semi_supervised.PHASES}
-    nothing, _ = tiny.step(tiny.hyper._replace(learning_rates=still))
-    one, _ = tiny.step(tiny.hyper._replace(learning_rates={**still, phase: jnp.float32(0.05)}))
-    alone = {"reconstruction": {"encoder", "decoder"}, "generator": {"encoder"}, "classification": {"encoder"}}
-    assert changed(nothing.params, one.params) == alone.get(phase, {phase})
+def number_of(hyper, name):
+    for part in name.split("."):
+        hyper = hyper[part]
+    return hyper
+
+
+@pytest.mark.parametrize("phase", ["reconstruction", "discriminator", "generator", "classification"])
+def test_each_optimizer_has_its_own_rate(phase, tiny):
+    rates = [name for name in FELT_BY if name.startswith("optimizers")]
+    still = tiny.hyper.replace(dict.fromkeys(rates, jnp.zeros(())))
+    nothing, _ = tiny.step(still)
+    one, _ = tiny.step(still.replace({f"optimizers.{phase}.learning_rate": jnp.float32(0.05)}))
+    alone = {"reconstruction": {"encoder", "decoder"}, "discriminator": {"discriminator_z", "discriminator_y"}}
+    assert changed(nothing.params, one.params) == alone.get(phase, {"encoder"})
     assert len(tiny.traces) == 1
 
 
-def test_all_numbers_are_covered_above(tiny):
-    assert {*FELT_BY, "learning_rates", *OF_OTHER_MODELS} == set(tiny.hyper._fields)
+def test_all_numbers_are_covered_above():
+    assert {*FELT_BY, "labels"} == {*marks_of(SemiSupervisedConfig), "num_steps"}
 
 
 def test_a_view_moved_against_its_prediction_is_less_consistent(tiny):
     values = []
     for norm in (0.0, 0.05, 0.2):
-        _, metrics = tiny.step(tiny.hyper._replace(adversarial_norm=jnp.float32(norm)))
+        _, metrics = tiny.step(tiny.hyper.replace({"weights.adversarial_norm": jnp.float32(norm)}))
         values.append(float(metrics["generator/consistency"]))
     assert values[0] < values[1] < values[2]
 
 
 def test_the_configurations_numbers_are_the_traced_ones():
-    hyper = semi_supervised.build_hyper(
+    hyper = traced(
         SemiSupervisedConfig(
             optimizers=OptimizersConfig(
                 reconstruction=OptimizerConfig(learning_rate=1.0),
@@ -252,25 +245,29 @@ def test_the_configurations_numbers_are_the_traced_ones():
         ),
         100,
     )
-    rates = dict(zip(semi_supervised.PHASES, (1.0, 2.0, 2.0, 3.0, 4.0), strict=True))
-    assert dict(hyper.learning_rates) == rates
-    numbers = {name: float(value) for name, value in hyper._asdict().items() if name != "learning_rates"}
-    assert numbers == {
+    assert jax.tree.map(float, hyper) == {
         "num_steps": 100.0,
-        "noise_std": 5.0,
-        "prior_std": 12.0,
-        "weight_reconstruction": 6.0,
-        "weight_z": 7.0,
-        **dict.fromkeys(OF_OTHER_MODELS, 0.0),
-        "weight_y": 8.0,
-        "weight_consistency": 9.0,
-        "consistency_warmup": 25.0,
-        "sharpness": 10.0,
-        "confidence": 0.75,
-        "adversarial_norm": 11.0,
-        "weight_propagation": 13.0,
-        "propagation_fade": 20.0,
-        "average_decay": 0.5,
+        "views": {"noise_std": 5.0},
+        "averaging": {"decay": 0.5},
+        "prior": {"std": 12.0},
+        "optimizers": {
+            "reconstruction": {"learning_rate": 1.0},
+            "discriminator": {"learning_rate": 2.0},
+            "generator": {"learning_rate": 3.0},
+            "classification": {"learning_rate": 4.0},
+        },
+        "weights": {
+            "reconstruction": 6.0,
+            "generator_z": 7.0,
+            "generator_y": 8.0,
+            "consistency": 9.0,
+            "consistency_warmup": 25.0,
+            "sharpness": 10.0,
+            "confidence": 0.75,
+            "adversarial_norm": 11.0,
+            "propagation": 13.0,
+            "propagation_fade": 20.0,
+        },
     }
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(hyper))
 
@@ -280,7 +277,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
 
 def metric_names(config):
     _, phases, state = build(config)
-    step = build_train_step(phases, semi_supervised.build_hyper(config, 10))
+    step = build_train_step(phases, traced(config, 10))
     return set(jax.eval_shape(step, state, BATCH_OF_NOISE, KEY)[1])
 
 
@@ -315,7 +312,7 @@ def test_reconstruction_errors_by_hand(output, loss):
 
 @pytest.mark.parametrize(("name", "schedule"), [("cosine", cosine_schedule), ("constant", constant_schedule)])
 def test_the_schedule_is_the_configured_one(name, schedule):
-    assert semi_supervised.build_schedule(replace(TINY, optimizers={"schedule": name})) is schedule
+    assert build_schedule(replace(TINY, optimizers={"schedule": name})) is schedule
 
 
 def test_a_softmax_taken_twice_cannot_be_sure():
@@ -326,7 +323,7 @@ def test_a_softmax_taken_twice_cannot_be_sure():
         networks = build(TINY)[0]._replace(encode=lambda params, stats, images, key, **_: (sure, stats))
         config = replace(TINY, weights={"softmax_twice": twice})
         phase = semi_supervised.build_phases(networks, config, num_classes=10)["classification"]
-        found.append(float(phase.loss({}, {}, BATCH_OF_NOISE, semi_supervised.build_hyper(config, 10), KEY)[0]))
+        found.append(float(phase.loss({}, {}, BATCH_OF_NOISE, traced(config, 10), KEY)[0]))
     assert found == pytest.approx([0.0, math.log(math.e + 9) - 1], abs=1e-5)
 
 
@@ -334,7 +331,7 @@ def test_the_baseline_trains_the_encoder_alone_on_labelled_images_alone():
     config = replace(TINY, weights={"consistency": 0.0})
     _, phases, state = build(config, baseline=True)
     assert list(phases) == ["classification"]
-    hyper = semi_supervised.build_hyper(config, 10)
+    hyper = traced(config, 10)
     phase = phases["classification"]
     after, _ = phase_step("classification", phase, state, BATCH_OF_NOISE, hyper, KEY, jnp.array(0.1))
     assert changed(state.params, after.params) == {"encoder"}
@@ -350,7 +347,7 @@ def test_a_step_is_the_same_alone_and_side_by_side():
     phases = {name: phases[name] for name in ("reconstruction", "discriminator_z", "generator")}
     keys = jax.random.split(KEY, 2)
     states = [init_state(networks, phases, key) for key in keys]
-    step = build_train_step(phases, semi_supervised.build_hyper(config, 10))
+    step = build_train_step(phases, traced(config, 10))
     together = jax.jit(jax.vmap(step, in_axes=(0, None, 0)))(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), BATCH_OF_NOISE, keys
     )
@@ -372,7 +369,7 @@ def trunk_products(config, names):
     _, phases, state = build(config)
     chosen = {name: phases[name] for name in names}
     batch = BATCH_OF_NOISE._replace(images=jnp.zeros((ROWS, 8, 8)))
-    step = jax.jit(build_train_step(chosen, semi_supervised.build_hyper(config, 10)))
+    step = jax.jit(build_train_step(chosen, traced(config, 10)))
     text = step.lower(state, batch, KEY).compile().as_text()
     return len(re.findall(rf"= f32\[{ROWS},64\]\S* dot\(", text))
 
@@ -400,7 +397,7 @@ def test_encoder_and_decoder_drop_different_units(monkeypatch):
     params, stats = networks.init(jax.random.key(0))
     batch = Batch(jnp.ones((4, 8, 8)), jnp.ones((4, 8, 8)), jnp.zeros(4, int))
     phase = semi_supervised.build_phases(networks, chosen, num_classes=10)["reconstruction"]
-    phase.loss(params, stats, batch, semi_supervised.build_hyper(chosen, 10), jax.random.key(3))
+    phase.loss(params, stats, batch, traced(chosen, 10), jax.random.key(3))
     assert len(masks) == 4
     assert not np.array_equal(masks[0], masks[2])
 
@@ -411,7 +408,7 @@ def test_the_earlier_name_of_the_prior_still_means_a_scaled_sampler():
 
     def loss(phases):
         phase = phases["discriminator_z"]
-        hyper = semi_supervised.build_hyper(config, 10)
+        hyper = traced(config, 10)
         return float(phase.loss(state.params, state.batch_stats, BATCH_OF_NOISE, hyper, KEY)[0])
 
     def normal(key, count):

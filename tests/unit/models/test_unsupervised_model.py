@@ -26,6 +26,8 @@ from aae_jax.models.unsupervised.config import (
 from aae_jax.priors.configured import configured_prior
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
+from aae_jax.train.hyper import traced
+from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
@@ -48,10 +50,10 @@ NOTHING = Batch(IMAGES, IMAGES[:0], jnp.zeros(0, jnp.int32))
 def build(config):
     if isinstance(config, AutoencoderConfig):
         networks = autoencoder.build_networks(config, (8, 8))
-        phases, hyper = autoencoder.build_phases(networks, config), autoencoder.build_hyper(config, 10)
+        phases, hyper = autoencoder.build_phases(networks, config), traced(config, 10)
     else:
         networks = unsupervised.build_networks(config, (8, 8))
-        phases, hyper = unsupervised.build_phases(networks, config), unsupervised.build_hyper(config, 10)
+        phases, hyper = unsupervised.build_phases(networks, config), traced(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
 
 
@@ -96,7 +98,7 @@ def test_a_joint_step_goes_down_the_sum():
     networks, phases, hyper, state = build(config)
     value, metrics = loss_of(phases, state, hyper)
     assert value == pytest.approx(2.0 * metrics["error"] + 0.1 * metrics["generator_z"], rel=1e-6)
-    _, clean = loss_of(phases, state, hyper._replace(noise_std=jnp.asarray(0.0)))
+    _, clean = loss_of(phases, state, hyper.replace({"views.noise_std": jnp.asarray(0.0)}))
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, KEY)  # batch norm by the batch
     by_hand = losses.generator_loss(networks.discriminate_z(state.params, output.mean, None))
     assert clean["generator_z"] == pytest.approx(float(by_hand), rel=1e-5)
@@ -111,7 +113,7 @@ def test_the_decoder_rebuilds_the_clean_image(kind):
     )
     networks, phases, hyper, state = build(config)
     _, noisy = loss_of(phases, state, hyper)
-    calm = hyper._replace(noise_std=jnp.asarray(0.0))
+    calm = hyper.replace({"views.noise_std": jnp.asarray(0.0)})
     value, clean = loss_of(phases, state, calm)
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, None)
     decoded = networks.decode(state.params, output.mean, jnp.zeros((20, 0)), None)
@@ -160,7 +162,6 @@ def digits():
 
 def trained(config, images, epochs):
     """Return networks and weights after some epochs, and the last metrics."""
-    module = autoencoder if isinstance(config, AutoencoderConfig) else unsupervised
     networks, phases, _, state = build(config)
     data = TrainData(jnp.asarray(images), jnp.asarray(images[:1]), jnp.zeros(1, jnp.int32))
     steps = epochs * (len(images) // config.batch_size)
@@ -169,11 +170,9 @@ def trained(config, images, epochs):
         batch_size=config.batch_size,
         labelled_batch_size=1,
         output="sigmoid",
-        schedule=module.build_schedule(config),
+        schedule=build_schedule(config),
     )
-    state, history = fit(
-        state, data, train_epoch=epoch, hyper=module.build_hyper(config, steps), key=KEY, epochs=epochs
-    )
+    state, history = fit(state, data, train_epoch=epoch, hyper=traced(config, steps), key=KEY, epochs=epochs)
     return networks, evaluation_variables(state), history
 
 
@@ -230,7 +229,7 @@ def test_a_users_own_sampler_is_the_prior():
     networks = unsupervised.build_networks(AAE, (8, 8))
     phases = unsupervised.build_phases(networks, AAE, prior=lambda key, n: jnp.full((n, 2), 7.0))
     state = init_state(networks, phases, jax.random.key(0))
-    hyper = unsupervised.build_hyper(AAE, 10)._replace(noise_std=jnp.asarray(0.0))
+    hyper = traced(AAE, 10).replace({"views.noise_std": jnp.asarray(0.0)})
     value, _ = jax.jit(phases["discriminator_z"].loss)(state.params, state.batch_stats, NOTHING, hyper, KEY)
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, KEY)
     real, fake = (networks.discriminate_z(state.params, z, None) for z in (jnp.full((20, 2), 7.0), output.mean))
@@ -262,13 +261,14 @@ def test_the_configurations_numbers_are_the_traced_ones():
             generator=OptimizerConfig(learning_rate=0.3),
         ),
     )
-    hyper = unsupervised.build_hyper(config, 7)
-    rates = {name: round(float(rate), 6) for name, rate in hyper.learning_rates.items()}
-    assert rates == {"reconstruction": 0.1, "discriminator_z": 0.2, "generator": 0.3}
-    found = (hyper.num_steps, hyper.noise_std, hyper.prior_std, hyper.weight_reconstruction, hyper.weight_z)
-    assert [round(float(value), 6) for value in found] == [7.0, 0.3, 4.0, 2.0, 3.0]
-    vae = autoencoder.build_hyper(dataclasses.replace(VAE, prior=PriorConfig(std=4.0)), 7)
-    assert (float(vae.prior_std), float(vae.weight_kl), list(vae.learning_rates)) == (4.0, 1.0, ["reconstruction"])
+    hyper = traced(config, 7)
+    rates = {name: round(float(optimizer.learning_rate), 6) for name, optimizer in hyper.optimizers.items()}
+    assert rates == {"reconstruction": 0.1, "discriminator": 0.2, "generator": 0.3}
+    weights = hyper.weights.reconstruction, hyper.weights.generator_z
+    numbers = (hyper.num_steps, hyper.views.noise_std, hyper.prior.std, *weights)
+    assert [round(float(value), 6) for value in numbers] == [7.0, 0.3, 4.0, 2.0, 3.0]
+    vae = traced(dataclasses.replace(VAE, prior=PriorConfig(std=4.0)), 7)
+    assert (float(vae.prior.std), float(vae.weights.kl), list(vae.optimizers)) == (4.0, 1.0, ["reconstruction"])
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
@@ -278,15 +278,15 @@ def test_the_std_of_a_gaussian_prior_is_traced(kind):
     _, phases, hyper, state = build(config)
     loss = jax.jit(phases["discriminator_z"].loss)
     first, _ = loss(state.params, state.batch_stats, NOTHING, hyper, KEY)
-    other, _ = loss(state.params, state.batch_stats, NOTHING, hyper._replace(prior_std=jnp.asarray(9.0)), KEY)
-    assert float(hyper.prior_std) == (2.0 if kind == "gaussian" else 1.0)
+    other, _ = loss(state.params, state.batch_stats, NOTHING, hyper.replace({"prior.std": jnp.asarray(9.0)}), KEY)
+    assert float(hyper.prior.std) == (2.0 if kind == "gaussian" else 1.0)
     assert float(first) != pytest.approx(float(other), rel=1e-4)
 
 
 def test_a_view_may_be_left_as_it_is():
     config = dataclasses.replace(AAE, views=dataclasses.replace(NOISY, probability=0.25))
     images = jnp.zeros((400, 3, 3))
-    view, _ = draw_seen(config, images, unsupervised.build_hyper(config, 10), KEY)
+    view, _ = draw_seen(config, images, traced(config, 10), KEY)
     untouched = jnp.all(view.seen == 0.0, axis=(1, 2))
     assert float(jnp.mean(untouched)) == pytest.approx(0.75, abs=0.12)
 
@@ -294,7 +294,7 @@ def test_a_view_may_be_left_as_it_is():
 @pytest.mark.parametrize("noise_in", ["all", "reconstruction"])
 def test_pixels_are_dropped_in_the_phases_that_see_noise(noise_in):
     config = dataclasses.replace(AAE, views=ViewConfig(noise_std=0.0, max_shift=0, dropout=0.25, noise_in=noise_in))
-    images, hyper = jnp.ones((400, 3, 3)), unsupervised.build_hyper(config, 10)
+    images, hyper = jnp.ones((400, 3, 3)), traced(config, 10)
     for reconstructed in (True, False):
         view, _ = draw_seen(config, images, hyper, KEY, reconstructed=reconstructed)
         share = 0.25 if reconstructed or noise_in == "all" else 0.0

@@ -12,6 +12,8 @@ from aae_jax.config import resolve
 from aae_jax.data import build_dataset
 from aae_jax.models import MODELS, find_model
 from aae_jax.train.epoch import TrainData, build_train_epoch
+from aae_jax.train.hyper import traced
+from aae_jax.train.optimizers import build_schedule
 
 SHAPE, CLASSES, POOL, LABELLED, WIDTH = (8, 8), 10, 40, 20, 16
 ALL = [f"{entry.name}/{name}" for entry in MODELS for name in entry.presets]
@@ -65,11 +67,11 @@ def build_toy(name: str, precision: str = "float32") -> Toy:
             batch_size=POOL // 2,
             labelled_batch_size=LABELLED // 2,
             output=config.network.output,
-            schedule=experiment.build_schedule(config),
+            schedule=build_schedule(config),
             order=config.update_order,
         ),
         build_data(config),
-        experiment.build_hyper(config, 10),
+        traced(config, 10),
         jax.random.key(1),
     )
 

@@ -11,24 +11,26 @@ import pytest
 from aae_jax.config import PriorConfig, resolve
 from aae_jax.data import TrainingArrays
 from aae_jax.errors import InputError
-from aae_jax.models import preset
-from aae_jax.models.semi_supervised.phases import build_hyper
-from aae_jax.run.sweep import settings as sweep
+from aae_jax.models import MODELS, find_model, preset
 from aae_jax.run.sweep.settings import (
     Range,
     apply_setting,
     common_config,
     grid,
     pad_labelled,
+    program_of,
     random_search,
-    stack_hypers,
+    stack_numbers,
+    swept_names,
 )
 from aae_jax.train.epoch import TrainData, cycled_order, over_seeds
+from aae_jax.train.hyper import traced
 from tests.conftest import random_data, toy_hyper
 from tests.unit.train.test_training import DATA, KEY, plain_epoch, start
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
+SPEC = find_model("semi_supervised").spec
 BASE = resolve(preset("smoke"), (8, 8), pool_size=500)
 
 
@@ -56,15 +58,26 @@ def test_random_settings_lie_in_their_ranges_and_do_not_depend_on_their_number()
     assert {s["of"] for s in many} == {2.0, 7.0}
 
 
-@pytest.mark.parametrize("name", sweep.SWEPT)
-def test_every_swept_name_changes_what_is_traced(name):
+SWEPT = [(entry.name, name) for entry in MODELS for name in swept_names(entry.spec.config_class)]
+
+
+@pytest.mark.parametrize(("model", "name"), SWEPT)
+def test_every_swept_name_changes_what_is_traced(model, name):
     """A name is worth nothing if its value does not reach the numbers or the labelled images."""
-    changed = apply_setting(BASE, {name: 20 if name == "labels" else 0.125})
-    if name == "labels":
-        assert (changed.labels, BASE.labels) == (20, 1000)
+    spec = find_model(model).spec
+    config = dataclasses.replace(resolve(spec.presets["default"][0], (8, 8), pool_size=500))
+    if name == "weights.balance_slack":
+        config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, balance=1.0))
+    if name == "prior.std" and not config.prior.is_gaussian:
+        with pytest.raises(InputError, match="has no such number"):
+            apply_setting(spec, config, {name: 0.125})
         return
-    before, after = (jax.tree.leaves(build_hyper(config, 1000)) for config in (BASE, changed))
-    assert any(float(a) != float(b) for a, b in zip(before, after, strict=True))
+    changed = apply_setting(spec, config, {name: 20 if name == "labels" else 0.125})
+    if name == "labels":
+        assert (changed.labels, config.labels) == (20, spec.presets["default"][0].labels)
+        return
+    before, after = (jax.tree.leaves(traced(config, 1000)) for config in (config, changed))
+    assert sum(float(a) != float(b) for a, b in zip(before, after, strict=True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -79,32 +92,52 @@ def test_every_swept_name_changes_what_is_traced(name):
 )
 def test_settings_that_cannot_be_trained_are_refused(setting, message):
     with pytest.raises(InputError, match=message):
-        apply_setting(BASE, setting)
+        apply_setting(SPEC, BASE, setting)
 
 
 def test_the_standard_deviation_of_a_prior_without_one_does_not_vary():
     ring = dataclasses.replace(BASE, prior=PriorConfig(kind="mixture"))
     with pytest.raises(InputError, match=r"prior\.std varies, but the prior's kind is mixture"):
-        apply_setting(ring, {"weights.prior_std": 2.0})
-    assert apply_setting(BASE, {"weights.prior_std": 2.0}).prior.std == 2.0
+        apply_setting(SPEC, ring, {"weights.prior_std": 2.0})
+    assert apply_setting(SPEC, BASE, {"weights.prior_std": 2.0}).prior.std == 2.0
 
 
 def test_the_common_configuration_has_every_part_that_one_setting_has():
     settings = [{"weights.consistency": c, "averaging.decay": d} for c, d in ((0.0, 0.9), (2.0, 0.0))]
-    common = common_config([apply_setting(BASE, setting) for setting in settings])
+    common = common_config(SPEC, [apply_setting(SPEC, BASE, setting) for setting in settings])
     assert (common.weights.consistency, common.averaging.decay) == (2.0, 0.9)
     other = dataclasses.replace(BASE, batch_size=7)
     with pytest.raises(InputError, match="differ in batch_size"):
-        common_config([BASE, other])
+        common_config(SPEC, [BASE, other])
 
 
-def test_hypers_are_stacked_by_setting():
-    configs = [apply_setting(BASE, {"prior.std": std}) for std in (1.0, 5.0)]
-    stacked = stack_hypers(configs, 100)
+def test_settings_that_change_the_program_do_not_share_one():
+    few, many, unmoved = (
+        program_of(apply_setting(SPEC, BASE, setting))
+        for setting in ({"labels": 20}, {"labels": 500}, {"labels": 500, "weights.adversarial_norm": 0.0})
+    )
+    assert program_of(apply_setting(SPEC, BASE, {"labels": 600, "weights.consistency": 0.0})) == many
+    moved = program_of(apply_setting(SPEC, BASE, {"labels": 500, "weights.adversarial_norm": 1.0}))
+    assert len({few, unmoved, moved}) == 3
+    clusters = find_model("clustering").spec
+    config = clusters.presets["default"][0]
+    assert program_of(config) != program_of(apply_setting(clusters, config, {"weights.cyclic": 0.5}))
+
+
+def test_labels_do_not_vary_where_none_are_used():
+    spec = find_model("dim_reduction").spec
+    config = dataclasses.replace(spec.presets["default"][0], num_clusters=12)
+    with pytest.raises(InputError, match="labels varies, but num_clusters is given"):
+        apply_setting(spec, config, {"labels": 20})
+
+
+def test_numbers_are_stacked_by_setting():
+    configs = [apply_setting(SPEC, BASE, {"prior.std": std}) for std in (1.0, 5.0)]
+    stacked = stack_numbers(configs, 100)
     chex.assert_tree_shape_prefix(stacked, (2,))
-    np.testing.assert_array_equal(stacked.prior_std, [1.0, 5.0])
+    np.testing.assert_array_equal(stacked.prior.std, [1.0, 5.0])
     for i, config in enumerate(configs):
-        chex.assert_trees_all_equal(jax.tree.map(lambda leaf, i=i: leaf[i], stacked), build_hyper(config, 100))
+        chex.assert_trees_all_equal(jax.tree.map(lambda leaf, i=i: leaf[i], stacked), traced(config, 100))
 
 
 @pytest.mark.parametrize(("count", "most", "total"), [(7, 7, 50), (7, 12, 50), (1, 30, 9), (12, 40, 5)])
@@ -124,7 +157,7 @@ def arrays_of(data: TrainData, count: int) -> TrainingArrays:
 @pytest.mark.parametrize("at_once", [None, True], ids=["in turn", "at once"])
 def test_members_train_as_each_does_alone(at_once):
     """Their own numbers, seeds and numbers of labelled images; in turn to the last bit."""
-    hypers = [toy_hyper(noise_std=0.1), toy_hyper(noise_std=0.6), toy_hyper(noise_std=0.1, weight_z=0.2)]
+    hypers = [toy_hyper(noise_std=0.1), toy_hyper(noise_std=0.6), toy_hyper(noise_std=0.1, weight=0.2)]
     labelled = [arrays_of(random_data(pool=50, labelled=7, seed=seed), count) for seed, count in enumerate((7, 5, 6))]
     padded = pad_labelled(labelled)
     assert padded.counts.tolist() == [7, 5, 6]

@@ -11,6 +11,7 @@ from aae_jax.models.semi_supervised import phases as semi_supervised
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, WeightsConfig
 from aae_jax.networks import build_mlp_networks
 from aae_jax.train import optimizers
+from aae_jax.train.hyper import traced, warmed_up
 from aae_jax.train.phases import build_train_step, constant_schedule, init_state, phase_step
 from aae_jax.types import Batch
 from tests.conftest import changed, flat, toy_hyper, toy_networks, toy_phases
@@ -56,7 +57,7 @@ def test_exactly_one_phase_keeps_its_batch_statistics():
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_phase_changes_its_own_networks_and_nothing_else(name, state):
-    hyper = semi_supervised.build_hyper(CONFIG, 10)
+    hyper = traced(CONFIG, 10)
     after, metrics = phase_step(name, PHASES[name], state, build_batch(8), hyper, KEY, RATE)
     assert changed(state.params, after.params) == TRAINED[name]
     assert changed(state.opt_states, after.opt_states) == {name}
@@ -71,13 +72,13 @@ def test_a_phase_changes_its_own_networks_and_nothing_else(name, state):
 
 def test_every_weight_of_a_trained_network_has_a_part_in_the_loss(state):
     # A layer that is cut off from every loss stays where it is.
-    hyper = semi_supervised.build_hyper(CONFIG, 10)
+    hyper = traced(CONFIG, 10)
     before, after = state.params, build_train_step(PHASES, hyper)(state, build_batch(8), KEY)[0].params
     still = jax.tree.map(lambda x, y: bool(jnp.all(x == y)), before, after)
     assert not [jax.tree_util.keystr(p) for p, same in jax.tree_util.tree_leaves_with_path(still) if same]
 
 
-HYPER = toy_hyper(weight_z=2.0)
+HYPER = toy_hyper(weight=2.0)
 
 
 def toy(**options):
@@ -177,14 +178,14 @@ def test_the_schedule_multiplies_the_rate_of_the_phase():
 
     full = move(constant_schedule, HYPER)
     np.testing.assert_allclose(move(optimizers.cosine_schedule, HYPER), 0.5 * full, rtol=1e-4, atol=1e-7)
-    faster = toy_hyper(weight_z=2.0, learning_rates={"rebuild": 0.1, "pull": 0.3})
+    faster = toy_hyper(weight=2.0, rebuild=0.1, pull=0.3)
     np.testing.assert_allclose(move(constant_schedule, faster), 3.0 * full, rtol=1e-4, atol=1e-7)
 
 
 def test_a_step_advances_the_averages_with_the_weights_it_made():
     phases = toy_phases()
     state = init_state(toy_networks(), phases, jax.random.key(0), averaging=True)
-    hyper = toy_hyper(weight_z=2.0, average_decay=0.9)
+    hyper = toy_hyper(weight=2.0, decay=0.9)
     after, _ = build_train_step(phases, hyper)(state, build_batch(4), KEY)
     old, new = state.params["encoder"]["kernel"], after.params["encoder"]["kernel"]
     np.testing.assert_allclose(
@@ -192,15 +193,15 @@ def test_a_step_advances_the_averages_with_the_weights_it_made():
     )
 
 
-def test_a_step_hands_its_losses_the_numbers_in_force():
+def test_a_step_gives_its_losses_the_number_of_updates():
     seen = []
 
     def loss(params, stats, batch, hyper, key):
-        seen.append(hyper.weight_consistency)
+        seen.append(warmed_up(hyper.weights.generator_z, 20.0, hyper))
         return jnp.sum(params["encoder"]["kernel"]), (stats, {})
 
     phases, state = toy()
     phases = {"pull": phases["pull"]._replace(loss=loss)}
-    hyper = toy_hyper(weight_consistency=3.0, consistency_warmup=20.0)
+    hyper = toy_hyper(weight=3.0)
     build_train_step(phases, hyper)(state._replace(step=jnp.asarray(5)), build_batch(4), KEY)
     np.testing.assert_allclose(seen, [0.75], rtol=1e-6)

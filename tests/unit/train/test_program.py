@@ -34,7 +34,7 @@ def lowered_step(preset: str, precision: str, order: str = "sequential") -> jax.
 
     images = jax.ShapeDtypeStruct((BATCH, *SHAPE), jnp.float32)
     batch = aae_jax.Batch(images, images, jax.ShapeDtypeStruct((BATCH,), jnp.int32))
-    hyper = aae_jax.build_hyper(config, 1000)
+    hyper = aae_jax.traced(config, 1000)
     step = build_train_step(phases, hyper, aae_jax.build_schedule(config), order=order)
     state = jax.eval_shape(init, jax.random.key(0))
     return jax.jit(step, donate_argnums=0).lower(state, batch, jax.random.key(0))
@@ -119,7 +119,7 @@ def copies_of_weights(options: dict[str, str | bool] | None) -> int:
     )
     state = jax.eval_shape(lambda key: aae_jax.init_state(networks, phases, key), jax.random.key(0))
     data = aae_jax.TrainData(jnp.zeros((60, *SHAPE)), jnp.zeros((20, *SHAPE)), jnp.zeros(20, int))
-    lowered = lower_epoch(epoch, state, data, aae_jax.build_hyper(config, 100), jax.random.key(0))
+    lowered = lower_epoch(epoch, state, data, aae_jax.traced(config, 100), jax.random.key(0))
     text = lowered.compile(compiler_options=options).as_text()
     return len(re.findall(rf"f32\[(?:{wide},{deep}|{deep},{wide}|784,{wide}|{deep},784)\]\S* copy\(", text))
 

@@ -12,6 +12,7 @@ from aae_jax.augment import scale_pixels
 from aae_jax.data import TrainingArrays
 from aae_jax.train.epoch import TrainData, build_train_epoch, cycled_order, over_seeds, to_device
 from aae_jax.train.fit import compile_epoch, fit
+from aae_jax.train.hyper import traced
 from aae_jax.train.optimizers import cosine_schedule, sgd
 from aae_jax.train.phases import Phase, build_train_step, constant_schedule, init_state
 from aae_jax.types import Batch
@@ -23,7 +24,7 @@ DATA = random_data(pool=50, labelled=7)
 SIZES = {"batch_size": 12, "labelled_batch_size": 5, "output": "sigmoid", "schedule": constant_schedule}
 STEPS = 50 // 12
 KEY = jax.random.key(11)
-HYPER = toy_hyper(noise_std=0.3, average_decay=0.5)
+HYPER = toy_hyper(noise_std=0.3, decay=0.5)
 
 
 def start(seed=0, phases=None):
@@ -242,10 +243,10 @@ def test_a_phase_rests_for_seeds_at_once_too(own_hyper):
 SETTINGS = [
     toy_hyper(noise_std=0.3),
     toy_hyper(noise_std=0.6),
-    toy_hyper(noise_std=0.3, weight_z=0.1),
-    toy_hyper(noise_std=0.3, learning_rates={"rebuild": 0.02, "pull": 0.1}),
-    toy_hyper(noise_std=0.3, learning_rates={"rebuild": 0.1, "pull": 0.02}),
-    toy_hyper(noise_std=0.3, average_decay=0.5),
+    toy_hyper(noise_std=0.3, weight=0.1),
+    toy_hyper(noise_std=0.3, rebuild=0.02, pull=0.1),
+    toy_hyper(noise_std=0.3, rebuild=0.1, pull=0.02),
+    toy_hyper(noise_std=0.3, decay=0.5),
     toy_hyper(noise_std=0.3, num_steps=20.0),
 ]
 
@@ -301,7 +302,7 @@ def test_the_history_has_each_epochs_mean_and_a_true_answer_stops():
 
 
 def test_training_goes_down_its_loss():
-    hyper = toy_hyper(learning_rates={"rebuild": 0.02, "pull": 0.0})
+    hyper = toy_hyper(rebuild=0.02, pull=0.0)
     _, history = run(hyper=hyper, epochs=20)
     assert history[-1]["rebuild/loss"] < 0.7 * history[0]["rebuild/loss"]
 
@@ -318,7 +319,8 @@ def test_a_neighbour_of_each_image_is_drawn_anew_at_every_update():
 
     phases = {"see": Phase(("encoder",), see, sgd(), updates_stats=True)}
     epoch = build_train_epoch(phases, **SIZES)
-    _, metrics = jax.jit(epoch)(start(phases=phases), data, toy_hyper(learning_rates={"see": 0.1}), KEY, 0)
+    hyper = traced({"optimizers": {"see": {"learning_rate": 0.1}}}, 10)
+    _, metrics = jax.jit(epoch)(start(phases=phases), data, hyper, KEY, 0)
     images, others = np.round(255 * np.moveaxis(np.asarray(metrics["see/seen"]), 1, 0)).astype(int)
     steps = (others - images) % 50
     assert set(steps.ravel()) == {1, 2}

@@ -15,7 +15,6 @@ import pytest
 import aae_jax
 from aae_jax import priors
 from aae_jax.train.epoch import over_seeds
-from aae_jax.train.hyper import Hyper
 from tests.unit.models.toy_presets import ALL, SMOKE, build_toy
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -113,8 +112,8 @@ def test_a_users_own_float64_numbers_prior_and_schedule_leave_the_state_as_it_is
         phases = aae_jax.build_phases(
             networks, config, num_classes=10, prior=lambda key, n: jax.random.normal(key, (n, 10), jnp.float64)
         )
-        hyper = Hyper({name: jnp.asarray(0.1) for name in phases}, num_steps=jnp.asarray(10))
-        assert hyper.learning_rates["generator"].dtype == jnp.float64
+        hyper = jax.tree.map(lambda number: number.astype(jnp.float64), aae_jax.traced(config, 10))
+        assert hyper.optimizers.generator.learning_rate.dtype == jnp.float64
         epoch = aae_jax.build_train_epoch(
             phases,
             batch_size=2,
