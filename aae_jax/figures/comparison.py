@@ -153,7 +153,7 @@ def error_curves(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
     *,
     milestones: Sequence[tuple[float, float]] = (),
-    said: str = "",
+    milestones_label: str = "",
 ) -> Figure:
     """Draw validation errors over updates on logarithmic axes, with errors reported by others.
 
@@ -161,7 +161,7 @@ def error_curves(
         curves: By name: update numbers [n], and errors as fractions, [n] or [n, seeds] for a mean line within the
             seeds' range.
         milestones: Updates and reported errors, as fractions, drawn as diamonds.
-        said: Legend entry of the milestones.
+        milestones_label: Legend entry of the milestones.
 
     Raises:
         ValueError: There is no curve, or the shapes do not match.
@@ -181,7 +181,7 @@ def error_curves(
             "D",
             color=COLOURS["black"],
             markersize=6,
-            label=legend_name(said) if said else "",
+            label=legend_name(milestones_label) if milestones_label else "",
         )
     axes.set(xscale="log", yscale="log", xlabel="update", ylabel="error (%)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

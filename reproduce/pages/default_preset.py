@@ -37,7 +37,9 @@ def errors_table() -> str:
         seen = [seed for run in runs for seed in run["seeds"]]
         same = len({(run["updates"], run["labels"], run["git_commit"]) for run in runs}) == 1
         if not same or len(set(seen)) < len(seen):
-            raise InputError(f"The row {name} mixes updates, labels or commits, or has a seed twice; record it anew.")
+            raise InputError(
+                f"The row {name} mixes updates, labels or commits, or has a seed twice; record it again."
+            )
         seeds = len(errors(runs, "test_error"))
         if seeds == 0:
             raise InputError(f"The row {name} has no test error; it was trained with --no-test.")
