@@ -48,10 +48,10 @@ def run_interpolate(argv: Sequence[str]) -> int:
     if not 2 <= flags.steps <= MAX_STEPS:
         raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MAX_STEPS}.")
     if model.decoded_label != model.num_classes:
-        raise InputError("The decoder gets the class of each image, which is not known here; use generate.")
+        raise InputError("The decoder takes the class of each image, which is unknown here; use generate.")
     pictures = read_model_pictures(model, flags)
     if len(pictures.images) < 2:
-        raise InputError(f"{flags.images} has one image; give at least two.")
+        raise InputError(f"{flags.images} has only one image; give at least two.")
     codes = model.encode(pictures.images)
     z, y = codes.mean, model.label_codes(codes)
     first, second = _ends(np.asarray(z), nearest=flags.nearest)

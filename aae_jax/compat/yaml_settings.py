@@ -69,7 +69,7 @@ def from_seed_yaml(values: Mapping[Any, Any], base: SemiSupervisedConfig) -> tup
         network = dataclasses.replace(network, hidden=(size, size), discriminator_hidden=(size, size))
     notes = []
     if coerce(model.get("encoder_dropout", 0), float, "semi_supervised.model.encoder_dropout"):
-        notes.append("semi_supervised.model.encoder_dropout is left out, as it was there; give --network.dropout.")
+        notes.append("semi_supervised.model.encoder_dropout is ignored, as in that project; give --network.dropout.")
     if "unsupervised" in values:
         notes.append("The block unsupervised belongs to clustering and is left out.")
     return dataclasses.replace(base, optimizers=optimizers, network=network), notes
@@ -121,7 +121,9 @@ def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -
         ),
     )
     notes = (
-        [] if "semi_supervised" not in values else ["The block semi_supervised is of another model, and left out."]
+        []
+        if "semi_supervised" not in values
+        else ["The block semi_supervised belongs to another model and is ignored."]
     )
     return found, notes
 

@@ -33,7 +33,7 @@ def refuse_darkness(
     white = brightest if whole else 1.0
     found = float(images.max())
     if found == 0 and not black:
-        raise InputError(f"{what} are black throughout; check how they were made.")
+        raise InputError(f"{what} are entirely black; check how they were produced.")
     if 0 < found <= DARKEST / 255 * white:
         kind = "whole numbers" if whole else "floats"
         scale = "bytes" if whole and white == 255 else f"numbers up to {white:g}"

@@ -80,7 +80,7 @@ def own_folder(root: Path, *parts: str) -> Path | None:
 def fingerprint(files: Iterable[Path]) -> str:
     """Return the name, size in bytes and modification time of each file, as one line of JSON.
 
-    It tells cheaply that files are those the cache was made from; a file that was cut short, replaced or
+    It shows cheaply that files are those the cache was built from; a file that was cut short, replaced or
     edited has another fingerprint.
     """
     stats = [(path.name, path.stat()) for path in files]

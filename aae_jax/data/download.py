@@ -48,7 +48,7 @@ def download(
         InputError: The folder cannot be written.
     """
     if remote.name in ("", ".", ".."):
-        raise DownloadError(f"{remote.url} ends in no file name; fetch the file by hand.")
+        raise DownloadError(f"{remote.url} does not end in a file name; fetch the file by hand.")
     target = folder / remote.name
     if _is_whole(target, remote):
         return target
@@ -122,7 +122,7 @@ def _fetch_whole(
             if found != remote.sha256:
                 kept = False
                 raise DownloadError(
-                    f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; "
+                    f"The file from {remote.url} has SHA-256 {found}, not {remote.sha256}; "
                     "try again, or fetch it by hand."
                 )
             os.replace(partial, target)

@@ -148,6 +148,6 @@ def check_content(known: KnownSet, dataset: Dataset, what: str) -> None:
         found = pairs_sha256(*part)
         if found != expected:
             raise InputError(
-                f"{what} is not {known.title}: its {name} images and labels have SHA-256 {found} in any order, not "
-                f"{expected}; remove it, or replace it by the original."
+                f"{what} is not {known.title}: its {name} images and labels have, in any order, SHA-256 {found}, not "
+                f"{expected}; remove it, or replace it with the original."
             )

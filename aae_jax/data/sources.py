@@ -143,8 +143,8 @@ def _report(dataset: Dataset, reporter: Reporter) -> None:
     repeated, total = count_repeated(dataset.train_images, dataset.test_images), len(dataset.test_images)
     if repeated:
         reporter.notice(
-            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; leave them out "
-            "of either set, or test errors are too low."
+            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; remove them "
+            "from either set, or test errors are too low."
         )
 
 
@@ -219,8 +219,9 @@ def _read_and_cache(known: KnownSet, found: Found, made_from: str, where: Places
     dataset = read_known(known, found, trusted=published)
     if known.sha256 is None and not published and found.paths[0].parent == where.data_dir and not known.archive:
         raise InputError(
-            f"The files in {where.data_dir} could be of several sets, and no checksum tells which; put them into "
-            f"{where.data_dir / known.folders[0]} if they are {known.title}, or give --dataset idx:{where.data_dir}."
+            f"The files in {where.data_dir} could belong to several sets, and no checksum identifies them; put them "
+            f"into {where.data_dir / known.folders[0]} if they are {known.title}, or give "
+            f"--dataset idx:{where.data_dir}."
         )
     write_cache(cache_path(known, where), dataset, made_from)
     return dataset
@@ -265,11 +266,13 @@ def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
 def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
     """Download and read a known set; keep the files for the next start."""
     if offline():
-        raise MissingDataError(f"{known.title} is not at hand and AAE_OFFLINE is set. {_how_to_get(known, where)}")
+        raise MissingDataError(
+            f"{known.title} is not available locally and AAE_OFFLINE is set. {_how_to_get(known, where)}"
+        )
     remotes = _remotes(known, where)
     folder = _download_folder(known, where)
     total = sum(remote.size for remote in remotes)
-    reporter.notice(f"{known.title} is not at hand: fetching {total / 1e6:.0f} MB into {folder}")
+    reporter.notice(f"{known.title} is not available locally: fetching {total / 1e6:.0f} MB into {folder}")
     try:
         for remote in remotes:
             download(remote, folder, progress=reporter.progress)
@@ -277,7 +280,7 @@ def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
         raise type(error)(f"{error} {_how_to_get(known, where)}") from error
     found = find_files(known._replace(folders=(".",)), folder)
     if found is None:
-        raise InputError(f"What was fetched into {folder} lacks {', '.join(missing_files(known, folder))}.")
+        raise InputError(f"The download into {folder} lacks {', '.join(missing_files(known, folder))}.")
     dataset = _read_and_cache(known, found, fingerprint(found.paths), where)
     _prepare_copy(known, dataset, where, reporter)
     return dataset
@@ -288,8 +291,8 @@ def _remotes(known: KnownSet, where: Places) -> Sequence[Remote]:
         return tfds_copy.catalogue(known.tfds)
     except ImportError as error:
         raise MissingDataError(
-            f"{known.title} is not at hand, and tensorflow-datasets, which knows its address, is not installed. "
-            f"{_how_to_get(known, where)}"
+            f"{known.title} is not available locally, and tensorflow-datasets, which provides its address, is not "
+            f"installed. {_how_to_get(known, where)}"
         ) from error
 
 

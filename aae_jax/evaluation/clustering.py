@@ -102,7 +102,7 @@ def report_clusters(
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score  # slow to import
 
-    for name, (logits, labels) in (("named", fitted), ("judged", scored)):
+    for name, (logits, labels) in (("named", fitted), ("scored", scored)):
         problems = {
             "there are none": not len(labels),
             "some of their logits are not finite": not np.isfinite(logits).all(),
@@ -110,20 +110,20 @@ def report_clusters(
                 (labels < 0) | (labels >= num_classes)
             ).any(),
         }
-        for what in (said for said, so in problems.items() if so):
-            raise InputError(f"Clusters cannot be {name} by these images: {what}; give others.")
+        for problem in (text for text, present in problems.items() if present):
+            raise InputError(f"Clusters cannot be {name} by these images: {problem}; give others.")
     clusters = fitted[0].shape[1]
     named = confusion_counts(fitted[0].argmax(axis=1), fitted[1], clusters, num_classes)
-    own = scored[0].argmax(axis=1)
-    counts = confusion_counts(own, scored[1], clusters, num_classes)
+    assigned = scored[0].argmax(axis=1)
+    counts = confusion_counts(assigned, scored[1], clusters, num_classes)
     majority, sizes = majority_map(named), counts.sum(axis=1)
     right = np.where(majority == NO_CLASS, 0, counts[np.arange(clusters), majority])
     return ClusterReport(
-        majority_error=mapped_error(own, scored[1], majority),
-        most_certain_error=mapped_error(own, scored[1], most_certain_map(*fitted)),
-        hungarian_error=mapped_error(own, scored[1], hungarian_map(named)),
-        normalised_mutual_information=float(normalized_mutual_info_score(scored[1], own)),
-        adjusted_rand_index=float(adjusted_rand_score(scored[1], own)),
+        majority_error=mapped_error(assigned, scored[1], majority),
+        most_certain_error=mapped_error(assigned, scored[1], most_certain_map(*fitted)),
+        hungarian_error=mapped_error(assigned, scored[1], hungarian_map(named)),
+        normalised_mutual_information=float(normalized_mutual_info_score(scored[1], assigned)),
+        adjusted_rand_index=float(adjusted_rand_score(scored[1], assigned)),
         used=int(np.sum(sizes > 0)),
         majority=majority,
         agreement=right / np.where(sizes > 0, sizes, np.nan),

@@ -63,7 +63,7 @@ def maximum_mean_discrepancy(
     """
     if min(codes.shape[0], samples.shape[0]) < 2:
         raise InputError(
-            f"Pairs of {codes.shape[0]} codes and {samples.shape[0]} samples; give two of each at least."
+            f"There are {codes.shape[0]} codes and {samples.shape[0]} samples; give at least two of each."
         )
     own, prior, between = _squared(codes, codes), _squared(samples, samples), _squared(codes, samples)
     count, others = codes.shape[0], samples.shape[0]

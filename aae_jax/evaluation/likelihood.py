@@ -127,7 +127,7 @@ def measure_likelihood(
         raise InputError(f"Samples and widths above 0 are needed, got {given}; give at least one of each.")
     for name, rows in (("validation", validation), ("test", test)):
         if not len(rows) or not np.isfinite(rows).all():
-            raise InputError(f"The {name} images are none, or not all finite; give others.")
+            raise InputError(f"The {name} images are empty or not all finite; give others.")
     images = jnp.concatenate([jnp.asarray(validation, jnp.float32), jnp.asarray(test, jnp.float32)])
     chosen_from = jnp.asarray(widths, jnp.float32)
     draw = jax.jit(sample, static_argnums=1)

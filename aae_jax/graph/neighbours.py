@@ -133,7 +133,7 @@ def neighbours_of(images: NDArray[Any], k: int, max_shift: int = 0) -> Neighbour
         InputError: `max_shift` is above 0 for plain vectors, or there is only one image.
     """
     if max_shift and images.ndim < 3:
-        raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be moved; give 0.")
+        raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be shifted; give 0.")
     shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
     every = min(len(shifts), max(1, len(images) * len(shifts) // SAMPLE))  # with many images, each in one position
     sample = jnp.concatenate([_moved(images[i % every :: every], *by) for i, by in enumerate(shifts)])

@@ -300,7 +300,7 @@ class Signals:
     def after_epoch(self, epoch: EpochEnd) -> Stop | None:
         """Request a stop after a signal."""
         signum = self.interruption.signum
-        return None if signum is None else Stop("a signal asked for it", signum)
+        return None if signum is None else Stop("a signal requested it", signum)
 
 
 class Checkpoints:

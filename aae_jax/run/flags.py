@@ -86,4 +86,4 @@ def _sentence(box: str) -> str:
     first = texts[0].rstrip(".") if texts else "The flags cannot be read"
     meant = next((text for text in texts if text.startswith("Perhaps you meant")), "")
     offered = list(dict.fromkeys(FLAG.findall(meant)))[:3]
-    return first + (f"; did you mean {' or '.join(offered)}?" if offered else "; --help lists what there is.")
+    return first + (f"; did you mean {' or '.join(offered)}?" if offered else "; --help lists the options.")

@@ -50,7 +50,7 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Consol
         console.notice(notice)
     for line in (*spec.lines(summary), *_lines(summary)):
         console.say(line)
-    console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+    console.say(f"  training time {summary['train_seconds']:.0f} s, results in {folder.path}")
 
 
 def _trained(setup: RunSetup, outcome: Outcome) -> Trained:
@@ -146,5 +146,5 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     if "discriminator_z_accuracy" in measured:
         lines.append(f"  discriminator accuracy {100 * np.nanmean(of('discriminator_z_accuracy')):.1f} %")
     if not summary["tested"]:
-        lines.append("  the test images were not looked at")
+        lines.append("  the test images were not evaluated")
     return lines

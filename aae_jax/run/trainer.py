@@ -200,7 +200,7 @@ class Trainer:
 
     def _restore(self) -> tuple[AAEState, int]:
         if not checkpoint.any_saved(self.folder.last):
-            self.console.notice("No checkpoint was saved yet: the run begins anew.")
+            self.console.notice("No checkpoint was saved yet; the run starts over.")
             self.folder.cut_metrics(-1)
             state, best = self._start()
             self.progress = TrainingProgress(best)
@@ -222,8 +222,8 @@ class Trainer:
         found = self.setup.dataset.sha256
         if began_with not in (None, found):  # None: a checkpoint of the first version
             raise InputError(
-                f"The data have changed since the run began: SHA-256 {str(began_with)[:9]}… then, {found[:9]}… now; "
-                "bring the old ones back, or start a new run."
+                f"The data have changed since the run started: SHA-256 {str(began_with)[:9]}… then, {found[:9]}… "
+                "now; restore the old data, or start a new run."
             )
 
 

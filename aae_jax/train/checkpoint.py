@@ -194,20 +194,20 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             text = printable(reason[0][:120])
-            notify(f"Checkpoint {number} cannot be read and is dropped ({text}); trying the one before.")
+            notify(f"Checkpoint {number} cannot be read and is dropped ({text}); trying the previous one.")
             damaged.append(number)
             continue
         for other in damaged:
             _discard(folder, other)
         return restored
-    raise InputError(f"{folder} holds no checkpoint that can be read, so there is nothing to resume; start anew.")
+    raise InputError(f"{folder} holds no readable checkpoint, so there is nothing to resume; start a new run.")
 
 
 def _restore(path: Path, number: int, like: Any) -> Restored:
     _verify(path)
     notes = json.loads(read_bytes(path / NOTES, MAX_NOTES_BYTES))
     if not isinstance(notes, dict):
-        raise ValueError(f"{NOTES} holds no object")
+        raise ValueError(f"{NOTES} does not hold a JSON object")
     return Restored(number, _read(path / TREE, like), notes)
 
 

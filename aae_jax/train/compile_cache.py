@@ -41,8 +41,8 @@ def keep_compiled_programs() -> None:
     if folder is None:
         if root.is_dir() and not _is_private(root):
             complain(
-                f"! Compiled programs are not kept: {root} or a folder in it belongs to another user, or others can "
-                f"write to it; give AAE_CACHE_DIR a folder of your own, or run chmod -R go-w {root}."
+                f"! Compiled programs are not cached: {root} or a folder in it belongs to another user, or others "
+                f"can write to it; set AAE_CACHE_DIR to a folder of your own, or run chmod -R go-w {root}."
             )
         return
     sweep_programs(folder)

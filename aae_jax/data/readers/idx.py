@@ -55,7 +55,7 @@ def read_bytes(path: Path) -> bytes:
     except ValueError as error:  # a name with a zero byte
         raise InputError(f"{path} cannot be read ({error}); check its name.") from error
     if len(content) > size:
-        raise InputError(f"{path} grows while it is read; give a file at rest.")
+        raise InputError(f"{path} grew while it was read; give a file that is not being written.")
     return content
 
 
@@ -83,7 +83,7 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
         raise InputError(f"{what} is truncated: it has {len(magic)} bytes and no IDX header; fetch it again.")
     if magic[:3] != UINT8_MAGIC:
         raise InputError(
-            f"{what} is no IDX file of unsigned bytes: it starts with {magic.hex()}, not with 000008; "
+            f"{what} is not an IDX file of unsigned bytes: it starts with {magic.hex()}, not with 000008; "
             f"give the original file."
         )
     found_rank = magic[3]
@@ -100,10 +100,14 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
     header = 4 + len(sizes)
     content = stream.read(expected) if header + expected <= most else b""
     if len(content) < expected:
-        raise InputError(f"{what} is truncated: it has fewer than the {header + expected} bytes it speaks of.")
+        raise InputError(
+            f"{what} is truncated: it has fewer than the {header + expected} bytes that its header describes."
+        )
     if stream.read(1):  # gzip verifies its checksum at the end
-        raise InputError(f"{what} goes on after its {header + expected} bytes; give the original file.")
+        raise InputError(
+            f"{what} has more than the {header + expected} bytes that its header describes; give the original file."
+        )
     try:
         return np.frombuffer(content, dtype=np.uint8).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy supports
-        raise InputError(f"{what} holds an array of rank {found_rank}; give an array of at most 4.") from error
+        raise InputError(f"{what} holds an array of rank {found_rank}; give one of at most 4.") from error

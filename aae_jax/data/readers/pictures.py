@@ -86,7 +86,9 @@ def read_pictures(
 
 def _check_takes_pictures(image_shape: tuple[int, ...]) -> None:
     if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
-        raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
+        raise InputError(
+            f"The model takes arrays of shape {list(image_shape)}, which pictures do not have; give an array."
+        )
 
 
 def _read_array(file: Path) -> NDArray[Any]:
@@ -100,8 +102,8 @@ def _read_array(file: Path) -> NDArray[Any]:
             if "idx" in file.name or "ubyte" in file.name:
                 raise
             raise InputError(
-                f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file "
-                f"(as the last: {error})"
+                f"{file} is not in a supported format; give a picture, or an .npy, .npz or IDX file "
+                f"(read as IDX: {error})"
             ) from error
     try:
         with open_regular(file) as stream:
@@ -117,4 +119,4 @@ def _read_array(file: Path) -> NDArray[Any]:
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
     except DAMAGE as error:
-        raise InputError(f"{file} is no whole npy file of numbers ({error}); save it again.") from error
+        raise InputError(f"{file} is not a complete npy file of numbers ({error}); save it again.") from error

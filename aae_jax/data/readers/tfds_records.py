@@ -113,7 +113,7 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / name} is not valid JSON ({quoted(str(error))}); prepare it again.") from error
     if not isinstance(found, dict):
-        raise InputError(f"{folder / name} holds no JSON object; prepare it again.")
+        raise InputError(f"{folder / name} does not hold a JSON object; prepare it again.")
     return found
 
 
@@ -141,7 +141,7 @@ def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 
     for key, value in node.items():
         if key in keys and isinstance(value, str) and value not in FEATURE_CLASSES:
             raise InputError(
-                f"The TFDS copy in {folder} names the class {quoted(value)}, which is none of TFDS's own for images "
+                f"The TFDS copy in {folder} names the class {quoted(value)}, which is not one of TFDS's for images "
                 "with labels; nothing was imported. Give another copy."
             )
         _check_classes(value, folder, keys, depth + 1)
@@ -177,7 +177,7 @@ def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, st
         labels = ["label"]
     if len(images) != 1 or len(labels) > 1 or ("label" in fields and not labels):
         raise InputError(
-            f"The TFDS copy in {folder} has the features {', '.join(fields) or 'of no dictionary'}; "
+            f"The TFDS copy in {folder} has the features {', '.join(fields) or 'outside a dictionary'}; "
             "give a set of images with one class each, or none."
         )
     content = _content(fields[images[0]], "image")
@@ -279,7 +279,7 @@ def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:
     """Yield the records of a split in their order on disk."""
     if copy.file_format not in ("array_record", "tfrecord"):
         raise InputError(
-            f"The TFDS copy in {copy.folder} is stored as {quoted(copy.file_format)}, which is not read here; "
+            f"The TFDS copy in {copy.folder} is stored as {quoted(copy.file_format)}, which is not supported; "
             "prepare the set with file_format='array_record'."
         )
     read = _read_array_record if copy.file_format == "array_record" else _read_tfrecord
@@ -295,7 +295,7 @@ def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:
 def _read_array_record(path: Path, folder: Path) -> Iterator[bytes]:
     if importlib.util.find_spec("array_record") is None:
         raise InputError(
-            f"The TFDS copy in {folder} needs the package array_record, which has wheels for Linux alone."
+            f"The TFDS copy in {folder} needs the package array_record, which has wheels for Linux only."
         )
     from array_record.python.array_record_module import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
         ArrayRecordReader,
