@@ -151,8 +151,8 @@ def kl_by_samples(
         prior_log_density: log p(z) of each row.
     """
     within = (z - mean) * jnp.exp(-log_std)
-    own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(jnp.float32(2 * jnp.pi)), axis=1)
-    return jnp.mean(own - prior_log_density)
+    log_density = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(jnp.float32(2 * jnp.pi)), axis=1)
+    return jnp.mean(log_density - prior_log_density)
 
 
 def certainty_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:

@@ -174,10 +174,10 @@ def _visualize(run: RunFolder, data_dir: str | None) -> list[Path]:
     return sorted(folder.glob("*.png"))
 
 
-def _compact(found: dict[str, Any]) -> str:
+def _compact(values: dict[str, Any]) -> str:
     """Return JSON with a line for each entry, and for each entry of an entry."""
     lines = []
-    for name, value in found.items():
+    for name, value in values.items():
         if isinstance(value, dict) and value:
             inner = ",\n".join(f"  {json.dumps(str(key))}: {json.dumps(item)}" for key, item in value.items())
             lines.append(f" {json.dumps(name)}: {{\n{inner}\n }}")

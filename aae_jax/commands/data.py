@@ -11,7 +11,7 @@ from aae_jax.data import Dataset, Reporter, load_dataset
 from aae_jax.data.cache import fingerprint
 from aae_jax.data.known import KNOWN, KnownSet
 from aae_jax.data.readers.tfds_copy import copy_roots, find_copy
-from aae_jax.data.sources import Places, cached_set, files_at_hand, places
+from aae_jax.data.sources import Places, cached_set, local_files, places
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.flags import parse_flags
@@ -83,11 +83,11 @@ def _list(where: Places) -> int:
 
 def _whereabouts(known: KnownSet, where: Places) -> str:
     """Describe the source from which a set would be loaded, in the order of the search."""
-    cached, found = cached_set(known, where), files_at_hand(known, where)
-    if found is not None and known.sha256 is None and found.paths[0].parent == where.data_dir and cached is None:
+    cached, located = cached_set(known, where), local_files(known, where)
+    if located is not None and known.sha256 is None and located.paths[0].parent == where.data_dir and cached is None:
         return f"files of these names in {where.data_dir}, whose set is determined when they are read"
-    if found is not None and (cached is None or cached.fingerprint != fingerprint(found.paths)):
-        return f"{found.where} (not read yet)"
+    if located is not None and (cached is None or cached.fingerprint != fingerprint(located.paths)):
+        return f"{located.where} (not read yet)"
     if cached is not None:
         return f"cached, {cached.dataset.source}, sha256 {cached.dataset.sha256[:12]}…"
     copy = find_copy(known.tfds, copy_roots(where.data_dir, where.cache_dir))

@@ -52,10 +52,10 @@ def run_doctor(argv: Sequence[str]) -> int:
         healthy += ", codes match the prior, and no discriminator wins"
     for place in range(seeds):
         name = f"seed {first_seed + place}: " if seeds > 1 else ""
-        found = diagnose(rows, place, classes=classes)
-        if not found:
+        findings = diagnose(rows, place, classes=classes)
+        if not findings:
             say(f"{name}{healthy}")
-        for finding in found:
+        for finding in findings:
             say(f"{name}{finding.name}: {finding.seen}.", f"  {finding.advice}")
     say(f"based on the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
     return 0

@@ -106,13 +106,13 @@ def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], C
     """Evaluate clusters, mapped to classes on validation images; return the results and a function to print them."""
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
     named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
-    found = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
-    numbers = {name: value for name, value in found._asdict().items() if np.ndim(value) == 0}
+    clusters = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
+    numbers = {name: value for name, value in clusters._asdict().items() if np.ndim(value) == 0}
     result = {
         "data": _source(dataset),
         "images": len(dataset.test_labels),
         **numbers,
-        **describe_clusters(found, dataset.class_names),
+        **describe_clusters(clusters, dataset.class_names),
     }
 
     def show() -> None:
@@ -143,8 +143,8 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
             part_of = configured_prior(model.prior, model.network.latent_dim).part_of
             assert part_of is not None, "the model was trained with parts"
             result["component_error"] = float(np.mean(np.asarray(part_of(outputs.mean)) != dataset.test_labels))
-        found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
-        result |= {name: np.asarray(value).tolist() for name, value in found.items()}
+        measures = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
+        result |= {name: np.asarray(value).tolist() for name, value in measures.items()}
 
     def show() -> None:
         say(f"data                  {dataset.name} from {dataset.source}")
@@ -178,14 +178,14 @@ def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[
             "give the --dataset that it was trained on."
         )
     images, labels = dataset.test_images, dataset.test_labels
-    found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
+    metrics = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
     logits = np.asarray(model.encode_stored(jnp.asarray(images)).logits)
     counts = confusion_counts(labels, np.argmax(logits, axis=1), model.num_classes)
     result = {
         "data": _source(dataset),
         "images": len(labels),
-        "error": round(found["error"] * len(labels)) / len(labels),
-        "cross_entropy": found["cross_entropy"],
+        "error": round(metrics["error"] * len(labels)) / len(labels),
+        "cross_entropy": metrics["cross_entropy"],
         "calibration": describe_calibration(logits, labels, model.temperature),
         "balanced_error": balanced_error(np.argmax(logits, axis=1), labels, model.num_classes),
         "majority_error": majority_error(counts.sum(axis=1)),
@@ -226,11 +226,11 @@ def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], coun
             say(f"  {model.class_names[true]} predicted as {model.class_names[taken]}: {wrong[true, taken]}")
 
 
-def _say_calibration(found: Mapping[str, Any]) -> None:
-    text = f"calibration    expected calibration error {100 * found['expected_calibration_error']:.2f} %"
-    if found["temperature"] is not None:
-        calibrated = 100 * found["calibrated"]["expected_calibration_error"]
-        text += f", {calibrated:.2f} % at temperature {found['temperature']:.2f}"
+def _say_calibration(calibration: Mapping[str, Any]) -> None:
+    text = f"calibration    expected calibration error {100 * calibration['expected_calibration_error']:.2f} %"
+    if calibration["temperature"] is not None:
+        calibrated = 100 * calibration["calibrated"]["expected_calibration_error"]
+        text += f", {calibrated:.2f} % at temperature {calibration['temperature']:.2f}"
     say(text)
 
 
@@ -239,8 +239,8 @@ def dataset_of(model: Model, flags: DataFlags) -> Dataset:
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
     folder = Path(flags.model)
-    own = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
-    config_file = (folder if own else folder.resolve().parent) / CONFIG_FILE
+    is_run_folder = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
+    config_file = (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
     if name is None and config_file.is_file():
         shared = {field.name for field in dataclasses.fields(RunConfig)}
         values = {key: value for key, value in read_yaml(config_file).items() if key in shared}

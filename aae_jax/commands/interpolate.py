@@ -79,14 +79,14 @@ def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.neighbors import NearestNeighbors  # slow to import
 
     first = np.arange(min(len(z), MAX_PAIRS))
-    found = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
-    return first, np.where(found[:, 0] == first, found[:, 1], found[:, 0])
+    neighbours = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
+    return first, np.where(neighbours[:, 0] == first, neighbours[:, 1], neighbours[:, 0])
 
 
 def _between(values: Array, first: np.ndarray, second: np.ndarray, share: np.ndarray) -> Array:
     weights = jnp.asarray(share, jnp.float32)[None, :, None]
-    found = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
-    return found.reshape(len(first) * len(share), values.shape[1])
+    codes = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
+    return codes.reshape(len(first) * len(share), values.shape[1])
 
 
 def _write_gif(out: str, made: np.ndarray, model: Model) -> int:

@@ -109,7 +109,7 @@ def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -
     if "encoder_dropout" in model:
         dropout = coerce(model["encoder_dropout"], float, f"{where}.model.encoder_dropout")
         network = dataclasses.replace(network, dropout=dropout)
-    found = dataclasses.replace(
+    config = dataclasses.replace(
         base,
         optimizers=dataclasses.replace(base.optimizers, **changes),
         network=network,
@@ -125,7 +125,7 @@ def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -
         if "semi_supervised" not in values
         else ["The block semi_supervised belongs to another model and is ignored."]
     )
-    return found, notes
+    return config, notes
 
 
 def _weights(training: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -44,8 +44,8 @@ def most_certain_map(
         int(np.argmax(rows[:, cluster] - logsumexp(np.delete(rows, cluster, axis=1), axis=1)))
         for cluster in range(rows.shape[1])
     ]
-    found: Int[np.ndarray, " clusters"] = np.asarray(labels)[surest]
-    return found
+    classes: Int[np.ndarray, " clusters"] = np.asarray(labels)[surest]
+    return classes
 
 
 def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray, " clusters"]:
@@ -53,9 +53,9 @@ def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray
     from scipy.optimize import linear_sum_assignment  # importing SciPy takes a third of a second
 
     clusters, classes = linear_sum_assignment(-counts)
-    found = np.full(len(counts), NO_CLASS)
-    found[clusters] = classes
-    return found
+    mapping = np.full(len(counts), NO_CLASS)
+    mapping[clusters] = classes
+    return mapping
 
 
 def mapped_error(

@@ -65,7 +65,7 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
     late = rows[-max(1, len(rows) // 4) :]
     seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
     stuck = [*_of_reconstruction(rows, seed)]
-    codes = _of_codes(seen, stuck=any(found.name == STUCK for found in stuck))
+    codes = _of_codes(seen, stuck=any(finding.name == STUCK for finding in stuck))
     return [*_of_majority(seen), *codes, *_of_labels(seen, classes), *stuck]
 
 

@@ -61,12 +61,12 @@ def measure_leakage(
         LogisticRegression(max_iter=1000),
         MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MAX_ROUNDS, random_state=0),
     )
-    found: list[float] = []
+    accuracies: list[float] = []
     for classifier in classifiers:
         pipeline = make_pipeline(StandardScaler(), classifier)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
             pipeline.fit(fitted[0], fitted[1])
-        found.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
+        accuracies.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
     chance = float(np.bincount(scored[1]).max() / len(scored[1]))
-    return Leakage(logistic_regression=found[0], perceptron=found[1], chance=chance)
+    return Leakage(logistic_regression=accuracies[0], perceptron=accuracies[1], chance=chance)

@@ -75,8 +75,8 @@ def _read(file: str, latent_dim: int) -> np.ndarray:
     path = Path(module) if colon and module.endswith(".py") else Path(file)
     if not path.is_file():
         raise InputError(f"prior.file names {path}, which is not a file; give FILE.npy or FILE.py:FUNCTION.")
-    found = _load(path, file) if path == Path(file) else _draw(path.resolve(), function, file, latent_dim)
-    samples = _checked(found, file, latent_dim)
+    loaded = _load(path, file) if path == Path(file) else _draw(path.resolve(), function, file, latent_dim)
+    samples = _checked(loaded, file, latent_dim)
     samples.setflags(write=False)
     return samples
 

@@ -70,8 +70,8 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
     setup = setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies)
     if spec.find_neighbours is None:
         return setup
-    found = spec.find_neighbours(config, arrays[0].pool, reporter)
-    neighbours = None if found is None else jnp.asarray(found)
+    indices = spec.find_neighbours(config, arrays[0].pool, reporter)
+    neighbours = None if indices is None else jnp.asarray(indices)
     return setup._replace(data=setup.data._replace(neighbours=neighbours))
 
 

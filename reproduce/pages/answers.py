@@ -63,7 +63,7 @@ def calibration_table() -> str:
             f"| {spread(sure['calibrated_error']['per_seed'])} | {100 * pooled.counts[-1] / pooled.counts.sum():.1f} "
             f"| {100 * pooled.accuracy[-1]:.2f}"
         )
-    titles = "row | calibration error, % | temperature | calibrated, % | in the surest bin, % | accuracy there, %"
+    titles = "row | calibration error, % | temperature | calibrated, % | images in top bin, % | accuracy there, %"
     return table(titles, lines)
 
 

@@ -86,16 +86,16 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
             f"{what} is not an IDX file of unsigned bytes: it starts with {magic.hex()}, not with 000008; "
             f"give the original file."
         )
-    found_rank = magic[3]
-    if found_rank == 0 or (rank is not None and found_rank != rank):
+    actual_rank = magic[3]
+    if actual_rank == 0 or (rank is not None and actual_rank != rank):
         raise InputError(
-            f"{what} holds an array of rank {found_rank}, not {rank or 'at least 1'}; check that images and "
+            f"{what} holds an array of rank {actual_rank}, not {rank or 'at least 1'}; check that images and "
             f"labels are not swapped."
         )
-    sizes = stream.read(4 * found_rank)
-    if len(sizes) < 4 * found_rank:
+    sizes = stream.read(4 * actual_rank)
+    if len(sizes) < 4 * actual_rank:
         raise InputError(f"{what} is truncated: its header ends after {4 + len(sizes)} bytes; fetch it again.")
-    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * found_rank, 4))
+    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * actual_rank, 4))
     expected = math.prod(shape)
     header = 4 + len(sizes)
     content = stream.read(expected) if header + expected <= most else b""
@@ -110,4 +110,4 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
     try:
         return np.frombuffer(content, dtype=np.uint8).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy supports
-        raise InputError(f"{what} holds an array of rank {found_rank}; give one of at most 4.") from error
+        raise InputError(f"{what} holds an array of rank {actual_rank}; give one of at most 4.") from error

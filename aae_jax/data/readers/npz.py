@@ -86,9 +86,10 @@ def _read_labels(
     """Return the classes of the training images followed by those of the test images, and the class names."""
     pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
     written = [labels for _, labels in pairs if labels in arrays]
-    found, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
+    columns, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
     if any(
-        each.ndim == 0 or each.shape[1:] != found[0].shape[1:] or _kind(each) != _kind(found[0]) for each in found
+        each.ndim == 0 or each.shape[1:] != columns[0].shape[1:] or _kind(each) != _kind(columns[0])
+        for each in columns
     ):
         raise InputError(f"{what} are of different types or shapes; give both in one form.")
     for images, labels in pairs:
@@ -98,9 +99,9 @@ def _read_labels(
             raise InputError(f"{images} in {file} is a scalar; give an array of images or rows.")
     counts = [len(arrays[images]) for images, _ in pairs]
     classes = np.full(sum(counts), NO_LABEL, np.int32)
-    if not found:
+    if not columns:
         return classes, ()
-    numbered, class_names = number_classes(np.concatenate(found), what)
+    numbered, class_names = number_classes(np.concatenate(columns), what)
     classes[: len(numbered)] = numbered
     require_classes(class_names, numbered, f"in {file}")
     return classes, class_names
@@ -210,9 +211,9 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{file} is not a complete npz file ({reason}); save it again.") from error
-    found = ", ".join(sorted(names)[:8]) or "nothing"
+    contents = ", ".join(sorted(names)[:8]) or "nothing"
     known = ", or ".join(", ".join(keys) for keys in choices)
-    raise InputError(f"{file} holds {found}; give the arrays {known}.")
+    raise InputError(f"{file} holds {contents}; give the arrays {known}.")
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:

@@ -61,27 +61,27 @@ def read_pictures(
                 f"The folder {file} itself holds no pictures ({', '.join(SUFFIXES)}); name the one that does."
             )
         _check_takes_pictures(image_shape)
-        found = Pictures(
+        pictures = Pictures(
             np.stack([read_picture(entry, image_shape, resize=resize) for entry in files]),
             tuple(entry.name for entry in files),
         )
     elif file.suffix.lower() in SUFFIXES:
         _check_takes_pictures(image_shape)
-        found = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
+        pictures = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
     else:
         images = _read_array(file)
         if images.ndim == 4 and images.shape[-1] == 1:
             images = images[..., 0]
         if images.dtype == np.uint8 or images.ndim > 2:
             refuse_darkness(images, f"The images in {file}", black=True)
-        found = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
-    if len(found.names) == 0:
-        raise InputError(f"{file} holds no images (shape {found.images.shape}); name another.")
-    if invert and found.images.dtype != np.uint8:
+        pictures = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
+    if len(pictures.names) == 0:
+        raise InputError(f"{file} holds no images (shape {pictures.images.shape}); name another.")
+    if invert and pictures.images.dtype != np.uint8:
         raise InputError(
-            f"--invert is for bytes, but {file} holds {found.images.dtype}; invert the numbers yourself."
+            f"--invert is for bytes, but {file} holds {pictures.images.dtype}; invert the numbers yourself."
         )
-    return found._replace(images=255 - found.images) if invert else found
+    return pictures._replace(images=255 - pictures.images) if invert else pictures
 
 
 def _check_takes_pictures(image_shape: tuple[int, ...]) -> None:

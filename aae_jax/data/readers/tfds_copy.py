@@ -50,8 +50,8 @@ class Copy(NamedTuple):
 
 def copy_roots(data_dir: Path | None, cache_dir: Path) -> list[Path]:
     """Return the folders that are searched for prepared copies: the data folder, TFDS's folder, and the cache."""
-    own = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    roots = [data_dir, Path(os.path.expanduser(own)), cache_dir / "tensorflow_datasets"]
+    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    roots = [data_dir, Path(os.path.expanduser(default)), cache_dir / "tensorflow_datasets"]
     return [root for root in roots if root is not None]
 
 
@@ -62,15 +62,15 @@ def find_copy(name: str, roots: list[Path]) -> Copy | None:
         InputError: See `check_name`.
     """
     check_name(name)
-    found: list[tuple[bool, tuple[int, ...], Copy]] = []
+    candidates: list[tuple[bool, tuple[int, ...], Copy]] = []
     for root in roots:
         with contextlib.suppress(OSError):
             for info in (root / name).glob(f"*/{INFO_FILE}"):
                 version = _version(info.parent.name)
                 if version is not None:
                     copy = Copy(info.parent, read_file_format(info))
-                    found.append((copy.file_format == "array_record", version, copy))
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+                    candidates.append((copy.file_format == "array_record", version, copy))
+    return max(candidates, key=lambda entry: entry[:2])[2] if candidates else None
 
 
 def _version(name: str) -> tuple[int, ...] | None:

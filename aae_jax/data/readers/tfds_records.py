@@ -105,23 +105,23 @@ def describe_copy(folder: Path) -> CopyDescription:
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(read_text(folder / name, MAX_JSON_BYTES), object_pairs_hook=_unique)
+        content = json.loads(read_text(folder / name, MAX_JSON_BYTES), object_pairs_hook=_unique)
     except FileNotFoundError as error:
         raise InputError(f"The TFDS copy in {folder} has no {name}; prepare it again.") from error
     except OSError as error:
         raise InputError(f"{folder / name} cannot be read ({error.strerror or error}); prepare it again.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / name} is not valid JSON ({quoted(str(error))}); prepare it again.") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise InputError(f"{folder / name} does not hold a JSON object; prepare it again.")
-    return found
+    return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise ValueError("a key occurs twice")
-    return found
+    return mapping
 
 
 def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 0) -> None:
@@ -284,12 +284,12 @@ def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:
         )
     read = _read_array_record if copy.file_format == "array_record" else _read_tfrecord
     for path, length in copy.shards[split]:
-        found = 0
+        count = 0
         for record in read(path, copy.folder):
-            found += 1
+            count += 1
             yield record
-        if found != length:
-            raise ValueError(f"{path.name} has {found} records, not {length}")
+        if count != length:
+            raise ValueError(f"{path.name} has {count} records, not {length}")
 
 
 def _read_array_record(path: Path, folder: Path) -> Iterator[bytes]:
