@@ -14,14 +14,14 @@ __all__ = ["main"]
 
 _USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
 
-{train}  doctor RUN              whether a run's discriminators look healthy, in words
-  evaluate MODEL          test error; without labels, that of reconstructions
+{train}  doctor RUN              diagnosis of a run from its metrics, with advice
+  evaluate MODEL          test error, or reconstruction error without labels
   predict MODEL IMAGES    class probabilities of images, as CSV
   reconstruct MODEL IMAGES
-  generate MODEL          images of styles from the prior, in every class
+  generate MODEL          decoded samples of the prior, in every class
   interpolate MODEL IMAGES
-  visualize MODEL         figures of a saved model: codes by t-SNE, labels, styles
-  init-datasets           files of the labelled, validation and test images' places
+  visualize MODEL         figures of a saved model: t-SNE of codes, labels, styles
+  init-datasets           files of labelled, validation and test images
   data list|fetch|check   list known data sets, fetch one, describe one
 
 train_semi_supervised, train_unsupervised, generate_model_visualization and

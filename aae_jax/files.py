@@ -102,12 +102,12 @@ def read_text(path: Path, most: int = MAX_RECORD_BYTES) -> str:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return an unpredictable name beside `path` for a file that is being written."""
+    """Return an unpredictable name next to `path` for a file that is being written."""
     return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.unfinished")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to a new file beside `path`, flush it to the disk, and rename it to `path`.
+    """Write `content` to a new file next to `path`, flush it to the disk, and rename it to `path`.
 
     A reader finds the old file or the new one, never a part, and concurrent writers do not mix. An existing file
     keeps its permissions; a symbolic link is replaced, not followed.

@@ -151,8 +151,8 @@ def kl_by_samples(
         prior_log_density: log p(z) of each row.
     """
     within = (z - mean) * jnp.exp(-log_std)
-    own = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(jnp.float32(2 * jnp.pi)), axis=1)
-    return jnp.mean(own - prior_log_density)
+    log_density = -jnp.sum(0.5 * within**2 + log_std + 0.5 * jnp.log(jnp.float32(2 * jnp.pi)), axis=1)
+    return jnp.mean(log_density - prior_log_density)
 
 
 def certainty_loss(logits: Float[Array, "batch classes"]) -> Float[Array, ""]:
@@ -188,7 +188,7 @@ def cyclic_label_loss(
         InputError: There are fewer than two classes.
     """
     if label.shape[1] < 2:
-        raise InputError(f"{label.shape[1]} class has no other; give two classes at least.")
+        raise InputError(f"{label.shape[1]} class has no other; give at least two classes.")
     target = jax.lax.stop_gradient(label)
     log_yes = jax.nn.log_softmax(logits_again)
     itself = jnp.eye(label.shape[1], dtype=bool)
@@ -232,7 +232,7 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
         InputError: There are fewer than two classes.
     """
     if mode_logits.shape[0] < 2:
-        raise InputError(f"{mode_logits.shape[0]} mode has no other to part from; give two classes at least.")
+        raise InputError(f"{mode_logits.shape[0]} mode has no other to differ from; give at least two classes.")
     logits = mode_logits.reshape(mode_logits.shape[0], -1)
     classes, pixels = logits.shape
     target = jax.lax.stop_gradient(jax.nn.sigmoid(logits))

@@ -36,7 +36,7 @@ def read_record(path: Path, required: Iterable[str] = ()) -> dict[str, Any]:
     """
     record = read_json(path)
     if not isinstance(record, dict):
-        raise InputError(f"{path} holds no JSON object; restore it.")
+        raise InputError(f"{path} does not hold a JSON object; restore it.")
     missing = [key for key in required if key not in record]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; restore it.")

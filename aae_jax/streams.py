@@ -73,7 +73,7 @@ def _write(text: str, content: bytes) -> None:
     except (OSError, ValueError) as error:
         mute_output()
         reason = getattr(error, "strerror", None) or str(error)
-        raise StorageError(f"Standard output did not take the whole result ({reason})") from error
+        raise StorageError(f"Standard output did not accept the whole result ({reason})") from error
 
 
 def note(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Figure 2 of the paper: the VAE beside the AAE. `python experiments/autoencoder.py --preset vae`."""
+"""Figure 2 of the paper: the VAE compared with the AAE. `python experiments/autoencoder.py --preset vae`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Figures 6 and 7 of the paper: the style of images beside their label. `python experiments/supervised.py`."""
+"""Figures 6 and 7 of the paper: the style of images apart from their label. `python experiments/supervised.py`."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Train the rows of a published table and record each in one JSON file.
 
-Finished rows are not trained again, stopped ones go on; the same command does both.
+Finished rows are not trained again, stopped ones continue; the same command does both.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def run(flags: Flags) -> int:
     default = Path("results") / flags.table.replace("-", "_") if published else runs / "results"
     results = default if flags.results_dir is None else Path(flags.results_dir)
     left = [row for row in rows if not (runs / row.name / "run" / SUMMARY_FILE).is_file()]
-    if any(isinstance(row, ModelRow) for row in left):  # data that are not there at all are said once
+    if any(isinstance(row, ModelRow) for row in left):  # report missing data only once
         load_data(
             parse(_experiment(left[0]), _arguments(left[0], flags, left[0].epochs)).config, DataReporter(console)
         )
@@ -120,7 +120,7 @@ def run(flags: Flags) -> int:
 
 
 def _can_be_had(row: AnyRow, flags: Flags, console: Console) -> bool:
-    """Return whether a row's own data can be loaded, and say why not; the data of the flags are an error later on."""
+    """Return whether a row's own data can be loaded, and report why not; data of the flags raise later."""
     if row.dataset is None:
         return True
     config = parse(_experiment(row), _arguments(row, flags, row.epochs)).config
@@ -133,9 +133,9 @@ def _can_be_had(row: AnyRow, flags: Flags, console: Console) -> bool:
 
 
 def _experiment(row: AnyRow) -> ModelSpec:
-    found = find_model(row.experiment).spec
-    assert isinstance(found, ModelSpec), row.experiment
-    return found
+    spec = find_model(row.experiment).spec
+    assert isinstance(spec, ModelSpec), row.experiment
+    return spec
 
 
 def _seeds(row: AnyRow, flags: Flags) -> int:
@@ -149,7 +149,7 @@ def _arguments(row: AnyRow, flags: Flags, epochs: int) -> list[str]:
 
 
 def _train(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
-    """Train a row into `folder`, or go on with what was stopped there."""
+    """Train a row into `folder`, or continue what was stopped there."""
     epochs = _planned_epochs(row, flags, folder, console)
     argv = _arguments(row, flags, epochs)
     if (folder / "run" / CONFIG_FILE).exists():
@@ -161,10 +161,10 @@ def _train(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
 
 
 def _refuse_other_run(experiment: ModelSpec, argv: Sequence[str], folder: Path) -> None:
-    """Refuse to go on with a run of other settings than those asked for."""
+    """Refuse to continue a run of other settings than those requested."""
     wanted = parse(experiment, argv).config
-    found = from_mapping(type(wanted), read_yaml(folder / CONFIG_FILE))
-    changed = [name for name in differences(wanted, found) if _chosen(wanted, name)]
+    trained = from_mapping(type(wanted), read_yaml(folder / CONFIG_FILE))
+    changed = [name for name in differences(wanted, trained) if _chosen(wanted, name)]
     if changed:
         raise InputError(
             f"{folder} holds a run with other {', '.join(changed)}; remove it, or give --out-dir another folder."
@@ -180,22 +180,22 @@ def _chosen(config: RunConfig, name: str) -> bool:
 
 
 def _planned_epochs(row: AnyRow, flags: Flags, folder: Path, console: Console) -> int:
-    """Return how many passes the row makes, as planned when its run began; the plan is kept in its folder."""
+    """Return how many passes the row makes, as planned when its run started; the plan is kept in its folder."""
     path, asked = folder / PLAN_FILE, {"budget_minutes": flags.budget_minutes, "num_seeds": _seeds(row, flags)}
     if path.exists() and (folder / "run" / CONFIG_FILE).exists():
         try:
             plan = json.loads(path.read_text(encoding="utf-8"))
             epochs, began = int(plan["epochs"]), {name: plan[name] for name in asked}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} cannot be read ({error}); remove {folder} and begin anew.") from error
+            raise InputError(f"{path} cannot be read ({error}); remove {folder} and start over.") from error
         if began != asked:
             raise InputError(
-                f"{folder} was begun with {_said(began)}, not {_said(asked)}; "
+                f"{folder} was started with {_described(began)}, not {_described(asked)}; "
                 "give those, or --out-dir another folder."
             )
         if flags.budget_minutes is None and epochs != row.epochs:
             raise InputError(
-                f"{folder} was begun with {epochs} epochs, the row has {row.epochs} now; "
+                f"{folder} was started with {epochs} epochs, but the row has {row.epochs} now; "
                 "remove it, or give --out-dir another folder."
             )
         return epochs
@@ -209,7 +209,7 @@ def _planned_epochs(row: AnyRow, flags: Flags, folder: Path, console: Console) -
     return int(plan["epochs"])
 
 
-def _said(plan: dict[str, Any]) -> str:
+def _described(plan: dict[str, Any]) -> str:
     minutes = plan["budget_minutes"]
     return f"{'no budget' if minutes is None else f'{minutes:g} minutes'} and {plan['num_seeds']} seeds"
 
@@ -221,16 +221,16 @@ def epochs_within(budget: float, seconds_a_pass: float, most: int) -> int:
 
 def time_pass(experiment: ModelSpec, argv: Sequence[str], console: Console) -> float:
     """Return the seconds of a pass over the pool with all seeds, from a few updates of each."""
-    problem = build_setup(experiment, parse(experiment, argv).config, DataReporter(console))
-    task = main_plan(problem)
-    steps = min(TIMED_UPDATES, problem.steps_per_epoch)
-    data = problem.data._replace(pool=problem.data.pool[: steps * problem.config.batch_size])
-    state = task.build_state()
-    epoch, _ = compile_epoch(task.train_epoch, state, data, task.hyper, task.keys)
+    setup = build_setup(experiment, parse(experiment, argv).config, DataReporter(console))
+    plan = main_plan(setup)
+    steps = min(TIMED_UPDATES, setup.steps_per_epoch)
+    data = setup.data._replace(pool=setup.data.pool[: steps * setup.config.batch_size])
+    state = plan.build_state()
+    epoch, _ = compile_epoch(plan.train_epoch, state, data, plan.hyper, plan.keys)
     seconds = 0.0
     for number in range(2):  # the first is a warm-up
-        begun = time.perf_counter()
-        state, _ = epoch(state, data, task.hyper, task.keys, jnp.asarray(number))
+        started = time.perf_counter()
+        state, _ = epoch(state, data, plan.hyper, plan.keys, jnp.asarray(number))
         int(state.step[0])  # waits for the state
-        seconds = time.perf_counter() - begun
-    return seconds * problem.steps_per_epoch / steps
+        seconds = time.perf_counter() - started
+    return seconds * setup.steps_per_epoch / steps

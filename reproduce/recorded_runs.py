@@ -16,17 +16,17 @@ from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, write_text
 
 __all__ = ["main", "read_rows", "record", "with_named_errors", "write_rows"]
 
-Found = dict[str, Any]
+Record = dict[str, Any]
 
 
-def read_rows(path: Path) -> list[Found]:
+def read_rows(path: Path) -> list[Record]:
     """Return a file's rows: their name, their flags, and their runs' summaries, each with its `config`, by seed."""
     content = json.loads(path.read_text(encoding="utf-8"))
     rows = [row | {"runs": [_merged(content["common"], run) for run in row["runs"]]} for row in content["rows"]]
     return [row | {"runs": sorted(row["runs"], key=lambda run: run["seeds"])} for row in rows]
 
 
-def write_rows(path: Path, about: str, rows: Sequence[Found]) -> None:
+def write_rows(path: Path, about: str, rows: Sequence[Record]) -> None:
     """Write rows as `read_rows` returns them, one line for each run, under a sentence on what is compared."""
     common = _common([run for row in rows for run in row["runs"]])
     lines = []
@@ -38,7 +38,7 @@ def write_rows(path: Path, about: str, rows: Sequence[Found]) -> None:
     write_text(path, "{\n" + head + ",\n".join(lines) + "\n ]\n}\n")
 
 
-def with_named_errors(summary: Found) -> Found:
+def with_named_errors(summary: Record) -> Record:
     """Return the summary of a semi-supervised run with its errors under the names that recorded rows have.
 
     They are `test_error` and `validation_error`, of the run, of its best weights and of the baseline; other measures
@@ -54,7 +54,7 @@ def with_named_errors(summary: Found) -> Found:
     return found
 
 
-def _error(measured: Found | None) -> Found:
+def _error(measured: Record | None) -> Record:
     return {"per_seed": [None], "mean": None, "std": None} if measured is None else measured["error"]
 
 
@@ -82,9 +82,9 @@ def record(path: Path, name: str, run: Path, flags: str = "") -> None:
     write_rows(path, about, list(rows.values()))
 
 
-def _common(runs: Sequence[Found]) -> Found:
+def _common(runs: Sequence[Record]) -> Record:
     """Return what all runs have under the same names, entries of nested mappings apart."""
-    common: Found = {}
+    common: Record = {}
     for key in runs[0] if runs else ():
         values: list[Any] = [run.get(key) for run in runs]
         if all(key in run for run in runs) and all(value == values[0] for value in values):
@@ -94,7 +94,7 @@ def _common(runs: Sequence[Found]) -> Found:
     return common
 
 
-def _without(run: Found, common: Found) -> Found:
+def _without(run: Record, common: Record) -> Record:
     """Return a run less what `_common` returned of it and of others."""
     rest = {}
     for key, value in run.items():
@@ -105,7 +105,7 @@ def _without(run: Found, common: Found) -> Found:
     return rest
 
 
-def _merged(common: Found, run: Found) -> Found:
+def _merged(common: Record, run: Record) -> Record:
     """Return the run that `_without` was given."""
     nested = {key: _merged(common[key], value) for key, value in run.items() if key in common}
     return common | run | nested

@@ -83,7 +83,7 @@ def _of_few_labels(
     if dataset.sha256 != summary["data"]["sha256"]:
         raise InputError(
             f"The data have changed since {run.path} was trained: SHA-256 {summary['data']['sha256'][:9]}… then, "
-            f"{dataset.sha256[:9]}… now; bring the old ones back, or remove that folder."
+            f"{dataset.sha256[:9]}… now; restore the old data, or remove that folder."
         )
     subsets = {str(seed): _subset(indices_for_seed(config, dataset, seed).labelled) for seed in summary["seeds"]}
     curve = [(entry["update"], entry["validation_error"]) for entry in run.read_metrics()]
@@ -105,7 +105,7 @@ def _answers(
     """Return what the saved models take each class for, and how sure they are, by seed; None where one failed.
 
     Counts of the confusion are `[true class][answer]`; bins of certainty are those of `describe_calibration`. They
-    are those of the test images, or where the run was told not to look at them of the validation images.
+    are those of the test images, or of the validation images if the run did not evaluate the test images.
     """
     found: dict[str, Any] = {"measured_on": "test" if config.test else "validation"}
     found |= {"confusion": [], "as_trained": [], "calibrated": []}
@@ -122,8 +122,8 @@ def _answers(
             wrong = 1.0 - np.trace(own["confusion"]) / len(labels)
             if abs(wrong - error) > TOLERANCE:
                 raise InputError(
-                    f"The model in {path} is wrong for {100 * wrong:.2f} % of the images, its run for "
-                    f"{100 * error:.2f} %; train the row anew."
+                    f"The model in {path} has an error of {100 * wrong:.2f} % on the images, but its run of "
+                    f"{100 * error:.2f} %; train the row again."
                 )
         for name in ("confusion", "as_trained", "calibrated"):
             found[name].append(own[name])
@@ -153,7 +153,7 @@ def _copy_figures(
     if missing:
         raise InputError(
             f"{run.path} has no {', '.join(sorted(missing))}; remove its {SUMMARY_FILE} and give the command again, "
-            "which draws the figures anew."
+            "which draws the figures again."
         )
     for picture in pictures:
         write_small(picture, target / picture.name)
@@ -174,10 +174,10 @@ def _visualize(run: RunFolder, data_dir: str | None) -> list[Path]:
     return sorted(folder.glob("*.png"))
 
 
-def _compact(found: dict[str, Any]) -> str:
+def _compact(values: dict[str, Any]) -> str:
     """Return JSON with a line for each entry, and for each entry of an entry."""
     lines = []
-    for name, value in found.items():
+    for name, value in values.items():
         if isinstance(value, dict) and value:
             inner = ",\n".join(f"  {json.dumps(str(key))}: {json.dumps(item)}" for key, item in value.items())
             lines.append(f" {json.dumps(name)}: {{\n{inner}\n }}")

@@ -130,8 +130,8 @@ ABLATION = (
     _ablation("plain-prior-std-5", "--weights.prior-std", "5", preset="plain"),
     _ablation("plain-labels-drawn-anew", "--labelled-batch-size", "20", preset="plain", labels="all"),
 )
-"""What each ingredient of `few_labels` is worth, and what tells earlier implementations apart: `plain` is the paper's
-five phases alone, with Adam. Labels drawn anew for each batch are in the end all labels, twenty at a time."""
+"""What each ingredient of `few_labels` is worth, and how earlier implementations differ: `plain` is the paper's
+five phases alone, with Adam. Labels drawn again for each batch are in the end all labels, twenty at a time."""
 
 PAPER_SETTINGS = tuple(
     Row(name, "faithful", 100, False, "paper", ABLATION_EPOCHS, flags, tested=False, half_width=True)

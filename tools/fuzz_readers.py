@@ -201,7 +201,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--megabytes", type=float, default=256.0)
-    parser.add_argument("--keep", type=Path, default=None, help="folder for the inputs that did harm")
+    parser.add_argument("--keep", type=Path, default=None, help="folder for the inputs that caused failures")
     return parser.parse_args()
 
 
@@ -232,7 +232,7 @@ def fuzz(
 
 
 def main() -> int:
-    """Attack every reader and print a table; the exit status tells whether all held."""
+    """Attack every reader and print a table; the exit status is 0 if all held."""
     args = parse_arguments()
 
     def on_alarm(*_: object) -> None:

@@ -21,7 +21,7 @@ from aae_jax.data.dataset import build_dataset
 from aae_jax.data.known import KNOWN
 from aae_jax.data.readers import tfds_copy
 from aae_jax.data.readers.idx import read_idx
-from aae_jax.data.readers.idx_sets import Found, load_idx_folder, read_known
+from aae_jax.data.readers.idx_sets import LocatedFiles, load_idx_folder, read_known
 from aae_jax.data.readers.npz import load_npz
 from aae_jax.data.readers.pictures import read_pictures
 from aae_jax.models import preset
@@ -115,7 +115,7 @@ def _data_targets(folder: Path) -> list[Target]:
     four = dict(zip(KNOWN["mnist"].files, (_idx(images), _idx(labels), _idx(images), _idx(labels)), strict=True))
     return [
         Target("idx", idx, read_idx),
-        Target("zip of idx", [archive.getvalue()], lambda path: read_known(known, Found((), path))),
+        Target("zip of idx", [archive.getvalue()], lambda path: read_known(known, LocatedFiles((), path))),
         Target("npz", npz, load_npz),
         Target("cache", [(folder / "cache" / "cache.npz").read_bytes()], read_cache),
         Target("npy", [_npy(images), _npy(rows)], lambda path: read_pictures(path, (6, 8)), "input.npy"),

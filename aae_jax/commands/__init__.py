@@ -1,3 +1,3 @@
-"""Commands of `aae-jax` besides training: data sets, and the use of trained models."""
+"""Commands of `aae-jax` other than training: data sets, and the use of trained models."""
 
 __all__: list[str] = []

@@ -11,7 +11,7 @@ from aae_jax.data import Dataset, Reporter, load_dataset
 from aae_jax.data.cache import fingerprint
 from aae_jax.data.known import KNOWN, KnownSet
 from aae_jax.data.readers.tfds_copy import copy_roots, find_copy
-from aae_jax.data.sources import Places, cached_set, files_at_hand, places
+from aae_jax.data.sources import Places, cached_set, local_files, places
 from aae_jax.errors import InputError, did_you_mean
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.flags import parse_flags
@@ -45,18 +45,26 @@ def main(argv: Sequence[str]) -> int:
         say("usage: aae-jax data {" + ",".join(ACTIONS) + "} [options; --help lists them]")
         return 0
     if not action:
-        raise InputError(f"aae-jax data does one of {', '.join(ACTIONS)}; name it.")
+        raise InputError(f"aae-jax data needs an action; give one of {', '.join(ACTIONS)}.")
     if action not in ACTIONS:
         raise InputError(f"There is no command 'data {action}'; {did_you_mean(action, ACTIONS)}")
     if action == "list":
         flags = parse_flags(
-            _ListFlags, rest, prog="aae-jax data list", description="Say what is where.", default=None
+            _ListFlags,
+            rest,
+            prog="aae-jax data list",
+            description="List the known data sets and their locations.",
+            default=None,
         )
         return _list(places(flags.data_dir))
-    description = "Have a data set at hand." if action == "fetch" else "Read a data set whole and describe it."
+    description = (
+        "Download a data set unless it is already available."
+        if action == "fetch"
+        else "Read a whole data set and describe it."
+    )
     wanted = parse_flags(_LoadFlags, rest, prog=f"aae-jax data {action}", description=description, default=None)
     if action == "fetch" and wanted.name == "auto":
-        raise InputError("'auto' is no data set to fetch; name one, such as mnist.")
+        raise InputError("'auto' is not a data set that can be fetched; name one, such as mnist.")
     reporter: Reporter = DataReporter(Console())
     dataset = load_dataset(wanted.name, data_dir=wanted.data_dir, split_seed=wanted.split_seed, reporter=reporter)
     say(*_describe(dataset))
@@ -75,17 +83,17 @@ def _list(where: Places) -> int:
 
 def _whereabouts(known: KnownSet, where: Places) -> str:
     """Describe the source from which a set would be loaded, in the order of the search."""
-    cached, found = cached_set(known, where), files_at_hand(known, where)
-    if found is not None and known.sha256 is None and found.paths[0].parent == where.data_dir and cached is None:
-        return f"files of these names in {where.data_dir}, of which set is seen when they are read"
-    if found is not None and (cached is None or cached.fingerprint != fingerprint(found.paths)):
-        return f"{found.where} (not read yet)"
+    cached, located = cached_set(known, where), local_files(known, where)
+    if located is not None and known.sha256 is None and located.paths[0].parent == where.data_dir and cached is None:
+        return f"files of these names in {where.data_dir}, whose set is determined when they are read"
+    if located is not None and (cached is None or cached.fingerprint != fingerprint(located.paths)):
+        return f"{located.where} (not read yet)"
     if cached is not None:
         return f"cached, {cached.dataset.source}, sha256 {cached.dataset.sha256[:12]}…"
     copy = find_copy(known.tfds, copy_roots(where.data_dir, where.cache_dir))
     if copy is not None:
         return f"TFDS copy in {copy.folder} ({copy.file_format})"
-    return f"not at hand: `aae-jax data fetch {known.name}`"
+    return f"not available: `aae-jax data fetch {known.name}`"
 
 
 def _describe(dataset: Dataset) -> list[str]:

@@ -32,31 +32,32 @@ def run_doctor(argv: Sequence[str]) -> int:
     flags = parse(_Doctor, argv, "doctor", run_doctor.__doc__)
     folder = RunFolder(Path(flags.run))
     if not (folder.path / CONFIG_FILE).is_file():
-        raise InputError(f"{flags.run} is not the folder of a run ({CONFIG_FILE} is missing); name one.")
+        raise InputError(f"{flags.run} is not the folder of a run ({CONFIG_FILE} is missing); give one.")
     rows = folder.read_metrics()
     if not rows:
         raise InputError(
-            f"The run in {flags.run} has no line of metrics yet, or a damaged first one; wait for an evaluation."
+            f"The run in {flags.run} has no metrics yet, or their first line is damaged; wait for an evaluation."
         )
     if not all(isinstance(row.get("reconstruction/loss"), list) for row in rows):
         raise InputError(
-            f"The metrics in {flags.run} have no reconstruction loss for each seed, as those of every run have; name "
-            "the folder of a run."
+            f"The metrics in {flags.run} lack the reconstruction loss of each seed, which every run records; give "
+            "the "
+            "folder of a run."
         )
     config = read_yaml(folder.path / CONFIG_FILE)
     first_seed = coerce(config.get("seed", 0), int, f"seed in {folder.path / CONFIG_FILE}")
     seeds, classes = len(rows[-1]["reconstruction/loss"]), _classes(folder, config, rows)
-    healthy = "healthy: images are rebuilt"
+    healthy = "healthy: images are reconstructed"
     if any(name.startswith(f"{VALIDATION}code_") for name in rows[0]):
-        healthy += ", codes lie as the prior does, and no adversary wins"
+        healthy += ", codes match the prior, and no discriminator wins"
     for place in range(seeds):
         name = f"seed {first_seed + place}: " if seeds > 1 else ""
-        found = diagnose(rows, place, classes=classes)
-        if not found:
+        findings = diagnose(rows, place, classes=classes)
+        if not findings:
             say(f"{name}{healthy}")
-        for finding in found:
+        for finding in findings:
             say(f"{name}{finding.name}: {finding.seen}.", f"  {finding.advice}")
-    say(f"by the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
+    say(f"based on the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
     return 0
 
 

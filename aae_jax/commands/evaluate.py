@@ -87,17 +87,17 @@ def refuse_other_data(model: Model, dataset: Dataset) -> None:
     """
     if not dataset.num_classes and model.decoded_label and not model.num_classes:
         raise InputError(
-            f"{dataset.name} has no labels, which the model's decoder gets as well as the style; "
+            f"{dataset.name} has no labels, which the model's decoder takes as well as the style; "
             "give --dataset data with labels."
         )
     if dataset.image_shape != model.image_shape:
         raise InputError(
-            f"{dataset.name} has images of shape {dataset.image_shape}, the model takes {model.image_shape}; "
+            f"{dataset.name} has images of shape {dataset.image_shape}, but the model takes {model.image_shape}; "
             "give the --dataset that it was trained on."
         )
     if not _same_scaling(dataset.scaling, model.scaling):
         raise InputError(
-            f"The rows of {dataset.name} were scaled by other training rows than the model's; "
+            f"The rows of {dataset.name} were scaled with other training rows than the model's; "
             "give the --dataset that it was trained on, or use predict."
         )
 
@@ -106,13 +106,13 @@ def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], C
     """Evaluate clusters, mapped to classes on validation images; return the results and a function to print them."""
     splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
     named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
-    found = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
-    numbers = {name: value for name, value in found._asdict().items() if np.ndim(value) == 0}
+    clusters = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
+    numbers = {name: value for name, value in clusters._asdict().items() if np.ndim(value) == 0}
     result = {
         "data": _source(dataset),
         "images": len(dataset.test_labels),
         **numbers,
-        **describe_clusters(found, dataset.class_names),
+        **describe_clusters(clusters, dataset.class_names),
     }
 
     def show() -> None:
@@ -143,18 +143,21 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
             part_of = configured_prior(model.prior, model.network.latent_dim).part_of
             assert part_of is not None, "the model was trained with parts"
             result["component_error"] = float(np.mean(np.asarray(part_of(outputs.mean)) != dataset.test_labels))
-        found = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
-        result |= {name: np.asarray(value).tolist() for name, value in found.items()}
+        measures = health(model.params, codes, outputs.logits, key_prior, jnp.asarray(1.0, jnp.float32))
+        result |= {name: np.asarray(value).tolist() for name, value in measures.items()}
 
     def show() -> None:
         say(f"data                  {dataset.name} from {dataset.source}")
         say(f"reconstruction error  {error:.5f} per pixel of {len(images)} images")
         if "component_error" in result:
-            say(f"not in their part     {100 * result['component_error']:.2f} % of the prior's parts by class")
+            say(f"component error       {100 * result['component_error']:.2f} % of codes outside their class's part")
         if model.prior is not None:
-            say(f"codes beside prior    squared discrepancy {result['code_mmd']:.4f} (images in place, no noise)")
+            say(
+                f"codes and prior       squared discrepancy {result['code_mmd']:.4f} (images unshifted, without "
+                "noise)"
+            )
             for i, (gap, ratio) in enumerate(zip(result["code_mean_gap"], result["code_std_ratio"], strict=True)):
-                say(f"  z{i + 1}: mean {gap:+.2f} std of the prior away, std {ratio:.2f} of its")
+                say(f"  z{i + 1}: mean offset {gap:+.2f} σ, std ratio {ratio:.2f}")
 
     return result, show
 
@@ -167,22 +170,22 @@ def _classify(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[
     """Evaluate a classifier on the test images; return the results and a function to print them."""
     if not dataset.num_classes:
         raise InputError(
-            f"{dataset.name} has no labels, by which answers are judged; give --dataset data with labels."
+            f"{dataset.name} has no labels to compare predictions with; give --dataset data with labels."
         )
     if dataset.class_names != model.class_names:
         raise InputError(
-            f"{dataset.name} has the classes {_some(dataset.class_names)}, the model {_some(model.class_names)}; "
+            f"{dataset.name} has the classes {_some(dataset.class_names)}, but the model {_some(model.class_names)}; "
             "give the --dataset that it was trained on."
         )
     images, labels = dataset.test_images, dataset.test_labels
-    found = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
+    metrics = evaluate(model.networks, model.params, model.stats, images, labels, output=model.network.output)
     logits = np.asarray(model.encode_stored(jnp.asarray(images)).logits)
     counts = confusion_counts(labels, np.argmax(logits, axis=1), model.num_classes)
     result = {
         "data": _source(dataset),
         "images": len(labels),
-        "error": round(found["error"] * len(labels)) / len(labels),
-        "cross_entropy": found["cross_entropy"],
+        "error": round(metrics["error"] * len(labels)) / len(labels),
+        "cross_entropy": metrics["cross_entropy"],
         "calibration": describe_calibration(logits, labels, model.temperature),
         "balanced_error": balanced_error(np.argmax(logits, axis=1), labels, model.num_classes),
         "majority_error": majority_error(counts.sum(axis=1)),
@@ -214,20 +217,20 @@ def _say_evaluation(model: Model, dataset: Dataset, result: dict[str, Any], coun
     say(f"cross-entropy  {result['cross_entropy']:.4f} nats")
     if are_unequal(counts.sum(axis=1)):
         majority, balanced = 100 * result["majority_error"], 100 * result["balanced_error"]
-        say(f"majority class {majority:.2f} % wrong if always answered; mean error of a class {balanced:.2f} %")
+        say(f"majority class {majority:.2f} % error if always predicted; mean error per class {balanced:.2f} %")
     _say_calibration(result["calibration"])
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     for flat in np.argsort(-wrong, axis=None, kind="stable")[:5]:
         true, taken = divmod(int(flat), len(counts))
         if wrong[true, taken]:
-            say(f"  {model.class_names[true]} taken for {model.class_names[taken]}: {wrong[true, taken]}")
+            say(f"  {model.class_names[true]} predicted as {model.class_names[taken]}: {wrong[true, taken]}")
 
 
-def _say_calibration(found: Mapping[str, Any]) -> None:
-    text = f"calibration    expected calibration error {100 * found['expected_calibration_error']:.2f} %"
-    if found["temperature"] is not None:
-        calibrated = 100 * found["calibrated"]["expected_calibration_error"]
-        text += f", {calibrated:.2f} % at temperature {found['temperature']:.2f}"
+def _say_calibration(calibration: Mapping[str, Any]) -> None:
+    text = f"calibration    expected calibration error {100 * calibration['expected_calibration_error']:.2f} %"
+    if calibration["temperature"] is not None:
+        calibrated = 100 * calibration["calibrated"]["expected_calibration_error"]
+        text += f", {calibrated:.2f} % at temperature {calibration['temperature']:.2f}"
     say(text)
 
 
@@ -236,8 +239,8 @@ def dataset_of(model: Model, flags: DataFlags) -> Dataset:
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
     folder = Path(flags.model)
-    own = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
-    config_file = (folder if own else folder.resolve().parent) / CONFIG_FILE
+    is_run_folder = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
+    config_file = (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
     if name is None and config_file.is_file():
         shared = {field.name for field in dataclasses.fields(RunConfig)}
         values = {key: value for key, value in read_yaml(config_file).items() if key in shared}
@@ -246,13 +249,12 @@ def dataset_of(model: Model, flags: DataFlags) -> Dataset:
     if name is None:
         name = model.data.get("name", "")
         if name not in (*KNOWN, "digits"):
-            raise InputError(
-                f"The model was trained on {name!r}, which is no data set known by name; give --dataset."
-            )
+            raise InputError(f"The model was trained on {name!r}, which is not a known data set; give --dataset.")
     dataset = load_dataset(name, data_dir=data_dir, split_seed=split_seed, reporter=reporter)
     if dataset.sha256 != model.data.get("sha256"):
         reporter.notice(
-            "These are not, bit for bit, the data that the model was trained on; drawn with another --split-seed, "
-            "test images may be among those it was trained on."
+            "These are not, bit for bit, the data that the model was trained on; with another --split-seed, test "
+            "images "
+            "may be among those it was trained on."
         )
     return dataset

@@ -48,10 +48,10 @@ def run_interpolate(argv: Sequence[str]) -> int:
     if not 2 <= flags.steps <= MAX_STEPS:
         raise InputError(f"--steps is {flags.steps}; give a number from 2 to {MAX_STEPS}.")
     if model.decoded_label != model.num_classes:
-        raise InputError("The decoder gets the class of each image, which is not known here; use generate.")
+        raise InputError("The decoder takes the class of each image, which is unknown here; use generate.")
     pictures = read_model_pictures(model, flags)
     if len(pictures.images) < 2:
-        raise InputError(f"{flags.images} has one image; give at least two.")
+        raise InputError(f"{flags.images} has only one image; give at least two.")
     codes = model.encode(pictures.images)
     z, y = codes.mean, model.label_codes(codes)
     first, second = _ends(np.asarray(z), nearest=flags.nearest)
@@ -79,14 +79,14 @@ def _ends(z: np.ndarray, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.neighbors import NearestNeighbors  # slow to import
 
     first = np.arange(min(len(z), MAX_PAIRS))
-    found = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
-    return first, np.where(found[:, 0] == first, found[:, 1], found[:, 0])
+    neighbours = NearestNeighbors(n_neighbors=2).fit(z).kneighbors(z[first], return_distance=False)
+    return first, np.where(neighbours[:, 0] == first, neighbours[:, 1], neighbours[:, 0])
 
 
 def _between(values: Array, first: np.ndarray, second: np.ndarray, share: np.ndarray) -> Array:
     weights = jnp.asarray(share, jnp.float32)[None, :, None]
-    found = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
-    return found.reshape(len(first) * len(share), values.shape[1])
+    codes = (1 - weights) * values[first][:, None] + weights * values[second][:, None]
+    return codes.reshape(len(first) * len(share), values.shape[1])
 
 
 def _write_gif(out: str, made: np.ndarray, model: Model) -> int:

@@ -60,7 +60,7 @@ def refuse_overwriting(out: str | None, *sources: str | None) -> None:
         return
     for source in sources:
         if source is not None and any(is_same_file(Path(out), path) for path in _files_of(Path(source))):
-            raise InputError(f"--out {out} would overwrite what is read from {source}; give another name.")
+            raise InputError(f"--out {out} would overwrite a file read from {source}; give another name.")
 
 
 def source_of(dataset: str | None) -> str | None:
@@ -113,4 +113,4 @@ def _write_into(path: Path, content: bytes) -> None:
             try:
                 left = left[stream.write(left) or 0 :]
             except BrokenPipeError as error:
-                raise StorageError(f"{path} took {len(content) - len(left)} of {len(content)} bytes") from error
+                raise StorageError(f"{path} accepted {len(content) - len(left)} of {len(content)} bytes") from error

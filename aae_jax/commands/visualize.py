@@ -58,7 +58,7 @@ def run_visualize(argv: Sequence[str]) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--out-dir {folder} cannot be made ({error.strerror}); give another.") from error
+        raise InputError(f"--out-dir {folder} cannot be created ({error.strerror}); give another.") from error
     status = 0
     for name, draw in draw_model(model, images, labels, dataset.class_names).items():
         try:
@@ -98,7 +98,7 @@ def draw_model(model: Model, images: np.ndarray, labels: np.ndarray, class_names
             counts, label_names=model.class_names
         )
         drawn["y_distribution"] = lambda: figures.histogram(
-            y.max(axis=1), title="How sure labels are", xlabel="largest probability"
+            y.max(axis=1), title="Confidence of the predicted labels", xlabel="largest probability"
         )
     if not is_drawable(model.image_shape):
         return drawn
@@ -141,4 +141,4 @@ def _draw_members(model: Model, images: np.ndarray, y: np.ndarray) -> "Figure":
         members = images[y.argmax(axis=1) == label][:MEMBERS]
         tiles.append(np.stack([modes[label], *members, *[blank] * (MEMBERS - len(members))]))
     names = model.class_names[:shown]
-    return figures.image_grid(np.stack(tiles), title="Mode, and images of each label", row_names=names)
+    return figures.image_grid(np.stack(tiles), title="Mode and images of each label", row_names=names)

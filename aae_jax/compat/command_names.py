@@ -69,7 +69,7 @@ def translate(name: str, argv: Sequence[str]) -> list[str]:
         drawn = _parse(_Visualization, argv, name, "aae-jax visualize under its earlier name.")
         inside = ["--out-dir", str(Path(drawn.model_dir_path) / "visualization")]
         return ["visualize", drawn.model_dir_path, *_option("--data-dir", drawn.dir_path), *inside]
-    said = f"aae-jax train, by the name and options of another project: {name}."
+    said = f"aae-jax train under the name and options of another project: {name}."
     flags = _parse(_Train, argv, name, said)
     labelled = name == "train_semi_supervised"
     if labelled and flags.n_classes != 10:

@@ -130,8 +130,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
         def find(name: str) -> Any:
             for home in homes:
-                if hasattr(found := importlib.import_module(f"aae_jax.{home}"), name):
-                    return getattr(found, name)
+                if hasattr(home_module := importlib.import_module(f"aae_jax.{home}"), name):
+                    return getattr(home_module, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = find  # type: ignore[method-assign]

@@ -69,7 +69,7 @@ def from_seed_yaml(values: Mapping[Any, Any], base: SemiSupervisedConfig) -> tup
         network = dataclasses.replace(network, hidden=(size, size), discriminator_hidden=(size, size))
     notes = []
     if coerce(model.get("encoder_dropout", 0), float, "semi_supervised.model.encoder_dropout"):
-        notes.append("semi_supervised.model.encoder_dropout is left out, as it was there; give --network.dropout.")
+        notes.append("semi_supervised.model.encoder_dropout is ignored, as in that project; give --network.dropout.")
     if "unsupervised" in values:
         notes.append("The block unsupervised belongs to clustering and is left out.")
     return dataclasses.replace(base, optimizers=optimizers, network=network), notes
@@ -109,7 +109,7 @@ def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -
     if "encoder_dropout" in model:
         dropout = coerce(model["encoder_dropout"], float, f"{where}.model.encoder_dropout")
         network = dataclasses.replace(network, dropout=dropout)
-    found = dataclasses.replace(
+    config = dataclasses.replace(
         base,
         optimizers=dataclasses.replace(base.optimizers, **changes),
         network=network,
@@ -121,9 +121,11 @@ def clusters_from_seed_yaml(values: Mapping[Any, Any], base: ClusteringConfig) -
         ),
     )
     notes = (
-        [] if "semi_supervised" not in values else ["The block semi_supervised is of another model, and left out."]
+        []
+        if "semi_supervised" not in values
+        else ["The block semi_supervised belongs to another model and is ignored."]
     )
-    return found, notes
+    return config, notes
 
 
 def _weights(training: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -162,7 +162,9 @@ def read_yaml(path: Path) -> Mapping[Any, Any]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise InputError(f"{path} holds {type(values).__name__}, not keys with values; see a run's config.yaml.")
+        raise InputError(
+            f"{path} holds a {type(values).__name__}, not a mapping of keys to values; see a run's config.yaml."
+        )
     return values
 
 
@@ -195,7 +197,7 @@ def _count_nodes(node: yaml.Node, counted: dict[int, int], depth: int) -> int:
         inner = children if isinstance(node, yaml.CollectionNode) else ()
         counted[id(node)] = 1 + sum(_count_nodes(child, counted, depth + 1) for child in inner)
     if counted[id(node)] > MAX_NODES:
-        raise ValueError(f"it stands for more than {MAX_NODES:,} values")
+        raise ValueError(f"it expands to more than {MAX_NODES:,} values")
     return counted[id(node)]
 
 

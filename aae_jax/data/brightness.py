@@ -31,12 +31,12 @@ def refuse_darkness(
         return
     whole = images.dtype.kind in "iu"
     white = brightest if whole else 1.0
-    found = float(images.max())
-    if found == 0 and not black:
-        raise InputError(f"{what} are black throughout; check how they were made.")
-    if 0 < found <= DARKEST / 255 * white:
+    largest = float(images.max())
+    if largest == 0 and not black:
+        raise InputError(f"{what} are entirely black; check how they were produced.")
+    if 0 < largest <= DARKEST / 255 * white:
         kind = "whole numbers" if whole else "floats"
         scale = "bytes" if whole and white == 255 else f"numbers up to {white:g}"
         if advice is None:
             advice = "scale them to 0 to 255, or give floats from 0 to 1" if whole else "divide by 255 once only"
-        raise InputError(f"{what} are {kind} up to {found:g}, nearly black as {scale}; {advice}.")
+        raise InputError(f"{what} are {kind} up to {largest:g}, nearly black as {scale}; {advice}.")

@@ -19,7 +19,7 @@ from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.readers.npz import read_arrays
 from aae_jax.files import private_folder
 
-__all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "own_folder", "read_cache", "write_cache"]
+__all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "read_cache", "user_folder", "write_cache"]
 
 KEYS = (
     *("name", "source", "sha256", "fingerprint", "class_names"),
@@ -55,7 +55,7 @@ def default_cache_dir() -> Path:
     return folder
 
 
-def own_folder(root: Path, *parts: str) -> Path | None:
+def user_folder(root: Path, *parts: str) -> Path | None:
     """Create a folder of the cache for this user alone, and return it; None where others could write to it.
 
     Whoever can write to the cache decides which data are read and which programs are run. So the root and every
@@ -80,7 +80,7 @@ def own_folder(root: Path, *parts: str) -> Path | None:
 def fingerprint(files: Iterable[Path]) -> str:
     """Return the name, size in bytes and modification time of each file, as one line of JSON.
 
-    It tells cheaply that files are those the cache was made from; a file that was cut short, replaced or
+    It shows cheaply that files are those the cache was built from; a file that was cut short, replaced or
     edited has another fingerprint.
     """
     stats = [(path.name, path.stat()) for path in files]
@@ -116,7 +116,7 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
     A reader sees the old file or the new one and never a part of it; a folder that cannot be written to is no
     error.
     """
-    if own_folder(path.parent) is None:
+    if user_folder(path.parent) is None:
         return False
     try:
         handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)

@@ -206,9 +206,10 @@ def _check_range(labels: NDArray[Any], what: str, lowest: int, num_classes: int)
         return
     if not num_classes:
         raise InputError(f"{what} run from {low} to {high}; without classes they must all be -1.")
-    without = ", or be -1 where there is none" if lowest < 0 else ""
+    without = ", or -1 for no label" if lowest < 0 else ""
     raise InputError(
-        f"{what} run from {low} to {high}; with {num_classes} classes they must lie in 0..{num_classes - 1}{without}."
+        f"{what} run from {low} to {high}; with {num_classes} classes they must be from 0 to "
+        f"{num_classes - 1}{without}."
     )
 
 

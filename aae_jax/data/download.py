@@ -48,7 +48,7 @@ def download(
         InputError: The folder cannot be written.
     """
     if remote.name in ("", ".", ".."):
-        raise DownloadError(f"{remote.url} ends in no file name; fetch the file by hand.")
+        raise DownloadError(f"{remote.url} does not end in a file name; fetch the file by hand.")
     target = folder / remote.name
     if _is_whole(target, remote):
         return target
@@ -118,11 +118,11 @@ def _fetch_whole(
         try:
             _fetch(remote, file, progress, probe_seconds, stall_seconds)
             file.seek(0)
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != remote.sha256:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if sha256 != remote.sha256:
                 kept = False
                 raise DownloadError(
-                    f"What {remote.url} sent has SHA-256 {found}, not {remote.sha256}; "
+                    f"The file from {remote.url} has SHA-256 {sha256}, not {remote.sha256}; "
                     "try again, or fetch it by hand."
                 )
             os.replace(partial, target)
@@ -140,8 +140,8 @@ def _open_partial(path: Path) -> Any:
     except OSError:  # a link, a folder, a socket, or owned by another user
         return None
     status = os.fstat(descriptor)
-    own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or not own:
+    is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or not is_owner:
         os.close(descriptor)
         return None
     file = os.fdopen(descriptor, "r+b")

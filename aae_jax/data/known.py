@@ -145,9 +145,10 @@ def check_content(known: KnownSet, dataset: Dataset, what: str) -> None:
         return
     parts = (dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels)
     for name, part, expected in zip(("training", "test"), parts, known.content, strict=True):
-        found = pairs_sha256(*part)
-        if found != expected:
+        sha256 = pairs_sha256(*part)
+        if sha256 != expected:
             raise InputError(
-                f"{what} is not {known.title}: its {name} images and labels have SHA-256 {found} in any order, not "
-                f"{expected}; remove it, or replace it by the original."
+                f"{what} is not {known.title}: its {name} images and labels have, in any order, SHA-256 {sha256}, "
+                "not "
+                f"{expected}; remove it, or replace it with the original."
             )

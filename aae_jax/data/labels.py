@@ -63,7 +63,7 @@ def number_classes(labels: NDArray[Any], what: str) -> tuple[Labels, tuple[str, 
     elif labels.dtype.kind in "iu":
         known = labels >= 0
     else:
-        raise InputError(f"{what} have type {labels.dtype}; give whole numbers or texts.")
+        raise InputError(f"{what} have type {labels.dtype}; give integers or strings.")
     values, places = np.unique(labels[known], return_inverse=True)
     classes = np.full(len(labels), NO_LABEL, np.int32)
     classes[known] = places.reshape(-1)
@@ -75,7 +75,7 @@ def _whole(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
     numbers = np.where(np.isnan(labels), NO_LABEL, labels).astype(np.float64)
     odd = numbers[(np.abs(numbers) > MAX_WHOLE) | (numbers != np.rint(numbers))]
     if odd.size:
-        raise InputError(f"{what} hold {odd[0]:g}, type {labels.dtype}; give whole numbers or texts.")
+        raise InputError(f"{what} hold {odd[0]:g}, type {labels.dtype}; give integers or strings.")
     whole: NDArray[np.int64] = numbers.astype(np.int64)
     return whole
 
@@ -88,9 +88,9 @@ def require_classes(class_names: Sequence[str], labels: Labels, what: str) -> No
     """
     if len(class_names) != 1:
         return
-    some = " (negative numbers, NaN and empty texts stand for no label)" if (labels < 0).any() else ""
+    some = " (negative numbers, NaN and empty strings mean no label)" if (labels < 0).any() else ""
     raise InputError(
-        f"All labels {what} are {quoted(class_names[0])}{some}; give images of two classes at least, or no labels."
+        f"All labels {what} are {quoted(class_names[0])}{some}; give images of at least two classes, or no labels."
     )
 
 
@@ -101,7 +101,7 @@ def counted_from(first: int, labels: NDArray[Any], what: str) -> Labels:
         InputError: A label is less than `first`.
     """
     if labels.size and int(labels.min()) < first:
-        raise InputError(f"{what} run from {labels.min()}; its classes are counted from {first}.")
+        raise InputError(f"{what} start at {labels.min()}, but the classes are numbered from {first}; correct them.")
     return labels.astype(np.int32) - np.int32(first)
 
 
@@ -137,7 +137,9 @@ def settle_parts(parts: Parts, class_names: Sequence[str], *, name: str, split_s
     if not bare.all():
         return Settled(Parts(*joined, test_images[~bare], test_labels[~bare]), tuple(class_names), (f"{told_of}.",))
     drawn = draw_parts(*joined, name=name, split_seed=split_seed)
-    return Settled(drawn, tuple(class_names), (f"{told_of}; a quarter of each class is the test set instead.",))
+    return Settled(
+        drawn, tuple(class_names), (f"{told_of}; a quarter of each class is drawn as the test set instead.",)
+    )
 
 
 def draw_parts(images: NDArray[Any], labels: Labels, *, name: str, split_seed: int) -> Parts:

@@ -16,7 +16,7 @@ from aae_jax.data.labels import counted_from
 from aae_jax.data.readers import tfds_copy
 from aae_jax.data.readers.idx_sets import (
     ForeignFilesError,
-    Found,
+    LocatedFiles,
     MissingDataError,
     find_files,
     load_idx_folder,
@@ -26,7 +26,7 @@ from aae_jax.data.readers.idx_sets import (
 from aae_jax.data.readers.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean, known_name
 
-__all__ = ["DATASET_NAMES", "Places", "Quiet", "Reporter", "cache_path", "files_at_hand", "load_dataset", "places"]
+__all__ = ["DATASET_NAMES", "Places", "Quiet", "Reporter", "cache_path", "load_dataset", "local_files", "places"]
 
 DATASET_NAMES = ("auto", "digits", *KNOWN, "tfds:NAME", "idx:FOLDER", "npz:FILE")
 
@@ -113,7 +113,7 @@ def load_dataset(
     if name in KNOWN:
         return _load_known(KNOWN[name], where, reporter)
     if colon and rest and kind in ("tfds", "idx", "npz"):
-        dataset = _load_own(kind, rest, where, split_seed, reporter)
+        dataset = _load_custom(kind, rest, where, split_seed, reporter)
         _report(dataset, reporter)
         return dataset
     if name.endswith(".npz"):
@@ -123,7 +123,7 @@ def load_dataset(
     raise InputError(f"There is no data set {name!r}; {did_you_mean(name, DATASET_NAMES)}")
 
 
-def _load_own(kind: str, rest: str, where: Places, split_seed: int, reporter: Reporter) -> Dataset:
+def _load_custom(kind: str, rest: str, where: Places, split_seed: int, reporter: Reporter) -> Dataset:
     if kind == "npz":
         return load_npz(rest, split_seed=split_seed)
     if kind == "idx":
@@ -143,8 +143,8 @@ def _report(dataset: Dataset, reporter: Reporter) -> None:
     repeated, total = count_repeated(dataset.train_images, dataset.test_images), len(dataset.test_images)
     if repeated:
         reporter.notice(
-            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; leave them out "
-            "of either set, or test errors are too low."
+            f"{repeated:,} of the {total:,} test images of {dataset.name} are also training images; remove them "
+            "from either set, or test errors are too low."
         )
 
 
@@ -184,27 +184,27 @@ def _has_known_content(known: KnownSet, dataset: Dataset) -> bool:
     return True
 
 
-def files_at_hand(known: KnownSet, where: Places) -> Found | None:
+def local_files(known: KnownSet, where: Places) -> LocatedFiles | None:
     """Find the IDX files of a known set in the data folder or among earlier downloads."""
     folders = [folder for folder in (where.data_dir, where.cache_dir / "downloads") if folder is not None]
-    return next((found for folder in folders if (found := find_files(known, folder)) is not None), None)
+    return next((located for folder in folders if (located := find_files(known, folder)) is not None), None)
 
 
 def _load_known(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
     if where.data_dir is not None and not where.data_dir.is_dir():
         raise MissingDataError(f"The data folder {where.data_dir} does not exist. {_how_to_get(known, where)}")
     cached = cached_set(known, where)
-    found = files_at_hand(known, where)
-    if found is not None:
-        made_from = fingerprint(found.paths)
+    located = local_files(known, where)
+    if located is not None:
+        made_from = fingerprint(located.paths)
         if cached is not None and cached.fingerprint == made_from:
             recognised = known.sha256 is not None
-            return dataclasses.replace(cached.dataset, source=found.where) if recognised else cached.dataset
+            return dataclasses.replace(cached.dataset, source=located.where) if recognised else cached.dataset
         try:
-            return _read_and_cache(known, found, made_from, where)
+            return _read_and_cache(known, located, made_from, where)
         except ForeignFilesError:
             # Several sets share file names: files directly in the data folder may belong to another set.
-            if found.paths[0].parent != where.data_dir:
+            if located.paths[0].parent != where.data_dir:
                 raise
     if cached is not None:
         return cached.dataset
@@ -214,19 +214,20 @@ def _load_known(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
     return _fetch(known, where, reporter)
 
 
-def _read_and_cache(known: KnownSet, found: Found, made_from: str, where: Places) -> Dataset:
-    published = _as_published(known, found)
-    dataset = read_known(known, found, trusted=published)
-    if known.sha256 is None and not published and found.paths[0].parent == where.data_dir and not known.archive:
+def _read_and_cache(known: KnownSet, located: LocatedFiles, made_from: str, where: Places) -> Dataset:
+    published = _as_published(known, located)
+    dataset = read_known(known, located, trusted=published)
+    if known.sha256 is None and not published and located.paths[0].parent == where.data_dir and not known.archive:
         raise InputError(
-            f"The files in {where.data_dir} could be of several sets, and no checksum tells which; put them into "
-            f"{where.data_dir / known.folders[0]} if they are {known.title}, or give --dataset idx:{where.data_dir}."
+            f"The files in {where.data_dir} could belong to several sets, and no checksum identifies them; put them "
+            f"into {where.data_dir / known.folders[0]} if they are {known.title}, or give "
+            f"--dataset idx:{where.data_dir}."
         )
     write_cache(cache_path(known, where), dataset, made_from)
     return dataset
 
 
-def _as_published(known: KnownSet, found: Found) -> bool:
+def _as_published(known: KnownSet, located: LocatedFiles) -> bool:
     """Return whether the files match TFDS's catalogue byte for byte; used only without a checksum of the content."""
     if known.sha256 is not None:
         return False
@@ -234,7 +235,7 @@ def _as_published(known: KnownSet, found: Found) -> bool:
         published = {remote.sha256 for remote in tfds_copy.catalogue(known.tfds)}
     except ImportError:
         return False
-    return all(file_sha256(path) in published for path in found.paths)
+    return all(file_sha256(path) in published for path in located.paths)
 
 
 def _read_copy(known: KnownSet, copy: tfds_copy.Copy, where: Places) -> Dataset:
@@ -265,20 +266,22 @@ def _as_known(known: KnownSet, copied: Dataset) -> Dataset:
 def _fetch(known: KnownSet, where: Places, reporter: Reporter) -> Dataset:
     """Download and read a known set; keep the files for the next start."""
     if offline():
-        raise MissingDataError(f"{known.title} is not at hand and AAE_OFFLINE is set. {_how_to_get(known, where)}")
+        raise MissingDataError(
+            f"{known.title} is not available locally and AAE_OFFLINE is set. {_how_to_get(known, where)}"
+        )
     remotes = _remotes(known, where)
     folder = _download_folder(known, where)
     total = sum(remote.size for remote in remotes)
-    reporter.notice(f"{known.title} is not at hand: fetching {total / 1e6:.0f} MB into {folder}")
+    reporter.notice(f"{known.title} is not available locally: fetching {total / 1e6:.0f} MB into {folder}")
     try:
         for remote in remotes:
             download(remote, folder, progress=reporter.progress)
     except DownloadError as error:
         raise type(error)(f"{error} {_how_to_get(known, where)}") from error
-    found = find_files(known._replace(folders=(".",)), folder)
-    if found is None:
-        raise InputError(f"What was fetched into {folder} lacks {', '.join(missing_files(known, folder))}.")
-    dataset = _read_and_cache(known, found, fingerprint(found.paths), where)
+    located = find_files(known._replace(folders=(".",)), folder)
+    if located is None:
+        raise InputError(f"The download into {folder} lacks {', '.join(missing_files(known, folder))}.")
+    dataset = _read_and_cache(known, located, fingerprint(located.paths), where)
     _prepare_copy(known, dataset, where, reporter)
     return dataset
 
@@ -288,8 +291,8 @@ def _remotes(known: KnownSet, where: Places) -> Sequence[Remote]:
         return tfds_copy.catalogue(known.tfds)
     except ImportError as error:
         raise MissingDataError(
-            f"{known.title} is not at hand, and tensorflow-datasets, which knows its address, is not installed. "
-            f"{_how_to_get(known, where)}"
+            f"{known.title} is not available locally, and tensorflow-datasets, which provides its address, is not "
+            f"installed. {_how_to_get(known, where)}"
         ) from error
 
 

@@ -92,7 +92,7 @@ def split_indices(
     if num_labels is None:
         labelled = rest[:0]
     elif not num_classes:
-        raise InputError("The data have no labels, so that none can be kept; give data with labels, or keep none.")
+        raise InputError("The data have no labels to keep; give data with labels, or keep none.")
     elif num_labels == "all":
         labelled = known
     else:
@@ -184,7 +184,8 @@ def _check_counts(
         raise InputError(f"Class {quoted(names[empty])} has no images{with_label} to train on; {how}.")
     if num_labels < len(counts):
         raise InputError(
-            f"The number of labels is {num_labels}, fewer than classes; give at least {len(counts)}, one per class."
+            f"The number of labels is {num_labels}, fewer than the classes; give at least {len(counts)}, one per "
+            "class."
         )
     if num_labels > counts.sum():
         raise InputError(
@@ -195,7 +196,7 @@ def _check_counts(
 
 def _possible(counts: NDArray[np.int64]) -> str:
     """Return the advice on the largest balanced number of labels for these numbers of images."""
-    return f"give at most {len(counts) * counts.min()}, of which every class has its share, or 'all'"
+    return f"give at most {len(counts) * counts.min()}, of which every class can have its share, or 'all'"
 
 
 def _draw_balanced(

@@ -84,11 +84,13 @@ def open_stream(remote: Remote, start: int, probe_seconds: float, stall_seconds:
         start = 0
     if start == 0 and response.status_code != OK:
         response.close()
-        raise DownloadError(f"{remote.url} sends a part of the file that was not asked for; fetch it by hand.")
+        raise DownloadError(f"{remote.url} sent a part of the file that was not requested; fetch it by hand.")
     encoding = _encoding(response, remote.size - start)
     if encoding not in ("", "gzip", "x-gzip", "deflate"):
         response.close()
-        raise DownloadError(f"{remote.url} sends the file encoded as {encoding!r} unasked; fetch it by hand.")
+        raise DownloadError(
+            f"{remote.url} sent the file encoded as {encoding!r}, which was not requested; fetch it by hand."
+        )
     chunks = _watched(response, stall_seconds)
     return Stream(start, _inflated(chunks) if encoding else chunks)
 
@@ -145,7 +147,7 @@ def _watched(response: Any, stall_seconds: float) -> Generator[bytes, None, None
             left = window + stall_seconds - time.monotonic()
             if left <= 0:
                 if received < MIN_RATE * stall_seconds:
-                    raise CutError(f"{received} bytes in {stall_seconds:g} s are too few")
+                    raise CutError(f"only {received} bytes in {stall_seconds:g} s")
                 window, received = time.monotonic(), 0
                 continue
             try:
@@ -211,7 +213,7 @@ def first_answer(remote: Remote, start: int, probe_seconds: float, stall_seconds
     thread.start()
     thread.join(probe_seconds)
     if thread.is_alive():
-        raise NoAnswerError(f"{remote.url} gave no answer within {probe_seconds:g} s.")
+        raise NoAnswerError(f"{remote.url} did not answer within {probe_seconds:g} s.")
     if "error" in answer:
         raise NoAnswerError(f"{remote.url} cannot be reached ({_short(answer['error'])}).") from answer["error"]
     response = answer["response"]
@@ -227,4 +229,4 @@ def _short(error: BaseException) -> str:
     for known in ("Connection refused", "Name or service not known", "Temporary failure in name resolution"):
         if known in text:
             return known.lower()
-    return {"TooManyRedirects": "it redirects without end"}.get(type(error).__name__, type(error).__name__)
+    return {"TooManyRedirects": "it redirects endlessly"}.get(type(error).__name__, type(error).__name__)

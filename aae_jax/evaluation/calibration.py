@@ -39,8 +39,8 @@ def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.flo
     """Return softmax(logits / temperature) in float64, `[count, classes]`."""
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    found: NDArray[np.float64] = scaled / scaled.sum(axis=-1, keepdims=True)
-    return found
+    normalised: NDArray[np.float64] = scaled / scaled.sum(axis=-1, keepdims=True)
+    return normalised
 
 
 def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.0, bins: int = BINS) -> Reliability:
@@ -66,13 +66,13 @@ def reliability(logits: ArrayLike, labels: ArrayLike, *, temperature: float = 1.
     )
 
 
-def calibration_error(found: Reliability) -> float:
+def calibration_error(bins: Reliability) -> float:
     """Return the expected calibration error: Σ over bins of their share · |accuracy − confidence|.
 
     Naeini et al. 2015; Guo et al. 2017, equation (3), with 15 bins. NaN without predictions.
     """
-    gaps = np.abs(found.accuracy - found.confidence)
-    return float(np.nansum(found.counts * gaps) / found.counts.sum()) if found.counts.any() else math.nan
+    gaps = np.abs(bins.accuracy - bins.confidence)
+    return float(np.nansum(bins.counts * gaps) / bins.counts.sum()) if bins.counts.any() else math.nan
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> float:
@@ -99,13 +99,13 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     if bool((np.argmax(logits, axis=1) == np.asarray(labels)).all()):
         return 1.0
     least, largest = np.log(TEMPERATURES)
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda log: cross_entropy(logits, labels, float(np.exp(log))),
         bounds=(least, largest),
         method="bounded",
         options={"xatol": 1e-4},
     )
-    return float(np.exp(found.x))
+    return float(np.exp(optimum.x))
 
 
 def describe_calibration(logits: ArrayLike, labels: ArrayLike, temperature: float | None) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def describe_calibration(logits: ArrayLike, labels: ArrayLike, temperature: floa
     """
 
     def at(temperature: float) -> dict[str, Any]:
-        found = reliability(logits, labels, temperature=temperature)
+        bins = reliability(logits, labels, temperature=temperature)
         return {
-            "expected_calibration_error": calibration_error(found),
+            "expected_calibration_error": calibration_error(bins),
             "cross_entropy": cross_entropy(logits, labels, temperature),
             "bins": [
                 {"images": int(count), "confidence": float(sure), "accuracy": float(right)}
-                for count, sure, right in zip(found.counts, found.confidence, found.accuracy, strict=True)
+                for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
                 if count
             ],
         }

@@ -44,8 +44,8 @@ def most_certain_map(
         int(np.argmax(rows[:, cluster] - logsumexp(np.delete(rows, cluster, axis=1), axis=1)))
         for cluster in range(rows.shape[1])
     ]
-    found: Int[np.ndarray, " clusters"] = np.asarray(labels)[surest]
-    return found
+    classes: Int[np.ndarray, " clusters"] = np.asarray(labels)[surest]
+    return classes
 
 
 def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray, " clusters"]:
@@ -53,9 +53,9 @@ def hungarian_map(counts: Int[np.ndarray, "clusters classes"]) -> Int[np.ndarray
     from scipy.optimize import linear_sum_assignment  # importing SciPy takes a third of a second
 
     clusters, classes = linear_sum_assignment(-counts)
-    found = np.full(len(counts), NO_CLASS)
-    found[clusters] = classes
-    return found
+    mapping = np.full(len(counts), NO_CLASS)
+    mapping[clusters] = classes
+    return mapping
 
 
 def mapped_error(
@@ -102,7 +102,7 @@ def report_clusters(
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score  # slow to import
 
-    for name, (logits, labels) in (("named", fitted), ("judged", scored)):
+    for name, (logits, labels) in (("named", fitted), ("scored", scored)):
         problems = {
             "there are none": not len(labels),
             "some of their logits are not finite": not np.isfinite(logits).all(),
@@ -110,20 +110,20 @@ def report_clusters(
                 (labels < 0) | (labels >= num_classes)
             ).any(),
         }
-        for what in (said for said, so in problems.items() if so):
-            raise InputError(f"Clusters cannot be {name} by these images: {what}; give others.")
+        for problem in (text for text, present in problems.items() if present):
+            raise InputError(f"Clusters cannot be {name} by these images: {problem}; give others.")
     clusters = fitted[0].shape[1]
     named = confusion_counts(fitted[0].argmax(axis=1), fitted[1], clusters, num_classes)
-    own = scored[0].argmax(axis=1)
-    counts = confusion_counts(own, scored[1], clusters, num_classes)
+    assigned = scored[0].argmax(axis=1)
+    counts = confusion_counts(assigned, scored[1], clusters, num_classes)
     majority, sizes = majority_map(named), counts.sum(axis=1)
     right = np.where(majority == NO_CLASS, 0, counts[np.arange(clusters), majority])
     return ClusterReport(
-        majority_error=mapped_error(own, scored[1], majority),
-        most_certain_error=mapped_error(own, scored[1], most_certain_map(*fitted)),
-        hungarian_error=mapped_error(own, scored[1], hungarian_map(named)),
-        normalised_mutual_information=float(normalized_mutual_info_score(scored[1], own)),
-        adjusted_rand_index=float(adjusted_rand_score(scored[1], own)),
+        majority_error=mapped_error(assigned, scored[1], majority),
+        most_certain_error=mapped_error(assigned, scored[1], most_certain_map(*fitted)),
+        hungarian_error=mapped_error(assigned, scored[1], hungarian_map(named)),
+        normalised_mutual_information=float(normalized_mutual_info_score(scored[1], assigned)),
+        adjusted_rand_index=float(adjusted_rand_score(scored[1], assigned)),
         used=int(np.sum(sizes > 0)),
         majority=majority,
         agreement=right / np.where(sizes > 0, sizes, np.nan),

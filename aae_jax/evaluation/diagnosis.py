@@ -21,22 +21,20 @@ The discriminator of y detects labels that are not one-hot in healthy runs too."
 UNDECIDED, UNUSED = 0.5, 0.8
 """Thresholds of the entropy of a label, relative to a uniform one, and of the share of classes in use."""
 NO_PROGRESS, UNFINISHED = 0.97, 0.05
-STUCK = "a reconstruction that does not get better"
+STUCK = "no progress in reconstruction"
 
-COLLAPSE = (
-    "All images have nearly one code. Lower --optimizers.generator.learning-rate; see that reconstruction counts."
-)
+COLLAPSE = "All images have nearly the same code. Lower --optimizers.generator.learning-rate; check reconstruction."
 TOO_WIDE = (
-    "The encoder spends its updates on reaching it. Take a smaller --prior.std (--weights.prior-std; samples of "
-    "your own nearer to each other), or many more updates."
+    "The encoder spends its updates on reaching it. Use a smaller --prior.std (--weights.prior-std; custom "
+    "samples that are closer together), or many more updates."
 )
 TOO_STRONG = (
-    "The encoder does not follow. Raise --optimizers.generator.learning-rate or lower the discriminator's, take "
-    "smaller --network.discriminator-hidden, or noise on the images (--views.noise-std)."
+    "The encoder cannot keep up. Raise --optimizers.generator.learning-rate or lower the discriminator's, use a "
+    "smaller --network.discriminator-hidden, or add noise to the images (--views.noise-std)."
 )
-TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; of a VAE, lower --weights.kl."
-OUTWEIGHED = "Reconstruction outweighs the adversary. Raise the generator's rate, or lower the reconstruction's."
-SWINGS = "The adversary swings. Lower the rates of generator and discriminator, or their momentum."
+TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; for a VAE, lower --weights.kl."
+OUTWEIGHED = "Reconstruction outweighs the discriminator. Raise the generator's rate, or lower the reconstruction's."
+SWINGS = "The discriminator oscillates. Lower the rates of generator and discriminator, or their momentum."
 UNLIKE = "Train longer, or give the discriminator wider layers (--network.discriminator-hidden)."
 
 
@@ -67,7 +65,7 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
     late = rows[-max(1, len(rows) // 4) :]
     seen = {name: _median(late, name, seed) for name in late[-1] if isinstance(late[-1][name], list)}
     stuck = [*_of_reconstruction(rows, seed)]
-    codes = _of_codes(seen, stuck=any(found.name == STUCK for found in stuck))
+    codes = _of_codes(seen, stuck=any(finding.name == STUCK for finding in stuck))
     return [*_of_majority(seen), *codes, *_of_labels(seen, classes), *stuck]
 
 
@@ -77,10 +75,10 @@ def _of_majority(seen: Mapping[str, float]) -> Iterator[Finding]:
     if error >= majority:
         yield Finding(
             "an error above that of the most frequent class",
-            f"the validation error is {100 * error:.1f} %, that of always answering the most frequent class "
+            f"the validation error is {100 * error:.1f} %, that of always predicting the most frequent class "
             f"{100 * majority:.1f} %",
             "Give --class-prior auto or the classes' frequencies, more labels, or more updates; compare the mean "
-            "error of a class too.",
+            "error per class too.",
         )
 
 
@@ -94,8 +92,8 @@ def _failed(rows: Sequence[Mapping[str, Any]], seed: int) -> Finding:
     since = f"after update {finite[-1]}" if finite else "before the first evaluation"
     return Finding(
         "not finite",
-        f"its losses turned non-finite {since}",
-        "Lower the rates, first those of generator and discriminator; or take the last checkpoint before that.",
+        f"its losses became non-finite {since}",
+        "Lower the rates, first those of generator and discriminator; or use the last checkpoint before that.",
     )
 
 
@@ -110,15 +108,14 @@ def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
     lost = seen.get("generator/z", seen.get("reconstruction/generator_z", math.nan))
     spread = f"codes have {ratio:.2f} of the prior's standard deviation"
     judged = (
-        f"the adversary tells {100 * share:.0f} % apart, and the encoder's loss against it is {lost:.1f} (0.7 where"
+        f"discriminator accuracy {100 * share:.0f} %, the encoder's loss against it {lost:.1f} (0.7 if it is fooled)"
     )
-    judged += " it is fooled)"
     if ratio < COLLAPSED:
         yield Finding("collapsed codes", spread, COLLAPSE)
     elif ratio < NARROW and stuck:
-        yield Finding("a prior that is too wide", spread, TOO_WIDE)
+        yield Finding("prior too wide", spread, TOO_WIDE)
     elif share > TOLD_APART and lost > LOST:
-        yield Finding("a discriminator that is too strong", f"{judged}; {spread}", TOO_STRONG)
+        yield Finding("discriminator too strong", f"{judged}; {spread}", TOO_STRONG)
     elif ratio < NARROW:
         yield Finding("codes narrower than the prior", spread, TOO_NARROW)
     elif ratio > WIDE:
@@ -126,24 +123,23 @@ def _of_codes(seen: Mapping[str, float], *, stuck: bool) -> Iterator[Finding]:
     elif gap > OFF_CENTRE:
         yield Finding("codes off the prior's centre", f"by {gap:.2f} of its standard deviation", SWINGS)
     elif seen.get(f"{VALIDATION}code_mmd", 0.0) > OTHER_SHAPE:
-        discrepancy = f"mean and spread fit, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}"
-        yield Finding("codes of another shape than the prior", discrepancy, UNLIKE)
+        discrepancy = f"mean and spread match, but the squared discrepancy is {seen[f'{VALIDATION}code_mmd']:.3f}"
+        yield Finding("codes shaped unlike the prior", discrepancy, UNLIKE)
 
 
 def _of_labels(seen: Mapping[str, float], classes: int) -> Iterator[Finding]:
     used, each = seen.get(f"{VALIDATION}labels_used", math.nan), seen.get(f"{VALIDATION}label_entropy", math.nan)
     if classes and used < UNUSED * classes:
         yield Finding(
-            "classes that have died",
-            f"{used:.0f} of {classes} are the most probable one of any image",
-            "Give --weights.generator-y more weight or --weights.consistency less; --weights.balance keeps clusters "
-            "in use.",
+            "unused classes",
+            f"only {used:.0f} of {classes} are the most probable class of any image",
+            "Raise --weights.generator-y or lower --weights.consistency; --weights.balance keeps clusters in use.",
         )
     if classes > 1 and each > UNDECIDED * math.log(classes):
         yield Finding(
-            "labels that are undecided",
-            f"their entropy is {each:.2f} nats, of {math.log(classes):.2f} where nothing is known",
-            "Train longer, or raise the generator's rate, by which the adversary of y makes labels one-hot.",
+            "undecided labels",
+            f"their entropy is {each:.2f} nats, of at most {math.log(classes):.2f}",
+            "Train longer, or raise the generator's rate: the discriminator of y makes labels one-hot.",
         )
 
 
@@ -153,12 +149,12 @@ def _of_reconstruction(rows: Sequence[Mapping[str, Any]], seed: int) -> Iterator
     if len(errors) > 1 and errors[-1] > NO_PROGRESS * errors[0]:
         yield Finding(
             STUCK,
-            f"its error is {errors[-1]:.3g} after {errors[0]:.3g} at the first evaluation",
+            f"its error is {errors[-1]:.3g}, after {errors[0]:.3g} at the first evaluation",
             "Raise --optimizers.reconstruction.learning-rate, or give the code more dimensions.",
         )
     elif len(errors) > 7 and errors[-1] < (1 - UNFINISHED) * errors[-1 - len(errors) // 4]:
         yield Finding(
-            "a run that is not at its end",
+            "unfinished training",
             f"its reconstruction error fell from {errors[-1 - len(errors) // 4]:.3g} to {errors[-1]:.3g} in the last "
             "quarter",
             "Train longer (--epochs).",

@@ -60,8 +60,8 @@ def build_draw_codes(
             key_style, key_encode, key_see = jax.random.split(key_batch, 3)
             scaled = scale_pixels(pixels, output)
             shown = scaled if see is None else see(scaled, key_see)
-            found, _ = networks.encode(params, stats, shown, key_encode, train=False)
-            return sample_style(found, key_style)
+            outputs, _ = networks.encode(params, stats, shown, key_encode, train=False)
+            return sample_style(outputs, key_style)
 
         codes = jax.lax.map(one_batch, (pixels_in_batches, jax.random.split(key, pixels_in_batches.shape[0])))
         return join_batches(codes, images.shape[0])

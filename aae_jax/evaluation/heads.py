@@ -32,7 +32,8 @@ def circle_projection(heads: Float[Array, "classes latent"], style_std: float = 
     classes, latent = heads.shape
     if classes > latent:
         raise InputError(
-            f"{classes} heads of {latent} dimensions cannot all be brought to a circle; take as many dimensions."
+            f"{classes} heads of {latent} dimensions cannot all be projected to a circle; use as many dimensions as "
+            "heads."
         )
     angles = 2 * np.pi * np.arange(classes) / classes
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -54,7 +54,7 @@ def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True
     ) -> Metrics:
         samples = scale * prior(key, SAMPLES)
         moments = moments_beside(codes, samples)
-        found = {
+        metrics = {
             "code_mmd": _discrepancy(codes[_some_of(codes.shape[0], PAIRED)], samples[:PAIRED]),
             "code_mean_gap": moments.mean_gap,
             "code_std_ratio": moments.std_ratio,
@@ -62,20 +62,20 @@ def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True
         if judge_codes and "discriminator_z" in params:
             judged = samples[:JUDGED], codes[_some_of(codes.shape[0], JUDGED)]
             real, fake = (networks.discriminate_z(params, each, None) for each in judged)
-            found["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
+            metrics["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
         classes = logits.shape[1]
         if not classes:
-            return found
+            return metrics
         labels = class_probabilities(logits)
         entropies = label_entropies(labels)
-        found["label_entropy"], found["label_balance"] = entropies.of_each, entropies.of_all
-        found["labels_used"] = entropies.used
+        metrics["label_entropy"], metrics["label_balance"] = entropies.of_each, entropies.of_all
+        metrics["labels_used"] = entropies.used
         if "discriminator_y" in params:
             every_class, fake = (
                 networks.discriminate_y(params, each, None) for each in (jnp.eye(classes, dtype=jnp.float32), labels)
             )
-            found["discriminator_y_accuracy"] = discriminator_accuracy(every_class, fake)
-        return found
+            metrics["discriminator_y_accuracy"] = discriminator_accuracy(every_class, fake)
+        return metrics
 
     return health
 

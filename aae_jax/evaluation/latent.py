@@ -44,8 +44,8 @@ class Moments(NamedTuple):
 
 def moments_beside(codes: ArrayLike, samples: ArrayLike) -> Moments:
     """Return the moments of codes `[count, latent]` and of samples of the prior `[others, latent]`."""
-    own, prior = jnp.asarray(codes), jnp.asarray(samples)
-    return Moments(own.mean(axis=0), own.std(axis=0), prior.mean(axis=0), prior.std(axis=0))
+    encoded, prior = jnp.asarray(codes), jnp.asarray(samples)
+    return Moments(encoded.mean(axis=0), encoded.std(axis=0), prior.mean(axis=0), prior.std(axis=0))
 
 
 @jax.jit
@@ -63,14 +63,14 @@ def maximum_mean_discrepancy(
     """
     if min(codes.shape[0], samples.shape[0]) < 2:
         raise InputError(
-            f"Pairs of {codes.shape[0]} codes and {samples.shape[0]} samples; give two of each at least."
+            f"There are {codes.shape[0]} codes and {samples.shape[0]} samples; give at least two of each."
         )
-    own, prior, between = _squared(codes, codes), _squared(samples, samples), _squared(codes, samples)
+    encoded, prior, between = _squared(codes, codes), _squared(samples, samples), _squared(codes, samples)
     count, others = codes.shape[0], samples.shape[0]
     unit = jnp.sum(prior) / (others * (others - 1))
 
     def at(scale: Array) -> Array:
-        kernels = [scale * unit / (scale * unit + distances) for distances in (own, prior, between)]
+        kernels = [scale * unit / (scale * unit + distances) for distances in (encoded, prior, between)]
         within = (jnp.sum(kernels[0]) - count) / (count * (count - 1))  # kernels on the diagonal are 1
         of_prior = (jnp.sum(kernels[1]) - others) / (others * (others - 1))
         return within + of_prior - 2 * jnp.mean(kernels[2])

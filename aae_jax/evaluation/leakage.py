@@ -50,19 +50,23 @@ def measure_leakage(
 
     for codes, labels in (fitted, scored):
         if not len(codes) or len(codes) != len(labels) or not np.isfinite(codes).all():
-            raise InputError("Labels cannot be looked for in these codes: none, not all finite, or not one a label.")
+            raise InputError(
+                "Labels cannot be predicted from these codes: there are none, not all finite, or not one per label."
+            )
     if len(np.unique(fitted[1])) < 2:
-        raise InputError("Labels cannot be looked for: the fitted codes have one class alone; give codes of more.")
+        raise InputError(
+            "Labels cannot be predicted: the fitted codes have one class alone; give codes of at least two."
+        )
     classifiers = (
         LogisticRegression(max_iter=1000),
         MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MAX_ROUNDS, random_state=0),
     )
-    found: list[float] = []
+    accuracies: list[float] = []
     for classifier in classifiers:
         pipeline = make_pipeline(StandardScaler(), classifier)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
             pipeline.fit(fitted[0], fitted[1])
-        found.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
+        accuracies.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
     chance = float(np.bincount(scored[1]).max() / len(scored[1]))
-    return Leakage(logistic_regression=found[0], perceptron=found[1], chance=chance)
+    return Leakage(logistic_regression=accuracies[0], perceptron=accuracies[1], chance=chance)

@@ -127,7 +127,7 @@ def measure_likelihood(
         raise InputError(f"Samples and widths above 0 are needed, got {given}; give at least one of each.")
     for name, rows in (("validation", validation), ("test", test)):
         if not len(rows) or not np.isfinite(rows).all():
-            raise InputError(f"The {name} images are none, or not all finite; give others.")
+            raise InputError(f"The {name} images are empty or not all finite; give others.")
     images = jnp.concatenate([jnp.asarray(validation, jnp.float32), jnp.asarray(test, jnp.float32)])
     chosen_from = jnp.asarray(widths, jnp.float32)
     draw = jax.jit(sample, static_argnums=1)
@@ -135,12 +135,12 @@ def measure_likelihood(
     for number, first in enumerate(range(0, num_samples, batch_size)):
         samples = draw(jax.random.fold_in(key, number), min(batch_size, num_samples - first))
         state = add_samples(state, images, samples, chosen_from)
-    found = np.asarray(parzen_log_likelihood(state, chosen_from, num_samples, images.shape[1]), np.float64)
-    if np.isnan(found).any():
+    log_likelihoods = np.asarray(parzen_log_likelihood(state, chosen_from, num_samples, images.shape[1]), np.float64)
+    if np.isnan(log_likelihoods).any():
         raise InputError("The model draws samples that are not finite; its likelihood cannot be measured.")
-    by_width = found[:, : len(validation)].mean(axis=1)
+    by_width = log_likelihoods[:, : len(validation)].mean(axis=1)
     best = int(by_width.argmax())
-    tested = found[best, len(validation) :]
+    tested = log_likelihoods[best, len(validation) :]
     return LikelihoodReport(
         log_likelihood=float(tested.mean()),
         standard_error=float(tested.std(ddof=1) / math.sqrt(len(tested))) if len(tested) > 1 else math.nan,

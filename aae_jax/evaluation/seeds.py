@@ -48,8 +48,8 @@ def percent(errors: np.ndarray) -> str:
 
 def spoken(values: np.ndarray, digits: int = 5) -> str:
     """Format the mean over seeds with their standard deviation; a dash if no seed has a value."""
-    found = values[np.isfinite(values)]
-    if not found.size:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         return "–"
-    spread = f" ± {found.std(ddof=1):.{digits}f}" if found.size > 1 else ""
-    return f"{found.mean():.{digits}f}{spread}"
+    spread = f" ± {finite.std(ddof=1):.{digits}f}" if finite.size > 1 else ""
+    return f"{finite.mean():.{digits}f}{spread}"

@@ -130,33 +130,35 @@ def _framed(picture: NDArray[np.float64], colour: str, frame: int) -> NDArray[np
     return framed
 
 
-def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
+def reliability_diagram(reliabilities: Mapping[str, Reliability]) -> Figure:
     """Draw accuracy over confidence, above a histogram of the confidence.
 
     On the diagonal the classifier is calibrated; below it, overconfident.
 
     Args:
-        found: Reliability by name, e.g. before and after calibration; the legend adds the expected calibration error.
+        reliabilities: By name, e.g. before and after calibration; the legend adds the expected calibration error.
 
     Raises:
-        ValueError: `found` is empty.
+        ValueError: `reliabilities` is empty.
     """
-    if not found:
+    if not reliabilities:
         raise ValueError("Expected at least one reliability; got none.")
     figure = new_figure(width=0.7 * WIDTH, height=0.75 * WIDTH)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
-    for index, (name, own) in enumerate(found.items()):
-        filled = own.counts > 0
-        label = f"{legend_name(name)}: {100 * calibration_error(own):.2f} %"
-        upper.plot(own.confidence[filled], own.accuracy[filled], "-o", color=colour(index), markersize=5, label=label)
-        middles = 0.5 * (own.edges[1:] + own.edges[:-1])
-        width = 0.8 * (own.edges[1] - own.edges[0]) / len(found)
-        places = middles + width * (index - 0.5 * (len(found) - 1))
-        lower.bar(places, own.counts, width=width, color=colour(index))
-    upper.set(ylabel="share of right answers", ylim=(-0.02, 1.02), xlim=(0, 1.02))
-    lower.set(xlabel="probability of the answer", ylabel="images", yscale="log")
+    for index, (name, bins) in enumerate(reliabilities.items()):
+        filled = bins.counts > 0
+        label = f"{legend_name(name)}: {100 * calibration_error(bins):.2f} %"
+        upper.plot(
+            bins.confidence[filled], bins.accuracy[filled], "-o", color=colour(index), markersize=5, label=label
+        )
+        middles = 0.5 * (bins.edges[1:] + bins.edges[:-1])
+        width = 0.8 * (bins.edges[1] - bins.edges[0]) / len(reliabilities)
+        places = middles + width * (index - 0.5 * (len(reliabilities) - 1))
+        lower.bar(places, bins.counts, width=width, color=colour(index))
+    upper.set(ylabel="accuracy", ylim=(-0.02, 1.02), xlim=(0, 1.02))
+    lower.set(xlabel="confidence", ylabel="images", yscale="log")
     tidy(upper)
     tidy(lower)
-    legend_above(upper, columns=len(found))
+    legend_above(upper, columns=len(reliabilities))
     return figure

@@ -35,7 +35,7 @@ def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: 
     """
     z = np.asarray(codes, dtype=np.float64)
     if z.ndim != 2 or not z.size:
-        raise ValueError(f"Expected codes [n, d], neither of them 0; got {z.shape}.")
+        raise ValueError(f"Expected codes [n, d] with n, d > 0; got {z.shape}.")
     if not prior_std > 0:
         raise ValueError(f"Expected a positive prior_std; got {prior_std}.")
     z_height = 0.8 + 1.35 * math.ceil(min(z.shape[1], _MOST_DIMENSIONS) / _PER_ROW)
@@ -45,7 +45,7 @@ def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: 
         return figure
     y = np.asarray(class_probabilities, dtype=np.float64)
     if y.ndim != 2 or not y.size:
-        raise ValueError(f"Expected class_probabilities [m, classes], neither of them 0; got {y.shape}.")
+        raise ValueError(f"Expected class_probabilities [m, classes], neither 0; got {y.shape}.")
     figure = new_figure(height=z_height + 2.6)
     rows = figure.add_gridspec(2, 1, height_ratios=[z_height, 2.6])
     _draw_styles(figure.add_subfigure(rows[0]), z, prior_std)
@@ -101,7 +101,7 @@ def _draw_class_frequencies(axes: Axes, y: NDArray[np.float64]) -> None:
     axes.set(xlabel="predicted class y", ylabel="share of inputs", ylim=(0, 1.3 * max(shares.max(), 1 / classes)))
     if classes <= 12:
         axes.set_xticks(np.arange(classes))
-    tidy(axes, title="Class y, how often")
+    tidy(axes, title="Frequency of each class y")
     axes.legend(fontsize=FONT_SIZE - 1, loc="upper right", frameon=False)
 
 
@@ -114,5 +114,5 @@ def _draw_certainty(axes: Axes, y: NDArray[np.float64]) -> None:
     axes.set(xlabel="largest class probability", ylabel="share of inputs", xlim=(0, 1.03))
     axes.set_ylim(0, 1.25 * float(shares.max()) or 1.0)
     mean = f", mean {largest.mean():.3f}" if largest.size else ""
-    tidy(axes, title=f"Class y, how sure{mean}")
+    tidy(axes, title=f"Confidence in class y{mean}")
     axes.legend(fontsize=FONT_SIZE - 1, loc="upper left", frameon=False)

@@ -115,23 +115,23 @@ def _draw_swept(axes: Axes, numbers: np.ndarray, scores: np.ndarray) -> None:
 
 
 def error_against_labels(
-    found: Mapping[str, Sequence[tuple[int, Sequence[float]]]], *, ylabel: str = "test error (%)"
+    errors_by_model: Mapping[str, Sequence[tuple[int, Sequence[float]]]], *, ylabel: str = "test error (%)"
 ) -> Figure:
     """Draw errors over numbers of labels on logarithmic axes: a dot per seed, a line through the means.
 
     Args:
-        found: By name of the model: numbers of labels, above 0, with the errors of all seeds as fractions;
+        errors_by_model: By name of the model: numbers of labels, above 0, with the errors of all seeds as fractions;
             non-finite errors are omitted.
         ylabel: Label of the y axis.
 
     Raises:
         ValueError: There is nothing to draw.
     """
-    if not any(found.values()):
+    if not any(errors_by_model.values()):
         raise ValueError("Expected at least one number of labels with its errors; got none.")
     figure = new_figure(height=4.6)
     axes = figure.subplots()
-    for index, (name, rows) in enumerate(found.items()):
+    for index, (name, rows) in enumerate(errors_by_model.items()):
         ordered = sorted(rows)
         means = []
         for labels, errors in ordered:
@@ -142,13 +142,13 @@ def error_against_labels(
             [labels for labels, _ in ordered], means, "-", color=colour(index), linewidth=1.6, label=legend_name(name)
         )
     axes.set(xscale="log", yscale="log", xlabel="labelled images", ylabel=caption(ylabel))
-    places = sorted({labels for rows in found.values() for labels, _ in rows})
+    places = sorted({labels for rows in errors_by_model.values() for labels, _ in rows})
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     _percent_decades(axes)
     tidy(axes)
-    legend_above(axes, columns=len(found))
+    legend_above(axes, columns=len(errors_by_model))
     return figure
 
 
@@ -156,7 +156,7 @@ def error_curves(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
     *,
     milestones: Sequence[tuple[float, float]] = (),
-    said: str = "",
+    milestones_label: str = "",
 ) -> Figure:
     """Draw validation errors over updates on logarithmic axes, with errors reported by others.
 
@@ -164,7 +164,7 @@ def error_curves(
         curves: By name: update numbers [n], and errors as fractions, [n] or [n, seeds] for a mean line within the
             seeds' range.
         milestones: Updates and reported errors, as fractions, drawn as diamonds.
-        said: Legend entry of the milestones.
+        milestones_label: Legend entry of the milestones.
 
     Raises:
         ValueError: There is no curve, or the shapes do not match.
@@ -184,7 +184,7 @@ def error_curves(
             "D",
             color=COLOURS["black"],
             markersize=6,
-            label=legend_name(said) if said else "",
+            label=legend_name(milestones_label) if milestones_label else "",
         )
     axes.set(xscale="log", yscale="log", xlabel="update", ylabel="error (%)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

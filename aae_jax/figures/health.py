@@ -37,13 +37,13 @@ def health_curves(
     panels = figure.subplots(2 + bool(accuracies), 1, sharex=True, squeeze=False)[:, 0]
     draw_series(panels[0], *as_series(updates, discrepancy, name="discrepancy"), colour=colour(0), label="codes")
     panels[0].axhline(0, color=COLOURS["black"], linestyle="--", linewidth=1.2)
-    tidy(panels[0], title="Squared discrepancy of codes and prior: 0 where codes follow it")
+    tidy(panels[0], title="Squared discrepancy of codes and prior (0: they match)")
     for index in range(ratios.shape[1]):
         draw_series(
             panels[1], *as_series(updates, ratios[:, index], name="std"), colour=colour(index), label=f"z{index + 1}"
         )
     panels[1].axhline(1, color=COLOURS["black"], linestyle="--", linewidth=1.2)
-    tidy(panels[1], title="Standard deviation of codes over the prior's, by dimension")
+    tidy(panels[1], title="Standard deviation of codes relative to the prior's, by dimension")
     if accuracies:
         for index, (name, values) in enumerate(accuracies.items()):
             draw_series(
@@ -51,7 +51,7 @@ def health_curves(
             )
         panels[2].axhline(0.5, color=COLOURS["black"], linestyle="--", linewidth=1.2, label="fooled: 0.5")
         panels[2].set_ylim(0, 1.02)
-        tidy(panels[2], title="Accuracy of the adversaries")
+        tidy(panels[2], title="Accuracy of the discriminators")
         legend_above(panels[2], columns=3)
     update_axis(panels[-1])
     return figure

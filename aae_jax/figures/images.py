@@ -75,7 +75,7 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
     """
     tiles = np.asarray(images, dtype=np.float64)
     if not are_pictures(tiles, axes=2):
-        raise ValueError(f"Expected images [styles, classes, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
+        raise ValueError(f"Expected images [styles, classes, h, w] or [..., 3], none empty; got {tiles.shape}.")
     styles, classes, height, width = tiles.shape[:4]
     names = literals(map(str, range(classes)) if label_names is None else label_names)
     if len(names) != classes:
@@ -94,8 +94,8 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
         text.update(slant)
     axes.set_yticks([])
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel("class y, one to a column", fontsize=FONT_SIZE)
-    axes.set_ylabel("style z, held fixed along a row", fontsize=FONT_SIZE)
+    axes.set_xlabel("class y, one per column", fontsize=FONT_SIZE)
+    axes.set_ylabel("style z, fixed along each row", fontsize=FONT_SIZE)
     return figure
 
 

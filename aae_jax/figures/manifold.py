@@ -32,7 +32,7 @@ def image_grid(
     """
     tiles = np.asarray(images, dtype=np.float64)
     if not are_pictures(tiles, axes=2):
-        raise ValueError(f"Expected images [rows, columns, h, w] or [..., 3], none of them 0; got {tiles.shape}.")
+        raise ValueError(f"Expected images [rows, columns, h, w] or [..., 3], none empty; got {tiles.shape}.")
     rows, columns, height, width = tiles.shape[:4]
     if row_names and len(row_names) != rows:
         raise ValueError(f"Expected a name for each of {rows} rows; got {len(row_names)}.")

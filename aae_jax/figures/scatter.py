@@ -67,8 +67,10 @@ def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.integer]
     if len(bare):
         axes.scatter(bare[:, 0], bare[:, 1], s=4, color=_GREY, linewidths=0)
     for index in range(len(names)):
-        own = z[classes == index]
-        axes.scatter(own[:, 0], own[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index])
+        members = z[classes == index]
+        axes.scatter(
+            members[:, 0], members[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index]
+        )
     if 0 < len(names) <= _MOST_NAMES:
         axes.legend(
             loc="upper left",

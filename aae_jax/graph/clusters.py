@@ -33,8 +33,8 @@ def graph_directions(graph: scipy.sparse.csr_matrix, num_clusters: int) -> NDArr
     if not 2 <= num_clusters <= most:
         raise InputError(f"num_clusters is {num_clusters} for {count} points; give a number from 2 to {most}.")
     vectors = _first_eigenvectors(_normalised(graph), num_clusters)
-    found: NDArray[np.float64] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return found
+    rows: NDArray[np.float64] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return rows
 
 
 def graph_clusters(directions: NDArray[np.float64], seed: int = 0) -> NDArray[np.int64]:
@@ -47,8 +47,8 @@ def graph_clusters(directions: NDArray[np.float64], seed: int = 0) -> NDArray[np
     from sklearn.cluster import KMeans  # importing takes 1 s
 
     means = KMeans(directions.shape[1], n_init=10, random_state=seed)
-    found: NDArray[np.int64] = means.fit_predict(directions).astype(np.int64)
-    return found
+    clusters: NDArray[np.int64] = means.fit_predict(directions).astype(np.int64)
+    return clusters
 
 
 def _first_eigenvectors(matrix: scipy.sparse.csr_matrix, count: int) -> NDArray[np.float64]:

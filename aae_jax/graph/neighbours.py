@@ -102,20 +102,20 @@ def nearest_neighbours(
     padded = jnp.pad(norms, (0, groups * GROUP - count), constant_values=jnp.inf)
 
     def from_place(least: Array, place: Array) -> tuple[Array, None]:
-        own_norms = jnp.sum(place**2, axis=1)[:, None]
-        return jnp.minimum(least, own_norms + padded[None] - 2 * _product(place, everyone.T)), None
+        place_norms = jnp.sum(place**2, axis=1)[:, None]
+        return jnp.minimum(least, place_norms + padded[None] - 2 * _product(place, everyone.T)), None
 
-    def of_block(own: Array) -> tuple[Array, Array]:
-        own_places = places[:, own]
-        squared, _ = jax.lax.scan(from_place, jnp.full((block, groups * GROUP), jnp.inf, jnp.float32), own_places)
-        squared = squared.at[jnp.arange(block), own].set(jnp.inf).reshape(block, groups, GROUP)
+    def of_block(members: Array) -> tuple[Array, Array]:
+        block_places = places[:, members]
+        squared, _ = jax.lax.scan(from_place, jnp.full((block, groups * GROUP), jnp.inf, jnp.float32), block_places)
+        squared = squared.at[jnp.arange(block), members].set(jnp.inf).reshape(block, groups, GROUP)
         _, near = jax.lax.top_k(-jnp.min(squared, axis=2), min(some, groups))
         candidates = jnp.take_along_axis(squared, near[:, :, None], axis=1).reshape(block, -1)
         _, where = jax.lax.top_k(-candidates, some)
-        found = jnp.take_along_axis(near, where // GROUP, axis=1) * GROUP + where % GROUP
-        exact = jnp.min(jnp.sum((own_places[:, :, None] - points[found][None]) ** 2, axis=3), axis=0)
+        nearest = jnp.take_along_axis(near, where // GROUP, axis=1) * GROUP + where % GROUP
+        exact = jnp.min(jnp.sum((block_places[:, :, None] - points[nearest][None]) ** 2, axis=3), axis=0)
         least, order = jax.lax.top_k(-exact, k)
-        return jnp.take_along_axis(found, order, axis=1), -least
+        return jnp.take_along_axis(nearest, order, axis=1), -least
 
     indices, distances = jax.lax.map(of_block, rows)
     return Neighbours(indices.reshape(-1, k)[:count], distances.reshape(-1, k)[:count])
@@ -133,14 +133,14 @@ def neighbours_of(images: NDArray[Any], k: int, max_shift: int = 0) -> Neighbour
         InputError: `max_shift` is above 0 for plain vectors, or there is only one image.
     """
     if max_shift and images.ndim < 3:
-        raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be moved; give 0.")
+        raise InputError(f"max_shift is {max_shift}, but plain vectors cannot be shifted; give 0.")
     shifts = list(itertools.product(range(-max_shift, max_shift + 1), repeat=2))
     every = min(len(shifts), max(1, len(images) * len(shifts) // SAMPLE))  # with many images, each in one position
     sample = jnp.concatenate([_moved(images[i % every :: every], *by) for i, by in enumerate(shifts)])
     axes = principal_axes(sample, min(COMPONENTS, *sample.shape))
     places = jnp.stack([principal_components(_moved(images, *by), axes) for by in shifts])
-    found: Neighbours = nearest_neighbours(places[len(shifts) // 2], min(k, len(images) - 1), places)
-    return found
+    neighbours: Neighbours = nearest_neighbours(places[len(shifts) // 2], min(k, len(images) - 1), places)
+    return neighbours
 
 
 def graph_shift(max_shift: int) -> int:

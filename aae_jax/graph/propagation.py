@@ -47,13 +47,13 @@ def propagate_labels(
     spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
     given[labelled, labels] = 1.0
-    found = given.copy()
+    scores = given.copy()
     for _ in range(STEPS):
-        found = ALPHA * (spread @ found) + (1 - ALPHA) * given
-    found /= np.maximum(found.sum(axis=0), 1e-300)  # match the prior class frequencies (Zhu et al. 2003, §4)
-    found *= 1.0 if shares is None else shares
-    found += 1e-30  # uniform for points that no label reaches
-    probabilities: NDArray[np.float32] = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+        scores = ALPHA * (spread @ scores) + (1 - ALPHA) * given
+    scores /= np.maximum(scores.sum(axis=0), 1e-300)  # match the prior class frequencies (Zhu et al. 2003, §4)
+    scores *= 1.0 if shares is None else shares
+    scores += 1e-30  # uniform for points that no label reaches
+    probabilities: NDArray[np.float32] = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
 
 
@@ -67,8 +67,10 @@ def _normalised(graph: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
 def certainty(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return 1 − H / log classes of each row: 1 if one class is certain, 0 if all are equally probable."""
     entropy = -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-30)), axis=1)
-    found: NDArray[np.float32] = np.clip(1.0 - entropy / np.log(probabilities.shape[1]), 0.0, 1.0).astype(np.float32)
-    return found
+    certainties: NDArray[np.float32] = np.clip(1.0 - entropy / np.log(probabilities.shape[1]), 0.0, 1.0).astype(
+        np.float32
+    )
+    return certainties
 
 
 def propagated_targets(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

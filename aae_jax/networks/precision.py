@@ -58,8 +58,8 @@ def require_precision(precision: str) -> None:
     if precision == "tf32" and not has_tf32():
         capability = ".".join(map(str, _capability(device)))
         raise InputError(
-            "network.precision is tf32, which NVIDIA GPUs of compute capability 8.0 or more have, but the device is "
-            f"{device.device_kind} ({device.platform}{f', {capability}' if capability else ''}); "
+            "network.precision is tf32, which needs an NVIDIA GPU of compute capability 8.0 or more, but the device "
+            f"is {device.device_kind} ({device.platform}{f', {capability}' if capability else ''}); "
             "give float32 or bfloat16."
         )
 

@@ -111,7 +111,7 @@ def _swiss_roll(config: PriorConfig, latent_dim: int) -> Prior:
 def _samples(latent_dim: int, samples: ArrayLike | None) -> Prior:
     if samples is None:
         raise InputError(
-            "prior.kind is samples, of which the configuration names the file alone; give the sampler itself, "
+            "prior.kind is samples, of which the configuration holds only the file's name; pass the sampler, "
             "build_phases(..., prior=aae_jax.priors.build_empirical(samples))."
         )
     rows = np.asarray(samples, np.float32)

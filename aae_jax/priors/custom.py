@@ -65,8 +65,8 @@ def refuse_sampler(config: Any) -> None:
     file = config.prior.file if hasattr(config, "prior") else None
     if file is not None and ".py:" in file:
         raise InputError(
-            f"prior.file is {quoted(file)}, but code is run only where the command line names it; give --prior.file "
-            "too, if you trust that file."
+            f"prior.file is {quoted(file)}, but code runs only if the command line names it; give --prior.file "
+            "too if you trust that file."
         )
 
 
@@ -74,9 +74,9 @@ def _read(file: str, latent_dim: int) -> np.ndarray:
     module, colon, function = file.rpartition(":")
     path = Path(module) if colon and module.endswith(".py") else Path(file)
     if not path.is_file():
-        raise InputError(f"prior.file names {path}, which is no file; give FILE.npy or FILE.py:FUNCTION.")
-    found = _load(path, file) if path == Path(file) else _draw(path.resolve(), function, file, latent_dim)
-    samples = _checked(found, file, latent_dim)
+        raise InputError(f"prior.file names {path}, which is not a file; give FILE.npy or FILE.py:FUNCTION.")
+    loaded = _load(path, file) if path == Path(file) else _draw(path.resolve(), function, file, latent_dim)
+    samples = _checked(loaded, file, latent_dim)
     samples.setflags(write=False)
     return samples
 
@@ -89,7 +89,7 @@ def _load(path: Path, file: str) -> np.ndarray:
         raise InputError(f"prior.file {file} cannot be read ({error.strerror or error}); name another.") from error
     except DAMAGE as error:
         raise InputError(
-            f"prior.file {file} is no array that numpy.save wrote ({error}); give FILE.npy or FILE.py:FUNCTION."
+            f"prior.file {file} is not an array written by numpy.save ({error}); give FILE.npy or FILE.py:FUNCTION."
         ) from error
 
 
@@ -110,7 +110,7 @@ def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray
         raise
     except (Exception, SystemExit) as error:  # user code may raise anything
         raise InputError(
-            f"prior.file {file} fails to give {count} samples ({type(error).__name__}: {error}); mend it."
+            f"prior.file {file} failed to draw {count} samples ({type(error).__name__}: {error}); fix it."
         ) from error
     finally:
         sys.path[:] = before
@@ -122,14 +122,14 @@ def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:
         raise InputError(f"prior.file {file} gives {samples.dtype} of shape {list(samples.shape)}; give {expected}.")
     if len(samples) < MIN_SAMPLES or samples.size > MAX_NUMBERS:
         raise InputError(
-            f"prior.file {file} gives {len(samples)} samples; give {MIN_SAMPLES} at least (better 100,000), and at "
+            f"prior.file {file} gives {len(samples)} samples; give at least {MIN_SAMPLES} (better 100,000), and at "
             f"most {MAX_NUMBERS:,} numbers."
         )
     with np.errstate(over="ignore", invalid="ignore"):  # rejected below
         numbers = np.array(samples, dtype=np.float32)
     if not np.isfinite(numbers).all():
-        raise InputError(f"prior.file {file} gives samples that are not all finite in float32; mend the sampler.")
+        raise InputError(f"prior.file {file} gives samples that are not all finite in float32; fix the sampler.")
     still = np.flatnonzero(np.ptp(numbers, axis=0) == 0)
     if still.size:
-        raise InputError(f"prior.file {file} gives samples that are all alike in dimension {still[0] + 1}; mend it.")
+        raise InputError(f"prior.file {file} gives samples that are constant in dimension {still[0] + 1}; fix it.")
     return numbers

@@ -22,9 +22,9 @@ def build_empirical(samples: ArrayLike) -> Sampler:
     try:
         rows = jnp.asarray(samples, jnp.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(f"Samples of a prior are no rows of numbers ({error}); give [count, latent].") from error
+        raise InputError(f"Samples of a prior are not rows of numbers ({error}); give [count, latent].") from error
     if rows.ndim != 2 or not rows.size:
-        raise InputError(f"Samples of a prior are of shape {list(rows.shape)}; give [count, latent].")
+        raise InputError(f"Samples of a prior have shape {list(rows.shape)}; give [count, latent].")
 
     def sample(key: PRNGKey, n: int) -> Float[Array, "count latent"]:
         return rows[jax.random.randint(key, (n,), 0, rows.shape[0], jnp.int32)]

@@ -105,20 +105,20 @@ def component_log_densities(z: Float[Array, "batch latent"], mixture: Mixture) -
     offsets = z[:, None] - mixture.means[None]
     within: Array = jnp.einsum("kij,nkj->nki", jnp.linalg.inv(mixture.factors), offsets)
     _, log_volume = jnp.linalg.slogdet(mixture.factors)
-    found: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None]
-    return found - 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
+    log_densities: Array = -0.5 * jnp.sum(within**2, axis=-1) - log_volume[None]
+    return log_densities - 0.5 * z.shape[-1] * jnp.log(jnp.float32(2 * jnp.pi))
 
 
 def mixture_log_density(z: Float[Array, "batch latent"], mixture: Mixture) -> Float[Array, " batch"]:
     """Return the log-density of each row under the mixture."""
-    found = component_log_densities(z, mixture)
-    return jax.nn.logsumexp(found, axis=-1) - jnp.log(jnp.float32(found.shape[-1]))
+    log_densities = component_log_densities(z, mixture)
+    return jax.nn.logsumexp(log_densities, axis=-1) - jnp.log(jnp.float32(log_densities.shape[-1]))
 
 
 def mixture_component(z: Float[Array, "batch latent"], mixture: Mixture) -> Int[Array, " batch"]:
     """Return the component with the highest density at each row; `NO_PART` for rows that are not finite."""
-    found = jnp.argmax(component_log_densities(z, mixture), axis=-1)
-    return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
+    nearest = jnp.argmax(component_log_densities(z, mixture), axis=-1)
+    return jnp.where(jnp.isfinite(z).all(axis=-1), nearest, NO_PART)
 
 
 def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float = 2.0) -> Float[Array, "steps latent"]:

@@ -59,7 +59,7 @@ class Prior:
         if self.sample_parts is None:
             raise InputError(f"component is {part}, but a prior of kind {self.kind} has no parts; leave it out.")
         if not 0 <= part < self.num_parts:
-            raise InputError(f"component is {part}; give one of the prior's, from 0 to {self.num_parts - 1}.")
+            raise InputError(f"component is {part}; give a component of the prior, from 0 to {self.num_parts - 1}.")
         return self.sample_parts(key, jnp.full(count, part, jnp.int32))
 
 

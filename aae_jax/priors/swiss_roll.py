@@ -48,8 +48,8 @@ def build_labelled_swiss_roll(roll: SwissRoll = SwissRoll()) -> LabelledSampler:
 
     def sample(key: PRNGKey, labels: Int[Array, " count"]) -> Float[Array, "count 2"]:
         u = jax.random.uniform(key, labels.shape, jnp.float32)
-        own = (u + labels) / roll.num_parts
-        return _spiral(roll, jnp.where((labels >= 0) & (labels < roll.num_parts), own, u))
+        part_position = (u + labels) / roll.num_parts
+        return _spiral(roll, jnp.where((labels >= 0) & (labels < roll.num_parts), part_position, u))
 
     return sample
 
@@ -61,8 +61,8 @@ def swiss_roll_component(z: Float[Array, "batch 2"], roll: SwissRoll = SwissRoll
     """
     u = (jnp.arange(POINTS, dtype=jnp.float32) + 0.5) / POINTS
     distances = jnp.sum((z[:, None] - _spiral(roll, u)[None]) ** 2, axis=-1)
-    found = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
-    return jnp.where(jnp.isfinite(z).all(axis=-1), found, NO_PART)
+    part = jnp.floor(u[jnp.argmin(distances, axis=-1)] * roll.num_parts).astype(jnp.int32)
+    return jnp.where(jnp.isfinite(z).all(axis=-1), part, NO_PART)
 
 
 def swiss_roll_walk(steps: int, roll: SwissRoll = SwissRoll()) -> Float[Array, "steps 2"]:  # noqa: B008

@@ -71,7 +71,7 @@ class _FirstParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `InputError` with one sentence."""
-        raise InputError(f"{message}; --help lists what there is.")
+        raise InputError(f"{message}; --help lists the options.")
 
 
 def parse(
@@ -166,7 +166,7 @@ def _read_config(
     if is_seed_yaml(values):
         if kind not in (SemiSupervisedConfig, ClusteringConfig):
             raise InputError(
-                "The file is of adversarial-autoencoder-classifier, and its settings are of other models; give it to "
+                "The file belongs to adversarial-autoencoder-classifier and configures other models; give it to "
                 "semi_supervised or clustering."
             )
         known = base if preset_name is not None else choose_preset(experiment.presets, "shaharazulay")
@@ -200,7 +200,10 @@ def _refuse_changes(flags: RunFlags[Any], early: argparse.Namespace, base: Any) 
             "give --resume alone, or start a new run."
         )
     if flags.out_dir is not None:
-        raise InputError(f"--out-dir {flags.out_dir} does not go with --resume, which goes on in its own folder.")
+        raise InputError(
+            f"--out-dir {flags.out_dir} cannot be combined with --resume, which continues in the run's folder; leave "
+            "it out."
+        )
 
 
 def run_guarded(function: Callable[[], int]) -> int:
@@ -216,7 +219,7 @@ def run_guarded(function: Callable[[], int]) -> int:
         except (OSError, ValueError) as error:
             mute_output()
             if status == 0 and not isinstance(error, BrokenPipeError):
-                complain(f"error: standard output did not take all that was printed ({error}).")
+                complain(f"error: standard output did not accept everything that was printed ({error}).")
             return status or NOT_WRITTEN
         return status
 
@@ -228,7 +231,7 @@ def _status_of(function: Callable[[], int]) -> int:
         complain(f"error: {error}")
         return BAD_INPUT
     except StorageError as error:
-        complain(f"error: {error}; what was saved before is whole, and a run goes on from it by --resume.")
+        complain(f"error: {error}; what was saved before is intact, and --resume continues a run from it.")
         return NOT_WRITTEN
     except MemoryError:
         return _out_of_memory()
@@ -243,7 +246,7 @@ def _status_of(function: Callable[[], int]) -> int:
             raise
         return _out_of_memory()
     except KeyboardInterrupt:
-        complain("\nstopped at once; a run that had saved goes on from there by --resume FOLDER")
+        complain("\nstopped at once; a run that has saved a checkpoint continues with --resume FOLDER")
         return INTERRUPTED
 
 

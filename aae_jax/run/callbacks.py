@@ -38,9 +38,9 @@ __all__ = [
     "Validation",
     "active_means",
     "first_failure",
-    "found_before",
     "initial_best",
     "kept_variables",
+    "precomputed",
 ]
 
 
@@ -160,10 +160,10 @@ def initial_best(state: AAEState, seeds: int) -> Best:
     return Best(params, stats, error=jnp.full(seeds, jnp.inf, jnp.float32), epoch=jnp.full(seeds, -1, jnp.int32))
 
 
-def found_before(setup: RunSetup) -> dict[str, Array]:
+def precomputed(setup: RunSetup) -> dict[str, Array]:
     """Return arrays computed from the data before training, whose last bits depend on the number of threads."""
-    found = {"targets": setup.data.targets, "neighbours": setup.data.neighbours}
-    return {name: value for name, value in found.items() if value is not None}
+    arrays = {"targets": setup.data.targets, "neighbours": setup.data.neighbours}
+    return {name: value for name, value in arrays.items() if value is not None}
 
 
 class FailureGuard:
@@ -232,14 +232,14 @@ class Validation:
         params, stats = kept_variables(epoch.state)
         number = jnp.asarray(epoch.number, jnp.int32)
         progress.best = self.update_best(progress.best, params, stats, measures[setup.spec.score], number)
-        found = flat(measures)
-        for name in found.keys() & set(setup.spec.shares):
-            found[name] = exact_share(found[name], len(labels))
+        flattened = flat(measures)
+        for name in flattened.keys() & set(setup.spec.shares):
+            flattened[name] = exact_share(flattened[name], len(labels))
         alive = np.asarray([seed not in progress.failed for seed in setup.seeds])
         epoch.row = {
             "epoch": epoch.number,
             "update": epoch.update,
-            **{f"{VALIDATION}{name}": np.where(alive, value, np.nan) for name, value in found.items()},
+            **{f"{VALIDATION}{name}": np.where(alive, value, np.nan) for name, value in flattened.items()},
             **active_means(epoch.metrics, self.plan.phases, epoch.number * setup.steps_per_epoch),
             "seconds": round(progress.seconds, 3),
         }
@@ -300,7 +300,7 @@ class Signals:
     def after_epoch(self, epoch: EpochEnd) -> Stop | None:
         """Request a stop after a signal."""
         signum = self.interruption.signum
-        return None if signum is None else Stop("a signal asked for it", signum)
+        return None if signum is None else Stop("a signal requested it", signum)
 
 
 class Checkpoints:
@@ -328,6 +328,6 @@ class Checkpoints:
         }
         best = self.progress.best
         checkpoint.save(self.folder.best, epoch.number, best, notes, keep=1)
-        state = (epoch.state, best, *found_before(self.setup).values())
+        state = (epoch.state, best, *precomputed(self.setup).values())
         checkpoint.save(self.folder.last, epoch.number, state, notes)
         self.saved = time.perf_counter()

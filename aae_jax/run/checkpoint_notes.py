@@ -83,9 +83,7 @@ def checked_notes(notes: Mapping[str, Any], folder: Path) -> Notes:
         and (config is None or isinstance(config, dict))
     )
     if not right:
-        raise InputError(
-            f"The checkpoint in {folder} has notes of another kind ({quoted(notes)}); start the run anew."
-        )
+        raise InputError(f"The checkpoint in {folder} has unexpected notes ({quoted(notes)}); start a new run.")
     return Notes(
         epoch,
         float(seconds),

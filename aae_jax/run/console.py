@@ -100,7 +100,7 @@ class Console:
         """Print the compile time in seconds and the first epoch of a resumed run."""
         self.first_epoch = first_epoch
         self.seconds_at_start: float | None = None
-        again = f", going on after epoch {first_epoch}" if first_epoch else ""
+        again = f", continuing after epoch {first_epoch}" if first_epoch else ""
         self.say(f"compiled in {compile_seconds:.1f} s{again}")
 
     def progress(

@@ -59,11 +59,11 @@ class EventLog:
                 if name not in ("epoch", "update") and np.isfinite(number):
                     self._write(summary=summary.scalar(shown, float(number)), step=row["update"])
 
-    def histograms(self, update: int, found: Mapping[str, np.ndarray]) -> None:
+    def histograms(self, update: int, values_by_name: Mapping[str, np.ndarray]) -> None:
         """Write a histogram of the values of each array under its name, unless a value is not finite."""
         from tensorboardX import summary
 
-        for name, values in found.items():
+        for name, values in values_by_name.items():
             if np.isfinite(values).all():
                 self._write(summary=summary.histogram(name, values.reshape(-1), "auto"), step=update)
 

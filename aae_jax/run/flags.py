@@ -43,18 +43,18 @@ def parse_flags(
 
 def _choices(form: Any, where: str = "") -> dict[str, list[str]]:
     """Return the words that flags of a dataclass, or of one's fields, choose from, by the flag's name."""
-    found: dict[str, list[str]] = {}
+    choices: dict[str, list[str]] = {}
     hints = typing.get_type_hints(form if isinstance(form, type) else type(form))
     for name, hint in hints.items():
         value = None if isinstance(form, type) else getattr(form, name)
         if dataclasses.is_dataclass(value):
-            found |= _choices(value, "" if not where and name == "config" else f"{where}{name}.")
+            choices |= _choices(value, "" if not where and name == "config" else f"{where}{name}.")
             continue
         kinds = (hint, *typing.get_args(hint))
         words = [word for kind in kinds if typing.get_origin(kind) is Literal for word in typing.get_args(kind)]
         if words:
-            found[f"--{where}{name}".replace("_", "-")] = [word for word in words if isinstance(word, str)]
-    return found
+            choices[f"--{where}{name}".replace("_", "-")] = [word for word in words if isinstance(word, str)]
+    return choices
 
 
 def _with_known_values(argv: Sequence[str], choices: Mapping[str, list[str]]) -> list[str]:
@@ -86,4 +86,4 @@ def _sentence(box: str) -> str:
     first = texts[0].rstrip(".") if texts else "The flags cannot be read"
     meant = next((text for text in texts if text.startswith("Perhaps you meant")), "")
     offered = list(dict.fromkeys(FLAG.findall(meant)))[:3]
-    return first + (f"; did you mean {' or '.join(offered)}?" if offered else "; --help lists what there is.")
+    return first + (f"; did you mean {' or '.join(offered)}?" if offered else "; --help lists the options.")

@@ -30,20 +30,20 @@ def build_seed_measure(setup: RunSetup, hypers: Numbers | None = None) -> SeedMe
     compiled = jax.jit(measure, compiler_options=quick_compiler_options())
 
     def of_seeds(params: Params, stats: Stats, images: Pixels, labels: Array) -> Metrics:
-        found: Metrics = compiled(params, stats, images, labels, setup.keys.samples, by_seed)
+        metrics: Metrics = compiled(params, stats, images, labels, setup.keys.samples, by_seed)
         score = setup.spec.score
-        return {score: found.pop(score), **found}
+        return {score: metrics.pop(score), **metrics}
 
     return of_seeds
 
 
 def flat(measures: Mapping[str, Array | np.ndarray]) -> dict[str, np.ndarray]:
     """Flatten measures to `[seeds]` each; a measure per dimension of z gets one name per dimension, from z1 on."""
-    found = {}
+    metrics = {}
     for name, value in measures.items():
         values = np.asarray(value, dtype=np.float64)
         if values.ndim == 1:
-            found[name] = values
+            metrics[name] = values
         else:
-            found |= {f"{name}/z{i + 1}": values[:, i] for i in range(values.shape[1])}
-    return found
+            metrics |= {f"{name}/z{i + 1}": values[:, i] for i in range(values.shape[1])}
+    return metrics

@@ -82,4 +82,4 @@ class Interruption:
         del frame
         self.signum = signum
         self._restore()
-        complain("\nstopping after this epoch to save; once more stops at once")
+        complain("\nstopping after this epoch to save; a second signal stops at once")

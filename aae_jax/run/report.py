@@ -50,7 +50,7 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Consol
         console.notice(notice)
     for line in (*spec.lines(summary), *_lines(summary)):
         console.say(line)
-    console.say(f"  {summary['train_seconds']:.0f} s of training; everything is in {folder.path}")
+    console.say(f"  training time {summary['train_seconds']:.0f} s, results in {folder.path}")
 
 
 def _trained(setup: RunSetup, outcome: Outcome) -> Trained:
@@ -90,10 +90,10 @@ def _on_test_images(
     if measure is None:
         return None
     images, labels = jnp.asarray(setup.dataset.test_images), jnp.asarray(setup.dataset.test_labels)
-    found = flat(measure(params, stats, images, labels))
-    for name in found.keys() & set(setup.spec.shares):
-        found[name] = exact_share(found[name], len(labels))
-    return {name: over_seeds(values, survivors) for name, values in found.items()}
+    metrics = flat(measure(params, stats, images, labels))
+    for name in metrics.keys() & set(setup.spec.shares):
+        metrics[name] = exact_share(metrics[name], len(labels))
+    return {name: over_seeds(values, survivors) for name, values in metrics.items()}
 
 
 def _score_alone(score: str, measured: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -103,9 +103,9 @@ def _score_alone(score: str, measured: dict[str, Any] | None) -> dict[str, Any] 
 
 def _with_temperatures(trained: Trained, results: Mapping[str, Any]) -> list[Model]:
     """Return the models with their temperatures from `results`."""
-    found = results.get("calibration", {}).get("temperature", [None] * len(trained.survivors))
+    temperatures = results.get("calibration", {}).get("temperature", [None] * len(trained.survivors))
     pairs = zip(trained.models, trained.places(), strict=True)
-    return [dataclasses.replace(model, temperature=found[place]) for model, place in pairs]
+    return [dataclasses.replace(model, temperature=temperatures[place]) for model, place in pairs]
 
 
 def _save_figures(
@@ -146,5 +146,5 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     if "discriminator_z_accuracy" in measured:
         lines.append(f"  discriminator accuracy {100 * np.nanmean(of('discriminator_z_accuracy')):.1f} %")
     if not summary["tested"]:
-        lines.append("  the test images were not looked at")
+        lines.append("  the test images were not evaluated")
     return lines

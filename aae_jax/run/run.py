@@ -59,7 +59,7 @@ def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] =
     require_device()
     if request.resume is not None and (request.resume / SWEEP_FILE).exists():
         raise InputError(
-            f"{request.resume} is the folder of a sweep; python experiments/sweep.py --resume goes on with it."
+            f"{request.resume} is the folder of a sweep; continue it with python experiments/sweep.py --resume."
         )
     if request.resume is not None and RunFolder(request.resume).finished:
         console.say(f"The run in {request.resume} is finished; its results are in its summary.json.")
@@ -74,7 +74,7 @@ def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] =
     with open_run_folder(request.out_dir, request.resume, experiment.name, setup.config.seed) as folder:
         status = _run_in(folder, setup, request, console, callbacks)
     if console.failure is not None:
-        complain(f"standard output failed ({console.failure}); what the run left is whole in {folder.path}")
+        complain(f"standard output failed ({console.failure}); the results of the run are complete in {folder.path}")
     return status
 
 
@@ -89,7 +89,7 @@ def _run_in(
         trainer = Trainer(setup, main_plan(setup), folder, console, callbacks)
         outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
-        console.say(f"saved; go on with: {request.launcher} --resume {folder.path}")
+        console.say(f"saved; continue with: {request.launcher} --resume {folder.path}")
         return SIGNALLED + stopped.signum
     except AllSeedsFailed:
         kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""

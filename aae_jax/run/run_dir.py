@@ -129,7 +129,7 @@ class RunFolder:
         origin = read_record(self.path / ORIGIN_FILE)
         if not isinstance(origin.get("resumed"), list):
             raise InputError(
-                f"{self.path / ORIGIN_FILE} holds no list of resumes; restore it, or start the run anew."
+                f"{self.path / ORIGIN_FILE} does not hold a list of resumes; restore it, or start a new run."
             )
         return origin
 
@@ -170,9 +170,7 @@ class RunFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise InputError(
-                f"{path} cannot be read ({error.strerror}); restore it, or start the run anew."
-            ) from error
+            raise InputError(f"{path} cannot be read ({error.strerror}); restore it, or start a new run.") from error
 
     def read_rows(self) -> list[dict[str, Any]]:
         """Read the rows written so far; a trained run has at least one.
@@ -182,7 +180,7 @@ class RunFolder:
         """
         rows = self.read_metrics()
         if not rows:
-            raise InputError(f"{self.path} has lost its metrics.jsonl; start the run anew.")
+            raise InputError(f"{self.path} has lost its metrics.jsonl; start a new run.")
         return rows
 
     def cut_metrics(self, epoch: int) -> None:
@@ -197,7 +195,8 @@ def _columns(name: str, value: Any, seeds: tuple[int, ...]) -> list[tuple[str, A
         return [(name, value)]
     if len(value) != len(seeds):
         raise InputError(
-            f"{METRICS_FILE} has rows of {len(value)} seeds, but the run has {len(seeds)}; restore it, or start anew."
+            f"{METRICS_FILE} has rows of {len(value)} seeds, but the run has {len(seeds)}; restore it, or start "
+            "a new run."
         )
     if len(seeds) == 1:
         return [(name, value[0])]
@@ -263,7 +262,7 @@ def _new_default_folder(experiment: str, seed: int) -> Path:
 def _new_given_folder(path: Path) -> Path:
     if path.exists() and (not path.is_dir() or any(entry.name != LOCK_FILE for entry in path.iterdir())):
         raise InputError(
-            f"{path} is not empty; give --out-dir a new folder, or go on with that run by --resume {path}."
+            f"{path} is not empty; give --out-dir a new folder, or continue that run with --resume {path}."
         )
     path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK):

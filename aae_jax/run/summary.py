@@ -23,10 +23,12 @@ PACKAGES = ("aae-jax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 def last_measures(rows: Sequence[Mapping[str, Any]], survivors: Sequence[bool]) -> dict[str, dict[str, Any]]:
     """Return the last measures on the validation images, `{per_seed, mean, std}` by name."""
-    found = {name.removeprefix(VALIDATION): value for name, value in rows[-1].items() if name.startswith(VALIDATION)}
+    measured = {
+        name.removeprefix(VALIDATION): value for name, value in rows[-1].items() if name.startswith(VALIDATION)
+    }
     return {
         name: over_seeds([np.nan if each is None else each for each in value], survivors)
-        for name, value in found.items()
+        for name, value in measured.items()
     }
 
 
@@ -94,10 +96,10 @@ def _cpu_cores() -> int:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
+            versions[name] = "not installed as a package"
+    return versions

@@ -22,8 +22,8 @@ from aae_jax.run.callbacks import (
     Signals,
     TrainingProgress,
     Validation,
-    found_before,
     initial_best,
+    precomputed,
 )
 from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings
 from aae_jax.run.console import Console
@@ -200,17 +200,17 @@ class Trainer:
 
     def _restore(self) -> tuple[AAEState, int]:
         if not checkpoint.any_saved(self.folder.last):
-            self.console.notice("No checkpoint was saved yet: the run begins anew.")
+            self.console.notice("No checkpoint was saved yet; the run starts over.")
             self.folder.cut_metrics(-1)
             state, best = self._start()
             self.progress = TrainingProgress(best)
             return state, 0
-        found = found_before(self.setup)
+        arrays = precomputed(self.setup)
         like = jax.eval_shape(lambda: self._start())
-        restored = checkpoint.restore_latest(self.folder.last, (*like, *found.values()), self.console.notice)
+        restored = checkpoint.restore_latest(self.folder.last, (*like, *arrays.values()), self.console.notice)
         state, best = restored.tree[:2]
-        as_they_were = dict(zip(found, restored.tree[2:], strict=True))
-        self.setup = self.setup._replace(data=self.setup.data._replace(**as_they_were))
+        restored_arrays = dict(zip(arrays, restored.tree[2:], strict=True))
+        self.setup = self.setup._replace(data=self.setup.data._replace(**restored_arrays))
         notes = checked_notes(restored.notes, self.folder.last)
         self._check_data(notes.data_sha256)
         refuse_other_settings(notes, self.setup, self.folder.path)
@@ -218,12 +218,12 @@ class Trainer:
         self.folder.cut_metrics(notes.epoch)
         return state, notes.epoch + 1
 
-    def _check_data(self, began_with: str | None) -> None:
-        found = self.setup.dataset.sha256
-        if began_with not in (None, found):  # None: a checkpoint of the first version
+    def _check_data(self, trained_on: str | None) -> None:
+        current = self.setup.dataset.sha256
+        if trained_on not in (None, current):  # None: a checkpoint of the first version
             raise InputError(
-                f"The data have changed since the run began: SHA-256 {str(began_with)[:9]}… then, {found[:9]}… now; "
-                "bring the old ones back, or start a new run."
+                f"The data have changed since the run started: SHA-256 {str(trained_on)[:9]}… then, {current[:9]}… "
+                "now; restore the old data, or start a new run."
             )
 
 

@@ -84,11 +84,11 @@ def read_config(folder: Path) -> Description:
     path = folder / CONFIG_FILE
     config = with_weights(_read_json(path, folder), folder / WEIGHTS_FILE, MAX_CONFIG_BYTES)
     if not isinstance(config, dict) or config.get("format") != "aae_jax":
-        raise InputError(f"{path} is not of aae_jax; name a folder that a run of it left.")
+        raise InputError(f"{path} was not written by aae_jax; name the folder of a run or of a saved model.")
     version = config.get("format_version")
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION or isinstance(version, bool):
         raise InputError(
-            f"{path} has format version {version}, this library reads 1 to {FORMAT_VERSION}; "
+            f"{path} has format version {version}, but this library reads 1 to {FORMAT_VERSION}; "
             "load it with the aae_jax that wrote it."
         )
     missing = {"network", "image_shape", "num_classes", "data"} - set(config)
@@ -102,7 +102,7 @@ def read_config(folder: Path) -> Description:
     except InputError as error:
         raise InputError(f"{path} describes no network: {error}") from error
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path} holds a value of the wrong kind ({error}); save the model again.") from error
+        raise InputError(f"{path} holds a value of the wrong type ({error}); save the model again.") from error
 
 
 def _read_json(path: Path, folder: Path) -> Any:
@@ -114,7 +114,7 @@ def _read_json(path: Path, folder: Path) -> Any:
         if not path.parent.is_dir():
             raise InputError(_absence(folder)) from error
         if error.errno == errno.EFBIG:
-            raise InputError(f"{path} is no model's configuration: it has {error.strerror}.") from error
+            raise InputError(f"{path} is not a model's configuration: it has {error.strerror}.") from error
         raise InputError(f"{path} cannot be read ({error.strerror}); save the model again.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); save the model again.") from error
@@ -127,9 +127,9 @@ def _absence(folder: Path) -> str:
     if not folder.exists():
         return f"{folder} does not exist; name the folder of a run or of a saved model."
     if (folder / "sweep.json").is_file():
-        return f"{folder} is the folder of a sweep, which leaves no models; train its best setting by itself."
+        return f"{folder} is the folder of a sweep, which saves no models; train its best setting in a run."
     if (folder / "config.yaml").is_file():
-        return f"The run in {folder} has left no model yet; finish it by --resume {folder}."
+        return f"The run in {folder} has saved no model yet; finish it with --resume {folder}."
     return f"{folder} holds no saved model ({CONFIG_FILE} is missing); name a run's folder."
 
 
@@ -141,17 +141,17 @@ def _describe(config: Mapping[str, Any]) -> Description:
     decoded_label = _whole(config.get("decoded_label", num_classes), "decoded_label", least=0)
     names = config.get("class_names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("class_names is no list of texts")
+        raise ValueError("class_names is not a list of strings")
     if names and len(names) != (num_classes or decoded_label):
         raise ValueError(f"class_names has {len(names)} names for {num_classes or decoded_label} classes")
     if decoded_label != num_classes and num_classes:
-        raise ValueError(f"decoded_label is {decoded_label} beside {num_classes} classes")
+        raise ValueError(f"decoded_label is {decoded_label} with {num_classes} classes")
     off = {"heads": False, "mode_decoder": False, "clusters": False}
     if config.get("experiment") == "clustering":
         off["clusters"] = True  # the first files of version 3 had the experiment alone
     extra = {name: config.get(name, value) for name, value in off.items()}
     if not all(isinstance(value, bool) and value <= bool(num_classes) for value in extra.values()):
-        raise ValueError(f"heads, mode_decoder and clusters are {extra} beside {num_classes} classes")
+        raise ValueError(f"heads, mode_decoder and clusters are {extra} with {num_classes} classes")
     experiment = config.get("experiment")
     if experiment is not None and not isinstance(experiment, str):
         raise ValueError(f"experiment is {quoted(experiment)}")
@@ -165,7 +165,7 @@ def _describe(config: Mapping[str, Any]) -> Description:
     prior = _describe_prior(config, network)
     prior_samples = _whole(config.get("prior_samples", 0), "prior_samples", least=0)
     if bool(prior_samples) != (prior is not None and prior.kind == "samples"):
-        raise ValueError(f"prior_samples is {prior_samples} beside a prior that is {prior and prior.kind}")
+        raise ValueError(f"prior_samples is {prior_samples} with a prior that is {prior and prior.kind}")
     seed = config.get("seed")
     return Description(
         network=network,
@@ -223,7 +223,7 @@ def check_samples(prior: PriorConfig | None, samples: Any, latent_dim: int) -> N
     if not (fits if kind == "samples" else shape is None):
         raise InputError(
             f"A model whose prior is of kind {kind} has prior_samples of shape {shape}; give [count, {latent_dim}] "
-            "with a prior of kind samples, and with that alone."
+            "with a prior of kind samples, and none with any other."
         )
 
 
@@ -258,14 +258,15 @@ def check_size(described: Description, folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
     network, pixels = described.network, math.prod(described.image_shape)
-    beside = 0 if described.heads else described.decoded_label
-    given, taken = (network.latent_dim + label for label in (described.num_classes, beside))
+    label_length = 0 if described.heads else described.decoded_label
+    given, taken = (network.latent_dim + label for label in (described.num_classes, label_length))
     encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
     weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
     weights += described.prior_samples * network.latent_dim
     if 4 * weights > stored:
         raise InputError(
-            f"{path} does not fit its {CONFIG_FILE}: what is described takes {4 * weights} bytes, not {stored}."
+            f"{path} does not fit its {CONFIG_FILE}: the described weights take {4 * weights} bytes, but the file "
+            f"has {stored}."
         )
 
 
@@ -292,9 +293,7 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
         raise InputError(f"{path} cannot be read as safetensors ({error}); save the model again.") from error
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise InputError(
-                f"{path} holds numbers that are not finite in tensor {quoted(name)}; take another model."
-            )
+            raise InputError(f"{path} holds non-finite numbers in tensor {quoted(name)}; use another model.")
     return tensors
 
 

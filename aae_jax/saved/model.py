@@ -52,7 +52,7 @@ class Model:
         seed: The seed of its training, where known.
         class_names: The names of the classes, or of the labels that the decoder gets; counted from "0" where none
             are given.
-        decoded_label: Length of the label that the decoder gets beside the style; None: `num_classes`.
+        decoded_label: Length of the label that the decoder takes with the style; None: `num_classes`.
         heads: Whether the decoder gets W_C y + z instead of both (`represent`).
         mode_decoder: Whether there is a second decoder, of labels alone (`decode_mode`).
         clusters: Whether its classes are clusters, which nobody taught it.
@@ -118,7 +118,7 @@ class Model:
 
     @property
     def _structure(self) -> Structure:
-        assert self.decoded_label is not None, "as __post_init__ sets it"
+        assert self.decoded_label is not None, "set by __post_init__"
         label = self.num_classes, self.decoded_label
         return Structure(self.network, self.image_shape, *label, self.heads, self.mode_decoder)
 
@@ -155,18 +155,18 @@ class Model:
     def predict_proba(self, images: Any, *, calibrated: bool = False) -> Float[Array, "count classes"]:
         """Return the probability of each class for images as the data hold them.
 
-        Calibrated ones divide the logits by `temperature`, so that answers are about as often right as they say, on
-        images like those it was fitted on. The most probable class is the same. Within a jit `calibrated` is no
-        array: bind it (`functools.partial`).
+        Calibrated ones divide the logits by `temperature`, so that they match the accuracy on images like those it
+        was fitted on. The most probable class is the same. Within a jit `calibrated` is not an array: bind
+        it (`functools.partial`).
 
         Raises:
-            InputError: They shall be calibrated, but the model has no temperature; or it has no classes.
+            InputError: `calibrated`, but the model has no temperature; or it has no classes.
         """
         self._require_classes()
         if calibrated and self.temperature is None:
             raise InputError(
-                "The model has no temperature, so its probabilities cannot be calibrated; train it anew, or fit one "
-                "(aae_jax.evaluation.fit_temperature) and take dataclasses.replace(model, temperature=...)."
+                "The model has no temperature, so its probabilities cannot be calibrated; train it again, or fit one "
+                "(aae_jax.evaluation.fit_temperature) and use dataclasses.replace(model, temperature=...)."
             )
         weights = *self._weights, self.temperature if calibrated else 1.0
         chances: Array = self._programs.predict_proba(weights, self._as_stored(images))
@@ -181,7 +181,7 @@ class Model:
     def _require_classes(self) -> None:
         if not self.num_classes:
             raise InputError(
-                "The model has no classes: its encoder gives no label; train a semi-supervised one to classify."
+                "The model has no classes: its encoder predicts no label; train a semi-supervised one to classify."
             )
 
     def draw_styles(self, key: PRNGKey, count: int, component: int | None = None) -> Float[Array, "count latent"]:
@@ -191,7 +191,9 @@ class Model:
             InputError: Nothing pulled the codes to a prior, or it has no such component.
         """
         if self.prior is None:
-            raise InputError("The model has no prior to draw from: a plain autoencoder's codes lie where they like.")
+            raise InputError(
+                "The model has no prior to sample from: the codes of a plain autoencoder are not regularised."
+            )
         prior = configured_prior(self.prior, self.network.latent_dim, self.prior_samples)
         if component is None:
             return draw_rows(prior, key, count)
@@ -208,7 +210,7 @@ class Model:
         """
         length, example = self.decoded_label, "give styles alone"
         if length:
-            example = f"jax.nn.one_hot(classes, {length}) makes the latter"
+            example = f"jax.nn.one_hot(classes, {length}) gives such labels"
         codes = self._codes("decode", z, y, f"labels [n, {length}]" if length else "no labels", example)
         return to_units(self._programs.decode(self._weights, *codes), self.scaling)
 
@@ -232,7 +234,7 @@ class Model:
             InputError: The model has no heads, or the two are not of these shapes.
         """
         if not self.heads:
-            raise InputError("The model has no heads around which styles lie; train one by dim_reduction.")
+            raise InputError("The model has no cluster heads; train one with dim_reduction.")
         codes = self._codes("represent", z, y, f"labels [n, {self.decoded_label}]", "give one label for each style")
         places: Array = self._programs.represent(self._weights, *codes)
         return places
@@ -273,7 +275,7 @@ class Model:
         return to_units(self._programs.reconstruct(self._weights, *rows), self.scaling)
 
     def label_codes(self, encoded: EncoderOutput, labels: Any = None) -> Float[Array, "count classes"]:
-        """Return the labels that the decoder gets beside styles: the encoder's, or one-hot ones of given classes.
+        """Return the labels that the decoder takes with the styles: the encoder's, or one-hot ones of given classes.
 
         Raises:
             InputError: See `reconstruct`.
@@ -290,15 +292,15 @@ class Model:
         """
         if labels is None:
             if self.decoded_label != self.num_classes:
-                raise InputError("The decoder gets the class of each image beside its style; give labels [n].")
+                raise InputError("The decoder takes the class of each image as well as its style; give labels [n].")
             return None
         traced, length = isinstance(labels, jax.core.Tracer), self.decoded_label or 0
         classes = labels if traced else np.asarray(labels)
         if not length:
-            raise InputError("The model takes no labels: its decoder gets the style alone; give none.")
+            raise InputError("The model takes no labels: its decoder takes only the style; give none.")
         fits = classes.shape == (count,) and np.issubdtype(classes.dtype, np.integer)
         if not fits or (not traced and ((classes < 0) | (classes >= length)).any()):
-            raise InputError(f"labels are one class from 0 to {length - 1} for each of {count} images.")
+            raise InputError(f"labels must be one class from 0 to {length - 1} for each of {count} images.")
         if traced:
             return jax.nn.one_hot(classes, length, dtype=jnp.float32)
         return (classes[:, None] == np.arange(length)).astype(np.float32)

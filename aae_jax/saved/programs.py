@@ -16,7 +16,7 @@ from aae_jax.types import Array
 __all__ = ["Programs", "Structure", "build_model_networks", "build_programs"]
 
 KEPT = 32
-"""Structures of which a process keeps the compiled programs, the last ones used; a model keeps its own besides."""
+"""Structures of which a process keeps the compiled programs, the last ones used; each model keeps its own too."""
 
 
 class Structure(NamedTuple):

@@ -115,11 +115,11 @@ def _publish(unfinished: Path, target: Path, replaced: Path) -> None:
 def _recover(folder: Path) -> None:
     """Restore a checkpoint set aside by an interrupted save, and remove unfinished ones."""
     for path in list(folder.iterdir()):
-        found = INTERRUPTED.fullmatch(path.name)
-        if not found or not _is_folder(path):
+        match = INTERRUPTED.fullmatch(path.name)
+        if not match or not _is_folder(path):
             continue
-        target = folder / found[1]
-        if found[3] == REPLACED and not os.path.lexists(target) and _is_ours(path):
+        target = folder / match[1]
+        if match[3] == REPLACED and not os.path.lexists(target) and _is_ours(path):
             path.rename(target)
         else:
             _remove(path)
@@ -168,7 +168,7 @@ def any_saved(folder: Path) -> bool:
     if not _is_folder(folder):
         return False
     set_aside = (INTERRUPTED.fullmatch(path.name) for path in folder.iterdir())
-    return bool(_numbers(folder)) or any(found is not None and found[3] == REPLACED for found in set_aside)
+    return bool(_numbers(folder)) or any(match is not None and match[3] == REPLACED for match in set_aside)
 
 
 def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Restored:
@@ -194,20 +194,20 @@ def restore_latest(folder: Path, like: Any, notify: Callable[[str], None]) -> Re
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             text = printable(reason[0][:120])
-            notify(f"Checkpoint {number} cannot be read and is dropped ({text}); trying the one before.")
+            notify(f"Checkpoint {number} cannot be read and is dropped ({text}); trying the previous one.")
             damaged.append(number)
             continue
         for other in damaged:
             _discard(folder, other)
         return restored
-    raise InputError(f"{folder} holds no checkpoint that can be read, so there is nothing to resume; start anew.")
+    raise InputError(f"{folder} holds no readable checkpoint, so there is nothing to resume; start a new run.")
 
 
 def _restore(path: Path, number: int, like: Any) -> Restored:
     _verify(path)
     notes = json.loads(read_bytes(path / NOTES, MAX_NOTES_BYTES))
     if not isinstance(notes, dict):
-        raise ValueError(f"{NOTES} holds no object")
+        raise ValueError(f"{NOTES} does not hold a JSON object")
     return Restored(number, _read(path / TREE, like), notes)
 
 
@@ -244,10 +244,10 @@ def _verify(path: Path) -> None:
     unknown = sorted(entry.name for entry in path.iterdir() if entry.name not in FILES)
     if unknown:
         raise ValueError(f"{unknown[0]} is unknown")
-    expected, found = json.loads(read_bytes(path / CHECKSUMS, MAX_NOTES_BYTES)), _checksums(path)
-    for name in sorted(set(expected) | set(found)):
-        if expected.get(name) != found.get(name):
-            state = "missing" if name not in found else "unknown" if name not in expected else "damaged"
+    expected, actual = json.loads(read_bytes(path / CHECKSUMS, MAX_NOTES_BYTES)), _checksums(path)
+    for name in sorted(set(expected) | set(actual)):
+        if expected.get(name) != actual.get(name):
+            state = "missing" if name not in actual else "unknown" if name not in expected else "damaged"
             raise ValueError(f"{name} is {state}")
 
 

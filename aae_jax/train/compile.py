@@ -32,7 +32,7 @@ def require_device() -> None:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"JAX finds no device of JAX_PLATFORMS={asked or 'unset'} ({reason}); unset JAX_PLATFORMS to train on "
-            "what there is, or install the extra for that device (cuda12, cuda13 or tpu)."
+            "any available device, or install the extra for that device (cuda12, cuda13 or tpu)."
         ) from error
 
 

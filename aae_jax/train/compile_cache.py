@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from aae_jax.data.cache import default_cache_dir, own_folder
+from aae_jax.data.cache import default_cache_dir, user_folder
 from aae_jax.files import private_folder, read_bytes, write_whole
 from aae_jax.streams import complain
 
@@ -37,12 +37,12 @@ def keep_compiled_programs() -> None:
     if chosen is not None:
         return
     root = default_cache_dir()
-    folder = own_folder(root, "compiled", _machine())
+    folder = user_folder(root, "compiled", _machine())
     if folder is None:
         if root.is_dir() and not _is_private(root):
             complain(
-                f"! Compiled programs are not kept: {root} or a folder in it belongs to another user, or others can "
-                f"write to it; give AAE_CACHE_DIR a folder of your own, or run chmod -R go-w {root}."
+                f"! Compiled programs are not cached: {root} or a folder in it belongs to another user, or others "
+                f"can write to it; set AAE_CACHE_DIR to a folder of your own, or run chmod -R go-w {root}."
             )
         return
     sweep_programs(folder)
@@ -78,7 +78,7 @@ def sweep_programs(folder: Path) -> None:
         for path in folder.glob(f"*{SUFFIX}"):
             status = os.lstat(path)
             mark = [status.st_size, status.st_mtime_ns]
-            if not _is_own_file(status) or (known.get(path.name) != mark and not _is_whole(path)):
+            if not _is_owned_file(status) or (known.get(path.name) != mark and not _is_whole(path)):
                 _forget(path)
                 continue
             kept[path.name] = mark
@@ -102,7 +102,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
     return index if isinstance(index, dict) else {}
 
 
-def _is_own_file(status: os.stat_result) -> bool:
+def _is_owned_file(status: os.stat_result) -> bool:
     """Return whether an entry is a regular file that only this user (or root) can have written."""
     if not stat.S_ISREG(status.st_mode):
         return False

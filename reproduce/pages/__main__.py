@@ -45,7 +45,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str) -> str:
-    """Return a page with each marked table written anew."""
+    """Return a page with each marked table rewritten."""
     for kind, build in TABLES.items():
         begin, end = f"<!-- table: {kind} -->\n", "<!-- end -->"
         if begin in text:

@@ -22,14 +22,14 @@ def rows_with_answers() -> list[dict[str, Any]]:
 
 
 def title(row: dict[str, Any]) -> str:
-    """Return what a row is called: its labels, its settings, and whether images are shifted."""
+    """Return the title of a row: its labels, its settings, and whether images are shifted."""
     settings = "ours" if row["recipe"] == "best" else "the paper's"
     labels = row["labels"] if row["labels"] == "all" else f"{row['labels']:,}"
     return f"{labels} labels, {settings}{', shifts' if row['shifts'] else ''}"
 
 
 def confusion(row: dict[str, Any]) -> NDArray[np.int64]:
-    """Return how many images of each class were taken for each class, summed over the seeds that finished."""
+    """Return the number of images of each class predicted as each class, summed over the seeds that finished."""
     finished = [counts for counts in row["answers"]["confusion"] if counts is not None]
     summed: NDArray[np.int64] = np.asarray(finished, np.int64).sum(axis=0)
     return summed
@@ -63,7 +63,7 @@ def calibration_table() -> str:
             f"| {spread(sure['calibrated_error']['per_seed'])} | {100 * pooled.counts[-1] / pooled.counts.sum():.1f} "
             f"| {100 * pooled.accuracy[-1]:.2f}"
         )
-    titles = "row | calibration error, % | temperature | then, % | in the surest bin then, % | right of these, %"
+    titles = "row | calibration error, % | temperature | calibrated, % | images in top bin, % | accuracy there, %"
     return table(titles, lines)
 
 

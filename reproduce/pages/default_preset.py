@@ -10,10 +10,10 @@ from reproduce.recorded_runs import read_rows
 
 __all__ = ["comparison", "errors_table", "second_round"]
 
-Found = dict[str, Any]
+Record = dict[str, Any]
 
 
-def errors(runs: Sequence[Found], *path: str) -> list[float]:
+def errors(runs: Sequence[Record], *path: str) -> list[float]:
     """Return every seed's error fraction under a path such as `test_error` of the runs' summaries."""
     found: list[float] = []
     for one in runs:
@@ -23,7 +23,7 @@ def errors(runs: Sequence[Found], *path: str) -> list[float]:
     return found
 
 
-def core_minutes(run: Found) -> float:
+def core_minutes(run: Record) -> float:
     """Return a run's minutes of training times its cores, a seed; runs recorded without cores had two."""
     return float(run["train_seconds"] * run.get("cpu_cores", 2) / 60 / len(run["seeds"]))
 
@@ -37,7 +37,9 @@ def errors_table() -> str:
         seen = [seed for run in runs for seed in run["seeds"]]
         same = len({(run["updates"], run["labels"], run["git_commit"]) for run in runs}) == 1
         if not same or len(set(seen)) < len(seen):
-            raise InputError(f"The row {name} mixes updates, labels or commits, or has a seed twice; record it anew.")
+            raise InputError(
+                f"The row {name} mixes updates, labels or commits, or has a seed twice; record it again."
+            )
         seeds = len(errors(runs, "test_error"))
         if seeds == 0:
             raise InputError(f"The row {name} has no test error; it was trained with --no-test.")

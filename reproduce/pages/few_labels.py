@@ -110,9 +110,11 @@ def label_counts_table() -> str:
     for row in label_count_rows():
         by_count.setdefault(row["splits"]["labelled"], {})[row["shifts"]] = row
     lines = []
-    for count, own in sorted(by_count.items()):
-        first = next(iter(own.values()))
-        errors = [_errors(own[shifts], "test_error") if shifts in own else "–" for shifts in (False, True)]
+    for count, by_shifts in sorted(by_count.items()):
+        first = next(iter(by_shifts.values()))
+        errors = [
+            _errors(by_shifts[shifts], "test_error") if shifts in by_shifts else "–" for shifts in (False, True)
+        ]
         lines.append(
             f"{count:,} | {first['updates']:,} | {subsets(first)} | {_errors(first, 'baseline')} "
             f"| {' | '.join(errors)}"
@@ -138,7 +140,8 @@ def subset_table() -> str:
                 f"| {'–' if warm is None else format(warm, '.2f')} | {calibration}"
             )
     return table(
-        "row | subset | supervised, % | validation, % | test, % | temperature | calibration error, %, and then", lines
+        "row | subset | supervised, % | validation, % | test, % | temperature | calibration error, % → calibrated",
+        lines,
     )
 
 

@@ -39,7 +39,7 @@ def draw_ablation() -> Figure | None:
 
 
 def draw_label_counts() -> Figure | None:
-    """Draw test errors over numbers of labels, beside the supervised baseline's."""
+    """Draw test errors over numbers of labels, with those of the supervised baseline."""
     found: dict[str, list[tuple[int, list[float]]]] = {}
     for row in label_count_rows():
         name = "with shifts" if row["shifts"] else "without shifts"
@@ -52,7 +52,7 @@ def draw_label_counts() -> Figure | None:
 
 
 def draw_curves() -> Figure | None:
-    """Draw validation errors with 100 labels over updates, beside the paper's milestones."""
+    """Draw validation errors with 100 labels over updates, with the paper's milestones."""
     curves = {}
     for row in rows():
         if row["labels"] == 100:
@@ -61,8 +61,8 @@ def draw_curves() -> Figure | None:
             errors = [[np.nan if e is None else e for e in one] for one in row["curve"]["validation_error"]]
             curves[f"{name} (validation)"] = (row["curve"]["update"], errors)
     milestones = [(epoch * PAPER_EPOCH, error) for epoch, error in MILESTONES.items()]
-    said = "the paper's milestones† (test)"
-    return figures.error_curves(curves, milestones=milestones, said=said) if curves else None
+    legend = "the paper's milestones† (test)"
+    return figures.error_curves(curves, milestones=milestones, milestones_label=legend) if curves else None
 
 
 def draw_confusions() -> Figure | None:
@@ -76,8 +76,8 @@ def draw_reliability() -> Figure | None:
     chosen = _chosen()
     if chosen is None:
         return None
-    said = {"as trained": "as_trained", "calibrated": "calibrated"}
-    return figures.reliability_diagram({shown: reliability(chosen, name) for shown, name in said.items()})
+    shown = {"as trained": "as_trained", "calibrated": "calibrated"}
+    return figures.reliability_diagram({label: reliability(chosen, name) for label, name in shown.items()})
 
 
 def _chosen() -> dict[str, Any] | None:

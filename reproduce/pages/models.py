@@ -9,25 +9,25 @@ from reproduce.pages.markdown import RESULTS, device, read, spread, table
 
 __all__ = ["CAPTIONS", "FIGURE_TWO", "figure_two", "gallery", "models_table"]
 
-Found = dict[str, Any]
+Record = dict[str, Any]
 
 
-def _percent(result: Found) -> str:
+def _percent(result: Record) -> str:
     return f"{spread(result['per_seed'])} %"
 
 
-def _number(result: Found, form: str) -> str:
+def _number(result: Record, form: str) -> str:
     """Return the mean over seeds in a form such as `{:.3f}`, or a dash where no seed has one."""
     return "–" if result["mean"] is None else form.format(result["mean"])
 
 
-def _of_parts(found: Found) -> str:
-    own = {"per_seed": [None if e is None else 1 - e for e in found["test"]["component_error"]["per_seed"]]}
-    return f"**{_percent(own)}** of codes in their class's part"
+def _of_parts(record: Record) -> str:
+    accuracy = {"per_seed": [None if e is None else 1 - e for e in record["test"]["component_error"]["per_seed"]]}
+    return f"**{_percent(accuracy)}** of codes in their class's part"
 
 
-def _of_clusters(found: Found) -> str:
-    clusters = found["clusters"]
+def _of_clusters(record: Record) -> str:
+    clusters = record["clusters"]
     information = _number(clusters["normalised_mutual_information"], "{:.3f}")
     return (
         f"error **{_percent(clusters['majority_error'])}** by majority, "
@@ -36,16 +36,16 @@ def _of_clusters(found: Found) -> str:
     )
 
 
-def _of_labels(found: Found) -> str:
-    if "clusters" in found:
-        return _of_clusters(found)
-    error = found["test_error"] if "test_error" in found else found["test"]["error"]
+def _of_labels(record: Record) -> str:
+    if "clusters" in record:
+        return _of_clusters(record)
+    error = record["test_error"] if "test_error" in record else record["test"]["error"]
     return f"error **{_percent(error)}**"
 
 
-def _of_likelihood(found: Found) -> str:
+def _of_likelihood(record: Record) -> str:
     parts = []
-    for count, measured in found["likelihood"]["samples"].items():
+    for count, measured in record["likelihood"]["samples"].items():
         nats = [value for value in measured["log_likelihood"]["per_seed"] if value is not None]
         between = f" (seeds {min(nats):.0f} to {max(nats):.0f})" if len(nats) > 1 else ""
         mean = _number(measured["log_likelihood"], "{:.0f}")
@@ -54,20 +54,20 @@ def _of_likelihood(found: Found) -> str:
     return ", ".join(parts)
 
 
-def _of_leakage(found: Found) -> str:
-    leakage = found["label_leakage"]
+def _of_leakage(record: Record) -> str:
+    leakage = record["label_leakage"]
     by_line, by_network = (leakage[name] for name in ("logistic_regression", "perceptron"))
     return (
-        f"the label is found from the code in **{_percent(by_line)}** by logistic regression, "
+        f"the label is predicted from the code in **{_percent(by_line)}** by logistic regression, "
         f"{_percent(by_network)} by a perceptron (chance {_percent(leakage['chance'])})"
     )
 
 
-def _of_reconstruction(found: Found) -> str:
-    return f"reconstruction error {_number(found['test']['reconstruction_error'], '{:.4f}')} per pixel"
+def _of_reconstruction(record: Record) -> str:
+    return f"reconstruction error {_number(record['test']['reconstruction_error'], '{:.4f}')} per pixel"
 
 
-MEASURED: dict[str, Callable[[Found], str]] = {
+MEASURED: dict[str, Callable[[Record], str]] = {
     "autoencoder": _of_reconstruction,
     "unsupervised": _of_reconstruction,
     "label_regularized": _of_parts,
@@ -95,81 +95,81 @@ GOALS = {
 """By row: the goal on two cores in twenty minutes, and the paper's figure as recalled."""
 FIGURE_TWO = ("unsupervised", "vae", "unsupervised-mixture", "vae-mixture")
 CAPTIONS = {
-    "circle_projection": "Codes of test images, projected so that heads and their styles come near to a circle",
-    "cluster_heads": "Each cluster's head, decoded, and test images that it holds",
-    "code_histograms": "The code's dimensions beside the prior's density",
-    "code_scatter": "Codes of test images by class, drawn from their posteriors; beside samples of the prior",
-    "confusion_matrix": "Which classes are taken for which",
+    "circle_projection": "Codes of test images, projected so that the heads form a circle",
+    "cluster_heads": "Each cluster's decoded head, and test images of the cluster",
+    "code_histograms": "Histograms of the code's dimensions, with the prior's density",
+    "code_scatter": "Codes of test images by class, sampled from their posteriors, next to samples of the prior",
+    "confusion_matrix": "Confusion matrix of the classes",
     "embedding": "Test images in the plane, coloured by their true class",
-    "first_layer_features": "What the encoder's first units look for",
-    "health": "What the adversaries tell apart, and how far codes are from the prior",
-    "latent_interpolation": "On the line between the codes of two images",
-    "latent_features_tsne": "Codes of validation images, label and style together, by t-SNE",
+    "first_layer_features": "Weights of the encoder's first units",
+    "health": "Accuracy of the discriminators, and match of codes and prior",
+    "latent_interpolation": "Interpolation between the codes of two images",
+    "latent_features_tsne": "t-SNE of the codes of validation images, label and style together",
     "learned_latent_features": "Each label along the first dimension of the style",
-    "learned_modes": "The image that each cluster stands for, by the mode decoder",
+    "learned_modes": "The image of each cluster, by the mode decoder",
     "learning_curves": "The losses of all phases",
-    "manifold": "Images of a regular grid of codes",
-    "manifold_percentiles": "Images of the prior's percentiles",
-    "modes_and_samples_from_each_label": "Each label's mode, by a style of zeros, and images of that label",
-    "predicted_label_distribution": "How many images each label has",
-    "predicted_classes": "Test images by the class they are taken for, mistakes framed",
-    "reconstruction_example": "An image and what the decoder makes of its code",
-    "reconstructions": "Test images and what the decoder makes of their codes",
-    "reliability_diagram": "How often it is right by how sure it is",
-    "samples_beside_nearest": "Random samples, each beside its nearest training image",
-    "style_class_grid": "Each style in all classes, or clusters",
-    "style_transfer": "The style of an image, on the left, in all classes",
+    "manifold": "Decoded images of a regular grid of codes",
+    "manifold_percentiles": "Decoded percentiles of the prior",
+    "modes_and_samples_from_each_label": "Each label's mode, decoded with a style of zeros, and images of that label",
+    "predicted_label_distribution": "Number of images of each label",
+    "predicted_classes": "Test images by predicted class, errors framed",
+    "reconstruction_example": "An image and its reconstruction",
+    "reconstructions": "Test images and their reconstructions",
+    "reliability_diagram": "Accuracy by confidence",
+    "samples_beside_nearest": "Random samples, each with its nearest training image",
+    "style_class_grid": "Each style decoded in all classes, or clusters",
+    "style_transfer": "The style of an image, on the left, decoded in all classes",
     "train_and_validation_error": "Errors on labelled and validation images",
     "validation_error": "The error on validation images",
     "walks": "Walks through the prior",
-    "y_distribution": "How sure labels are",
+    "y_distribution": "Confidence of the predicted labels",
     "z_distribution": "The first dimension of the style",
 }
 
 
-def recorded() -> list[tuple[ModelRow, Found]]:
+def recorded() -> list[tuple[ModelRow, Record]]:
     """Return the rows that are recorded, in the gallery's order; any of other data than MNIST's tests is an error."""
-    found = []
+    rows = []
     for row in MODELS:
         path = RESULTS / "models" / f"{row.name}.json"
         if path.is_file():
             one = read(path)
             if one["data"]["name"] != "mnist" or not one["tested"]:
                 raise InputError(f"{path} is not of MNIST's test images; remove it.")
-            found.append((row, one))
-    return found
+            rows.append((row, one))
+    return rows
 
 
 def models_table() -> str:
-    """Return what each row measured on the test images, with its goal, and how near codes came to the prior."""
+    """Return what each row measured on the test images, with its goal, and how close its codes are to the prior."""
     lines = []
-    for row, found in recorded():
-        cost = found["train_seconds"] * found["cpu_cores"] / 60 / len(found["seeds"])
+    for row, record in recorded():
+        cost = record["train_seconds"] * record["cpu_cores"] / 60 / len(record["seeds"])
         cells = (
             f"[{row.name}](#{row.name})",
-            f"{device(found)}, {found['precision']}",
-            f"{_seeds(found)}, {found['updates']:,}, {cost:.0f}",
-            MEASURED[row.experiment](found),
+            f"{device(record)}, {record['precision']}",
+            f"{_seeds(record)}, {record['updates']:,}, {cost:.0f}",
+            MEASURED[row.experiment](record),
             *GOALS.get(row.name, ("–", "–")),
-            *_prior(found),
+            *_prior(record),
         )
         lines.append(" | ".join(cells))
     titles = (
         "row | where, precision | seeds, updates, minutes × cores a seed | on the test images | goal | paper† "
-        "| codes' std by the prior's | mean off by | MMD² | adversary right"
+        "| std of codes / prior | mean offset, σ | MMD² | discriminator accuracy"
     )
     return table(titles, lines)
 
 
-def _seeds(found: Found) -> str:
-    failed = len(found["failed_seeds"])
-    return f"{len(found['seeds'])}" + (f" ({failed} failed)" if failed else "")
+def _seeds(record: Record) -> str:
+    failed = len(record["failed_seeds"])
+    return f"{len(record['seeds'])}" + (f" ({failed} failed)" if failed else "")
 
 
-def _prior(found: Found) -> list[str]:
-    """Return the cells of codes beside the prior: ratios of stds over dimensions and seeds, the mean that is farthest
-    from the prior's in its stds, MMD², the adversary's."""
-    measured = found.get("test") or found.get("health", {})
+def _prior(record: Record) -> list[str]:
+    """Return the cells on codes and prior: ratios of stds over dimensions and seeds, the largest offset of a mean in
+    stds of the prior, MMD², discriminator accuracy."""
+    measured = record.get("test") or record.get("health", {})
     ratios, gaps = (
         [
             value
@@ -204,17 +204,17 @@ def figure_two() -> str:
 def gallery() -> str:
     """Return a section for each row: its command and its figures."""
     sections = []
-    for row, found in recorded():
-        command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(found['epochs']))}"
-        several = f" --num-seeds {len(found['seeds'])}" if len(found["seeds"]) > 1 else ""
+    for row, record in recorded():
+        command = f"python experiments/{row.experiment}.py {' '.join(row.arguments(record['epochs']))}"
+        several = f" --num-seeds {len(record['seeds'])}" if len(record["seeds"]) > 1 else ""
         images = [_shown(row, name) for name in row.figures]
         if row.visualized:
-            images.append("By `aae-jax visualize RUN`, of the run's folder or its saved model alone:")
+            images.append("From `aae-jax visualize RUN`, given the run's folder or its saved model alone:")
             images += [_shown(row, name) for name in row.visualized]
-        seeds = "one seed" if not several else f"{len(found['seeds'])} seeds, of which the first is shown"
-        said = f"{found['updates']:,} updates, {seeds}."
+        seeds = "one seed" if not several else f"{len(record['seeds'])} seeds, the first of which is shown"
+        size = f"{record['updates']:,} updates, {seeds}."
         head = (
-            f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```\n\n{said}'
+            f'<a id="{row.name}"></a>\n\n### {row.title}\n\n```sh\n{command}{several} --dataset mnist\n```\n\n{size}'
         )
         sections.append("\n\n".join([head, *images]))
     return "\n\n".join(sections)

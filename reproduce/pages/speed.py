@@ -18,9 +18,9 @@ def _milliseconds(seconds: list[float]) -> str:
 
 def steps_table() -> str:
     """Return each contender's time of an update, and how many times ours in float32 it is."""
-    found = _read("cpu.json")
+    measured = _read("cpu.json")
     rows = []
-    for key, value in found.items():
+    for key, value in measured.items():
         if not key.startswith("steps_"):
             continue
         _, _, batch, _, threads = key.split("_")
@@ -33,9 +33,9 @@ def steps_table() -> str:
 
 def floor_table() -> str:
     """Return the floor's parts, the measured update, and its fraction of the floor's speed."""
-    found = _read("cpu.json")
+    measured = _read("cpu.json")
     rows = []
-    for key, value in found.items():
+    for key, value in measured.items():
         if not key.startswith("floor_"):
             continue
         _, _, batch, precision = key.split("_")
@@ -52,15 +52,15 @@ def floor_table() -> str:
 
 def other_table() -> str:
     """Return what is measured once: seeds, classification, each library's own matrix rate."""
-    found = _read("cpu.json")
-    seeds = found["seeds_8"]
+    measured = _read("cpu.json")
+    seeds = measured["seeds_8"]
     rows = [
         f"8 seeds in one program, of the time of 8 in turn | {seeds['ratio']:.2f}; "
         f"{seeds['peak_bytes'] / 2**30:.2f} GiB resident",
-        f"classification error of 10,000 images | {found['classify_10000_seconds']:.2f} s",
+        f"classification error of 10,000 images | {measured['classify_10000_seconds']:.2f} s",
     ]
     for batch in (100, 1000):
-        rates = found[f"matrix_rate_batch_{batch}"]
+        rates = measured[f"matrix_rate_batch_{batch}"]
         ours, theirs = (max(rates[name]) / 1e9 for name in ("ours", "torch"))
         rows.append(f"{batch:,}×1000×1000 in float32, GFLOP/s | XLA {ours:.0f}, PyTorch {theirs:.0f}")
     return table("what | measured", rows)
@@ -69,22 +69,22 @@ def other_table() -> str:
 def growth_table() -> str:
     """Return the fitted exponents, and the ends between which they were measured."""
     rows = []
-    for name, found in _read("growth.json")["growth"].items():
-        first, last = found["rows"][0], found["rows"][-1]
+    for name, measured in _read("growth.json")["growth"].items():
+        first, last = measured["rows"][0], measured["rows"][-1]
         times = f"{1e3 * first['seconds']:.1f} … {1e3 * last['seconds']:.1f}"
         memory = f"{first['peak_bytes'] / 2**30:.2f} … {last['peak_bytes'] / 2**30:.2f}"
-        powers = (f"size^{found['exponents'][unit]:.2f}" for unit in ("seconds", "peak_bytes"))
+        powers = (f"size^{measured['exponents'][unit]:.2f}" for unit in ("seconds", "peak_bytes"))
         rows.append(f"{name} | {first['size']:,} | {last['size']:,} | {times} | {memory} | {' | '.join(powers)}")
     return table("size | from | to | ms an update | GiB resident | time grows as | memory grows as", rows)
 
 
 def start_table() -> str:
     """Return how long second starts took to the first update."""
-    found = _read("start.json")
-    after = [start - found["imports"] for start in found["seconds"]]
+    measured = _read("start.json")
+    after = [start - measured["imports"] for start in measured["seconds"]]
     rows = [
-        f"from the command | {_seconds(found['seconds'])}",
-        f"after imports ({found['imports']:.1f} s) | {_seconds(after)}",
+        f"from the command | {_seconds(measured['seconds'])}",
+        f"after imports ({measured['imports']:.1f} s) | {_seconds(after)}",
     ]
     return table("second start on MNIST, to the first update | median (least–most)", rows)
 

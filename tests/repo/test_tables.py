@@ -269,7 +269,7 @@ def test_a_model_has_its_numbers_beside_its_goal_and_its_codes_beside_the_prior(
     assert row["on the test images"].startswith("error **9.50 ± 0.71 %** by majority, 10.00 ± 0.00 %")
     assert row["on the test images"].endswith("NMI 0.710")
     assert (row["goal"], row["paper†"]) == ("≤ 10 %", "4.10 ± 1.13 %")
-    assert (row["codes' std by the prior's"], row["MMD²"], row["adversary right"]) == (
+    assert (row["std of codes / prior"], row["MMD²"], row["discriminator accuracy"]) == (
         "0.90 to 1.02",
         "0.0020",
         "55.0%",

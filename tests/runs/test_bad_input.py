@@ -137,7 +137,7 @@ def change_magic(path):
         (lambda path: path.unlink(), ["train-images-idx3-ubyte", "missing", "--data-dir"]),
         (cut, ["truncated"]),
         (cut_inside, ["truncated"]),
-        (change_magic, ["no IDX file"]),
+        (change_magic, ["not an IDX file"]),
         (lambda path: None, ["is not MNIST's train-images-idx3-ubyte", "SHA-256"]),
     ],
     ids=["missing", "cut", "cut inside", "magic", "other content"],

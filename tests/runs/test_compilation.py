@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from aae_jax.data.cache import own_folder
+from aae_jax.data.cache import user_folder
 from aae_jax.train import compile_cache as compilation
 from aae_jax.train.compile_cache import INDEX, sweep_programs
 
@@ -93,17 +93,17 @@ def test_a_folder_that_others_can_write_to_is_not_used(mode, tmp_path):
     root = tmp_path / "cache"
     root.mkdir()
     root.chmod(mode)
-    assert own_folder(root, "compiled") is None
+    assert user_folder(root, "compiled") is None
     root.chmod(0o755)
-    below = own_folder(root, "compiled", "machine")
+    below = user_folder(root, "compiled", "machine")
     assert below == root / "compiled" / "machine"
     assert below.stat().st_mode & 0o777 == 0o700
     (root / "compiled").chmod(mode)
-    assert own_folder(root, "compiled", "machine") is None
+    assert user_folder(root, "compiled", "machine") is None
 
 
 def test_a_linked_folder_below_the_cache_is_not_used(tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "cache").mkdir(mode=0o700)
     (tmp_path / "cache" / "compiled").symlink_to(tmp_path / "elsewhere")
-    assert own_folder(tmp_path / "cache", "compiled") is None
+    assert user_folder(tmp_path / "cache", "compiled") is None

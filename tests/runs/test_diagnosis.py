@@ -53,16 +53,16 @@ def std(ratio):
 @pytest.mark.parametrize(
     ("late", "names"),
     [
-        ({"discriminator_z/accuracy": 0.8, "generator/z": 1.5}, ["a discriminator that is too strong"]),
-        ({"discriminator_z/accuracy": 0.8, "generator/z": 1.5, **std(0.5)}, ["a discriminator that is too strong"]),
+        ({"discriminator_z/accuracy": 0.8, "generator/z": 1.5}, ["discriminator too strong"]),
+        ({"discriminator_z/accuracy": 0.8, "generator/z": 1.5, **std(0.5)}, ["discriminator too strong"]),
         (std(0.02), ["collapsed codes"]),
         (std(0.4), ["codes narrower than the prior"]),
-        ({**std(0.4), "reconstruction/error": 60.0}, ["a prior that is too wide", STUCK]),
+        ({**std(0.4), "reconstruction/error": 60.0}, ["prior too wide", STUCK]),
         (std(2.0), ["codes wider than the prior"]),
         ({"validation_code_mean_gap/z2": -0.5}, ["codes off the prior's centre"]),
-        ({"validation_code_mmd": 0.1}, ["codes of another shape than the prior"]),
-        ({"validation_labels_used": 5.0}, ["classes that have died"]),
-        ({"validation_label_entropy": 2.0}, ["labels that are undecided"]),
+        ({"validation_code_mmd": 0.1}, ["codes shaped unlike the prior"]),
+        ({"validation_labels_used": 5.0}, ["unused classes"]),
+        ({"validation_label_entropy": 2.0}, ["undecided labels"]),
         ({"reconstruction/error": 60.0}, [STUCK]),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_run_that_is_cut_short_is_told_to_go_on():
     made = rows()
     for i, row in enumerate(made):
         row["reconstruction/error"] = [50.0 * 0.9**i]
-    assert [finding.name for finding in diagnose(made)] == ["a run that is not at its end"]
+    assert [finding.name for finding in diagnose(made)] == ["unfinished training"]
 
 
 def test_a_failed_seed_is_told_by_its_last_finite_update():
@@ -96,7 +96,7 @@ def test_the_command_reads_a_runs_folder(tmp_path, capsys):
     (tmp_path / "metrics.jsonl").write_text(text)
     assert cli.main(["doctor", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "classes that have died: 10 of 30" in said
+    assert "unused classes: only 10 of 30" in said
     (tmp_path / "config.yaml").write_text("labels: 100\n")
     assert cli.main(["doctor", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith("healthy: ")

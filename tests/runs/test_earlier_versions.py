@@ -247,8 +247,8 @@ def test_a_setting_that_has_gone_is_named(name, capsys):
 
 
 REFUSED = {
-    "1-3c7722a/semi_supervised-stopped": "so there is nothing to resume; start anew.",
-    "1-06d3b3a/semi_supervised-stopped": "so there is nothing to resume; start anew.",
+    "1-3c7722a/semi_supervised-stopped": "so there is nothing to resume; start a new run.",
+    "1-06d3b3a/semi_supervised-stopped": "so there is nothing to resume; start a new run.",
 }
 """By stopped run: the end of the sentence by which it is refused. Of version 1, checkpoints were Orbax's (ADR 6)."""
 

@@ -261,7 +261,7 @@ def test_without_the_test_set_nothing_of_it_is_measured(name, tmp_path, monkeypa
     with drawing() if name == "supervised" else contextlib.nullcontext():
         assert run(name, tmp_path / "run", "--no-test") == 0
     assert summary(tmp_path / "run")["test"] is None
-    assert "the test images were not looked at" in capsys.readouterr().out
+    assert "the test images were not evaluated" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_data_that_change_between_start_and_resume(tmp_path, capsys):
     save_npz(data, seed=1)
     capsys.readouterr()
     assert status("--resume", folder) == 2
-    assert "The data have changed since the run began" in one_sentence(capsys)
+    assert "The data have changed since the run started" in one_sentence(capsys)
     assert contents(folder) == before
     save_npz(data, seed=0)
     assert status("--resume", folder) == 0
@@ -370,7 +370,7 @@ def test_a_full_disk(place, environment, undisturbed, tmp_path):
     assert result.returncode == 1, said
     assert said.startswith("error: ")
     assert said.count("\n") == 1
-    assert "what was saved before is whole" in said
+    assert "what was saved before is intact" in said
     assert not (folder / "summary.json").exists()
     assert not (folder / "model" / "config.json").exists() or place == "drawing"
     resumed = start(["--resume", folder], environment)

@@ -96,7 +96,7 @@ def test_killed_and_resumed_it_ends_at_the_same_bits(moment, number, start, undi
     assert not (folder / "summary.json").exists()
     result = start("--resume", folder)
     assert result.returncode == 0, result.stderr
-    assert "going on after epoch" in result.stdout
+    assert "continuing after epoch" in result.stdout
     assert evidence(folder) == evidence(undisturbed)
     assert not list(folder.rglob("*.unfinished"))
 
@@ -116,7 +116,7 @@ def test_killed_before_its_first_checkpoint_it_begins_anew(moment, number, start
     assert len(rows(folder)) == 1
     result = start("--resume", folder)
     assert result.returncode == 0, result.stderr
-    assert "the run begins anew" in result.stdout
+    assert "the run starts over" in result.stdout
     assert evidence(folder) == evidence(undisturbed)
 
 

@@ -70,7 +70,7 @@ def test_evaluate_says_how_far_probabilities_can_be_trusted(finished, capsys, tm
 
 def test_larger_pictures_are_resized_when_asked(finished, pictures, capsys):
     assert call("predict", finished, pictures) == 2
-    assert "is 80 x 80 pixels, the model takes 8 x 8; give --resize" in capsys.readouterr().err
+    assert "is 80 x 80 pixels, but the model takes 8 x 8; give --resize" in capsys.readouterr().err
     assert call("predict", finished, pictures, "--resize") == 0
     assert len(capsys.readouterr().out.splitlines()) == 5
 
@@ -85,7 +85,7 @@ def test_dark_on_light_is_turned_round(finished, pictures, capsys, tmp_path):
 
 
 def test_what_is_transparent_is_shown_on_white(finished, capsys, tmp_path):
-    """Drawings on no ground: their alpha is the drawing, the colour below it is black throughout."""
+    """Drawings on no ground: their alpha is the drawing, the colour below it is entirely black."""
     rows = []
     for i, image in enumerate(data.load_digits().test_images[:2]):
         drawing = Image.new("LA", (8, 8), (0, 0))
@@ -132,9 +132,9 @@ BAD = [
     (["predict", "{run}", "{here}/empty"], "holds no pictures"),
     (["predict", "{run}", "{here}/broken.png"], "cannot be read as a picture"),
     (["predict", "{run}", "{here}/wrong.npy"], "The model takes uint8 images of shape [n, 8, 8]"),
-    (["predict", "{run}", "{here}/object.npy"], "no whole npy file of numbers"),
-    (["predict", "{run}", "{here}/lie.npy"], "no whole npy file of numbers"),
-    (["predict", "{run}", "{here}/text"], "is not of a kind that is read"),
+    (["predict", "{run}", "{here}/object.npy"], "not a complete npy file of numbers"),
+    (["predict", "{run}", "{here}/lie.npy"], "not a complete npy file of numbers"),
+    (["predict", "{run}", "{here}/text"], "is not in a supported format"),
     (["predict", "{run}", "{here}/float.npy", "--invert"], "--invert is for bytes"),
     (["predict", "{here}/empty", "{here}/broken.png"], "holds no saved model"),
     (["predict", "{run}", "{here}/good.png", "--out", "/proc/none/table.csv"], "cannot be written"),
@@ -152,11 +152,11 @@ BAD = [
     (["generate", "{run}", "--label", "x"], "There is no class 'x'"),
     (["generate", "{run}", "--out", "samples.gif"], "give a name that ends in .png, .svg or .npz"),
     (["generate", "{run}", "--styles", "3"], "--styles"),
-    (["data"], "aae-jax data does one of list, fetch, check"),
+    (["data"], "aae-jax data needs an action; give one of list, fetch, check"),
     (["data", "lst"], "did you mean 'list'"),
-    (["data", "fetch", "auto"], "'auto' is no data set to fetch"),
+    (["data", "fetch", "auto"], "'auto' is not a data set that can be fetched"),
     (["data", "fetch", "mnist"], "AAE_OFFLINE is set"),
-    (["data", "check", "npz:{here}/wrong.npy"], "no whole npz file"),
+    (["data", "check", "npz:{here}/wrong.npy"], "not a complete npz file"),
     (["trian"], "did you mean 'train'"),
     (["train", "semi"], "choose one of autoencoder, clustering, dim-reduction"),
 ]
@@ -211,7 +211,7 @@ def test_train_has_a_usage(capsys):
 def test_data_are_listed_and_described(capsys, tmp_path):
     assert call("data", "list", "--data-dir", tmp_path) == 0
     listed = capsys.readouterr().out
-    assert "kmnist           not at hand: `aae-jax data fetch kmnist`" in listed
+    assert "kmnist           not available: `aae-jax data fetch kmnist`" in listed
     for name in stems():
         (tmp_path / name).write_bytes(b"")
     assert call("data", "list", "--data-dir", tmp_path) == 0

@@ -1,4 +1,4 @@
-"""The commands beside training and prediction: figures of a saved model, lines between images, splits, old names."""
+"""The commands other than training and prediction: figures of a saved model, interpolations, splits, old names."""
 
 import dataclasses
 
@@ -154,7 +154,7 @@ def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
         np.testing.assert_allclose(made["images"], model.decode(made["styles"]), atol=1e-6)
     assert cli.main(["generate", folder, "--component", "3", "--out", str(tmp_path / "third.png")]) == 0
     assert cli.main(["generate", folder, "--component", "10"]) == 2
-    assert "component is 10; give one of the prior's, from 0 to 9" in capsys.readouterr().err
+    assert "component is 10; give a component of the prior, from 0 to 9" in capsys.readouterr().err
     assert cli.main(["generate", saved("supervised"), "--component", "0"]) == 2
     assert "a prior of kind gaussian has no parts" in capsys.readouterr().err
 
@@ -225,9 +225,9 @@ def test_an_old_name_does_what_ours_does(saved, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["interpolate", "{supervised}", "{some}"], "which is not known here"),
+        (["interpolate", "{supervised}", "{some}"], "which is unknown here"),
         (["interpolate", "{clustering}", "{some}", "--steps", "1"], "--steps is 1"),
-        (["interpolate", "{clustering}", "{one}"], "has one image; give at least two"),
+        (["interpolate", "{clustering}", "{one}"], "has only one image; give at least two"),
         (["visualize", "{clustering}", "--dataset", "digits", "--images", "3"], "--images is 3"),
         (["init-datasets", "--dataset", "digits", "--labels", "99999", "--dir-path", "{here}"], "99999"),
         (["doctor", "{here}"], "is not the folder of a run"),
@@ -274,7 +274,7 @@ def test_a_yaml_of_another_project_trains_clusters(tmp_path):
     assert (weights.cyclic, weights.mode, weights.mode_separation) == (1.0, 0.0, 1.0)
     assert (weights.style_penalty, weights.style_penalty_kind) == (0.25, "frobenius")
     assert config.inverse_frequency
-    assert any("left out" in note for note in request.notes)
+    assert any("ignored" in note for note in request.notes)
 
 
 def test_without_adam_their_rates_are_the_papers(tmp_path):

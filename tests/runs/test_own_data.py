@@ -124,7 +124,7 @@ def test_rows_scaled_otherwise_are_not_evaluated(tmp_path, capsys):
     assert status(*flags, "--dataset", f"npz:{tmp_path / 'mine.npz'}", "--out-dir", tmp_path / "run") == 0
     capsys.readouterr()
     assert cli.main(["evaluate", str(tmp_path / "run"), "--dataset", f"npz:{tmp_path / 'other.npz'}"]) == 2
-    assert "were scaled by other training rows" in capsys.readouterr().err
+    assert "were scaled with other training rows" in capsys.readouterr().err
 
 
 @pytest.mark.slow

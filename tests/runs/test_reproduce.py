@@ -119,7 +119,7 @@ def test_a_budget_decides_the_length_once(monkeypatch, capsys):
     capsys.readouterr()
     assert reproduced("--rows", "toy-100") == 2
     said = capsys.readouterr().err
-    assert "was begun with 0.7 minutes and 2 seeds, not no budget and 2 seeds" in said
+    assert "was started with 0.7 minutes and 2 seeds, not no budget and 2 seeds" in said
 
 
 def test_a_pass_is_timed_by_some_of_its_updates(monkeypatch):
@@ -294,7 +294,7 @@ def test_a_row_that_has_more_epochs_now_is_not_gone_on_with(toy_models, monkeypa
     assert command.main(argv) == 0
     monkeypatch.setitem(TABLES, "toy", (replace(MODEL, epochs=3),))
     assert command.main(argv) == 2
-    assert "was begun with 2 epochs, the row has 3 now" in capsys.readouterr().err
+    assert "was started with 2 epochs, but the row has 3 now" in capsys.readouterr().err
 
 
 @pytest.mark.slow

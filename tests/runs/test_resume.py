@@ -58,7 +58,7 @@ def test_a_resumed_run_ends_at_the_same_bits(half, finished, capsys):
         assert status("--resume", half) == 128 + signal.SIGTERM
     assert status("--resume", half) == 0
     assert evidence(half) == evidence(finished)
-    assert "going on after epoch 2" in capsys.readouterr().out
+    assert "continuing after epoch 2" in capsys.readouterr().out
 
 
 def test_ctrl_c_stops_after_the_epoch_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, capsys):
     assert status("--resume", half) == 0
     said = capsys.readouterr().out
     assert "Checkpoint 1 cannot be read" in said
-    assert "going on after epoch 1" in said
+    assert "continuing after epoch 1" in said
     assert evidence(half) == evidence(finished)
 
 

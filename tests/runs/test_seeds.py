@@ -220,5 +220,5 @@ def test_models_of_another_run_are_not_recorded(one_failed, tmp_path):
     summary = read_summary(run)
     summary["test"]["error"]["per_seed"][2] += 0.05
     (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    with pytest.raises(InputError, match=r"The model in .* is wrong for .* its run for"):
+    with pytest.raises(InputError, match=r"The model in .* has an error of .* its run of"):
         record_of(tmp_path)

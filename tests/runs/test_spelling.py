@@ -87,7 +87,7 @@ def test_values_of_other_flags_are_left_alone():
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_known_data_set_is_looked_for_by_either_spelling(name, tmp_path):
     for spelt in other_spellings(name):
-        with pytest.raises(InputError, match="is not at hand") as refused:
+        with pytest.raises(InputError, match="is not available locally") as refused:
             load_dataset(spelt, cache_dir=tmp_path)
         assert str(refused.value).startswith(KNOWN[name].title)
 

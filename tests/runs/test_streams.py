@@ -58,7 +58,7 @@ def test_a_full_disk_is_reported(output, unbuffered, monkeypatch, capsys):
 @full
 def test_a_full_disk_that_shows_at_the_end_is_reported(monkeypatch, capsys):
     assert status_of(monkeypatch, opened("/dev/full"), OUTPUTS["what only the end flushes"]) == 1
-    assert "standard output did not take all that was printed" in capsys.readouterr().err
+    assert "standard output did not accept everything that was printed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("unbuffered", [False, True])
@@ -208,7 +208,7 @@ def test_an_output_that_is_an_input_is_refused(finished, pictures, tmp_path, cap
     before = pictures.read_bytes()
     for name in ("images.npy", "link.npy", "hard.npy"):
         assert cli.main(["predict", str(finished), str(pictures), "--out", str(tmp_path / name)]) == 2
-        assert "would overwrite what is read" in capsys.readouterr().err
+        assert "would overwrite a file read" in capsys.readouterr().err
     assert pictures.read_bytes() == before
 
 
@@ -218,7 +218,7 @@ def test_a_models_own_files_are_never_an_output(command, name, finished, picture
     images = [str(pictures)] if command in ("predict", "reconstruct", "interpolate") else []
     before = (finished / name).read_bytes()
     assert cli.main([command, str(finished), *images, "--out", str(finished / name)]) == 2
-    assert "would overwrite what is read" in capsys.readouterr().err
+    assert "would overwrite a file read" in capsys.readouterr().err
     assert (finished / name).read_bytes() == before
 
 

@@ -45,9 +45,9 @@ def test_a_resumed_folder_names_no_code(file, tmp_path, capsys):
     with open("evil/config.yaml", "w") as stream:
         yaml.safe_dump({"dataset": "digits", "prior": {"kind": "samples", "file": file}}, stream)
     assert run_model("unsupervised", ["--resume", "evil"]) == 2
-    refused(capsys, "payload.py:sample", "only where the command line names it")
+    refused(capsys, "payload.py:sample", "only if the command line names it")
     assert run_model("unsupervised", ["--config-path", "evil/config.yaml", "--out-dir", "out"]) == 2
-    refused(capsys, "only where the command line names it")
+    refused(capsys, "only if the command line names it")
     assert not os.path.exists("PWNED")
 
 

@@ -133,7 +133,7 @@ def test_heads_of_unequal_classes_are_judged_alike(data_file, tmp_path, capsys):
 def test_evaluate_says_what_one_constant_answer_costs(unequal, data_file, tmp_path, capsys):
     out = tmp_path / "found.json"
     assert cli.main(["evaluate", str(unequal), "--dataset", f"npz:{data_file}", "--out", str(out)]) == 0
-    assert "majority class 9.78 % wrong if always answered; mean error of a class" in capsys.readouterr().out
+    assert "majority class 9.78 % error if always predicted; mean error per class" in capsys.readouterr().out
     found = json.loads(out.read_text())
     counts = np.asarray(found["confusion"])
     assert found["balanced_error"] == pytest.approx(np.mean(1 - np.diag(counts) / counts.sum(axis=1)))

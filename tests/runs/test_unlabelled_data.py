@@ -209,7 +209,7 @@ def test_commands_with_data_of_which_some_have_no_label(semi, partly, capsys, tm
     assert said[-2:] == ["  3                 24      10", "  (no label)       264       0"]
     np.savez(tmp_path / "bare.npz", x=images_of_four_classes()[0])
     assert cli.main(["evaluate", str(semi), "--dataset", f"npz:{tmp_path / 'bare.npz'}"]) == 2
-    assert "has no labels, by which answers are judged" in capsys.readouterr().err
+    assert "has no labels to compare predictions with" in capsys.readouterr().err
 
 
 def test_the_header_says_how_many_images_have_no_label(partly, bare, tmp_path, capsys, monkeypatch):
@@ -262,5 +262,5 @@ def test_a_supervised_model_is_not_shown_images_without_labels(partly, bare, tmp
     assert run(module, partly, folder, "--no-test") == 0
     for command in ("evaluate", "visualize"):
         assert cli.main([command, str(folder), "--dataset", f"npz:{bare}"]) == 2
-        assert "has no labels, which the model's decoder gets" in capsys.readouterr().err
+        assert "has no labels, which the model's decoder takes" in capsys.readouterr().err
     assert RunFolder(folder).finished

@@ -183,11 +183,11 @@ def test_the_semi_supervised_model_takes_any_prior(kind, tmp_path):
     ("function", "said"),
     [
         ("line", "gives float32 of shape [100000]; give samples [n, 2]"),
-        ("leaves", "fails to give 100000 samples (SystemExit: 0)"),
-        ("flat", "all alike in dimension 2"),
+        ("leaves", "failed to draw 100000 samples (SystemExit: 0)"),
+        ("flat", "constant in dimension 2"),
         ("infinite", "not all finite"),
         ("few", "gives 10 samples; give 1000 at least"),
-        ("broken", "fails to give 100000 samples (KeyError: 'no such thing')"),
+        ("broken", "failed to draw 100000 samples (KeyError: 'no such thing')"),
         ("number", "has no function 'number'"),
         ("absent", "has no function 'absent'"),
     ],
@@ -209,16 +209,16 @@ def test_a_file_that_holds_no_samples_is_said_to(tmp_path, capsys):
     corner_rows(tmp_path / "short.npy")
     (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:1000])
     cases = {
-        "absent.npy": "is no file",
-        "text.npy": "is no array that numpy.save wrote",
-        "empty.npy": "is no array that numpy.save wrote",
-        "torn.npy": "is no array that numpy.save wrote",
-        "short.npy": "is no array that numpy.save wrote",
-        "objects.npy": "is no array that numpy.save wrote",
-        "several.npz": "is no array that numpy.save wrote",
+        "absent.npy": "is not a file",
+        "text.npy": "is not an array written by numpy.save",
+        "empty.npy": "is not an array written by numpy.save",
+        "torn.npy": "is not an array written by numpy.save",
+        "short.npy": "is not an array written by numpy.save",
+        "objects.npy": "is not an array written by numpy.save",
+        "several.npz": "is not an array written by numpy.save",
         "large.npy": "not all finite in float32",
         "three.npy": "of shape [2000, 3]; give samples [n, 2]",
-        "absent.py:of": "is no file",
+        "absent.py:of": "is not a file",
         "bad.py:of": "SyntaxError",
     }
     for name, said in cases.items():
@@ -250,7 +250,7 @@ def test_a_file_of_settings_runs_no_code_and_takes_what_a_run_kept(sampler, tmp_
     settings.write_text(f"prior:\n  kind: samples\n  file: {sampler}:broken\n")
     argv = (*SMOKE, "--config-path", settings)
     assert status(unsupervised, *argv) == 2
-    assert "only where the command line names it" in capsys.readouterr().err
+    assert "only if the command line names it" in capsys.readouterr().err
     assert status(unsupervised, *argv, "--prior.file", f"{sampler}:broken") == 2
     assert "KeyError: 'no such thing'" in capsys.readouterr().err
     corner_rows(tmp_path / "prior.npy")

@@ -57,7 +57,7 @@ def test_no_test_measures_on_validation_images_alone(sealed_test_set, finished, 
     assert rows(tmp_path / "run") == rows(finished)
     assert all((tmp_path / "run" / "figures" / f"{name}.png").stat().st_size > 1000 for name in FIGURES)
     said = capsys.readouterr().out
-    assert "the test images were not looked at" in said
+    assert "the test images were not evaluated" in said
     assert "test error" not in said
 
 

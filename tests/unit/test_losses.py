@@ -237,7 +237,7 @@ class OtherModelsTest(chex.TestCase):
             (losses.pairwise_mode_loss, [jnp.ones((1, 4))]),
             (losses.cyclic_label_loss, [jnp.ones((3, 1)), jnp.ones((3, 1))]),
         ):
-            with pytest.raises(InputError, match="give two classes at least"):
+            with pytest.raises(InputError, match="give at least two classes"):
                 loss(*arguments)
 
     @chex.variants(with_jit=True, without_jit=True)

@@ -55,7 +55,7 @@ def read_bytes(path: Path) -> bytes:
     except ValueError as error:  # a name with a zero byte
         raise InputError(f"{path} cannot be read ({error}); check its name.") from error
     if len(content) > size:
-        raise InputError(f"{path} grows while it is read; give a file at rest.")
+        raise InputError(f"{path} grew while it was read; give a file that is not being written.")
     return content
 
 
@@ -83,27 +83,31 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
         raise InputError(f"{what} is truncated: it has {len(magic)} bytes and no IDX header; fetch it again.")
     if magic[:3] != UINT8_MAGIC:
         raise InputError(
-            f"{what} is no IDX file of unsigned bytes: it starts with {magic.hex()}, not with 000008; "
+            f"{what} is not an IDX file of unsigned bytes: it starts with {magic.hex()}, not with 000008; "
             f"give the original file."
         )
-    found_rank = magic[3]
-    if found_rank == 0 or (rank is not None and found_rank != rank):
+    actual_rank = magic[3]
+    if actual_rank == 0 or (rank is not None and actual_rank != rank):
         raise InputError(
-            f"{what} holds an array of rank {found_rank}, not {rank or 'at least 1'}; check that images and "
+            f"{what} holds an array of rank {actual_rank}, not {rank or 'at least 1'}; check that images and "
             f"labels are not swapped."
         )
-    sizes = stream.read(4 * found_rank)
-    if len(sizes) < 4 * found_rank:
+    sizes = stream.read(4 * actual_rank)
+    if len(sizes) < 4 * actual_rank:
         raise InputError(f"{what} is truncated: its header ends after {4 + len(sizes)} bytes; fetch it again.")
-    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * found_rank, 4))
+    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * actual_rank, 4))
     expected = math.prod(shape)
     header = 4 + len(sizes)
     content = stream.read(expected) if header + expected <= most else b""
     if len(content) < expected:
-        raise InputError(f"{what} is truncated: it has fewer than the {header + expected} bytes it speaks of.")
+        raise InputError(
+            f"{what} is truncated: it has fewer than the {header + expected} bytes that its header describes."
+        )
     if stream.read(1):  # gzip verifies its checksum at the end
-        raise InputError(f"{what} goes on after its {header + expected} bytes; give the original file.")
+        raise InputError(
+            f"{what} has more than the {header + expected} bytes that its header describes; give the original file."
+        )
     try:
         return np.frombuffer(content, dtype=np.uint8).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy supports
-        raise InputError(f"{what} holds an array of rank {found_rank}; give an array of at most 4.") from error
+        raise InputError(f"{what} holds an array of rank {actual_rank}; give one of at most 4.") from error

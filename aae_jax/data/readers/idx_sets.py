@@ -20,7 +20,7 @@ from aae_jax.files import open_regular
 
 __all__ = [
     "ForeignFilesError",
-    "Found",
+    "LocatedFiles",
     "MissingDataError",
     "find_files",
     "idx_sha256",
@@ -42,7 +42,7 @@ class ForeignFilesError(InputError):
     """Files of the right names belong to another known set."""
 
 
-class Found(NamedTuple):
+class LocatedFiles(NamedTuple):
     """Files of a set that exist: the four files, or the archive that contains them."""
 
     files: tuple[Path, ...]
@@ -59,17 +59,17 @@ class Found(NamedTuple):
         return f"IDX files in {self.files[0].parent}" if self.archive is None else f"IDX files in {self.archive}"
 
 
-def find_files(known: KnownSet, data_dir: Path) -> Found | None:
+def find_files(known: KnownSet, data_dir: Path) -> LocatedFiles | None:
     """Find the files of a set below `data_dir`, all in one folder or in one archive; None if they are missing."""
     for folder in known.folders:
-        found = [_find_file(data_dir / folder, name) for name in known.files]
-        if all(path is not None for path in found):
-            return Found(tuple(path for path in found if path is not None))
+        paths = [_find_file(data_dir / folder, name) for name in known.files]
+        if all(path is not None for path in paths):
+            return LocatedFiles(tuple(path for path in paths if path is not None))
     if known.archive is not None:
         for folder in known.folders:
             archive = data_dir / folder / known.archive
             if archive.is_file():
-                return Found((), archive)
+                return LocatedFiles((), archive)
     return None
 
 
@@ -87,21 +87,21 @@ def _find_file(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
-def read_known(known: KnownSet, found: Found, *, trusted: bool = False) -> Dataset:
+def read_known(known: KnownSet, located: LocatedFiles, *, trusted: bool = False) -> Dataset:
     """Read and recognise the files of a known set; `trusted`: their checksums have been verified.
 
     Raises:
         ForeignFilesError: A file belongs to another known set.
         InputError: A file is damaged, or has another checksum.
     """
-    if found.archive is None:
-        arrays = [read_idx(path, rank=rank) for path, rank in zip(found.files, RANKS, strict=True)]
-        names = [str(path) for path in found.files]
+    if located.archive is None:
+        arrays = [read_idx(path, rank=rank) for path, rank in zip(located.files, RANKS, strict=True)]
+        names = [str(path) for path in located.files]
     else:
-        arrays = _read_archive(found.archive, known)
-        names = [f"{found.archive}:{name}" for name in known.files]
+        arrays = _read_archive(located.archive, known)
+        names = [f"{located.archive}:{name}" for name in known.files]
     recognised = _recognise(known, arrays, names) or trusted
-    source = found.where if recognised else f"{found.where}, whose content no checksum is known of"
+    source = located.where if recognised else f"{located.where}, whose content has no known checksum"
     train_images, train_labels, test_images, test_labels = arrays
     if known.transposed:
         train_images, test_images = train_images.transpose(0, 2, 1), test_images.transpose(0, 2, 1)
@@ -165,7 +165,9 @@ def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], n
     if info is None:
         raise InputError(f"{archive} holds no {name}; give the original archive.")
     if info.file_size > MAX_DEFLATED * (info.compress_size + 1):
-        raise InputError(f"{archive} speaks of {info.file_size} bytes of {name}, more than it can hold.")
+        raise InputError(
+            f"{archive} declares {info.file_size} bytes for {name}, more than it can hold; fetch it again."
+        )
     return opened.read(info)
 
 
@@ -184,27 +186,27 @@ def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> D
     """
     path = Path(os.path.expanduser(folder))
     if not path.is_dir():
-        raise InputError(f"The folder {path} of idx: does not exist; give the folder of four IDX files.")
+        raise InputError(f"The folder {path} of idx: does not exist; give a folder of four IDX files.")
     candidates = [stems(), stems(test="test")]
     files = [[_find_file(path, name) for name in names] for names in candidates]
     best = max(range(len(files)), key=lambda i: sum(file is not None for file in files[i]))
     missing = [name for name, file in zip(candidates[best], files[best], strict=True) if file is None]
     if missing and missing != list(candidates[best][1::2]):
         raise InputError(
-            f"The folder {path} of idx: lacks {', '.join(missing)} (with or without .gz); name the four files so, or "
-            "leave both files of labels out."
+            f"The folder {path} of idx: lacks {', '.join(missing)} (with or without .gz); give the four files these "
+            "names, or leave out both label files."
         )
     arrays = [
         None if file is None else read_idx(file, rank=None if rank == 3 else 1)
         for file, rank in zip(files[best], RANKS, strict=True)
     ]
-    return _build_own(arrays, path, split_seed)
+    return _build_custom(arrays, path, split_seed)
 
 
-def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_seed: int) -> Dataset:
+def _build_custom(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_seed: int) -> Dataset:
     """Return the data set of four arrays, or of images without labels."""
     train, train_labels, test, test_labels = arrays
-    assert train is not None and test is not None, "as the caller saw"  # noqa: PT018
+    assert train is not None and test is not None, "checked by the caller"  # noqa: PT018
     name, notices = f"idx:{path.name or path}", []
     counts = len(train), len(test)
     class_names: tuple[str, ...] = ()
@@ -214,7 +216,7 @@ def _build_own(arrays: Sequence[NDArray[np.uint8] | None], path: Path, split_see
         given, blanks = _without_blanks(np.concatenate([train_labels, test_labels]))
         labels, class_names = number_classes(given, f"The labels in {path}")
         if blanks:
-            notices = [f"{blanks:,} images of {name} have the label 255, which is taken for none (-1 in a byte)."]
+            notices = [f"{blanks:,} images of {name} have the label 255, which is read as no label (-1 in a byte)."]
     parts = Parts(train, labels[: counts[0]], test, labels[counts[0] :])
     settled = settle_parts(parts, class_names, name=name, split_seed=split_seed)
     return build_dataset(

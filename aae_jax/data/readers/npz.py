@@ -86,21 +86,22 @@ def _read_labels(
     """Return the classes of the training images followed by those of the test images, and the class names."""
     pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
     written = [labels for _, labels in pairs if labels in arrays]
-    found, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
+    columns, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
     if any(
-        each.ndim == 0 or each.shape[1:] != found[0].shape[1:] or _kind(each) != _kind(found[0]) for each in found
+        each.ndim == 0 or each.shape[1:] != columns[0].shape[1:] or _kind(each) != _kind(columns[0])
+        for each in columns
     ):
-        raise InputError(f"{what} are of different kinds; bring both to one form.")
+        raise InputError(f"{what} are of different types or shapes; give both in one form.")
     for images, labels in pairs:
         if labels in arrays:
             _check_lengths(arrays[images], arrays[labels], f"{images} and {labels} in {file}")
         elif arrays[images].ndim == 0:
-            raise InputError(f"{images} in {file} has no dimension; give an array of images or rows.")
+            raise InputError(f"{images} in {file} is a scalar; give an array of images or rows.")
     counts = [len(arrays[images]) for images, _ in pairs]
     classes = np.full(sum(counts), NO_LABEL, np.int32)
-    if not found:
+    if not columns:
         return classes, ()
-    numbered, class_names = number_classes(np.concatenate(found), what)
+    numbered, class_names = number_classes(np.concatenate(columns), what)
     classes[: len(numbered)] = numbered
     require_classes(class_names, numbered, f"in {file}")
     return classes, class_names
@@ -118,7 +119,7 @@ def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tup
     if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
         raise InputError(
             f"{NAMES_KEY} in {file} has shape {given.shape} and type {given.dtype} for the labels "
-            f"{', '.join(class_names[:5])}; give one text for each label 0, 1, …, of which each occurs."
+            f"{', '.join(class_names[:5])}; give one string for each label 0, 1, …, all of which must occur."
         )
     return tuple(str(name) for name in given)
 
@@ -134,7 +135,8 @@ def _build(parts: Parts, class_names: tuple[str, ...], file: Path, split_seed: i
     if train.ndim == 2 and train.dtype != np.uint8:
         if test.ndim != 2 or train.shape[1] != test.shape[1] or len(train) == 0:
             raise InputError(
-                f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give both one form."
+                f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give rows of one "
+                "length."
             )
         scaling = fit_scaling(train, f"The training rows in {file}")
         train = scaling.apply(train, f"The training rows in {file}")
@@ -208,10 +210,10 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
         raise InputError(f"{file} cannot be read ({error.strerror or error}); give a readable npz file.") from error
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{file} is no whole npz file ({reason}); save it again.") from error
-    found = ", ".join(sorted(names)[:8]) or "nothing"
+        raise InputError(f"{file} is not a complete npz file ({reason}); save it again.") from error
+    contents = ", ".join(sorted(names)[:8]) or "nothing"
     known = ", or ".join(", ".join(keys) for keys in choices)
-    raise InputError(f"{file} holds {found}; give the arrays {known}.")
+    raise InputError(f"{file} holds {contents}; give the arrays {known}.")
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
@@ -223,10 +225,10 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> 
             raise ValueError(f"{info.filename} is of npy version {version}")
         shape, _, dtype = read_header(stream)
     if dtype.hasobject:
-        raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or texts by .astype(str).")
+        raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or strings by .astype(str).")
     most = min(info.file_size, MAX_DEFLATED * (info.compress_size + 1))
     if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
-        raise ValueError(f"{info.filename} speaks of {shape} {dtype}, more than it holds")
+        raise ValueError(f"{info.filename} declares {shape} {dtype}, more than it holds")
     with archive.open(info) as stream:
         array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
         return array

@@ -58,8 +58,8 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
             picture = _upright(opened, what)
             if picture.size != (width, height) and not resize:
                 raise InputError(
-                    f"{what} is {picture.size[1]} x {picture.size[0]} pixels, the model takes {height} x {width}; "
-                    "give --resize to bring it to that size."
+                    f"{what} is {picture.size[1]} x {picture.size[0]} pixels, but the model takes {height} x "
+                    f"{width}; give --resize to resize it."
                 )
             if wide and picture.mode.startswith("RGB") and not np.asarray(picture)[..., :3].any():
                 raise InputError(f"{what} has 16 bits, of which the upper 8 are not used: {UNKNOWN_RANGE}.")
@@ -93,7 +93,7 @@ def _open(stream: Any, what: str) -> Any:
     except Image.DecompressionBombError as error:
         raise InputError(f"{what} has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{what} cannot be read as a picture: it is none of {', '.join(FORMATS)}.") from error
+        raise InputError(f"{what} cannot be read as a picture: it is not one of {', '.join(FORMATS)}.") from error
     if opened.size[0] * opened.size[1] > MAX_PIXELS:
         raise InputError(f"{what} has more than {MAX_PIXELS:,} pixels; make it smaller.")
     return opened
@@ -129,7 +129,7 @@ def _eight_bits(picture: Any, what: str) -> Any:
         return picture
     greys = np.asarray(picture)
     if picture.mode == "F" or greys.min() < 0 or greys.max() > WIDEST:
-        raise InputError(f"{what} has greys of kind {picture.mode}; save it with 8 or 16 bits.")
+        raise InputError(f"{what} has greys in the mode {picture.mode}; save it with 8 or 16 bits.")
     refuse_darkness(greys, f"The greys of {what}", brightest=WIDEST, black=True, advice=UNKNOWN_RANGE)
     return Image.fromarray((greys.astype(np.int64) // 257).astype(np.uint8))
 

@@ -61,32 +61,34 @@ def read_pictures(
                 f"The folder {file} itself holds no pictures ({', '.join(SUFFIXES)}); name the one that does."
             )
         _check_takes_pictures(image_shape)
-        found = Pictures(
+        pictures = Pictures(
             np.stack([read_picture(entry, image_shape, resize=resize) for entry in files]),
             tuple(entry.name for entry in files),
         )
     elif file.suffix.lower() in SUFFIXES:
         _check_takes_pictures(image_shape)
-        found = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
+        pictures = Pictures(read_picture(file, image_shape, resize=resize)[None], (file.name,))
     else:
         images = _read_array(file)
         if images.ndim == 4 and images.shape[-1] == 1:
             images = images[..., 0]
         if images.dtype == np.uint8 or images.ndim > 2:
             refuse_darkness(images, f"The images in {file}", black=True)
-        found = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
-    if len(found.names) == 0:
-        raise InputError(f"{file} holds no images (shape {found.images.shape}); name another.")
-    if invert and found.images.dtype != np.uint8:
+        pictures = Pictures(images, tuple(str(i) for i in range(len(images) if images.ndim else 0)))
+    if len(pictures.names) == 0:
+        raise InputError(f"{file} holds no images (shape {pictures.images.shape}); name another.")
+    if invert and pictures.images.dtype != np.uint8:
         raise InputError(
-            f"--invert is for bytes, but {file} holds {found.images.dtype}; invert the numbers yourself."
+            f"--invert is for bytes, but {file} holds {pictures.images.dtype}; invert the numbers yourself."
         )
-    return found._replace(images=255 - found.images) if invert else found
+    return pictures._replace(images=255 - pictures.images) if invert else pictures
 
 
 def _check_takes_pictures(image_shape: tuple[int, ...]) -> None:
     if len(image_shape) == 1 or (len(image_shape) == 3 and image_shape[2] != 3):
-        raise InputError(f"The model takes arrays of shape {list(image_shape)}, which no picture is; give an array.")
+        raise InputError(
+            f"The model takes arrays of shape {list(image_shape)}, which pictures do not have; give an array."
+        )
 
 
 def _read_array(file: Path) -> NDArray[Any]:
@@ -100,8 +102,8 @@ def _read_array(file: Path) -> NDArray[Any]:
             if "idx" in file.name or "ubyte" in file.name:
                 raise
             raise InputError(
-                f"{file} is not of a kind that is read; give a picture, or an .npy, .npz or IDX file "
-                f"(as the last: {error})"
+                f"{file} is not in a supported format; give a picture, or an .npy, .npz or IDX file "
+                f"(read as IDX: {error})"
             ) from error
     try:
         with open_regular(file) as stream:
@@ -117,4 +119,4 @@ def _read_array(file: Path) -> NDArray[Any]:
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
     except DAMAGE as error:
-        raise InputError(f"{file} is no whole npy file of numbers ({error}); save it again.") from error
+        raise InputError(f"{file} is not a complete npy file of numbers ({error}); save it again.") from error

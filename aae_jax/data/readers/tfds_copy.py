@@ -50,8 +50,8 @@ class Copy(NamedTuple):
 
 def copy_roots(data_dir: Path | None, cache_dir: Path) -> list[Path]:
     """Return the folders that are searched for prepared copies: the data folder, TFDS's folder, and the cache."""
-    own = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    roots = [data_dir, Path(os.path.expanduser(own)), cache_dir / "tensorflow_datasets"]
+    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    roots = [data_dir, Path(os.path.expanduser(default)), cache_dir / "tensorflow_datasets"]
     return [root for root in roots if root is not None]
 
 
@@ -62,15 +62,15 @@ def find_copy(name: str, roots: list[Path]) -> Copy | None:
         InputError: See `check_name`.
     """
     check_name(name)
-    found: list[tuple[bool, tuple[int, ...], Copy]] = []
+    candidates: list[tuple[bool, tuple[int, ...], Copy]] = []
     for root in roots:
         with contextlib.suppress(OSError):
             for info in (root / name).glob(f"*/{INFO_FILE}"):
                 version = _version(info.parent.name)
                 if version is not None:
                     copy = Copy(info.parent, read_file_format(info))
-                    found.append((copy.file_format == "array_record", version, copy))
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+                    candidates.append((copy.file_format == "array_record", version, copy))
+    return max(candidates, key=lambda entry: entry[:2])[2] if candidates else None
 
 
 def _version(name: str) -> tuple[int, ...] | None:
@@ -117,9 +117,9 @@ def _arrange(splits: dict[str, Split], name: str, split_seed: int) -> tuple[Part
     images, labels = splits["train"]
     if {"test", "validation"} <= set(splits) and splits["test"][0].shape[1:] == images.shape[1:]:
         bare, none = splits["test"]
-        told = f"The {len(bare):,} images of the test split of {name} have no label and join the training images; "
+        moved = f"The {len(bare):,} images of the test split of {name} have no label and join the training images; "
         joined = np.concatenate([images, bare]), np.concatenate([labels, none])
-        return Parts(*joined, *splits["validation"]), (f"{told}its validation split is the test set.",)
+        return Parts(*joined, *splits["validation"]), (f"{moved}its validation split is the test set.",)
     for split in ("test", "validation"):
         if split in splits:
             return Parts(images, labels, *splits[split]), ()
@@ -128,7 +128,7 @@ def _arrange(splits: dict[str, Split], name: str, split_seed: int) -> tuple[Part
 
 def _splits(copy: CopyDescription) -> list[str]:
     if "train" not in copy.shards:
-        raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', but {', '.join(copy.shards)}.")
+        raise InputError(f"The TFDS copy in {copy.folder} has no split 'train', only {', '.join(copy.shards)}.")
     return ["train", *[name for name in ("test", "validation") if name in copy.shards]]
 
 
@@ -140,8 +140,8 @@ def check_name(name: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise InputError(
-            f"tfds:{name} is no name of a set in TensorFlow Datasets; give letters, digits, _ and -, and a "
-            "configuration after a slash where the set has some, as in tfds:emnist/letters."
+            f"tfds:{name} is not a valid name in TensorFlow Datasets; give letters, digits, _ and -, and a "
+            "configuration after a slash if the set has several, as in tfds:emnist/letters."
         )
 
 

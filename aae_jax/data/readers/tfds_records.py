@@ -105,23 +105,23 @@ def describe_copy(folder: Path) -> CopyDescription:
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(read_text(folder / name, MAX_JSON_BYTES), object_pairs_hook=_unique)
+        content = json.loads(read_text(folder / name, MAX_JSON_BYTES), object_pairs_hook=_unique)
     except FileNotFoundError as error:
         raise InputError(f"The TFDS copy in {folder} has no {name}; prepare it again.") from error
     except OSError as error:
         raise InputError(f"{folder / name} cannot be read ({error.strerror or error}); prepare it again.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / name} is not valid JSON ({quoted(str(error))}); prepare it again.") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{folder / name} holds no JSON object; prepare it again.")
-    return found
+    if not isinstance(content, dict):
+        raise InputError(f"{folder / name} does not hold a JSON object; prepare it again.")
+    return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise ValueError("a key occurs twice")
-    return found
+    return mapping
 
 
 def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 0) -> None:
@@ -141,7 +141,7 @@ def _check_classes(node: Any, folder: Path, keys: tuple[str, ...], depth: int = 
     for key, value in node.items():
         if key in keys and isinstance(value, str) and value not in FEATURE_CLASSES:
             raise InputError(
-                f"The TFDS copy in {folder} names the class {quoted(value)}, which is none of TFDS's own for images "
+                f"The TFDS copy in {folder} names the class {quoted(value)}, which is not one of TFDS's for images "
                 "with labels; nothing was imported. Give another copy."
             )
         _check_classes(value, folder, keys, depth + 1)
@@ -177,7 +177,7 @@ def _image_and_label(fields: dict[str, Any], folder: Path) -> tuple[str, str, st
         labels = ["label"]
     if len(images) != 1 or len(labels) > 1 or ("label" in fields and not labels):
         raise InputError(
-            f"The TFDS copy in {folder} has the features {', '.join(fields) or 'of no dictionary'}; "
+            f"The TFDS copy in {folder} has the features {', '.join(fields) or 'outside a dictionary'}; "
             "give a set of images with one class each, or none."
         )
     content = _content(fields[images[0]], "image")
@@ -279,23 +279,23 @@ def _records(copy: CopyDescription, split: str) -> Iterator[bytes]:
     """Yield the records of a split in their order on disk."""
     if copy.file_format not in ("array_record", "tfrecord"):
         raise InputError(
-            f"The TFDS copy in {copy.folder} is stored as {quoted(copy.file_format)}, which is not read here; "
+            f"The TFDS copy in {copy.folder} is stored as {quoted(copy.file_format)}, which is not supported; "
             "prepare the set with file_format='array_record'."
         )
     read = _read_array_record if copy.file_format == "array_record" else _read_tfrecord
     for path, length in copy.shards[split]:
-        found = 0
+        count = 0
         for record in read(path, copy.folder):
-            found += 1
+            count += 1
             yield record
-        if found != length:
-            raise ValueError(f"{path.name} has {found} records, not {length}")
+        if count != length:
+            raise ValueError(f"{path.name} has {count} records, not {length}")
 
 
 def _read_array_record(path: Path, folder: Path) -> Iterator[bytes]:
     if importlib.util.find_spec("array_record") is None:
         raise InputError(
-            f"The TFDS copy in {folder} needs the package array_record, which has wheels for Linux alone."
+            f"The TFDS copy in {folder} needs the package array_record, which has wheels for Linux only."
         )
     from array_record.python.array_record_module import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
         ArrayRecordReader,

@@ -89,11 +89,11 @@ def draw_classifier_figures(
 
 
 def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> "Figure":
-    found = {"as trained": reliability(logits, labels)}
+    reliabilities = {"as trained": reliability(logits, labels)}
     if model.temperature is not None:
         name = f"at temperature {model.temperature:.2f}"
-        found[name] = reliability(logits, labels, temperature=model.temperature)
-    return figures.reliability_diagram(found)
+        reliabilities[name] = reliability(logits, labels, temperature=model.temperature)
+    return figures.reliability_diagram(reliabilities)
 
 
 def _draw_pictures(model: Model, shown: Shown, predicted: Callable[[], np.ndarray], key: PRNGKey) -> Drawings:

@@ -60,7 +60,7 @@ def draw_head_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
         heads = _heads(model)
         matrix = circle_projection(heads, float(jnp.mean(jnp.std(codes().mean, axis=0))))
         return figures.code_scatter(
-            places() @ matrix, labels, label_names=names, marks=heads @ matrix, title="Brought to a circle"
+            places() @ matrix, labels, label_names=names, marks=heads @ matrix, title="Projected to a circle"
         )
 
     if dim >= 2:
@@ -148,7 +148,7 @@ def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray)
         empty = [blank] * (MEMBERS - len(members))
         tiles.append(np.stack([heads[cluster], blank, *members, *empty]))
     names = model.class_names[:shown]
-    title = "Heads, and images put to them"
+    title = "Heads and the images assigned to them"
     return figures.image_grid(np.stack(tiles), title=title, row_names=names, down="cluster")
 
 

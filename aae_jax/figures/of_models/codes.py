@@ -99,9 +99,9 @@ def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> "Figure":
     made = np.asarray(model.decode(samples))
     pool = jnp.asarray(shown.pool)
     flat = (pool / 255.0 if pool.dtype == jnp.uint8 else pool).reshape(len(pool), -1)
-    found = np.asarray(nearest_rows(jnp.asarray(made).reshape(len(made), -1), flat))
-    names = ("sample", "nearest in training")
-    return figures.reconstructions(made, unit_images(np.asarray(pool[found])), names=names)
+    nearest = np.asarray(nearest_rows(jnp.asarray(made).reshape(len(made), -1), flat))
+    names = ("sample", "nearest training image")
+    return figures.reconstructions(made, unit_images(np.asarray(pool[nearest])), names=names)
 
 
 def _grid(model: Model, across: Array, down: Array) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Small IDX files written by hand, and the real MNIST where it is at hand."""
+"""Small IDX files written by hand, and the real MNIST where it is available."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""From nothing at hand to a cached, prepared data set, by way of TFDS's catalogue and a server on the loopback."""
+"""From no local files to a cached, prepared data set, by way of TFDS's catalogue and a server on the loopback."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ from aae_jax.errors import InputError
 from tests.unit.data.conftest import idx_bytes, small_arrays
 from tests.unit.data.server import serve
 
-needs_array_record = pytest.mark.skipif(not tfds_copy.can_prepare(), reason="array_record has wheels for Linux alone")
+needs_array_record = pytest.mark.skipif(not tfds_copy.can_prepare(), reason="array_record has wheels for Linux only")
 
 
 class Noting(Reporter):
@@ -69,7 +69,7 @@ def test_fetched_once_then_at_hand(server, tmp_path, folder, monkeypatch):
     assert "checksum" not in first.source  # TFDS's checksums were compared
     assert server.named == "kmnist"
     (notice,) = said.notices
-    assert "Kuzushiji-MNIST is not at hand: fetching" in notice
+    assert "Kuzushiji-MNIST is not available locally: fetching" in notice
     assert {name for name, _, _ in said.steps} == {f"{stem}.gz" for stem in KNOWN["kmnist"].files}
     monkeypatch.setenv("AAE_OFFLINE", "1")
     asked = len(server.asked)
@@ -181,7 +181,7 @@ def test_auto_takes_the_digits_when_nobody_answers(server, tmp_path, monkeypatch
     server.behaviour = {"silent"}
     said = Noting()
     assert load(tmp_path, "auto", reporter=said).name == "digits"
-    assert "gave no answer within 0.3 s" in said.notices[-1]
+    assert "did not answer within 0.3 s" in said.notices[-1]
     assert "not MNIST" in said.notices[-1]
 
 
@@ -273,7 +273,7 @@ def test_sets_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError, match="has the features text; give a set of images"):
         load(tmp_path, "tfds:texts", data_dir=tmp_path)
     prepare(tmp_path, colour_images, pictures(*[(6, 5)] * 3), splits=("extra",), name="no_train")
-    with pytest.raises(InputError, match="no split 'train', but extra"):
+    with pytest.raises(InputError, match="no split 'train', only extra"):
         load(tmp_path, "tfds:no_train", data_dir=tmp_path)
 
 

@@ -22,7 +22,7 @@ def test_files_of_another_set_in_the_same_form(name, tmp_path):
     dataset = load(name, tmp_path, tmp_path / "cache")
     assert dataset.name == name
     assert dataset.class_names == KNOWN[name].class_names
-    assert "no checksum is known" in dataset.source
+    assert "no known checksum" in dataset.source
     np.testing.assert_array_equal(dataset.train_images, small_arrays()[0])
     again = load(name, tmp_path, tmp_path / "cache")
     assert (again.source, again.class_names, again.sha256) == (dataset.source, dataset.class_names, dataset.sha256)
@@ -30,7 +30,7 @@ def test_files_of_another_set_in_the_same_form(name, tmp_path):
 
 def test_files_that_could_be_of_several_sets_are_not_guessed(tmp_path):
     write_files(tmp_path / "data", small_arrays())
-    with pytest.raises(InputError, match="could be of several sets, and no checksum tells which"):
+    with pytest.raises(InputError, match="could belong to several sets, and no checksum identifies them"):
         load("kmnist", tmp_path / "data", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
@@ -43,12 +43,14 @@ def test_files_as_published_are_recognised(tmp_path, monkeypatch):
     published = [Remote(f"http://x/{path.name}", 0, file_sha256(path)) for path in tmp_path.iterdir()]
     monkeypatch.setattr(tfds_copy, "catalogue", lambda name: published if name == "kmnist" else [])
     assert "checksum" not in load("kmnist", tmp_path, tmp_path / "cache").source
-    with pytest.raises(InputError, match="no checksum tells which"):
+    with pytest.raises(InputError, match="no checksum identifies them"):
         load("fashion_mnist", tmp_path, tmp_path / "cache")
 
 
 def test_mnist_is_not_taken_for_fashion(small_mnist, tmp_path):
-    with pytest.raises(InputError, match="Fashion-MNIST is not at hand"):  # those in the folder itself are left alone
+    with pytest.raises(
+        InputError, match="Fashion-MNIST is not available locally"
+    ):  # those in the folder itself are left alone
         load("fashion_mnist", small_mnist, tmp_path / "cache")
     small_mnist.rename(tmp_path / "fashion_mnist")
     with pytest.raises(InputError, match=r"is a file of MNIST, not of Fashion-MNIST; give --dataset mnist"):
@@ -114,7 +116,9 @@ def test_a_damaged_archive(harm, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "mnist"])
 def test_without_files_the_error_says_what_to_do(name, tmp_path):
-    with pytest.raises(InputError, match=rf"{KNOWN[name].title} is not at hand and AAE_OFFLINE.*--data-dir"):
+    with pytest.raises(
+        InputError, match=rf"{KNOWN[name].title} is not available locally and AAE_OFFLINE.*--data-dir"
+    ):
         load_dataset(name, cache_dir=tmp_path, reporter=Quiet())
 
 

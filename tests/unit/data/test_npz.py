@@ -178,7 +178,7 @@ def test_a_test_set_without_labels_is_drawn_instead(save, given):
     np.testing.assert_array_equal(np.bincount(dataset.test_labels), [2, 2, 2, 2])
     assert dataset.num_unlabelled == 10
     np.testing.assert_array_equal(dataset.train_images[-10:], IMAGES[30:])
-    assert "a quarter of each class is the test set instead" in dataset.notices[0]
+    assert "a quarter of each class is drawn as the test set instead" in dataset.notices[0]
     assert dataset.sha256 != other.sha256
 
 
@@ -227,22 +227,22 @@ BAD = [
     ({"x": IMAGES, "y_test": LABELS}, "no y for y_test; give both"),
     ({"x": IMAGES, "y_train": LABELS}, "no y for y_train; give both"),
     ({"x_train": IMAGES, "x_test": IMAGES, "y_test": LABELS}, "no y_train for y_test; give both"),
-    ({"x": np.uint8(3), "x_test": IMAGES}, "x in .* has no dimension"),
+    ({"x": np.uint8(3), "x_test": IMAGES}, "x in .* is a scalar"),
     ({"x": IMAGES, "y": LABELS[:-1]}, "one label per image"),
     ({**split(IMAGES, LABELS), "y_test": LABELS[:3]}, "x_test and y_test in .* one label per image"),
     ({"x": IMAGES, "y": LABELS[1:], "x_test": IMAGES, "y_test": LABELS}, "x and y in .* one label per image"),
-    ({"x": IMAGES, "y": LABELS + 0.5}, "whole numbers"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, np.inf, LABELS)}, "hold inf, type float64; give whole numbers"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, 1e300, LABELS)}, "give whole numbers"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, "", "cat")}, "'cat' .*empty texts stand for no label.*two classes"),
-    ({"x": IMAGES, "y": np.where(LABELS == 0, -1, 1)}, "negative numbers.* stand for no label.*two classes"),
-    ({"x": IMAGES, "y": np.zeros_like(LABELS)}, "give images of two classes"),
+    ({"x": IMAGES, "y": LABELS + 0.5}, "give integers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, np.inf, LABELS)}, "hold inf, type float64; give integers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, 1e300, LABELS)}, "give integers"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, "", "cat")}, "'cat' .*empty strings mean no label.*two classes"),
+    ({"x": IMAGES, "y": np.where(LABELS == 0, -1, 1)}, "negative numbers.* mean no label.*two classes"),
+    ({"x": IMAGES, "y": np.zeros_like(LABELS)}, "give images of at least two classes"),
     ({"x": IMAGES, "y": np.where(np.arange(40) < 4, LABELS, -1)}, "too few images with a label for a test set"),
-    ({"x": IMAGES, "y": LABELS, "class_names": np.asarray(["a"])}, "one text for each label"),
-    ({"x": IMAGES, "y": LABELS, "class_names": np.arange(LABELS.max() + 1)}, "one text for each label"),
+    ({"x": IMAGES, "y": LABELS, "class_names": np.asarray(["a"])}, "one string for each label"),
+    ({"x": IMAGES, "y": LABELS, "class_names": np.arange(LABELS.max() + 1)}, "one string for each label"),
     ({"x": np.zeros((len(LABELS), 3, 6, 5)), "y": LABELS}, "channels before height and width"),
     ({"x": IMAGES, "y": np.eye(4)[LABELS]}, "not one-hot"),
-    ({"x": IMAGES, "y": LABELS > 1}, "whole numbers"),
+    ({"x": IMAGES, "y": LABELS > 1}, "give integers"),
     ({"x": IMAGES.astype(float), "y": LABELS}, "from 0 to 1"),
     ({"x": IMAGES / 255 - 0.5, "y": LABELS}, "from 0 to 1"),
     ({"x": IMAGES.astype(int) * 2, "y": LABELS}, "from 0 to 255"),
@@ -253,8 +253,8 @@ BAD = [
     ({"x": ROWS * 0 + np.array([[3e38, 0, 0], [-3e38, 0, 0]] * 20), "y": LABELS}, "span more than float32"),
     ({"x": IMAGES % 17, "y": LABELS}, "whole numbers up to 16, nearly black"),
     ({"x": (IMAGES > 99).astype(int), "y": LABELS}, "whole numbers up to 1, nearly black"),
-    ({**split(IMAGES, LABELS), "y_train": np.int64(3)}, "of different kinds"),
-    ({**split(IMAGES, np.eye(4)[LABELS]), "y_test": np.eye(3)[LABELS[30:] % 3]}, "of different kinds"),
+    ({**split(IMAGES, LABELS), "y_train": np.int64(3)}, "of different types or shapes"),
+    ({**split(IMAGES, np.eye(4)[LABELS]), "y_test": np.eye(3)[LABELS[30:] % 3]}, "of different types or shapes"),
     ({"x": IMAGES.astype(str), "y": LABELS}, "give numbers"),
     ({"x": IMAGES * 1j, "y": LABELS}, "give numbers"),
     ({"x": IMAGES[:, 0, 0], "y": LABELS}, "give an array of shape"),
@@ -264,8 +264,8 @@ BAD = [
     ({"x": np.uint8(3), "y": LABELS}, "one label per image"),
     ({**split(IMAGES, LABELS), "x_test": IMAGES[30:, :3]}, "bring both to one shape"),
     ({**split(IMAGES, LABELS), "x_test": IMAGES[30:] / 255}, "bring both to one type"),
-    ({**split(ROWS, LABELS), "x_test": ROWS[30:, :2]}, "give both one form"),
-    ({**split(IMAGES, LABELS), "y_test": LABELS[30:].astype(str)}, "bring both to one form"),
+    ({**split(ROWS, LABELS), "x_test": ROWS[30:, :2]}, "give rows of one length"),
+    ({**split(IMAGES, LABELS), "y_test": LABELS[30:].astype(str)}, "give both in one form"),
     ({"x": np.array([{"an": "object"}] * 40), "y": LABELS}, "Python objects"),
 ]
 
@@ -319,7 +319,7 @@ def test_a_header_that_lies_takes_no_memory(tmp_path, shape):
 @pytest.mark.parametrize("content", [b"", b"PK", b"<html>", b"PK\x03\x04" + bytes(100)])
 def test_no_npz(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(InputError, match="no whole npz file"):
+    with pytest.raises(InputError, match="not a complete npz file"):
         load_npz(tmp_path / "a.npz")
     with pytest.raises(InputError, match="does not exist"):
         load_npz(tmp_path / "none.npz")

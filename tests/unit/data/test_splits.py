@@ -79,7 +79,7 @@ def test_validation_size(num_train, validation_size, expected):
     [
         ({"num_labels": 0}, "number of labels is 0"),
         ({"num_labels": -5}, "number of labels is -5"),
-        ({"num_labels": 9}, "fewer than classes"),
+        ({"num_labels": 9}, "fewer than the classes"),
         ({"num_labels": 1801}, "more than the 1800 images"),
         ({"num_labels": "most"}, "'most'"),
         ({"label_seed": -1}, "label_seed is -1"),

@@ -1,4 +1,4 @@
-"""Codes beside the prior: moments, discrepancy against a loop over pairs, discriminators, entropies of labels."""
+"""Codes and prior: moments, discrepancy against a loop over pairs, discriminators, entropies of labels."""
 
 import itertools
 
@@ -82,5 +82,5 @@ def test_entropies_tell_sure_labels_from_balanced_ones():
 
 @pytest.mark.parametrize(("codes", "samples"), [(1, 5), (5, 1)])
 def test_one_row_has_no_pair(codes, samples):
-    with pytest.raises(InputError, match="give two of each"):
+    with pytest.raises(InputError, match="give at least two of each"):
         maximum_mean_discrepancy(jnp.zeros((codes, 2)), jnp.zeros((samples, 2)))

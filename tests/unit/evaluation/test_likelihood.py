@@ -116,5 +116,5 @@ def test_samples_that_are_not_finite_are_refused():
 def test_images_that_say_nothing_are_refused(broken, rows):
     parts = [np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)]
     parts[broken] = rows
-    with pytest.raises(InputError, match=f"The {('validation', 'test')[broken]} images are none, or not all finite"):
+    with pytest.raises(InputError, match=f"The {('validation', 'test')[broken]} images are empty or not all finite"):
         measure_likelihood(normal_rows(1.0), jax.random.key(0), *parts, num_samples=3)

@@ -228,7 +228,7 @@ def test_errors_against_labels_are_dots_by_seed_and_a_line_through_their_means()
 
 def test_error_curves_stand_beside_what_others_reported():
     curves = {"ours": ([500, 1000], [[0.1, 0.2], [0.05, 0.07]]), "theirs": ([500], [0.3])}
-    (axes,) = figures.error_curves(curves, milestones=[(500, 0.16), (2500, 0.03)], said="reported").axes
+    (axes,) = figures.error_curves(curves, milestones=[(500, 0.16), (2500, 0.03)], milestones_label="reported").axes
     lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
     np.testing.assert_allclose(lines["ours"], [[500, 15], [1000, 6]])
     np.testing.assert_allclose(lines["theirs"], [[500, 30]])

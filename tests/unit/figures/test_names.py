@@ -130,7 +130,7 @@ def test_the_names_of_rows_and_milestones_are_drawn_as_they_are(name, tmp_path):
     figure = figures.reconstructions(images(1), images(1), names=("original", name))
     assert shown in saved(figure, tmp_path)
     curves = {"ours": (np.arange(1, 6), SERIES)}
-    figure = figures.error_curves(curves, milestones=[(1, 0.5)], said=name)
+    figure = figures.error_curves(curves, milestones=[(1, 0.5)], milestones_label=name)
     assert shown in {text.strip() for text in saved(figure, tmp_path)}
 
 

@@ -122,7 +122,7 @@ def test_neighbours_are_moved_by_half_of_what_views_are_up_to_two_pixels(of_view
 
 
 def test_plain_vectors_are_not_moved():
-    with pytest.raises(InputError, match="plain vectors cannot be moved"):
+    with pytest.raises(InputError, match="plain vectors cannot be shifted"):
         graph_of(np.ones((20, 4), np.float32), max_shift=1)
 
 

@@ -302,7 +302,7 @@ def test_weight_gradients_in_bfloat16_are_those_of_rounded_operands_at_any_size(
 
 def test_tf32_is_refused_where_it_is_not():
     require_precision("float32")
-    with pytest.raises(InputError, match="tf32, which NVIDIA GPUs of compute capability"):
+    with pytest.raises(InputError, match="tf32, which needs an NVIDIA GPU of compute capability"):
         require_precision("tf32")
 
 

@@ -85,7 +85,7 @@ def test_percentiles_are_those_of_samples(kind):
 
 
 def test_samples_have_to_be_given():
-    with pytest.raises(InputError, match="give the sampler itself"):
+    with pytest.raises(InputError, match="pass the sampler"):
         configured_prior(PriorConfig(kind="samples"), 2)
 
 

@@ -201,7 +201,7 @@ def edit(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": "other"}, "is not of aae_jax"),
+        ({"format": "other"}, "was not written by aae_jax"),
         ({"format_version": 6}, "format version 6, this library reads 1 to 5"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
@@ -213,16 +213,16 @@ def edit(folder, **changes):
         ({"network": {"latent_dim": 4}}, "of shape"),
         ({"image_shape": [5, 5]}, "of shape"),
         ({"image_shape": [6]}, "of shape"),
-        ({"image_shape": []}, "wrong kind"),
-        ({"image_shape": [6, 5, 1, 1]}, "wrong kind"),
-        ({"image_shape": [-6, 5]}, "wrong kind"),
-        ({"image_shape": [60_000, 50_000]}, "what is described takes"),
-        ({"network": {"hidden": [900_000, 900_000]}}, "what is described takes"),
+        ({"image_shape": []}, "wrong type"),
+        ({"image_shape": [6, 5, 1, 1]}, "wrong type"),
+        ({"image_shape": [-6, 5]}, "wrong type"),
+        ({"image_shape": [60_000, 50_000]}, "the described weights take"),
+        ({"network": {"hidden": [900_000, 900_000]}}, "the described weights take"),
         ({"network": {"latent_dim": 10**6}}, "network.latent_dim is 1000000"),
-        ({"class_names": ["a"]}, "wrong kind"),
-        ({"class_names": [1, 2, 3, 4]}, "wrong kind"),
-        ({"preprocessing": {}}, "wrong kind"),
-        ({"preprocessing": {"pixels": "bytes", "scaled_by_feature": True}}, "wrong kind"),
+        ({"class_names": ["a"]}, "wrong type"),
+        ({"class_names": [1, 2, 3, 4]}, "wrong type"),
+        ({"preprocessing": {}}, "wrong type"),
+        ({"preprocessing": {"pixels": "bytes", "scaled_by_feature": True}}, "wrong type"),
         ({"preprocessing": {"pixels": "unit", "scaled_by_feature": True}}, "missing or unknown"),
         ({"prior": {"std": -1.0}}, "prior.std is -1.0"),
         ({"prior": {"std": math.nan}}, "prior.std is nan"),
@@ -231,14 +231,14 @@ def edit(folder, **changes):
         ({"prior": 3}, "prior is 3"),
         ({"decoded_label": 5}, "decoded_label is 5 beside 4 classes"),
         ({"prior": {"kind": "mixture", "parts": 10_000}, "network": {"latent_dim": 100}}, "give less of either"),
-        ({"decoded_label": -1}, "wrong kind"),
-        ({"image_shape": 6}, "wrong kind"),
-        ({"image_shape": ["a", "b"]}, "wrong kind"),
+        ({"decoded_label": -1}, "wrong type"),
+        ({"image_shape": 6}, "wrong type"),
+        ({"image_shape": ["a", "b"]}, "wrong type"),
         ({"num_classes": 5}, "4 names for 5 classes"),
         ({"num_classes": 5, "decoded_label": 5, "class_names": list("abcde")}, "of shape"),
-        ({"num_classes": "many"}, "wrong kind"),
-        ({"num_classes": math.inf}, "wrong kind"),
-        ({"data": 3}, "wrong kind"),
+        ({"num_classes": "many"}, "wrong type"),
+        ({"num_classes": math.inf}, "wrong type"),
+        ({"data": 3}, "wrong type"),
     ],
     ids=str,
 )
@@ -272,7 +272,7 @@ def test_damaged_weights_are_refused(harm, folder):
     path.unlink()
     if harm != "missing":
         path.write_bytes({"cut": raw[:-8], "empty": b"", "foreign": b"PK\x03\x04" + raw}[harm])
-    with pytest.raises(InputError, match=r"cannot be read as safetensors|what is described takes"):
+    with pytest.raises(InputError, match=r"cannot be read as safetensors|the described weights take"):
         aae_jax.load(folder)
 
 
@@ -297,7 +297,7 @@ ABSENCE = {
     "missing": "does not exist",
     "empty": "holds no saved model",
     "file": "is a file",
-    "unfinished": "has left no model yet; finish it by --resume",
+    "unfinished": "has saved no model yet; finish it with --resume",
 }
 
 
@@ -397,7 +397,7 @@ def test_an_old_configuration_without_its_field_is_refused(field, tmp_path):
 def test_an_old_prior_that_is_none_is_refused(wrong, tmp_path):
     shutil.copytree(FIXTURES / "model_v2", tmp_path / "model")
     edit(tmp_path / "model", prior_std=wrong)
-    with pytest.raises(InputError, match=r"prior\.std is|wrong kind"):
+    with pytest.raises(InputError, match=r"prior\.std is|wrong type"):
         aae_jax.load(tmp_path / "model")
 
 
@@ -423,9 +423,9 @@ def test_a_model_without_labels_there_and_back(tmp_path, images):
 def test_what_a_model_without_labels_cannot_do_is_said(images):
     model = without_labels(None)
     for ask in (model.predict, model.predict_proba):
-        with pytest.raises(InputError, match="has no classes: its encoder gives no label"):
+        with pytest.raises(InputError, match="has no classes: its encoder predicts no label"):
             ask(images)
-    with pytest.raises(InputError, match="has no prior to draw from"):
+    with pytest.raises(InputError, match="has no prior to sample from"):
         model.draw_styles(jax.random.key(0), 3)
     with pytest.raises(InputError, match=r"and no labels, not \[7, 2\] and \[7, 3\]; give styles alone"):
         model.decode(np.zeros((7, 2)), np.zeros((7, 3)))
@@ -496,20 +496,20 @@ def test_weights_that_are_not_finite_are_refused(value, folder):
     name = sorted(tensors)[0]
     tensors[name] = np.full_like(tensors[name], value)
     save_file(tensors, folder / "model.safetensors")
-    with pytest.raises(InputError, match="not finite in tensor"):
+    with pytest.raises(InputError, match="non-finite numbers in tensor"):
         aae_jax.load(folder)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, "1" * 5000, "\ud800", ""])
 def test_text_that_is_no_configuration(text, folder):
     (folder / "config.json").write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(InputError, match=r"is not valid JSON|is not of aae_jax"):
+    with pytest.raises(InputError, match=r"is not valid JSON|was not written by aae_jax"):
         aae_jax.load(folder)
 
 
 def test_a_file_too_large_to_be_a_configuration(folder):
     (folder / "config.json").write_bytes(b" " * (10**7 + 1))
-    with pytest.raises(InputError, match="is no model's configuration"):
+    with pytest.raises(InputError, match="is not a model's configuration"):
         aae_jax.load(folder)
 
 
@@ -583,7 +583,7 @@ def test_heads_and_modes_are_where_they_were_trained(model):
         model.decode_mode(jnp.eye(CLASSES))
     with pytest.raises(InputError, match=r"labels \[n, 4\], not \[2, 3\]"):
         modes.decode_mode(jnp.zeros((2, 3)))
-    with pytest.raises(InputError, match="no heads"):
+    with pytest.raises(InputError, match="no cluster heads"):
         model.represent(jnp.zeros((1, LATENT)), jnp.zeros((1, CLASSES)))
 
 
