@@ -41,8 +41,7 @@ def run_doctor(argv: Sequence[str]) -> int:
     if not all(isinstance(row.get("reconstruction/loss"), list) for row in rows):
         raise InputError(
             f"The metrics in {flags.run} lack the reconstruction loss of each seed, which every run records; give "
-            "the "
-            "folder of a run."
+            "the folder of a run."
         )
     config = read_yaml(folder.path / CONFIG_FILE)
     first_seed = coerce(config.get("seed", 0), int, f"seed in {folder.path / CONFIG_FILE}")

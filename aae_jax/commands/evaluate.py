@@ -254,7 +254,6 @@ def dataset_of(model: Model, flags: DataFlags) -> Dataset:
     if dataset.sha256 != model.data.get("sha256"):
         reporter.notice(
             "These are not, bit for bit, the data that the model was trained on; with another --split-seed, test "
-            "images "
-            "may be among those it was trained on."
+            "images may be among those it was trained on."
         )
     return dataset

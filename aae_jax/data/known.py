@@ -149,6 +149,5 @@ def check_content(known: KnownSet, dataset: Dataset, what: str) -> None:
         if sha256 != expected:
             raise InputError(
                 f"{what} is not {known.title}: its {name} images and labels have, in any order, SHA-256 {sha256}, "
-                "not "
-                f"{expected}; remove it, or replace it with the original."
+                f"not {expected}; remove it, or replace it with the original."
             )

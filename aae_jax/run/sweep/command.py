@@ -236,11 +236,11 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
     for number, chunk in enumerate(sweep.chunks):
         place = folder.path / "chunks" / f"{number:03d}"
         if not (place / RESULT_FILE).exists():
-            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: members {chunk[0]}…{chunk[-1]}")
+            console.say(f"chunk {number + 1} of {len(sweep.chunks)}: {len(chunk)} members")
             try:
                 _train_chunk(RunFolder(place), sweep, chunk, console)
             except Stopped as stopped:
-                console.say(f"saved; go on with: {sweep.request.launcher} --resume {folder.path}")
+                console.say(f"saved; continue with: {sweep.request.launcher} --resume {folder.path}")
                 return SIGNALLED + stopped.signum
         results += _read_results(place / RESULT_FILE, chunk, sweep.score)
     results.sort(key=lambda result: result["member"])
@@ -380,5 +380,5 @@ def _say(sweep: Sweep, rows: Sequence[Mapping[str, Any]], folder: RunFolder, con
         console.say(f"  {score:16s} {values}{failed}")
     if len(rows) > SHOWN:
         console.say(f"  … and {len(rows) - SHOWN} more")
-    console.say(f"  the test images were not used; the results are in {folder.path}")
+    console.say(f"  the test images were not evaluated; results in {folder.path}")
     return int(rows[0][sweep.score] is None)
