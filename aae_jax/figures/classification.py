@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from aae_jax.evaluation import Reliability, calibration_error
-from aae_jax.figures.images import are_pictures, as_rgb, draw_tiles, gap
 from aae_jax.figures.style import (
     COLOURS,
     FONT_SIZE,
@@ -23,6 +22,7 @@ from aae_jax.figures.style import (
     room,
     tidy,
 )
+from aae_jax.figures.tiles import are_pictures, as_rgb, draw_tiles, gap
 
 __all__ = ["confusion_matrix", "predicted_classes", "reliability_diagram"]
 

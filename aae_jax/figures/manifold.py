@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from aae_jax.figures.images import are_pictures, draw_tiles, gap
 from aae_jax.figures.style import FONT_SIZE, WIDTH, caption, literals, new_figure, room
+from aae_jax.figures.tiles import are_pictures, draw_tiles, gap
 
 __all__ = ["image_grid"]
 
