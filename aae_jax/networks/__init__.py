@@ -7,6 +7,7 @@ from aae_jax.networks.api import (
     Posterior,
     build_mlp_networks,
     build_networks,
+    min_weights,
     sample_style,
 )
 from aae_jax.networks.precision import fastest_precision, require_precision
@@ -19,6 +20,7 @@ __all__ = [
     "build_mlp_networks",
     "build_networks",
     "fastest_precision",
+    "min_weights",
     "require_precision",
     "sample_style",
 ]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from aae_jax.config import NetworkConfig
 from aae_jax.errors import InputError
-from aae_jax.networks.mlp import ClusterHeads, MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk
+from aae_jax.networks.mlp import ClusterHeads, MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk, count_mlp_weights
 from aae_jax.networks.precision import fastest_precision
 from aae_jax.text import brief_fields
 from aae_jax.types import Array, Params, PRNGKey, Stats
@@ -23,6 +23,7 @@ __all__ = [
     "Posterior",
     "build_mlp_networks",
     "build_networks",
+    "min_weights",
     "sample_style",
 ]
 
@@ -173,6 +174,18 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
         represent=represent,
         decode_mode=_build_decode_mode(modules["mode_decoder"]) if codes.mode_decoder else None,
     )
+
+
+def min_weights(config: NetworkConfig, pixels: int, given: int, taken: int) -> int:
+    """Return a lower bound of the number of weights of encoder and decoder, without building them.
+
+    Args:
+        config: Architecture of the networks.
+        pixels: Numbers per image.
+        given: Numbers per code that the encoder outputs.
+        taken: Numbers per code that the decoder takes.
+    """
+    return count_mlp_weights(config.hidden, pixels, given, taken)
 
 
 def _example_inputs(

@@ -1,5 +1,6 @@
 """Multi-layer perceptrons: encoder with two heads, decoder, discriminators (flax modules)."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from aae_jax.networks.precision import product_options
 from aae_jax.types import Array
 
-__all__ = ["ClusterHeads", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk"]
+__all__ = ["ClusterHeads", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk", "count_mlp_weights"]
 
 BATCH_NORM_MOMENTUM = 0.99
 PAPER_STD = 0.01
@@ -27,6 +28,19 @@ def dense(size: int, scheme: str, precision: str, *, before_relu: bool) -> nn.De
     """Return a dense layer whose matrix products run in `precision`."""
     kernel = kernel_init(scheme, before_relu=before_relu)
     return nn.Dense(size, kernel_init=kernel, **product_options(precision))
+
+
+def count_mlp_weights(hidden: Sequence[int], pixels: int, given: int, taken: int) -> int:
+    """Return the number of entries of the weight matrices of encoder and decoder.
+
+    Args:
+        hidden: Widths of the hidden layers of each.
+        pixels: Numbers per image.
+        given: Numbers per code that the encoder outputs.
+        taken: Numbers per code that the decoder takes.
+    """
+    encoder, decoder = (pixels, *hidden, given), (taken, *hidden, pixels)
+    return sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
 
 
 class Trunk(nn.Module):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from aae_jax.config.text import from_mapping
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.files import read_text, require_regular
+from aae_jax.networks import min_weights
 from aae_jax.saved.digest import with_weights
 from aae_jax.text import quoted
 
@@ -260,9 +260,7 @@ def check_size(described: Description, folder: Path) -> None:
     network, pixels = described.network, math.prod(described.image_shape)
     label_length = 0 if described.heads else described.decoded_label
     given, taken = (network.latent_dim + label for label in (described.num_classes, label_length))
-    encoder, decoder = (pixels, *network.hidden, given), (taken, *network.hidden, pixels)
-    weights = sum(a * b for widths in (encoder, decoder) for a, b in itertools.pairwise(widths))
-    weights += described.prior_samples * network.latent_dim
+    weights = min_weights(network, pixels, given, taken) + described.prior_samples * network.latent_dim
     if 4 * weights > stored:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: the described weights take {4 * weights} bytes, but the file "
