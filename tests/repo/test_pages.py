@@ -19,7 +19,7 @@ from aae_jax.errors import InputError
 from aae_jax.models import MODELS, find_model
 from aae_jax.run.arguments import parse
 from aae_jax.run.flags import parse_flags
-from aae_jax.run.sweep.command import SweepFlags
+from aae_jax.run.sweep.command import parse_sweep
 from aae_jax.run.sweep.members import parse_space
 from tests.repo.test_layers import LAYERS, RANK
 
@@ -217,8 +217,8 @@ def check_training(name, flags):
         del flags[flags.index(flag) : flags.index(flag) + 2]
     try:
         if name == "sweep":
-            request = parse(find_model("semi_supervised").spec, flags, prog="sweep", kind=SweepFlags)
-            assert parse_space(request.flags.vary) or not flags
+            spec, request = parse_sweep(flags, "sweep")
+            assert parse_space(request.flags.vary, spec.config_class) or not flags
         else:
             with contextlib.redirect_stdout(io.StringIO()):
                 parse(find_model(name).spec, flags)
@@ -268,6 +268,7 @@ def test_pages_show_commands():
         "aae-jax predikt RUN",
         "aae-jax data fetch",
         "python experiments/sweep.py --vary weights.consistency",
+        "python experiments/sweep.py clustering --vary labels=10",
         "python experiments/reproduce.py --tabel models",
         "benchmarks/lost.sh",
     ],

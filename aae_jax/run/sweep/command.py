@@ -47,7 +47,7 @@ from aae_jax.run.trainer import Outcome, Stopped, Trainer
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
 
-__all__ = ["main", "run"]
+__all__ = ["main", "parse_sweep", "run"]
 
 RESULT_FILE, TABLE_FILE = "result.json", "table.csv"
 DEFAULT = "semi_supervised"
@@ -114,15 +114,23 @@ def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> i
 
     def command() -> int:
         keep_compiled_programs()
-        named = [arguments[0]] if arguments and not arguments[0].startswith("-") else []
-        spec = find_model(named[0] if named else _model_of(arguments)).spec
-        started = " ".join([launcher or "python experiments/sweep.py", *named])
-        kind = SweepFlags[spec.config_class]  # type: ignore[name-defined]
-        rest, text = arguments[len(named) :], __doc__ or ""
-        return run(spec, parse(spec, rest, prog=started, description=text, launcher=started, kind=kind))
+        return run(*parse_sweep(arguments, launcher or "python experiments/sweep.py"))
 
     with neutral_backend():
         return run_guarded(command)
+
+
+def parse_sweep(arguments: Sequence[str], launcher: str) -> tuple[ModelSpec, Request]:
+    """Parse the command line of a sweep: the model's name, then flags.
+
+    Raises:
+        InputError: The model, a flag or a value is unknown.
+    """
+    named = [arguments[0]] if arguments and not arguments[0].startswith("-") else []
+    spec = find_model(named[0] if named else _model_of(arguments)).spec
+    kind = SweepFlags[spec.config_class]  # type: ignore[name-defined]
+    prog, flags = " ".join([launcher, *named]), arguments[len(named) :]
+    return spec, parse(spec, flags, prog=prog, description=__doc__ or "", launcher=prog, kind=kind)
 
 
 def _model_of(arguments: Sequence[str]) -> str:
