@@ -21,6 +21,7 @@ from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
+from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
 from tests.runs.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
@@ -166,7 +167,10 @@ def test_the_configuration_is_resolved(finished):
     assert config.dataset == "digits"
     assert config.views.max_shift == 0
     assert config.evaluate_every == 1
-    assert config.network.precision in ("float32", "bfloat16")
+    assert config.network.precision == "float32"
+    asked = parse(SPEC, ["--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS)]).config
+    assert asked.network.precision == "auto"
+    assert problem.build_setup(SPEC, asked, Quiet()).config.network.precision in ("float32", "bfloat16")
     assert config.optimizers == resolve(preset("smoke"), (8, 8)).optimizers
 
 
