@@ -13,7 +13,7 @@ PLAIN = (
     *("--preset", "smoke", "--dataset", "digits", "--epochs", str(EPOCHS), "--checkpoint-seconds", "0"),
     *("--averaging.decay", "0.9", "--network.precision", "float32"),
 )
-"""An autoencoder, for tests of what every run does: it compiles in a fifth of the time."""
+"""An autoencoder, for tests of what every run does: it compiles in a third of the time."""
 SMALL = (*PLAIN, "--labels", str(LABELS))
 """The semi-supervised model, for tests of what it does."""
 
