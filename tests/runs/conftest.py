@@ -1,14 +1,16 @@
 """Finished and interrupted runs to look at, made once; no test here touches the home folder."""
 
 import os
+import shutil
 import signal
 
 import jax
 import pytest
+from filelock import FileLock
 
 from aae_jax.run import report
 from aae_jax.run.console import Console
-from tests.runs.running import drawing, is_drawing, train
+from tests.runs.running import drawing, is_drawing, train, train_plain
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -31,13 +33,40 @@ def isolated(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
 
 
+def made_once(tmp_path_factory, name, make):
+    """Return the folder that `make` fills, the same for all of pytest's workers: tests read it, and change copies."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, done = root / name / "run", root / name / "done"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(root / name / "lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of another worker, where it failed
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="package")
 def finished(tmp_path_factory, figures_on_demand):
-    """The folder of a run that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    with drawing():
-        assert train(folder) == 0
-    return folder
+    """The folder of a run of the semi-supervised model that nothing disturbed."""
+
+    def make(folder):
+        with drawing():
+            assert train(folder) == 0
+
+    return made_once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture(scope="package")
+def plain(tmp_path_factory, figures_on_demand):
+    """The folder of a run of an autoencoder that nothing disturbed."""
+
+    def make(folder):
+        with drawing():
+            assert train_plain(folder) == 0
+
+    return made_once(tmp_path_factory, "plain", make)
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -70,9 +99,11 @@ def interrupt_after(patch, epoch, signum):
 
 @pytest.fixture(scope="package")
 def stopped(tmp_path_factory, figures_on_demand):
-    """The folder of the same run, stopped by SIGTERM in its second epoch of three: checkpoints 0 and 1."""
-    folder = tmp_path_factory.mktemp("stopped") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        interrupt_after(patch, 1, signal.SIGTERM)
-        assert train(folder) == 128 + signal.SIGTERM
-    return folder
+    """The folder of the run in `plain`, stopped by SIGTERM in its second epoch of three: checkpoints 0 and 1."""
+
+    def make(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_after(patch, 1, signal.SIGTERM)
+            assert train_plain(folder) == 128 + signal.SIGTERM
+
+    return made_once(tmp_path_factory, "stopped", make)

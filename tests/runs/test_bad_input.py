@@ -158,8 +158,8 @@ def test_mnist_without_a_folder(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["run", "file"])
-def test_an_occupied_folder_is_left_alone(kind, finished, tmp_path, capsys):
-    folder = copied(finished, tmp_path / "run")
+def test_an_occupied_folder_is_left_alone(kind, plain, tmp_path, capsys):
+    folder = copied(plain, tmp_path / "run")
     folder = folder if kind == "run" else folder / "config.yaml"
     before = contents(tmp_path / "run")
     assert status(*DIGITS, "--out-dir", folder) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from aae_jax import cli
 from aae_jax.evaluation.diagnosis import STUCK, diagnose
-from aae_jax.run.run import main as run_model
+from tests.runs.running import train_plain
 
 HEALTHY = {
     "reconstruction/loss": 20.0,
@@ -109,9 +109,7 @@ def test_a_run_that_is_not_evaluated_yet_is_waited_for(tmp_path, capsys):
 
 
 def test_a_run_that_diverged_leaves_what_the_doctor_sees(tmp_path, capsys):
-    rate = ("--optimizers.reconstruction.kind", "sgd", "--optimizers.reconstruction.learning-rate", "1e30")
-    argv = ["--preset", "smoke", "--dataset", "digits", *rate, "--out-dir", str(tmp_path / "run")]
-    assert run_model("unsupervised", argv) == 1
+    assert train_plain(tmp_path / "run", "--optimizers.reconstruction.learning-rate", "1e30") == 1
     capsys.readouterr()
     assert cli.main(["doctor", str(tmp_path / "run")]) == 0
     assert capsys.readouterr().out.startswith("not finite: ")

@@ -19,11 +19,22 @@ from aae_jax.errors import StorageError
 from aae_jax.files import LOCK_FILE, FolderLock, write_whole
 from aae_jax.run import run_dir as run_folder
 from aae_jax.run.console import Console
-from aae_jax.run.run import main as run_model
 from aae_jax.run.sweep import command as sweep
 from aae_jax.train import checkpoint
 from tests.runs.conftest import interrupt_after
-from tests.runs.running import EPOCHS, ROOT, SMALL, contents, copied, evidence, status, train
+from tests.runs.running import (
+    EPOCHS,
+    PLAIN,
+    ROOT,
+    SMALL,
+    contents,
+    copied,
+    evidence,
+    plain_status,
+    status,
+    train,
+    train_plain,
+)
 
 
 def one_sentence(capsys):
@@ -65,13 +76,13 @@ def test_two_runs_on_one_folder(tmp_path, stopped, claimed_by_another, capsys):
     new = tmp_path / "new"
     new.mkdir()
     claimed_by_another(new)
-    assert train(new) == 2
+    assert train_plain(new) == 2
     assert "Another run is writing in" in one_sentence(capsys)
     assert [entry.name for entry in new.iterdir()] == [LOCK_FILE]
     half = copied(stopped, tmp_path / "half")
     before = contents(half)
     owner = claimed_by_another(half)
-    assert status("--resume", half) == 2
+    assert plain_status("--resume", half) == 2
     assert "Another run is writing in" in one_sentence(capsys)
     assert contents(half) == {**before, LOCK_FILE: b""}
     owner.kill()  # a claim goes with its process
@@ -102,7 +113,7 @@ def test_a_claim_that_was_released_while_another_waited(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write")
 def test_a_folder_that_cannot_be_written(capsys):
-    assert train("/proc/self/run") == 2
+    assert train_plain("/proc/self/run") == 2
     assert "/proc/self/run cannot be written" in one_sentence(capsys)
 
 
@@ -204,7 +215,7 @@ def test_what_cannot_be_written_ends_with_status_1(error, tmp_path, monkeypatch,
         raise error
 
     monkeypatch.setattr(run_folder.RunFolder, "append_metrics", fail)
-    assert train(tmp_path / "run") == 1
+    assert train_plain(tmp_path / "run") == 1
     assert str(error) in one_sentence(capsys)
     assert not (tmp_path / "run" / LOCK_FILE).exists()
 
@@ -216,7 +227,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_narrow_terminal(monkeypatch, finished):
+def test_a_narrow_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
     screen = Terminal()
@@ -286,7 +297,6 @@ def environment(tmp_path_factory):
 
 COMMAND = """
 import sys
-from aae_jax.run.run import main as run_model
 
 print("here", flush=True)
 sys.exit(run_model("semi_supervised"))
@@ -330,7 +340,6 @@ import resource, sys
 from aae_jax import files
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.run import event_log, report, run_dir as run_folder
-from aae_jax.run.run import main as run_model
 from aae_jax.train import checkpoint
 
 def limit(owner, name):
@@ -410,9 +419,9 @@ def test_killed_at_twenty_random_moments(environment, tmp_path):
     assert kills >= 18  # a run may end before its last moment comes
 
 
-def unfinished(finished, target):
+def unfinished(whole, target):
     """Return a copy of a run whose training is over, but whose report was never finished."""
-    folder = copied(finished, target)
+    folder = copied(whole, target)
     (folder / "summary.json").unlink()
     return folder
 
@@ -422,48 +431,46 @@ def broken(*_, **__):
 
 
 @pytest.mark.usefixtures("figures_drawn")
-def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(finished, tmp_path, monkeypatch, capsys):
-    folder = unfinished(finished, tmp_path / "run")
-    (folder / "figures" / "confusion_matrix.png").unlink()
-    monkeypatch.setattr("aae_jax.figures.confusion_matrix", broken)
-    assert status("--resume", folder) == 0
+def test_a_figure_that_cannot_be_drawn_never_costs_the_summary(plain, tmp_path, monkeypatch, capsys):
+    folder = unfinished(plain, tmp_path / "run")
+    (folder / "figures" / "code_scatter.png").unlink()
+    monkeypatch.setattr("aae_jax.figures.code_scatter", broken)
+    assert plain_status("--resume", folder) == 0
     said = capsys.readouterr().out
     assert said.count("\n! ") == 1
-    assert "! The figure confusion_matrix could not be drawn (ValueError: Expected end of text, found '$').\n" in said
-    assert said.index("! The figure") < said.index("test error")
-    assert evidence(folder) == evidence(finished)
+    assert "! The figure code_scatter could not be drawn (ValueError: Expected end of text, found '$').\n" in said
+    assert said.index("! The figure") < said.index("digits test images")
+    assert evidence(folder) == evidence(plain)
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    expected = {path.name: path.read_bytes() for path in (finished / "figures").iterdir()}
-    assert expected.keys() - drawn.keys() == {"confusion_matrix.png"}
+    expected = {path.name: path.read_bytes() for path in (plain / "figures").iterdir()}
+    assert expected.keys() - drawn.keys() == {"code_scatter.png"}
     assert all(expected[name] == content for name, content in drawn.items())
 
 
 @pytest.mark.usefixtures("figures_drawn")
-def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(
-    finished, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.classifier", None)
-    assert train(tmp_path / "run", "--figures-every", "1") == 0
+def test_matplotlib_that_cannot_be_imported_stops_neither_training_nor_report(plain, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.codes", None)
+    assert train_plain(tmp_path / "run", "--figures-every", "1") == 0
     said = capsys.readouterr().out
     assert said.count("! No figure could be drawn (ModuleNotFoundError: ") == EPOCHS + 1
     assert {k: v for k, v in evidence(tmp_path / "run").items() if k != "config"} == {
-        k: v for k, v in evidence(finished).items() if k != "config"
+        k: v for k, v in evidence(plain).items() if k != "config"
     }
     assert not (tmp_path / "run" / "figures").exists()
 
 
 @pytest.mark.usefixtures("figures_drawn")
-def test_a_notice_that_cannot_be_printed_comes_after_the_summary(finished, tmp_path, monkeypatch):
-    folder = unfinished(finished, tmp_path / "run")
+def test_a_notice_that_cannot_be_printed_comes_after_the_summary(plain, tmp_path, monkeypatch):
+    folder = unfinished(plain, tmp_path / "run")
 
     def no_reader(self, text):
         assert (folder / "summary.json").exists()
         raise BrokenPipeError
 
-    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.classifier", None)
+    monkeypatch.setitem(sys.modules, "aae_jax.figures.of_models.codes", None)
     monkeypatch.setattr(Console, "notice", no_reader)
-    assert status("--resume", folder) == 1
-    assert evidence(folder) == evidence(finished)
+    assert plain_status("--resume", folder) == 1
+    assert evidence(folder) == evidence(plain)
 
 
 @pytest.mark.usefixtures("figures_drawn")
@@ -475,8 +482,7 @@ def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys
         }
 
     monkeypatch.setattr("aae_jax.figures.of_models.codes.draw_code_figures", draw)
-    argv = ["--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--out-dir", str(tmp_path / "run")]
-    assert run_model("unsupervised", argv) == 0
+    assert train_plain(tmp_path / "run", "--epochs", "1") == 0
     assert (tmp_path / "run" / "summary.json").exists()
     assert "! The figure walks could not be drawn" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
@@ -485,8 +491,8 @@ def test_a_model_of_codes_reports_without_a_figure(tmp_path, monkeypatch, capsys
 
 def test_a_sweep_is_summed_up_without_its_figure(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("aae_jax.figures.sweep_figure", broken)
-    argv = [*SMALL, "--epochs", "1", "--vary", "views.noise_std=0.1", "--out-dir", str(tmp_path / "run")]
-    assert sweep.main(argv) == 0
+    argv = [*PLAIN, "--epochs", "1", "--vary", "weights.reconstruction=0.5", "--out-dir", str(tmp_path / "run")]
+    assert sweep.main(["autoencoder", *argv]) == 0
     assert "! The figure sweep could not be drawn" in capsys.readouterr().out
     assert (tmp_path / "run" / "summary.json").exists()
     assert (tmp_path / "run" / "table.csv").exists()
@@ -539,10 +545,10 @@ NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 PROGRAM = "import sys; from aae_jax.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def test_commands_on_models_work_in_a_notebook(finished, environment, tmp_path):
+def test_commands_on_models_work_in_a_notebook(plain, environment, tmp_path):
     np.save(tmp_path / "some.npy", np.zeros((2, 8, 8), np.uint8))
     out = tmp_path / "made.png"
-    argv = ["reconstruct", finished / "model", tmp_path / "some.npy", "--out", out]
+    argv = ["reconstruct", plain / "model", tmp_path / "some.npy", "--out", out]
     result = start(argv, {**environment, **NOTEBOOK}, PROGRAM)
     assert result.returncode == 0, result.stderr
     assert out.stat().st_size > 1000

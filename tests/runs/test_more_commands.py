@@ -61,7 +61,10 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ("clustering", "unsupervised") else pytest.mark.slow) for name in DRAWN],
+)
 def test_visualize_draws_all_that_a_saved_model_has(name, saved, tmp_path):
     argv = [saved(name), "--dataset", "digits", "--images", "60", "--out-dir", str(tmp_path / "drawn")]
     assert cli.main(["visualize", *argv]) == 0

@@ -11,7 +11,7 @@ from aae_jax.saved import storage as bundle
 from tests.runs.running import drawing, status, summary
 
 NAMES = np.array(["ant", "bee", "cat", "dög"])
-FLAGS = ("--preset", "smoke", "--labels", "40", "--epochs", "30")
+FLAGS = ("--preset", "smoke", "--labels", "40", "--epochs", "30", "--network.precision", "float32")
 
 
 def save(path, shape, *, seed=0, count=400):
@@ -120,8 +120,8 @@ def test_generate_and_reconstruct(run, capsys, tmp_path):
 def test_rows_scaled_otherwise_are_not_evaluated(tmp_path, capsys):
     save(tmp_path / "mine.npz", (7,))
     save(tmp_path / "other.npz", (7,), seed=1)
-    flags = ("--preset", "smoke", "--labels", "40", "--epochs", "1")
-    assert status(*flags, "--dataset", f"npz:{tmp_path / 'mine.npz'}", "--out-dir", tmp_path / "run") == 0
+    flags = ("--preset", "smoke", "--epochs", "1", "--dataset", f"npz:{tmp_path / 'mine.npz'}")
+    assert status(*flags, "--out-dir", tmp_path / "run", model="autoencoder") == 0
     capsys.readouterr()
     assert cli.main(["evaluate", str(tmp_path / "run"), "--dataset", f"npz:{tmp_path / 'other.npz'}"]) == 2
     assert "were scaled with other training rows" in capsys.readouterr().err

@@ -35,12 +35,14 @@ def propagated_run(tmp_path_factory, figures_on_demand):
     return folder
 
 
+@pytest.mark.slow  # test_reproduce.py trains with propagated labels too
 def test_the_term_is_in_the_metrics(propagated_run, finished):
     found = [row["generator/propagation"][0] for row in rows(propagated_run)]
     assert found[-1] < found[0]
     assert "generator/propagation" not in rows(finished)[0]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_bits(propagated_run, tmp_path, monkeypatch):
     """With the labels it began with: computed on other threads they would differ in their last bits."""
     with pytest.MonkeyPatch.context() as patch:

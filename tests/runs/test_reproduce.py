@@ -1,6 +1,8 @@
 """The command `reproduce`: rows of a table are trained within a budget, resumed, and recorded whole."""
 
+import functools
 import json
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +22,11 @@ from reproduce.command import epochs_within
 from reproduce.models import ModelRow
 from reproduce.tables import TABLES, Row
 from tests.runs.conftest import interrupt_after
-from tests.runs.running import summary
+from tests.runs.running import rows, summary
 
+FLAGS = ("--checkpoint-seconds", "0", "--network.precision", "float32", "--weights.propagation", "3")
 TOY = (
-    Row("toy-100", "best", 100, True, "smoke", 3, ("--checkpoint-seconds", "0")),
+    Row("toy-100", "best", 100, True, "smoke", 3, FLAGS),
     Row("toy-all", "faithful", "all", False, "smoke", 2),
 )
 
@@ -44,13 +47,32 @@ def recorded(name, folder="runs/toy/results"):
     return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def test_rows_are_trained_and_recorded():
-    assert reproduced() == 0
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, figures_on_demand):
+    """The folder `runs` of a command that trained and recorded the row toy-100."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TABLES, "toy", TOY)
+        patch.chdir(folder)
+        assert reproduced("--rows", "toy-100") == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def done(trained):
+    """Work beside a copy of that folder."""
+    shutil.copytree(trained, "runs")
+
+
+@pytest.mark.usefixtures("done")
+def test_a_row_is_trained_and_recorded():
     found, run = recorded("toy-100"), summary(Path("runs/toy/toy-100/run"))
     assert found["test_error"] == run["test"]["error"]
     assert found["validation_error"] == run["validation"]["error"]
     assert found["baseline"]["test_error"] == run["baseline"]["test"]["error"]
     assert found["updates"] == found["full_updates"] == run["updates"]
+    spread = [row["generator/propagation"] for row in rows(Path("runs/toy/toy-100/run"))]
+    assert np.less(spread[-1], spread[0]).all()
     assert len(found["curve"]["update"]) == len(found["curve"]["validation_error"]) == 3
     assert found["curve"]["validation_error"][-1] == pytest.approx(found["validation_error"]["per_seed"])
     config = from_mapping(SemiSupervisedConfig, found["config"])
@@ -61,13 +83,22 @@ def test_rows_are_trained_and_recorded():
         np.testing.assert_array_equal(subset, expected)
         assert set(np.bincount(labels[subset])) == {10}
     assert found["subsets"]["0"] != found["subsets"]["1"]
+
+
+@pytest.mark.slow
+def test_all_rows_are_trained_and_recorded():
+    assert reproduced() == 0
+    assert recorded("toy-100")["subsets"] != "all"
     assert recorded("toy-all")["subsets"] == "all"
 
 
-@pytest.mark.parametrize("tested", [True, False])
-def test_a_record_says_what_is_taken_for_what_and_how_sure(tested):
+@pytest.mark.parametrize("tested", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_a_record_says_what_is_taken_for_what_and_how_sure(tested, trained):
     """By each seed's saved model: its error, and its calibration error, are those of the run."""
-    assert reproduced("--rows", "toy-100", *([] if tested else ["--no-test"])) == 0
+    if tested:
+        shutil.copytree(trained, "runs")
+    else:
+        assert reproduced("--rows", "toy-100", "--no-test") == 0
     found, answers = recorded("toy-100"), recorded("toy-100")["answers"]
     measured = "test" if tested else "validation"
     images, errors = found["splits"][measured], found[f"{measured}_error"]["per_seed"]
@@ -108,6 +139,20 @@ def test_the_same_command_goes_on_with_what_was_stopped(tmp_path, capsys):
     assert recorded("toy-100", kept.parent) == resumed
 
 
+def test_a_plan_keeps_the_length_that_a_budget_decided(monkeypatch):
+    passes = iter((20.0, 1.0))
+    monkeypatch.setattr(command, "time_pass", lambda *_: next(passes))
+    flags = command.Flags(table="toy", dataset="digits", num_seeds=2, budget_minutes=0.7)
+    planned, folder = functools.partial(command._planned_epochs, TOY[0]), Path("runs/toy/toy-100")
+    assert planned(flags, folder, command.Console()) == 2
+    (folder / "run").mkdir()
+    (folder / "run" / "config.yaml").write_text("", encoding="utf-8")
+    assert planned(flags, folder, command.Console()) == 2, "the length is that of the plan"
+    with pytest.raises(InputError, match=r"was begun with 0\.7 minutes and 2 seeds, not no budget and 2 seeds"):
+        planned(replace(flags, budget_minutes=None), folder, command.Console())
+
+
+@pytest.mark.slow
 def test_a_budget_decides_the_length_once(monkeypatch, capsys):
     monkeypatch.setattr(command, "time_pass", lambda *_: 20.0)
     assert reproduced("--rows", "toy-100", "--budget-minutes", "0.7") == 0
@@ -184,8 +229,8 @@ def test_a_plan_without_its_run_is_made_anew(monkeypatch):
     assert command._planned_epochs(TOY[0], flags, Path("runs/toy/toy-100"), command.Console()) == 2
 
 
+@pytest.mark.usefixtures("done")
 def test_data_that_changed_since_are_not_recorded(monkeypatch, capsys):
-    assert reproduced("--rows", "toy-100") == 0
     loaded = recording.load_data
 
     def other(*args):
@@ -205,11 +250,11 @@ def test_passes_within_a_budget(budget, a_pass, most, expected):
     assert epochs_within(budget, a_pass, most) == expected
 
 
+@pytest.mark.usefixtures("done")
 def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
-    assert reproduced("--rows", "toy-100") == 0
     monkeypatch.setitem(TABLES, "toy", (Row("toy-100", "best", 200, True, "smoke", 3),))
     assert reproduced("--rows", "toy-100") == 2
-    assert "holds a run with other checkpoint_seconds, labels" in capsys.readouterr().err
+    assert "holds a run with other checkpoint_seconds, labels, weights.propagation" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

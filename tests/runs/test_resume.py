@@ -7,7 +7,8 @@ import pytest
 
 from aae_jax.run import run as launch
 from tests.runs.conftest import interrupt_after
-from tests.runs.running import contents, copied, evidence, rows, status, train
+from tests.runs.running import contents, copied, evidence, rows, train_plain
+from tests.runs.running import plain_status as status
 
 
 @pytest.fixture
@@ -52,19 +53,19 @@ def test_a_stopped_run_is_saved_but_not_finished(stopped):
     assert not (stopped / "model").exists()
 
 
-def test_a_resumed_run_ends_at_the_same_bits(half, finished, capsys):
+def test_a_resumed_run_ends_at_the_same_bits(half, plain, capsys):
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 2, signal.SIGTERM)  # in the last epoch: only the report is left to do
         assert status("--resume", half) == 128 + signal.SIGTERM
     assert status("--resume", half) == 0
-    assert evidence(half) == evidence(finished)
+    assert evidence(half) == evidence(plain)
     assert "continuing after epoch 2" in capsys.readouterr().out
 
 
 def test_ctrl_c_stops_after_the_epoch_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     before = signal.getsignal(signal.SIGINT)
     interrupt_after(monkeypatch, 0, signal.SIGINT)
-    assert train(tmp_path / "run") == 128 + signal.SIGINT
+    assert train_plain(tmp_path / "run") == 128 + signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
     said = capsys.readouterr()
     assert f"--resume {tmp_path / 'run'}" in said.out
@@ -80,13 +81,13 @@ SLOW = pytest.mark.slow  # tests/unit/train/test_checkpoint.py has these damages
     "damage",
     [flip, *(pytest.param(damage, marks=SLOW) for damage in (truncate, garble, lose_notes))],
 )
-def test_a_damaged_checkpoint_is_stepped_over(damage, half, finished, capsys):
+def test_a_damaged_checkpoint_is_stepped_over(damage, half, plain, capsys):
     damage(newest_of(half))
     assert status("--resume", half) == 0
     said = capsys.readouterr().out
     assert "Checkpoint 1 cannot be read" in said
     assert "continuing after epoch 1" in said
-    assert evidence(half) == evidence(finished)
+    assert evidence(half) == evidence(plain)
 
 
 def test_without_a_whole_checkpoint_nothing_is_resumed_or_removed(half, capsys):
@@ -99,25 +100,25 @@ def test_without_a_whole_checkpoint_nothing_is_resumed_or_removed(half, capsys):
 
 
 @pytest.mark.slow
-def test_what_a_kill_leaves_half_written_is_dropped(half, finished):
+def test_what_a_kill_leaves_half_written_is_dropped(half, plain):
     newest = newest_of(half)
     newest.rename(newest.with_name("1.unfinished"))
     with (half / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 2, "update": 72, "seconds": 1.0}\n{"epoch": 3, "upd')
     assert status("--resume", half) == 0
-    assert evidence(half) == evidence(finished)
+    assert evidence(half) == evidence(plain)
     assert not list(half.rglob("*.unfinished"))
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, finished, capsys):
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, plain, capsys):
     shutil.rmtree(half / "checkpoints")
     assert status("--resume", half) == 0
     assert "No checkpoint was saved yet" in capsys.readouterr().out
-    assert evidence(half) == evidence(finished)
+    assert evidence(half) == evidence(plain)
 
 
-def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
-    folder = copied(finished, tmp_path / "run")
+def test_a_finished_run_is_left_alone(plain, tmp_path, monkeypatch, capsys):
+    folder = copied(plain, tmp_path / "run")
     before = contents(folder)
     monkeypatch.setattr(launch, "Trainer", None)
     assert status("--resume", folder) == 0
@@ -126,12 +127,12 @@ def test_a_finished_run_is_left_alone(finished, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_path):
-    folder = copied(finished, tmp_path / "run")
+def test_a_run_killed_after_its_last_epoch_needs_no_more_training(plain, tmp_path):
+    folder = copied(plain, tmp_path / "run")
     (folder / "summary.json").unlink()
     (folder / "model" / "config.json").unlink()
     assert status("--resume", folder) == 0
-    assert evidence(folder) == evidence(finished)
+    assert evidence(folder) == evidence(plain)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_run_killed_after_its_last_epoch_needs_no_more_training(finished, tmp_
     [
         (["--epochs", "99"], "epochs"),
         (["--network.hidden", "8"], "network.hidden"),
-        (["--preset", "plain"], "preset"),
+        (["--preset", "denoising"], "preset"),
         (["--out-dir", "elsewhere"], "--out-dir"),
     ],
 )
@@ -154,8 +155,8 @@ def test_a_run_goes_on_with_its_own_configuration(half, extra, named, capsys):
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "model"])
-def test_a_folder_without_a_run_cannot_be_resumed(kind, finished, tmp_path, capsys):
-    folder = {"missing": tmp_path / "no", "empty": tmp_path / "empty", "model": finished / "model"}[kind]
+def test_a_folder_without_a_run_cannot_be_resumed(kind, plain, tmp_path, capsys):
+    folder = {"missing": tmp_path / "no", "empty": tmp_path / "empty", "model": plain / "model"}[kind]
     (tmp_path / "empty").mkdir()
     assert status("--resume", folder) == 2
     assert capsys.readouterr().err.startswith(f"error: {folder} is not the folder of a run")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import jax
@@ -21,9 +22,11 @@ from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
+from aae_jax.run.arguments import parse
 from aae_jax.run.console import Console
 from aae_jax.run.run_dir import RunFolder
-from tests.runs.running import EPOCHS, LABELS, ROOT, contents, copied, rows, status, summary
+from tests.runs.conftest import interrupt_after
+from tests.runs.running import EPOCHS, LABELS, ROOT, contents, copied, evidence, rows, status, summary
 
 FIGURES = (
     *("learning_curves", "validation_error", "train_and_validation_error", "reconstructions", "style_class_grid"),
@@ -166,13 +169,20 @@ def test_the_configuration_is_resolved(finished):
     assert config.dataset == "digits"
     assert config.views.max_shift == 0
     assert config.evaluate_every == 1
-    assert config.network.precision in ("float32", "bfloat16")
+    assert config.network.precision == "float32"
+    asked = parse(SPEC, ["--preset", "smoke", "--dataset", "digits", "--labels", str(LABELS)]).config
+    assert asked.network.precision == "auto"
+    assert problem.build_setup(SPEC, asked, Quiet()).config.network.precision in ("float32", "bfloat16")
     assert config.optimizers == resolve(preset("smoke"), (8, 8)).optimizers
 
 
-def test_its_configuration_reruns_it_bit_for_bit(finished, tmp_path):
+def test_its_configuration_reruns_it_bit_for_bit_also_over_a_stop(finished, tmp_path):
     again = tmp_path / "again"
-    assert status("--config-path", finished / "config.yaml", "--out-dir", again) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 1, signal.SIGTERM)
+        assert status("--config-path", finished / "config.yaml", "--out-dir", again) == 128 + signal.SIGTERM
+    assert status("--resume", again) == 0
+    assert evidence(again) == evidence(finished)
     assert contents(again / "model") == contents(finished / "model")
     assert (again / "config.yaml").read_bytes() == (finished / "config.yaml").read_bytes()
     assert rows(again) == rows(finished)

@@ -13,6 +13,7 @@ from aae_jax import data
 from aae_jax.data import Quiet
 from aae_jax.errors import InputError
 from aae_jax.evaluation.seeds import over_seeds
+from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.run import run as launch
@@ -25,21 +26,20 @@ from aae_jax.run.run_dir import RunFolder
 from aae_jax.saved import storage as bundle
 from reproduce import recording
 from reproduce.tables import Row
-from tests.runs.running import SMALL, copied, drawing, rows, status, train
+from tests.runs.running import PLAIN, SMALL, copied, drawing, plain_status, rows, status, train_plain
 from tests.runs.running import summary as read_summary
 
 SEEDS, POISONED = (5, 6, 7), 1
 
 
-def spoil(state):
-    """Return the state with one seed's discriminator of z not a number."""
-    spoiled = jax.tree.map(lambda leaf: leaf.at[POISONED].set(jnp.nan), state.params["discriminator_z"])
-    return state._replace(params={**state.params, "discriminator_z": spoiled})
+def spoil(state, network):
+    """Return the state with one seed's weights of a network not a number."""
+    spoiled = jax.tree.map(lambda leaf: leaf.at[POISONED].set(jnp.nan), state.params[network])
+    return state._replace(params={**state.params, network: spoiled})
 
 
-@pytest.fixture(scope="module")
-def one_failed(tmp_path_factory, figures_on_demand):
-    """The folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
+def failed_run(model, network, tmp_path_factory):
+    """Return the folder of three seeds, of which the middle one fails, and the states of the same run unharmed."""
     folder, original, kept = tmp_path_factory.mktemp("seeds") / "run", main_plan, {}
 
     def task(posed):
@@ -52,7 +52,7 @@ def one_failed(tmp_path_factory, figures_on_demand):
             key=good.keys,
             epochs=good.epochs,
         )[0]
-        return good._replace(build_state=lambda: spoil(good.build_state()))
+        return good._replace(build_state=lambda: spoil(good.build_state(), network))
 
     nothing = over_seeds([0.5] * len(SEEDS), [True] * len(SEEDS))
     baseline = {
@@ -63,18 +63,52 @@ def one_failed(tmp_path_factory, figures_on_demand):
     with pytest.MonkeyPatch.context() as patch, drawing():
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
         patch.setattr(launch, "main_plan", task)
-        assert train(folder, "--num-seeds", len(SEEDS), "--seed", SEEDS[0]) == 0
+        small = PLAIN if model == "autoencoder" else SMALL
+        assert status(*small, "--num-seeds", len(SEEDS), "--seed", SEEDS[0], "--out-dir", folder, model=model) == 0
     return folder, kept["unharmed"]
 
 
-def test_the_failed_seed_is_marked_with_phase_and_update(one_failed):
+@pytest.fixture(scope="module")
+def one_failed(tmp_path_factory, figures_on_demand):
+    """A run of the semi-supervised model whose second seed's discriminator of z is not a number."""
+    return failed_run("semi_supervised", "discriminator_z", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def plain_failed(tmp_path_factory, figures_on_demand):
+    """The same of an autoencoder and its encoder."""
+    return failed_run("autoencoder", "encoder", tmp_path_factory)
+
+
+EITHER = pytest.mark.parametrize("failed", ["plain_failed", pytest.param("one_failed", marks=pytest.mark.slow)])
+
+
+@pytest.mark.slow
+def test_the_failed_seed_has_its_subset_and_the_phase_that_failed(one_failed):
     found = read_summary(one_failed[0])
-    assert found["seeds"] == list(SEEDS)
     assert found["label_seeds"] == list(SEEDS)
     assert found["failed_seeds"] == {"6": {"update": 1, "phase": "discriminator_z"}}
 
 
-def test_the_others_are_summed_up_without_it(one_failed):
+def test_the_failed_seed_is_marked_with_phase_and_update(plain_failed):
+    found = read_summary(plain_failed[0])
+    assert found["seeds"] == list(SEEDS)
+    assert found["failed_seeds"] == {"6": {"update": 1, "phase": "reconstruction"}}
+
+
+def test_the_others_are_summed_up_without_it(plain_failed):
+    folder = plain_failed[0]
+    error = read_summary(folder)["test"]["reconstruction_error"]
+    first, failed, last = error["per_seed"]
+    assert failed is None
+    assert first != last
+    assert error["mean"] == pytest.approx(np.mean([first, last]))
+    assert error["std"] == pytest.approx(np.std([first, last], ddof=1))
+    assert {path.name for path in folder.glob("model*")} == {"model", "model-s7"}
+
+
+@pytest.mark.slow
+def test_errors_of_the_others_are_those_of_their_models(one_failed):
     folder, dataset = one_failed[0], data.load_dataset("digits")
     error = read_summary(folder)["test"]["error"]
     assert error["per_seed"][POISONED] is None
@@ -87,8 +121,9 @@ def test_the_others_are_summed_up_without_it(one_failed):
     assert not (folder / "model-s6").exists()
 
 
-def test_the_others_are_not_touched_by_it(one_failed):
-    folder, unharmed = one_failed
+@EITHER
+def test_the_others_are_not_touched_by_it(failed, request):
+    folder, unharmed = request.getfixturevalue(failed)
     for index, name in ((0, "model"), (2, "model-s7")):
         model = bundle.load(folder / name)
         for network in ("encoder", "decoder"):
@@ -97,13 +132,22 @@ def test_the_others_are_not_touched_by_it(one_failed):
             chex.assert_trees_all_equal(dict(model.params)[network], expected)
 
 
-def test_its_losses_are_null_and_the_figures_are_drawn(one_failed):
-    last = rows(one_failed[0])[-1]
-    for name in ("discriminator_z/loss", "validation_error"):
+@pytest.mark.parametrize(
+    ("failed", "names", "figures"),
+    [
+        ("plain_failed", ("reconstruction/loss", "validation_reconstruction_error"), 6),
+        pytest.param("one_failed", ("discriminator_z/loss", "validation_error"), 12, marks=pytest.mark.slow),
+    ],
+)
+def test_its_losses_are_null_and_the_figures_are_drawn(failed, names, figures, request):
+    folder = request.getfixturevalue(failed)[0]
+    last = rows(folder)[-1]
+    for name in names:
         assert [value is None for value in last[name]] == [False, True, False]
-    assert len(list((one_failed[0] / "figures").glob("*.png"))) == 12
+    assert len(list((folder / "figures").glob("*.png"))) == figures
 
 
+@pytest.mark.slow
 def test_each_survivor_has_its_own_temperature(one_failed):
     folder, sure = one_failed[0], read_summary(one_failed[0])["calibration"]
     assert sure["temperature"][POISONED] is sure["expected_error"]["per_seed"][POISONED] is None
@@ -113,7 +157,7 @@ def test_each_survivor_has_its_own_temperature(one_failed):
 
 
 def test_when_all_fail_at_once_the_run_stops_and_says_what_to_try(tmp_path, capsys):
-    assert train(tmp_path / "run", "--optimizers.reconstruction.learning-rate", "1e30") == 1
+    assert train_plain(tmp_path / "run", "--optimizers.reconstruction.learning-rate", "1e30") == 1
     said = capsys.readouterr().out
     assert "Seed 0 failed: phase" in said
     assert "Try a lower --optimizers" in said
@@ -131,9 +175,9 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
         return good._replace(hyper=good.hyper.replace({"optimizers": rates}))
 
     monkeypatch.setattr(launch, "main_plan", task)
-    assert status("--resume", folder) == 1
+    assert plain_status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
-    posed = problem.build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, SMALL).config, Quiet())
+    posed = problem.build_setup(autoencoder.SPEC, parse(autoencoder.SPEC, PLAIN).config, Quiet())
     run = trainer.Trainer(posed, original(posed), RunFolder(folder), Console())
     state, epoch = run._restore()
     assert epoch == 2
@@ -188,6 +232,7 @@ def record_of(folder):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_record_has_no_answers_of_the_failed_seed(one_failed, tmp_path):
     recordable(one_failed[0], tmp_path)
     found = record_of(tmp_path)
@@ -199,6 +244,7 @@ def test_a_record_has_no_answers_of_the_failed_seed(one_failed, tmp_path):
         assert wrong / images == pytest.approx(found["test_error"]["per_seed"][seed])
 
 
+@pytest.mark.slow
 def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, tmp_path):
     """The same run as if seed 6, which failed, had been its first."""
     run = recordable(one_failed[0], tmp_path)
@@ -215,6 +261,7 @@ def test_where_the_first_seed_failed_the_first_model_is_the_seconds(one_failed, 
     assert [one is None for one in found["answers"]["confusion"]] == [True, False]
 
 
+@pytest.mark.slow
 def test_models_of_another_run_are_not_recorded(one_failed, tmp_path):
     run = recordable(one_failed[0], tmp_path)
     summary = read_summary(run)

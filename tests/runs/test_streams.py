@@ -14,7 +14,7 @@ from aae_jax import cli, streams
 from aae_jax.errors import StorageError
 from aae_jax.run.arguments import run_guarded
 from aae_jax.run.console import Console
-from tests.runs.running import ROOT
+from tests.runs.running import ROOT, copied
 
 LINES = "0123456789\n" * 100_000
 
@@ -222,10 +222,10 @@ def test_a_models_own_files_are_never_an_output(command, name, finished, picture
     assert (finished / name).read_bytes() == before
 
 
-def test_results_may_lie_in_a_runs_folder_and_be_replaced(finished, pictures):
+def test_results_may_lie_in_a_runs_folder_and_be_replaced(finished, pictures, tmp_path):
+    folder = copied(finished, tmp_path / "run")
     for _ in range(2):
-        assert cli.main(["predict", str(finished), str(pictures), "--out", str(finished / "predictions.csv")]) == 0
-    (finished / "predictions.csv").unlink()
+        assert cli.main(["predict", str(folder), str(pictures), "--out", str(folder / "predictions.csv")]) == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs devices")

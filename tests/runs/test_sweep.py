@@ -16,8 +16,9 @@ from aae_jax.run.console import Console
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.sweep import members
 from aae_jax.run.sweep.settings import Range
-from tests.runs.running import EPOCHS, SMALL, contents, rows, status, summary
+from tests.runs.running import EPOCHS, PLAIN, SMALL, contents, plain_status, rows, status, summary
 
+PLAIN_SPACE = ("--vary", "weights.reconstruction=1,0.5", "views.noise_std=0,0.3", "--num-seeds", "2", "--seed", "3")
 SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=100,150", "--num-seeds", "2", "--seed", "3")
 
 
@@ -35,26 +36,48 @@ def finished_sweep(tmp_path_factory, figures_on_demand):
     return folder
 
 
+@pytest.fixture(scope="module")
+def plain_sweep(tmp_path_factory, figures_on_demand):
+    """A sweep of an autoencoder."""
+    folder = tmp_path_factory.mktemp("plain_sweep") / "out"
+    assert swept("autoencoder", *PLAIN, *PLAIN_SPACE, "--out-dir", folder) == 0
+    return folder
+
+
 def table(folder):
     return list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
 
 
-def test_the_table_has_every_setting_the_best_first(finished_sweep):
-    found = table(finished_sweep)
-    assert {(row["views.noise_std"], row["labels"]) for row in found} == {
-        (noise, labels) for noise in ("0.1", "0.5") for labels in ("100", "150")
-    }
-    errors = [float(row["validation_error"]) for row in found]
+@pytest.mark.parametrize(
+    ("made", "first", "second", "score"),
+    [
+        (
+            "plain_sweep",
+            ("weights.reconstruction", "1.0", "0.5"),
+            ("views.noise_std", "0.0", "0.3"),
+            "reconstruction_",
+        ),
+        pytest.param(
+            "finished_sweep", ("views.noise_std", "0.1", "0.5"), ("labels", "100", "150"), "", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_the_table_has_every_setting_the_best_first(made, first, second, score, request):
+    folder, score = request.getfixturevalue(made), f"validation_{score}error"
+    found = table(folder)
+    assert {(row[first[0]], row[second[0]]) for row in found} == {(a, b) for a in first[1:] for b in second[1:]}
+    errors = [float(row[score]) for row in found]
     assert errors == sorted(errors)
     assert len(set(errors)) > 1
-    written = summary(finished_sweep)["members"]
+    written = summary(folder)["members"]
     assert [(m["setting"], m["seed"]) for m in written] == [(s, seed) for s in range(4) for seed in (3, 4)]
-    assert [m["labels"] for m in written] == [100, 100, 150, 150, 100, 100, 150, 150]
+    if "labels" in second:
+        assert [m["labels"] for m in written] == [100, 100, 150, 150, 100, 100, 150, 150]
     for row in found:
-        own = [m["validation_error"] for m in written if m["setting"] == int(row["setting"])]
-        assert float(row["validation_error"]) == pytest.approx(np.mean(own))
+        own = [m[score] for m in written if m["setting"] == int(row["setting"])]
+        assert float(row[score]) == pytest.approx(np.mean(own))
         assert float(row["std"]) == pytest.approx(np.std(own, ddof=1))
-    assert (finished_sweep / "figures" / "sweep.png").stat().st_size > 5000
+    assert (folder / "figures" / "sweep.png").stat().st_size > 5000
 
 
 @pytest.mark.slow
@@ -70,7 +93,9 @@ def test_a_member_trains_as_a_run_of_its_settings_does(finished_sweep, tmp_path)
             assert many[name][member] == pytest.approx(single[name][0], rel=1e-4)
 
 
-def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
+@pytest.mark.parametrize("model", ["autoencoder", pytest.param("semi_supervised", marks=pytest.mark.slow)])
+def test_the_test_images_are_not_looked_at(model, monkeypatch, tmp_path):
+    small = PLAIN if model == "autoencoder" else SMALL
     loaded = problem.load_dataset
 
     def sealed(*args, **options):
@@ -81,7 +106,7 @@ def test_the_test_images_are_not_looked_at(monkeypatch, tmp_path):
     monkeypatch.setattr(problem, "load_dataset", sealed)
     monkeypatch.setattr(sweep, "_write_results", lambda *_: [])
     monkeypatch.setattr(Console, "header", lambda *_: None)
-    assert swept(*SMALL, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
+    assert swept(model, *small, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
 
 
 @pytest.mark.slow
@@ -142,8 +167,8 @@ def test_members_that_fail_are_marked_and_come_last(tmp_path, capsys):
 
 
 def test_a_sweep_of_which_nothing_is_left_says_so(tmp_path):
-    rate = "optimizers.generator.learning_rate=1e38"
-    assert swept(*SMALL, "--vary", rate, "--out-dir", tmp_path / "out") == 1
+    rate = "optimizers.reconstruction.learning_rate=1e38"
+    assert swept("autoencoder", *PLAIN, "--vary", rate, "--out-dir", tmp_path / "out") == 1
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"][0]["failed"] == 1
 
 
@@ -193,8 +218,8 @@ def test_what_cannot_be_swept_is_said_and_leaves_nothing(argv, sentence, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_is_no_sweep_to_resume(finished, tmp_path, capsys):
-    assert swept("--resume", finished) == 2
+def test_a_run_is_no_sweep_to_resume(plain, tmp_path, capsys):
+    assert swept("autoencoder", "--resume", plain) == 2
     assert "is not the folder of a sweep" in capsys.readouterr().err
 
 
@@ -238,8 +263,8 @@ def test_a_sweep_does_not_go_on_with_other_data(tmp_path, monkeypatch, capsys):
     assert "The data have changed since the sweep began" in capsys.readouterr().err
 
 
-def test_a_sweep_is_no_run(finished_sweep, capsys):
-    assert status("--resume", finished_sweep) == 2
+def test_a_sweep_is_no_run(plain_sweep, capsys):
+    assert plain_status("--resume", plain_sweep) == 2
     assert "is the folder of a sweep" in capsys.readouterr().err
-    assert cli.main(["evaluate", str(finished_sweep)]) == 2
+    assert cli.main(["evaluate", str(plain_sweep)]) == 2
     assert "is the folder of a sweep" in capsys.readouterr().err

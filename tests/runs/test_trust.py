@@ -17,7 +17,8 @@ from aae_jax.run.sweep import command as sweep
 from aae_jax.train import checkpoint
 from tests.killing import count_calls, kill_before_call
 from tests.runs.conftest import interrupt_after
-from tests.runs.running import contents, copied, status
+from tests.runs.running import contents, copied
+from tests.runs.running import plain_status as status
 
 PAYLOAD = """
 import pathlib
@@ -101,10 +102,12 @@ def edit_config(folder, change):
 
 SETTINGS = {
     "seed": lambda config: config.update(seed=7),
-    "optimizers.generator.learning_rate": lambda config: config["optimizers"]["generator"].update(learning_rate=0.5),
+    "optimizers.reconstruction.learning_rate": lambda config: config["optimizers"]["reconstruction"].update(
+        learning_rate=0.5
+    ),
     "views.noise_std": lambda config: config["views"].update(noise_std=0.1),
     "batch_size": lambda config: config.update(batch_size=60),
-    "label_seed": lambda config: config.update(label_seed=3),
+    "pool_size": lambda config: config.update(pool_size=600),
 }
 
 
@@ -330,9 +333,9 @@ def test_a_device_for_a_configuration(option, tmp_path, capsys):
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices")
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 @pytest.mark.parametrize("kind", ["a device", "a pipe", "a folder"])
-def test_a_model_whose_file_is_none(name, kind, finished, tmp_path, capsys):
+def test_a_model_whose_file_is_none(name, kind, plain, tmp_path, capsys):
     model = tmp_path / "model"
-    shutil.copytree(finished / "model", model)
+    shutil.copytree(plain / "model", model)
     (model / name).unlink()
     {
         "a device": lambda path: path.symlink_to("/dev/zero"),

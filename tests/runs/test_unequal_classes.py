@@ -19,7 +19,10 @@ from aae_jax.run.sweep import command as sweep
 from tests.runs.conftest import interrupt_after
 from tests.runs.running import evidence, rows, status, summary
 
-FLAGS = ("--preset", "smoke", "--labels", "20", "--epochs", "3", "--checkpoint-seconds", "0")
+FLAGS = (
+    *("--preset", "smoke", "--labels", "20", "--epochs", "3", "--checkpoint-seconds", "0"),
+    *("--network.precision", "float32"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,7 @@ def test_balanced_data_train_and_report_as_before(finished):
     assert (finished / "config.yaml").read_text().count("class_prior: auto") == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_bits(unequal, data_file, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 1, signal.SIGTERM)

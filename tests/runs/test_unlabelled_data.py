@@ -26,7 +26,7 @@ from reproduce.recording import figures_of
 from tests.runs.conftest import interrupt_after
 from tests.runs.running import drawing, rows, summary
 
-SMOKE = ("--preset", "smoke", "--epochs", "2", "--checkpoint-seconds", "0")
+SMOKE = ("--preset", "smoke", "--epochs", "2", "--checkpoint-seconds", "0", "--network.precision", "float32")
 LABEL_FREE = {
     "unsupervised": (unsupervised, ()),
     "autoencoder": (autoencoder, ()),
@@ -179,6 +179,7 @@ def semi(partly, tmp_path_factory, figures_on_demand):
     return folder
 
 
+@pytest.mark.slow
 def test_labels_of_some_are_enough_for_the_others(semi, partly):
     found = summary(semi)
     data = load_dataset(f"npz:{partly}", reporter=Quiet())
@@ -197,16 +198,20 @@ def test_labels_of_some_are_enough_for_the_others(semi, partly):
     assert np.mean(np.asarray(bundle.load(semi).predict(x)) == y) > 0.9
 
 
-def test_commands_with_data_of_which_some_have_no_label(semi, partly, capsys, tmp_path):
+def test_data_of_which_some_have_no_label_are_described(partly, capsys):
+    assert cli.main(["data", "check", f"npz:{partly}"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "! 80 of the 120 test images of npz:partly.npz have no label and join the training images."
+    assert said[-2:] == ["  3                 24      10", "  (no label)       264       0"]
+
+
+@pytest.mark.slow
+def test_commands_with_data_of_which_some_have_no_label(semi, tmp_path, capsys):
     capsys.readouterr()
     assert cli.main(["evaluate", str(semi)]) == 0
     assert "of 40 images" in capsys.readouterr().out
     assert cli.main(["visualize", str(semi), "--out-dir", str(tmp_path / "drawn"), "--images", "20"]) == 0
     capsys.readouterr()
-    assert cli.main(["data", "check", f"npz:{partly}"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "! 80 of the 120 test images of npz:partly.npz have no label and join the training images."
-    assert said[-2:] == ["  3                 24      10", "  (no label)       264       0"]
     np.savez(tmp_path / "bare.npz", x=images_of_four_classes()[0])
     assert cli.main(["evaluate", str(semi), "--dataset", f"npz:{tmp_path / 'bare.npz'}"]) == 2
     assert "has no labels to compare predictions with" in capsys.readouterr().err

@@ -28,7 +28,10 @@ from aae_jax.train.state import evaluation_variables
 from reproduce.models import MODELS
 from tests.runs.running import ROOT, rows
 
-SMOKE = ("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0")
+SMOKE = (
+    *("--preset", "smoke", "--dataset", "digits", "--checkpoint-seconds", "0"),
+    *("--network.precision", "float32"),
+)
 SAMPLER = """
 import jax
 def corner(key, n):
@@ -132,9 +135,10 @@ def _deleting(sampler, done):
     "module",
     [
         semi_supervised,
-        unsupervised,
-        clustering,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (supervised, dim_reduction)),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (unsupervised, clustering, supervised, dim_reduction)
+        ),
     ],
 )
 def test_every_model_is_pulled_to_the_samples(module, tmp_path):
@@ -152,11 +156,13 @@ def test_every_model_is_pulled_to_the_samples(module, tmp_path):
     assert (np.asarray(found["code_mean_gap"]) < -2).all()
 
 
-def test_a_sweep_reads_the_samples_once_and_resumes_without_the_file(sampler, tmp_path, monkeypatch):
+@pytest.mark.parametrize("model", ["unsupervised", pytest.param("semi_supervised", marks=pytest.mark.slow)])
+def test_a_sweep_reads_the_samples_once_and_resumes_without_the_file(model, sampler, tmp_path, monkeypatch):
     train, out = sweep._run_in, tmp_path / "out"
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 1)
     monkeypatch.setattr(sweep, "_run_in", lambda *given: (sampler.unlink(missing_ok=True), train(*given))[1])
-    small = (*SMOKE, "--network.latent-dim", "2", "--labels", "50", "--epochs", "1")
+    labels = ("--network.latent-dim", "2", "--labels", "50") if model == "semi_supervised" else ()
+    small = (model, *SMOKE, *labels, "--epochs", "1")
     space = ("--vary", "views.noise_std=0,0.3")
     assert sweep.main([*small, *space, *own(f"{sampler}:corner"), "--out-dir", str(out)]) == 0
     table = (out / "table.csv").read_bytes()
@@ -167,6 +173,7 @@ def test_a_sweep_reads_the_samples_once_and_resumes_without_the_file(sampler, tm
     assert (out / "table.csv").read_bytes() == table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mixture", "uniform"])
 def test_the_semi_supervised_model_takes_any_prior(kind, tmp_path):
     flags = [*SMOKE, "--labels", "50", "--epochs", "1", "--no-test", "--prior.kind", kind]

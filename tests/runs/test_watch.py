@@ -12,8 +12,9 @@ from aae_jax.data import default_cache_dir
 from aae_jax.run import event_log
 from aae_jax.train import compile_cache as compilation
 from tests.runs.conftest import interrupt_after
-from tests.runs.running import EPOCHS, rows, status, train
+from tests.runs.running import EPOCHS, PLAIN, SMALL, rows, status, train_plain
 
+SCORE = "validation_reconstruction_error"
 tensorboardx = pytest.importorskip("tensorboardX", reason="the extra tensorboard is not installed")
 
 
@@ -44,17 +45,32 @@ def read_csv(folder):
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, figures_on_demand):
-    """The folder of a run that was stopped after its second epoch and gone on with, everything shown."""
-    folder = tmp_path_factory.mktemp("watched") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        interrupt_after(patch, 1, signal.SIGTERM)
-        assert train(folder, "--tensorboard", "--figures-every", "2", "--num-seeds", "2") == 128 + signal.SIGTERM
-    assert len(rows(folder)) == 2
-    assert status("--resume", folder) == 0
-    return folder
+    """Return the folder of a model's run, stopped after its second epoch and gone on with, everything shown."""
+    made = {}
+
+    def folder_of(model):
+        if model not in made:
+            made[model] = tmp_path_factory.mktemp(model) / "run"
+            shown = ("--tensorboard", "--figures-every", "2", "--num-seeds", "2", "--out-dir", made[model])
+            with pytest.MonkeyPatch.context() as patch:
+                interrupt_after(patch, 1, signal.SIGTERM)
+                small = SMALL if model == "semi_supervised" else PLAIN
+                assert status(*small, *shown, model=model) == 128 + signal.SIGTERM
+            assert len(rows(made[model])) == 2
+            assert status("--resume", made[model], model=model) == 0
+        return made[model]
+
+    return folder_of
 
 
-def test_scalars_are_those_of_the_metrics(watched):
+OF_CLASSES = ("prior_of_z", "largest_y")
+
+
+@pytest.mark.parametrize(
+    ("model", "more"), [("autoencoder", ()), pytest.param("semi_supervised", OF_CLASSES, marks=pytest.mark.slow)]
+)
+def test_scalars_are_those_of_the_metrics(model, more, watched):
+    watched = watched(model)
     found, purged = events_of(watched)
     assert len(purged) == 2
     for row in rows(watched):
@@ -64,40 +80,39 @@ def test_scalars_are_those_of_the_metrics(watched):
             for seed, value in enumerate(values):
                 assert found[f"{name}/s{seed}"][row["update"]] == pytest.approx(value, rel=1e-5)
     updates = [row["update"] for row in rows(watched)]
-    for name, kind in (
-        ("style_z", "histo"),
-        ("prior_of_z", "histo"),
-        ("largest_y", "histo"),
-        ("reconstructions", "image"),
-    ):
+    shown = {"reconstructions": "image", **dict.fromkeys(("style_z", *more), "histo")}
+    assert {name for name, steps in found.items() if set(steps.values()) <= {"histo", "image"}} == {*shown}
+    for name, kind in shown.items():
         assert found[name] == dict.fromkeys(updates, kind)
 
 
 def test_the_table_has_a_row_for_each_line(watched):
+    watched = watched("autoencoder")
     table = read_csv(watched)
     lines = [json.loads(line) for line in (watched / "metrics.jsonl").read_text().splitlines()]
     assert len(table) == len(lines) == EPOCHS
     for found, row in zip(table, lines, strict=True):
         assert int(found["update"]) == row["update"]
-        assert [float(found[f"validation_error/s{seed}"]) for seed in (0, 1)] == row["validation_error"]
-        assert float(found["generator/loss/s1"]) == row["generator/loss"][1]
+        assert [float(found[f"{SCORE}/s{seed}"]) for seed in (0, 1)] == row[SCORE]
+        assert float(found["reconstruction/loss/s1"]) == row["reconstruction/loss"][1]
 
 
-def test_one_seed_needs_no_suffix(finished):
-    (row, *_) = read_csv(finished)
-    assert float(row["validation_error"]) == rows(finished)[0]["validation_error"][0]
+def test_one_seed_needs_no_suffix(plain):
+    (row, *_) = read_csv(plain)
+    assert float(row[SCORE]) == rows(plain)[0][SCORE][0]
 
 
-def test_figures_are_drawn_on_the_way(watched, finished):
+def test_figures_are_drawn_on_the_way(watched, plain):
+    watched = watched("autoencoder")
     drawn = {path.name for path in (watched / "figures").iterdir() if path.is_dir()}
     assert drawn == {"epoch-00002"}
     names = {path.name for path in (watched / "figures" / "epoch-00002").iterdir()}
-    assert names == {path.name for path in (finished / "figures").iterdir()}
+    assert names == {path.name for path in (plain / "figures").iterdir()}
 
 
 def test_without_tensorboardx_a_sentence_says_what_to_install(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
-    assert train(tmp_path / "run", "--tensorboard") == 2
+    assert train_plain(tmp_path / "run", "--tensorboard") == 2
     assert "tensorboardX is not installed; install it" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
