@@ -148,7 +148,7 @@ def test_a_plan_keeps_the_length_that_a_budget_decided(monkeypatch):
     (folder / "run").mkdir()
     (folder / "run" / "config.yaml").write_text("", encoding="utf-8")
     assert planned(flags, folder, command.Console()) == 2, "the length is that of the plan"
-    with pytest.raises(InputError, match=r"was begun with 0\.7 minutes and 2 seeds, not no budget and 2 seeds"):
+    with pytest.raises(InputError, match=r"was started with 0\.7 minutes and 2 seeds, not no budget and 2 seeds"):
         planned(replace(flags, budget_minutes=None), folder, command.Console())
 
 
