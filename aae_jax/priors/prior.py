@@ -21,7 +21,7 @@ class Prior:
         kind: Kind in the configuration.
         latent_dim: Dimension of the latent code.
         unit: Sampler of the prior; for a Gaussian, with standard deviation 1.
-        std: Factor on the samples of `unit`; 1 except for a Gaussian. Traced in training (`Hyper.prior_std`).
+        std: Factor on the samples of `unit`; 1 except for a Gaussian. Traced in training (`hyper.prior.std`).
         num_parts: Number of parts; 0 if the prior has none.
         sample_parts: `(key, labels [n]) -> [n, latent]`, samples from the part of each label.
         part_of: `codes [n, latent] -> [n]`, the part of each code; `NO_PART` for codes that are not finite.

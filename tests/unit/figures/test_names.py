@@ -194,7 +194,9 @@ def test_a_saved_figure_replaces_a_link_and_leaves_its_target(tmp_path):
 UNKNOWN = "module://matplotlib_inline.backend_inline"
 
 
-@pytest.mark.parametrize(("wanted", "selected"), [(UNKNOWN, "agg"), ("svg", "svg")])
+@pytest.mark.parametrize(
+    ("wanted", "selected"), [(UNKNOWN, "agg"), pytest.param("svg", "svg", marks=pytest.mark.slow)]
+)
 def test_any_backend_of_the_environment_can_be_inherited(wanted, selected):
     code = (
         "import os\n"

@@ -44,11 +44,12 @@ from aae_jax.train.hyper import traced
 from aae_jax.train.phases import Phase, constant_schedule
 from aae_jax.train.state import AAEState
 from aae_jax.types import Batch
+from tests.conftest import quick_init, uniform
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 
-@settings(max_examples=15, deadline=None)
-@given(count=st.integers(12, 300), features=st.integers(1, 6), k=st.integers(1, 11), seed=st.integers(0, 99))
-def test_neighbours_are_the_nearest_others(count, features, k, seed):
+def check_nearest_others(count, features, k, seed):
     points = np.random.default_rng(seed).normal(size=(count, features)).astype(np.float32)
     found = nearest_neighbours(jnp.asarray(points), k)
     chex.assert_shape(found, (count, k))
@@ -62,8 +63,20 @@ def test_neighbours_are_the_nearest_others(count, features, k, seed):
     assert all(len(set(row)) == k for row in indices.tolist())
 
 
+@pytest.mark.parametrize(("count", "features", "k"), [(12, 1, 11), (300, 6, 5)])
+def test_neighbours_are_the_nearest_others(count, features, k):
+    check_nearest_others(count, features, k, seed=0)
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None)
+@given(count=st.integers(12, 300), features=st.integers(1, 6), k=st.integers(1, 11), seed=st.integers(0, 99))
+def test_neighbours_are_the_nearest_others_whatever_the_shape(count, features, k, seed):
+    check_nearest_others(count, features, k, seed)
+
+
 def test_neighbours_are_the_same_in_blocks(monkeypatch):
-    points = jax.random.normal(jax.random.key(1), (157, 5))
+    points = jnp.asarray(np.random.default_rng(1).normal(size=(157, 5)).astype(np.float32))
     whole = nearest_neighbours(points, 4)
     monkeypatch.setattr(neighbours, "ENTRIES", 157 * 10)
     nearest_neighbours.clear_cache()
@@ -73,9 +86,7 @@ def test_neighbours_are_the_same_in_blocks(monkeypatch):
     np.testing.assert_allclose(whole.distances, parts.distances, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=10, deadline=None)
-@given(count=st.integers(12, 200), features=st.integers(1, 6), k=st.integers(1, 8), seed=st.integers(0, 99))
-def test_neighbours_are_nearest_to_one_of_a_points_places(count, features, k, seed):
+def check_nearest_places(count, features, k, seed):
     draw = np.random.default_rng(seed)
     points = draw.normal(size=(count, features)).astype(np.float32)
     places = np.stack([points, *(points + draw.normal(size=points.shape).astype(np.float32) for _ in range(3))])
@@ -86,6 +97,18 @@ def test_neighbours_are_nearest_to_one_of_a_points_places(count, features, k, se
     np.testing.assert_allclose(
         np.take_along_axis(every, np.asarray(found.indices), 1), found.distances, rtol=1e-3, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(("count", "features", "k"), [(12, 1, 8), (200, 6, 3)])
+def test_neighbours_are_nearest_to_one_of_a_points_places(count, features, k):
+    check_nearest_places(count, features, k, seed=0)
+
+
+@pytest.mark.slow
+@settings(max_examples=10, deadline=None)
+@given(count=st.integers(12, 200), features=st.integers(1, 6), k=st.integers(1, 8), seed=st.integers(0, 99))
+def test_neighbours_are_nearest_to_one_of_a_points_places_whatever_the_shape(count, features, k, seed):
+    check_nearest_places(count, features, k, seed)
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
@@ -250,26 +273,33 @@ def test_digits_are_spread_better_than_they_are_classified_by_the_nearest_labell
     assert np.mean(targets[surest].argmax(axis=1) != labels[surest]) < 0.4 * error
 
 
-def generator_loss(weight, targets, count=8):
-    """Return the generator phase's loss and metrics of an untrained model, for some images."""
+def generator_loss(weight, count=8):
+    """Return the generator phase's loss and metrics of an untrained model for some images, by weight and targets."""
     base = preset("smoke")
     weights = dataclasses.replace(base.weights, consistency=0.0, propagation=weight)
     config = resolve(dataclasses.replace(base, weights=weights), (8, 8))
-    networks = build_mlp_networks(config.network, (8, 8), 10)
+    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10))
     params, stats = networks.init(jax.random.key(0))
-    images = jax.random.uniform(jax.random.key(1), (count, 8, 8))
-    batch = Batch(images, images, jnp.zeros(count, jnp.int32), targets)
-    loss = build_phases(networks, config, num_classes=10)["generator"].loss
-    return loss(params, stats, batch, traced(config, 10), jax.random.key(2))
+    images, hyper = uniform(1, count, 8, 8), traced(config, 10)
+    loss = jax.jit(build_phases(networks, config, num_classes=10)["generator"].loss)
+
+    def found(weight, targets):
+        batch = Batch(images, images, jnp.zeros(count, jnp.int32), targets)
+        return loss(
+            params, stats, batch, hyper.replace({"weights.propagation": jnp.float32(weight)}), jax.random.key(2)
+        )
+
+    return found
 
 
 def test_the_generator_is_pulled_to_the_targets_by_the_weight():
-    targets = 0.5 * jax.nn.one_hot(jnp.arange(8), 10)
-    without, _ = generator_loss(0.0, targets)
+    targets = jnp.asarray(0.5 * np.eye(8, 10, dtype=np.float32))
+    without, _ = generator_loss(0.0)(0.0, targets)
+    found = generator_loss(1.0)
     for weight in (1.0, 3.0):
-        value, (_, metrics) = generator_loss(weight, targets)
+        value, (_, metrics) = found(weight, targets)
         assert float(value) == pytest.approx(float(without) + weight * float(metrics["propagation"]), rel=1e-5)
-    _, (_, certain) = generator_loss(1.0, 2 * targets)
+    _, (_, certain) = found(1.0, 2 * targets)
     assert float(certain["propagation"]) == pytest.approx(2 * float(metrics["propagation"]), rel=1e-5)
 
 
@@ -282,7 +312,7 @@ def test_the_loss_is_the_weighted_cross_entropy():
 
 def test_a_weight_without_targets_is_refused():
     with pytest.raises(InputError, match="the data have no propagated labels"):
-        generator_loss(1.0, None)
+        generator_loss(1.0)(1.0, None)
 
 
 def test_a_batch_has_its_own_images_targets():

@@ -1,6 +1,7 @@
 """Class frequencies in the losses: what the adversary is shown, how logits are fitted, what the graph spreads."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from aae_jax.models.semi_supervised.config import SemiSupervisedConfig, validate
 from aae_jax.networks import build_mlp_networks
 from aae_jax.train.hyper import traced
 from aae_jax.types import Batch, ClassShares
-from tests.conftest import changed
+from tests.conftest import changed, quick_init, uniform
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -31,18 +32,29 @@ CONFIG = SemiSupervisedConfig(
 CONFIG = dataclasses.replace(CONFIG, views=dataclasses.replace(CONFIG.views, noise_std=0.0))
 SHARES = ClassShares(jnp.asarray([0.1, 0.9]), jnp.asarray([0.5, 0.5]))
 BATCH = Batch(
-    jax.random.uniform(jax.random.key(1), (400, 4, 4)),
-    jax.random.uniform(jax.random.key(2), (6, 4, 4)),
+    uniform(1, 400, 4, 4),
+    uniform(2, 6, 4, 4),
     jnp.asarray([0, 1, 0, 1, 0, 1]),
 )
 
 
+NETWORKS = quick_init(build_mlp_networks(CONFIG.network, (4, 4), 2))
+
+
+def phase_of(name, *, baseline=False):
+    if baseline:
+        return semi_supervised.build_baseline_phases(NETWORKS, CONFIG)[name]
+    return semi_supervised.build_phases(NETWORKS, CONFIG, num_classes=2)[name]
+
+
+@functools.cache
+def compiled_loss(name, baseline):
+    return jax.jit(phase_of(name, baseline=baseline).loss)
+
+
 def loss_of(name, batch, *, baseline=False):
-    networks = build_mlp_networks(CONFIG.network, (4, 4), 2)
-    build = semi_supervised.build_baseline_phases if baseline else None
-    phases = build(networks, CONFIG) if build else semi_supervised.build_phases(networks, CONFIG, num_classes=2)
-    params, stats = networks.init(jax.random.key(0))
-    return phases[name].loss(params, stats, batch, traced(CONFIG, 10), KEY)
+    params, stats = NETWORKS.init(jax.random.key(0))
+    return compiled_loss(name, baseline)(params, stats, batch, traced(CONFIG, 10), KEY)
 
 
 def test_classes_are_drawn_with_their_frequencies():
@@ -68,10 +80,17 @@ def test_the_adversary_is_shown_labels_as_frequent_as_the_pools(monkeypatch):
     shown = []
     draw = priors.draw_classes
     monkeypatch.setattr(priors, "draw_classes", lambda *args: shown.append(draw(*args)) or shown[-1])
-    loss_of("discriminator_y", BATCH)
-    assert not shown
-    loss_of("discriminator_y", BATCH._replace(class_shares=SHARES))
-    np.testing.assert_allclose(shown[0].mean(axis=0), SHARES.pool, atol=0.05)
+    (params, stats), hyper = NETWORKS.init(jax.random.key(0)), traced(CONFIG, 10)
+
+    @jax.jit
+    def labels_shown(batch):
+        shown.clear()
+        phase_of("discriminator_y").loss(params, stats, batch, hyper, KEY)
+        return tuple(shown)
+
+    assert not labels_shown(BATCH)
+    (labels,) = labels_shown(BATCH._replace(class_shares=SHARES))
+    np.testing.assert_allclose(labels.mean(axis=0), SHARES.pool, atol=0.05)
 
 
 def test_labelled_images_are_normalised_by_the_running_moments():
@@ -83,7 +102,7 @@ def test_labelled_images_are_normalised_by_the_running_moments():
         for i, label in enumerate(shared.labels[:, None])
     ]
     assert float(whole) == pytest.approx(float(np.mean(each)), rel=1e-5)
-    before = build_mlp_networks(CONFIG.network, (4, 4), 2).init(jax.random.key(0))[1]
+    before = NETWORKS.init(jax.random.key(0))[1]
     assert changed(stats, before) == set()
     _, (moved, _) = loss_of("classification", shared, baseline=True)
     assert changed(moved, before) == {"encoder"}

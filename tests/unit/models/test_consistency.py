@@ -1,6 +1,7 @@
 """The consistency term of the generator phase: its two targets, and the adversarial second view."""
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,9 @@ from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.train.hyper import Numbers, traced
 from aae_jax.train.phases import LossFn
 from aae_jax.types import Batch
+from tests.conftest import quick_init, uniform
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 KEY = jax.random.key(2)
 CLEAN = {"consistency_target": "clean", "adversarial_norm": 0.0}
@@ -39,17 +43,18 @@ class Generator(NamedTuple):
         return self.loss(*given.values(), KEY)[1][1]["consistency"]
 
 
+@functools.cache
 def generator(**weights: Any) -> Generator:
     """Return the phase with these weights, where every image counts unless they say otherwise."""
     base = preset("smoke")
     weights = {"consistency": 1.0, "confidence": 0.0, **weights}
     chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, **weights))
     chosen = config.resolve(chosen, (8, 8))
-    networks = build_mlp_networks(chosen.network, (8, 8), 10)
+    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10))
     params, stats = networks.init(jax.random.key(0))
-    images = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+    images = uniform(1, 20, 8, 8)
     hyper = traced(chosen, 10)
-    loss = semi_supervised.build_phases(networks, chosen, num_classes=10)["generator"].loss
+    loss = jax.jit(semi_supervised.build_phases(networks, chosen, num_classes=10)["generator"].loss)
     return Generator(networks, params, stats, Batch(images, images, jnp.zeros(20, jnp.int32)), hyper, loss)
 
 
@@ -67,7 +72,7 @@ def test_the_clean_target_is_what_evaluation_says_of_the_image_and_takes_no_grad
     def actual(params: Any) -> Any:
         return phase.consistency(params=params, hyper=still)
 
-    found, wanted = (jax.value_and_grad(term)(phase.params) for term in (actual, expected))
+    found, wanted = (jax.jit(jax.value_and_grad(term))(phase.params) for term in (actual, expected))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, wanted)
 
 
@@ -109,14 +114,14 @@ def test_images_whose_target_is_unsure_count_as_nothing(target):
     assert any(0.0 < term < terms[0] for term in terms)
 
 
-def consistency_at(norm: float, target: str) -> float:
-    return float(generator(adversarial_norm=norm, consistency_target=target).consistency())
-
-
 @pytest.mark.parametrize("target", ["view", "clean"])
 def test_the_adversarial_step_raises_the_cross_entropy(target):
-    small, large = consistency_at(0.2, target), consistency_at(1.0, target)
-    assert consistency_at(1e-3, target) < small < large
+    phase = generator(adversarial_norm=1.0, consistency_target=target)
+    terms = [
+        float(phase.consistency(hyper=phase.hyper.replace({"weights.adversarial_norm": jnp.float32(norm)})))
+        for norm in (1e-3, 0.2, 1.0)
+    ]
+    assert terms[0] < terms[1] < terms[2]
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-19, 1e-25, 1e-30])

@@ -23,10 +23,12 @@ from aae_jax.models.dim_reduction.config import DimReductionConfig, DimReduction
 from aae_jax.models.shared.clusters import within_majority
 from aae_jax.train.epoch import TrainData, build_train_epoch
 from aae_jax.train.fit import fit
+from aae_jax.train.hyper import traced
+from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
-from tests.conftest import changed
+from tests.conftest import changed, quick_init, uniform
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -41,18 +43,18 @@ EVERYTHING = dataclasses.replace(
 HEADS = DimReductionConfig(network=NETWORK, views=CLEAN)
 UNTAUGHT = dataclasses.replace(HEADS, num_clusters=CLUSTERS)
 KEY = jax.random.key(5)
-POOL = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+POOL = uniform(1, 20, 8, 8)
 BATCH = Batch(POOL, POOL[:8], jnp.arange(8, dtype=jnp.int32) % CLASSES)
 
 
 def build(config):
     if isinstance(config, ClusteringConfig):
-        networks = clustering.build_networks(config, (8, 8))
-        phases, hyper = clustering.build_phases(networks, config), clustering.build_hyper(config, 10)
+        networks = quick_init(clustering.build_networks(config, (8, 8)))
+        phases, hyper = clustering.build_phases(networks, config), traced(config, 10)
     else:
-        networks = dim_reduction.build_networks(config, (8, 8), CLASSES)
+        networks = quick_init(dim_reduction.build_networks(config, (8, 8), CLASSES))
         phases = dim_reduction.build_phases(networks, config, num_classes=CLASSES)
-        hyper = dim_reduction.build_hyper(config, 10)
+        hyper = traced(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
 
 
@@ -75,6 +77,9 @@ MOVED = {
 ADVERSARIAL = ["discriminator_z", "discriminator_y", "generator"]
 
 
+WITHOUT_DISTANCE = dataclasses.replace(UNTAUGHT, weights=DimReductionWeights(head_distance=0.0))
+
+
 @pytest.mark.parametrize(
     ("config", "names"),
     [
@@ -82,23 +87,36 @@ ADVERSARIAL = ["discriminator_z", "discriminator_y", "generator"]
         (EVERYTHING, ["reconstruction", "cyclic", "mode", "mode_separation", *ADVERSARIAL]),
         (HEADS, ["reconstruction", "head_distance", *ADVERSARIAL, "classification"]),
         (UNTAUGHT, ["reconstruction", "head_distance", *ADVERSARIAL]),
-        (
-            dataclasses.replace(UNTAUGHT, weights=DimReductionWeights(head_distance=0.0)),
-            ["reconstruction", *ADVERSARIAL],
-        ),
+        (WITHOUT_DISTANCE, ["reconstruction", *ADVERSARIAL]),
     ],
 )
-def test_each_phase_moves_its_networks_and_no_others(config, names):
-    _, phases, hyper, state = build(config)
+def test_phases_are_those_of_the_configuration(config, names):
+    _, phases, hyper, _ = build(config)
     assert list(phases) == names
     assert {phase.rate or name for name, phase in phases.items()} <= set(hyper.optimizers)
-    for name, phase in phases.items():
-        step = jax.jit(functools.partial(phase_step, name, phase))
-        after, metrics = step(state, BATCH, hyper, KEY, jnp.asarray(0.1))
+    assert [phase.updates_stats for phase in phases.values()].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        EVERYTHING,
+        HEADS,
+        *(pytest.param(config, marks=pytest.mark.slow) for config in (PLAIN, UNTAUGHT, WITHOUT_DISTANCE)),
+    ],
+)
+def test_each_phase_moves_its_networks_and_no_others(config):
+    _, phases, hyper, state = build(config)
+
+    @jax.jit
+    def each(state):
+        rate = jnp.asarray(0.1)
+        return {name: phase_step(name, phase, state, BATCH, hyper, KEY, rate) for name, phase in phases.items()}
+
+    for name, (after, metrics) in each(state).items():
         expected = MOVED[name] | ({"heads"} if name == "reconstruction" and "heads" in state.params else set())
         assert changed(state.params, after.params) == expected
         assert np.isfinite(float(metrics[f"{name}/loss"]))
-    assert [phase.updates_stats for phase in phases.values()].count(True) == 1
 
 
 def encoded(networks, state, images=POOL):
@@ -136,13 +154,25 @@ def test_modes_are_parted_at_styles_of_zeros():
     assert value == pytest.approx(float(losses.pairwise_mode_loss(modes)), rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def kept_apart():
+    """The generator's loss by the traced numbers, compiled once, and these numbers."""
+    config = dataclasses.replace(PLAIN, weights=ClusteringWeights(certainty=1.0, balance=1.0, balance_slack=0.01))
+    _, phases, hyper, state = build(config)
+    loss = jax.jit(phases["generator"].loss)
+
+    def value(hyper):
+        found, (_, metrics) = loss(state.params, state.batch_stats, BATCH, hyper, KEY)
+        return float(found), metrics
+
+    return value, hyper
+
+
 @pytest.mark.parametrize(("name", "other"), [("certainty", 2.0), ("balance", 2.0), ("balance_slack", 0.5)])
-def test_what_keeps_clusters_apart_is_felt_by_the_generator(name, other):
-    _, phases, hyper, state = build(
-        dataclasses.replace(PLAIN, weights=ClusteringWeights(certainty=1.0, balance=1.0, balance_slack=0.01))
-    )
-    first, metrics = value_of(phases, "generator", state, hyper)
-    second, _ = value_of(phases, "generator", state, hyper.replace({f"weights.{name}": jnp.asarray(other)}))
+def test_what_keeps_clusters_apart_is_felt_by_the_generator(name, other, kept_apart):
+    value, hyper = kept_apart
+    first, metrics = value(hyper)
+    second, _ = value(hyper.replace({f"weights.{name}": jnp.asarray(other)}))
     assert {"certainty", "balance"} <= set(metrics)
     assert second != pytest.approx(first, rel=1e-4)
 
@@ -162,16 +192,15 @@ def test_the_penalty_is_a_term_of_the_generators_loss(kind, measure):
 def test_the_clusters_of_a_graph_are_a_term_of_the_generators_loss_that_fades():
     config = dataclasses.replace(PLAIN, weights=ClusteringWeights(propagation=2.0, propagation_fade=1.0))
     networks, phases, hyper, state = build(config)
-    targets = jax.nn.one_hot(jnp.arange(20) % CLUSTERS, CLUSTERS)
+    targets = jnp.asarray(np.eye(CLUSTERS, dtype=np.float32)[np.arange(20) % CLUSTERS])
     batch = BATCH._replace(targets=targets)
-    value, (_, found) = phases["generator"].loss(
-        state.params, state.batch_stats, batch, hyper.at(jnp.asarray(0)), KEY
-    )
+    loss = jax.jit(phases["generator"].loss)
+    value, (_, found) = loss(state.params, state.batch_stats, batch, hyper.at(jnp.asarray(0)), KEY)
     logits = encoded(networks, state)[2]
     expected = -np.mean(np.sum(np.asarray(targets * jax.nn.log_softmax(logits)), axis=1))
     assert found["propagation"] == pytest.approx(float(expected), rel=1e-4)
     assert float(value) == pytest.approx(float(found["z"] + found["y"] + 2.0 * expected), rel=1e-4)
-    faded, _ = phases["generator"].loss(state.params, state.batch_stats, batch, hyper.at(jnp.asarray(10**6)), KEY)
+    faded, _ = loss(state.params, state.batch_stats, batch, hyper.at(jnp.asarray(10**6)), KEY)
     assert float(faded) == pytest.approx(float(found["z"] + found["y"]), rel=1e-4)
     with pytest.raises(InputError, match="the data have no propagated labels"):
         phases["generator"].loss(state.params, state.batch_stats, BATCH, hyper, KEY)
@@ -300,9 +329,9 @@ def test_clusters_of_digits_are_digits():
     images = jnp.asarray(digits.train_images)
     epochs = 40
     data = TrainData(images, images[:1], jnp.zeros(1, jnp.int32))
-    hyper = clustering.build_hyper(config, epochs * (len(images) // 50))
+    hyper = traced(config, epochs * (len(images) // 50))
     epoch = build_train_epoch(
-        phases, batch_size=50, labelled_batch_size=1, output="sigmoid", schedule=clustering.build_schedule(config)
+        phases, batch_size=50, labelled_batch_size=1, output="sigmoid", schedule=build_schedule(config)
     )
     state, _ = fit(state, data, train_epoch=epoch, hyper=hyper, key=KEY, epochs=epochs)
     variables, encode = evaluation_variables(state), build_encode(networks, "sigmoid")

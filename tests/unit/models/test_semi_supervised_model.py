@@ -1,6 +1,7 @@
 """The semi-supervised model: it learns, from the labels it may see and no others, and shares its work."""
 
 import dataclasses
+import functools
 import math
 import re
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from aae_jax.train.optimizers import build_schedule, cosine_schedule
 from aae_jax.train.phases import build_train_step, constant_schedule, init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
-from tests.conftest import changed
+from tests.conftest import changed, quick_init, uniform
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -53,15 +54,15 @@ TINY = SemiSupervisedConfig(
     averaging=AveragingConfig(decay=0.9),
 )
 BATCH_OF_NOISE = Batch(
-    jax.random.uniform(jax.random.key(1), (20, 8, 8)),
-    jax.random.uniform(jax.random.key(2), (10, 8, 8)),
-    jnp.arange(10) % 10,
-    jax.nn.one_hot(jnp.arange(20) % 10, 10),
+    uniform(1, 20, 8, 8),
+    uniform(2, 10, 8, 8),
+    jnp.asarray(np.arange(10)),
+    jnp.asarray(np.eye(10, dtype=np.float32)[np.arange(20) % 10]),
 )
 
 
 def build(config, *, baseline=False):
-    networks = build_mlp_networks(config.network, (8, 8), 10)
+    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10))
     if baseline:
         phases = semi_supervised.build_baseline_phases(networks, config)
     else:
@@ -133,6 +134,7 @@ def test_labels_outside_the_labelled_set_leave_no_trace(digits):
     assert changed(digits.state.batch_stats, state.batch_stats) == set()
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing(digits):
     shuffled = digits.data._replace(labels=jax.random.permutation(jax.random.key(3), digits.data.labels))
     assert jnp.mean(shuffled.labels != digits.data.labels) > 0.5
@@ -332,15 +334,16 @@ def test_the_baseline_trains_the_encoder_alone_on_labelled_images_alone():
     _, phases, state = build(config, baseline=True)
     assert list(phases) == ["classification"]
     hyper = traced(config, 10)
-    phase = phases["classification"]
-    after, _ = phase_step("classification", phase, state, BATCH_OF_NOISE, hyper, KEY, jnp.array(0.1))
+    step = jax.jit(functools.partial(phase_step, "classification", phases["classification"]))
+    after, _ = step(state, BATCH_OF_NOISE, hyper, KEY, jnp.array(0.1))
     assert changed(state.params, after.params) == {"encoder"}
     assert changed(state.batch_stats, after.batch_stats) == {"encoder"}
     other = BATCH_OF_NOISE._replace(images=1.0 - BATCH_OF_NOISE.images)
-    same, _ = phase_step("classification", phase, state, other, hyper, KEY, jnp.array(0.1))
+    same, _ = step(state, other, hyper, KEY, jnp.array(0.1))
     assert changed(after.params, same.params) == set()
 
 
+@pytest.mark.slow
 def test_a_step_is_the_same_alone_and_side_by_side():
     config = replace(TINY, network={"posterior": "gaussian", "precision": "bfloat16"}, weights={"consistency": 0.0})
     networks, phases, _ = build(config)
@@ -374,7 +377,7 @@ def trunk_products(config, names):
     return len(re.findall(rf"= f32\[{ROWS},64\]\S* dot\(", text))
 
 
-@pytest.mark.parametrize(("batch_norm", "repeated"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize(("batch_norm", "repeated"), [pytest.param(False, 0, marks=pytest.mark.slow), (True, 1)])
 def test_the_three_adversarial_phases_share_one_pass_through_the_encoder(batch_norm, repeated):
     """Two trunk passes fewer than apart. Flax's batch norm keeps XLA from sharing the generator's last layer."""
     config = replace(LEARNER, network={"batch_norm": batch_norm})
@@ -393,13 +396,20 @@ def test_encoder_and_decoder_drop_different_units(monkeypatch):
 
     monkeypatch.setattr(jax.random, "bernoulli", recorded)
     chosen = SemiSupervisedConfig(network=NetworkConfig(hidden=(16, 16), dropout=0.5))
-    networks = build_mlp_networks(chosen.network, (8, 8), 10)
+    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10))
     params, stats = networks.init(jax.random.key(0))
     batch = Batch(jnp.ones((4, 8, 8)), jnp.ones((4, 8, 8)), jnp.zeros(4, int))
     phase = semi_supervised.build_phases(networks, chosen, num_classes=10)["reconstruction"]
-    phase.loss(params, stats, batch, traced(chosen, 10), jax.random.key(3))
-    assert len(masks) == 4
-    assert not np.array_equal(masks[0], masks[2])
+    hyper = traced(chosen, 10)
+
+    @jax.jit
+    def drawn(key):
+        phase.loss(params, stats, batch, hyper, key)
+        return tuple(masks)
+
+    found = drawn(jax.random.key(3))
+    assert len(found) == 4
+    assert not np.array_equal(found[0], found[2])
 
 
 def test_the_earlier_name_of_the_prior_still_means_a_scaled_sampler():

@@ -1,7 +1,6 @@
 """The models without labels: what each phase moves, what its loss is, and that codes come to the prior."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +30,7 @@ from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import init_state, phase_step
 from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Batch
-from tests.conftest import changed
+from tests.conftest import changed, quick_init, uniform
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -43,16 +42,16 @@ VAE = AutoencoderConfig(
     model="vae", network=dataclasses.replace(NETWORK, posterior="gaussian", batch_norm=False), views=CLEAN
 )
 KEY = jax.random.key(5)
-IMAGES = jax.random.uniform(jax.random.key(1), (20, 8, 8))
+IMAGES = uniform(1, 20, 8, 8)
 NOTHING = Batch(IMAGES, IMAGES[:0], jnp.zeros(0, jnp.int32))
 
 
 def build(config):
     if isinstance(config, AutoencoderConfig):
-        networks = autoencoder.build_networks(config, (8, 8))
+        networks = quick_init(autoencoder.build_networks(config, (8, 8)))
         phases, hyper = autoencoder.build_phases(networks, config), traced(config, 10)
     else:
-        networks = unsupervised.build_networks(config, (8, 8))
+        networks = quick_init(unsupervised.build_networks(config, (8, 8)))
         phases, hyper = unsupervised.build_phases(networks, config), traced(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
 
@@ -84,9 +83,13 @@ MOVED = {
 def test_each_phase_moves_its_networks_and_no_others(config, names):
     _, phases, hyper, state = build(config)
     assert list(phases) == names
-    for name, phase in phases.items():
-        step = jax.jit(functools.partial(phase_step, name, phase))
-        after, metrics = step(state, NOTHING, hyper, KEY, jnp.asarray(0.1))
+
+    @jax.jit
+    def each(state):
+        rate = jnp.asarray(0.1)
+        return {name: phase_step(name, phase, state, NOTHING, hyper, KEY, rate) for name, phase in phases.items()}
+
+    for name, (after, metrics) in each(state).items():
         assert changed(state.params, after.params) == MOVED[name]
         assert bool(changed(state.batch_stats, after.batch_stats)) == (name == "reconstruction" and config != VAE)
         assert np.isfinite(float(metrics[f"{name}/loss"]))
@@ -180,7 +183,12 @@ LEARNING = NetworkConfig(hidden=(64,), discriminator_hidden=(64,), latent_dim=2)
 
 
 @pytest.mark.parametrize(
-    "prior", [PriorConfig(std=3.0), PriorConfig(kind="uniform", half_width=4.0), PriorConfig(kind="umbrella")]
+    "prior",
+    [
+        PriorConfig(std=3.0),
+        pytest.param(PriorConfig(kind="uniform", half_width=4.0), marks=pytest.mark.slow),
+        pytest.param(PriorConfig(kind="umbrella"), marks=pytest.mark.slow),
+    ],
 )
 def test_codes_come_to_the_prior(prior, digits):
     config = UnsupervisedConfig(network=LEARNING, views=CLEAN, batch_size=50, prior=prior)
@@ -197,6 +205,7 @@ def test_codes_come_to_the_prior(prior, digits):
     assert history[-1]["reconstruction/loss"] < 0.8 * history[0]["reconstruction/loss"]
 
 
+@pytest.mark.slow
 def test_without_an_adversary_codes_go_where_they_like(digits):
     """The control of the test above: the same network and images, and codes far from the prior."""
     config = AutoencoderConfig(network=LEARNING, views=CLEAN, batch_size=50)
@@ -226,7 +235,7 @@ def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
 
 
 def test_a_users_own_sampler_is_the_prior():
-    networks = unsupervised.build_networks(AAE, (8, 8))
+    networks = quick_init(unsupervised.build_networks(AAE, (8, 8)))
     phases = unsupervised.build_phases(networks, AAE, prior=lambda key, n: jnp.full((n, 2), 7.0))
     state = init_state(networks, phases, jax.random.key(0))
     hyper = traced(AAE, 10).replace({"views.noise_std": jnp.asarray(0.0)})

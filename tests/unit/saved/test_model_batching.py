@@ -65,7 +65,14 @@ def compiled():
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
-@pytest.mark.parametrize("number", range(len(METHODS)), ids=METHODS)
+QUICKLY = {"encode", "predict_proba", "decode", "reconstruct", "draw_styles"}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(i, marks=() if name in QUICKLY else pytest.mark.slow) for i, name in enumerate(METHODS)],
+    ids=METHODS,
+)
 def test_a_hundred_lengths_compile_eight_programs(number, compiled):
     """Each method of a model of another width, whose programs nobody has compiled yet."""
     model, method = build((20 + number,), **FIELDS), list(METHODS.values())[number]
@@ -105,7 +112,7 @@ def test_models_of_one_structure_share_their_programs(compiled):
     assert compiled == []
 
 
-@pytest.mark.parametrize("count", [3, 100, 1001])
+@pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.slow), 1001])
 @pytest.mark.parametrize(
     "name", ["encode", "predict", "calibrated", "decode", "decode_mode", "reconstruct", "with classes"]
 )
@@ -199,7 +206,7 @@ PRIORS = {
 }
 
 
-@pytest.mark.parametrize("count", [1, 5, 100])
+@pytest.mark.parametrize("count", [1, 5, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", PRIORS)
 def test_styles_do_not_depend_on_the_length_that_is_drawn(name, count):
     network = NetworkConfig(hidden=(9,), latent_dim=2)

@@ -49,7 +49,7 @@ def plain() -> jax.stages.Compiled:
     return compiled_step("plain", "float32")
 
 
-@pytest.mark.parametrize("preset", RECORDED)
+@pytest.mark.parametrize("preset", ["plain", pytest.param("default", marks=pytest.mark.slow)])
 def test_the_work_of_an_update_is_what_was_recorded(preset: str, plain: jax.stages.Compiled) -> None:
     cost = (plain if preset == "plain" else compiled_step(preset, "float32")).cost_analysis()
     flops, megabytes = RECORDED[preset]
@@ -62,6 +62,7 @@ def test_codes_are_computed_once_for_both_adversaries_and_the_generator(plain: j
     assert PRODUCTS < plain.cost_analysis()["flops"] < 1.06 * PRODUCTS
 
 
+@pytest.mark.slow
 def test_a_simultaneous_update_passes_through_the_encoder_once_less(plain: jax.stages.Compiled) -> None:
     encoder = 2 * BATCH * (784 * 1000 + 1000 * 1000 + 2 * 10 * 1000)
     saved = (
@@ -92,6 +93,7 @@ def operands_of_products(text: str) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_large_product_in_bfloat16_has_bfloat16_operands() -> None:
     """XLA's CPU compiler multiplies in float32 what reaches it as the product of a transposed operand (ADR 0008)."""
     if jax.default_backend() != "cpu" or fastest_precision() != "bfloat16":
@@ -124,6 +126,7 @@ def copies_of_weights(options: dict[str, str | bool] | None) -> int:
     return len(re.findall(rf"f32\[(?:{wide},{deep}|{deep},{wide}|784,{wide}|{deep},784)\]\S* copy\(", text))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the option is the CPU compiler's")
 def test_no_weights_are_copied_within_an_epoch() -> None:
     options = compiler_options()

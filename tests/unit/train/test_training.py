@@ -216,7 +216,7 @@ def test_seeds_in_one_program_train_as_each_does_alone(at_once):
         np.testing.assert_allclose(history[-1]["rebuild/loss"][i], alone_history[-1]["rebuild/loss"], rtol=1e-4)
 
 
-@pytest.mark.parametrize("own_hyper", [False, True], ids=["seeds", "settings"])
+@pytest.mark.parametrize("own_hyper", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["seeds", "settings"])
 def test_a_phase_rests_for_seeds_at_once_too(own_hyper):
     """Not computed and thrown away: the program keeps its condition, and trains as seeds in turn do."""
     epoch = build_train_epoch(toy_phases(every=10), **{**SIZES, "batch_size": 2})
