@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from aae_jax.augment import draw_view, random_shift, scale_pixels, unscale_pixels
+from tests.conftest import uniform
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 RANGES = {"sigmoid": (0.0, 1.0), "linear": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 SIZE = 5
@@ -50,7 +53,7 @@ def test_unscaling_clips_what_overshoots(output):
 
 
 def test_no_shift_is_the_identity():
-    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    images = uniform(0, 4, SIZE, SIZE)
     np.testing.assert_array_equal(random_shift(jax.random.key(1), images, 0), images)
 
 
@@ -86,13 +89,13 @@ def test_the_noise_is_on_what_is_seen_and_never_on_the_target(output):
 
 
 def test_without_noise_the_encoder_sees_the_target():
-    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    images = uniform(0, 4, SIZE, SIZE)
     view = draw_view(jax.random.key(0), images, noise_std=0.0, max_shift=2, output="linear")
     np.testing.assert_array_equal(view.seen, view.target)
 
 
 def test_the_key_alone_decides():
-    images = jax.random.normal(jax.random.key(0), (4, SIZE, SIZE))
+    images = uniform(0, 4, SIZE, SIZE)
     first, again, other = (
         draw_view(jax.random.key(seed), images, noise_std=0.3, max_shift=2, output="linear") for seed in (1, 1, 2)
     )

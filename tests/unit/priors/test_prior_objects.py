@@ -15,6 +15,8 @@ from aae_jax.priors import NO_PART
 from aae_jax.priors.configured import KINDS, configured_prior
 from aae_jax.priors.prior import Prior, scaled_sampler
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 KEY, COUNT = jax.random.key(0), 4000
 ALL = [*KINDS, "samples"]
 TABLE = np.random.default_rng(0).normal(2.0, 0.5, (1000, 2)).astype(np.float32)

@@ -9,6 +9,8 @@ from scipy import stats
 from aae_jax import priors
 from aae_jax.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 COUNT = 20_000
 ERRORS = 5.0  # a mean may be this many standard errors off
 

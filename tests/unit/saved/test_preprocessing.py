@@ -10,6 +10,9 @@ import pytest
 import aae_jax
 from aae_jax import InputError, NetworkConfig, PriorConfig
 from aae_jax.data.scaling import fit_scaling
+from tests.conftest import quick_init
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 CLASSES, COUNT = 4, 5
 GENERATOR = np.random.default_rng(0)
@@ -21,7 +24,7 @@ TIMES = 1_732_000_000_000 + GENERATOR.integers(0, 60_000, (COUNT, 3))
 
 def build(shape, **changes):
     network = NetworkConfig(hidden=(9,), discriminator_hidden=(4,), latent_dim=3, precision="float32")
-    params, stats = aae_jax.build_mlp_networks(network, shape, CLASSES).init(jax.random.key(3))
+    params, stats = quick_init(aae_jax.build_mlp_networks(network, shape, CLASSES)).init(jax.random.key(3))
     return aae_jax.Model(
         network=network,
         image_shape=shape,
@@ -111,7 +114,7 @@ def test_labels_may_be_traced():
     network = aae_jax.networks.build_networks(
         model.network, (6, 5), aae_jax.networks.Codes(0, CLASSES, {}, False, False)
     )
-    params, stats = network.init(jax.random.key(0))
+    params, stats = quick_init(network).init(jax.random.key(0))
     model = dataclasses.replace(model, params=params, stats=stats)
     labels = np.arange(COUNT) % CLASSES
     expected = model.reconstruct(BYTES, labels)
