@@ -138,7 +138,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
     targets = [problem.build_setup(SPEC, config, Quiet()).data.targets for config in (still, moved)]
     assert asked == [0, 1]
     assert not np.array_equal(*targets)
-    in_a_sweep, _ = prepare_chunk(moved, data.load_digits(), [{}], [Member(0, 0)], [0], None, Quiet())
+    in_a_sweep, _ = prepare_chunk(SPEC, moved, data.load_digits(), [{}], [Member(0, 0)], [0], None, Quiet())
     assert asked == [0, 1], "a graph is computed once"
     np.testing.assert_array_equal(in_a_sweep.data.targets, targets[1])
 

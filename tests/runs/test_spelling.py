@@ -72,7 +72,7 @@ def test_values_that_are_chosen_from(kind):
     flags = parse(
         semi_supervised.SPEC,
         ["--weights.reconstruction-loss", f"mean{kind[5]}squared{kind[5]}error", "--vary", "labels=10,20"],
-        kind=sweep.SweepFlags,
+        kind=sweep.SweepFlags[semi_supervised.SPEC.config_class],
     )
     assert flags.config.weights.reconstruction_loss == "mean_squared_error"
 

@@ -193,7 +193,7 @@ def test_the_semi_supervised_model_takes_any_prior(kind, tmp_path):
         ("leaves", "failed to draw 100000 samples (SystemExit: 0)"),
         ("flat", "constant in dimension 2"),
         ("infinite", "not all finite"),
-        ("few", "gives 10 samples; give 1000 at least"),
+        ("few", "gives 10 samples; give at least 1000"),
         ("broken", "failed to draw 100000 samples (KeyError: 'no such thing')"),
         ("number", "has no function 'number'"),
         ("absent", "has no function 'absent'"),
