@@ -8,8 +8,11 @@ from reproduce.pages.markdown import RESULTS, read, table
 __all__ = ["floor_table", "growth_table", "other_table", "start_table", "steps_table"]
 
 
+BENCHMARKS = RESULTS / "benchmarks"
+
+
 def _read(name: str) -> dict[str, Any]:
-    return read(RESULTS / "benchmarks" / name)
+    return read(BENCHMARKS / name)
 
 
 def _milliseconds(seconds: list[float]) -> str:

@@ -145,7 +145,7 @@ def test_neighbours_may_be_moved_by_half_of_the_views_shift(monkeypatch):
 
 @pytest.mark.slow
 def test_a_member_of_a_sweep_trains_as_alone(propagated_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "_write_results", lambda *_: [])
+    monkeypatch.setattr(sweep, "write_results", lambda *_: [])
     space = ("--vary", "weights.propagation=1,3", "labels=100,150", "--num-seeds", "1")
     fade = ("--weights.propagation-fade", "0.5")
     argv = [*SMALL, *space, *fade, "--out-dir", tmp_path / "sweep"]

@@ -104,7 +104,7 @@ def test_the_test_images_are_not_looked_at(model, monkeypatch, tmp_path):
         return found
 
     monkeypatch.setattr(problem, "load_dataset", sealed)
-    monkeypatch.setattr(sweep, "_write_results", lambda *_: [])
+    monkeypatch.setattr(sweep, "write_results", lambda *_: [])
     monkeypatch.setattr(Console, "header", lambda *_: None)
     assert swept(model, *small, "--vary", "views.noise_std=0.1", "--out-dir", tmp_path / "out") == 0
 

@@ -3,12 +3,10 @@
 The model is named first, e.g. `sweep clustering --vary …`; without a name it is `semi_supervised`.
 """
 
-import csv
 import dataclasses
-import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,8 +17,6 @@ import tyro
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
-from aae_jax.evaluation.seeds import mean_and_std, percent, spoken
-from aae_jax.figures.of_models.drawing import Drawings, draw_and_save
 from aae_jax.models import find_model
 from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
@@ -28,7 +24,7 @@ from aae_jax.models.spec import ModelSpec
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, with_kept_samples
 from aae_jax.priors.prior import Prior
-from aae_jax.records import read_json, read_record
+from aae_jax.records import read_record
 from aae_jax.run.arguments import AnyConfig, Request, RunFlags, parse, resumed_folder, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
@@ -42,6 +38,7 @@ from aae_jax.run.sweep.members import (
     parse_space,
     prepare_chunk,
 )
+from aae_jax.run.sweep.results import TABLE_FILE, closing_lines, read_results, rows_of, score_name, write_results
 from aae_jax.run.sweep.settings import Range, apply_setting, grid, program_of, random_search
 from aae_jax.run.trainer import Outcome, Stopped, Trainer
 from aae_jax.train.compile import require_device
@@ -49,10 +46,9 @@ from aae_jax.train.compile_cache import keep_compiled_programs
 
 __all__ = ["main", "parse_sweep", "run"]
 
-RESULT_FILE, TABLE_FILE = "result.json", "table.csv"
+RESULT_FILE = "result.json"
 DEFAULT = "semi_supervised"
 """Model of a sweep that names none, and of sweeps of earlier versions."""
-SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +90,6 @@ class Sweep:
             size = -(-len(numbers) // -(-len(numbers) // self.size))
             chunks += [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
         return chunks
-
-    @property
-    def score(self) -> str:
-        """Name of the compared metric, e.g. `validation_error`."""
-        return f"validation_{self.spec.score}"
-
-    def show(self, values: Sequence[float]) -> str:
-        """Format the mean of the compared metric with its standard deviation."""
-        return (percent if self.spec.score in self.spec.shares else spoken)(np.asarray(values, dtype=float))
 
 
 def main(argv: Sequence[str] | None = None, *, launcher: str | None = None) -> int:
@@ -236,7 +223,7 @@ def _read_plan(
 
 
 def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
-    seeds = sweep.request.config.num_seeds
+    seeds, score = sweep.request.config.num_seeds, score_name(sweep.spec)
     most = max(len(chunk) for chunk in sweep.chunks)
     console.say(f"sweep    {len(sweep.settings)} settings × {seeds} seeds, at most {most} in one program")
     console.say(f"folder   {folder.path}")
@@ -250,41 +237,20 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
             except Stopped as stopped:
                 console.say(f"saved; continue with: {sweep.request.launcher} --resume {folder.path}")
                 return SIGNALLED + stopped.signum
-        results += _read_results(place / RESULT_FILE, chunk, sweep.score)
+        results += read_results(place / RESULT_FILE, chunk, score)
     results.sort(key=lambda result: result["member"])
-    rows = _rows(sweep, results)
-    for notice in _write_results(folder, sweep, results, rows):
+    rows = rows_of(sweep.settings, results, score)
+    for notice in write_results(folder, sweep.spec, sweep.settings, results, rows, sweep.request.command):
         console.notice(notice)
-    return _say(sweep, rows, folder, console)
-
-
-def _read_results(path: Path, chunk: Sequence[int], score: str) -> list[dict[str, Any]]:
-    """Read the results of a chunk, one per member.
-
-    Raises:
-        InputError: The file is damaged, or belongs to other members.
-    """
-    results = read_json(path)
-    listed = isinstance(results, list) and all(isinstance(result, dict) for result in results)
-    if (
-        not listed
-        or [r.get("member") for r in results] != list(chunk)
-        or not all(_is_result(r, score) for r in results)
-    ):
-        raise InputError(
-            f"{path} does not hold the results of members {chunk[0]} to {chunk[-1]}; remove it and resume."
-        )
-    return list(results)
-
-
-def _is_result(result: Mapping[str, Any], score: str) -> bool:
-    whole = all(type(result.get(name)) is int for name in ("setting", "seed"))
-    numbers = [result.get(name, "") for name in (score, f"best_{score}")]
-    return whole and "failed" in result and all(number is None or type(number) in (int, float) for number in numbers)
+    for line in closing_lines(sweep.spec, rows, results):
+        console.say(line)
+    console.say(f"  the test images were not evaluated; results in {folder.path}")
+    return int(rows[0][score] is None)
 
 
 def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Console) -> None:
     config, members = sweep.request.config, [sweep.members[number] for number in chunk]
+    score = score_name(sweep.spec)
     reporter = DataReporter(console)
     setup, plan = prepare_chunk(
         sweep.spec, config, sweep.dataset, sweep.settings, members, chunk, sweep.prior, reporter
@@ -304,7 +270,7 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
     rows = folder.read_metrics()
     if outcome is not None and not rows:
         raise InputError(f"{folder.path} has lost its metrics.jsonl; remove that folder and resume.")
-    last = rows[-1][sweep.score] if outcome is not None else [None] * len(chunk)
+    last = rows[-1][score] if outcome is not None else [None] * len(chunk)
     best = np.asarray(trainer.best.error, dtype=float)
     if sweep.spec.score in sweep.spec.shares:
         best = exact_share(best, len(setup.validation_labels))
@@ -317,76 +283,11 @@ def _train_chunk(folder: RunFolder, sweep: Sweep, chunk: list[int], console: Con
                 "setting": members[index].setting,
                 "seed": members[index].seed,
                 "labels": int(setup.data.num_labelled[index]) if setup.data.num_labelled is not None else None,
-                sweep.score: None if failed else last[index],
-                f"best_{sweep.score}": float(best[index]) if np.isfinite(best[index]) else None,
+                score: None if failed else last[index],
+                f"best_{score}": float(best[index]) if np.isfinite(best[index]) else None,
                 "failed": failed,
                 "updates": None if outcome is None else outcome.updates,
                 "chunk_seconds": None if outcome is None else round(outcome.seconds, 2),
             }
         )
     write_text(folder.path / RESULT_FILE, json.dumps(results, indent=1) + "\n")
-
-
-def _rows(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row per setting, best first; settings without a finite seed last."""
-    rows = []
-    for number, setting in enumerate(sweep.settings):
-        seeds = [result for result in results if result["setting"] == number]
-        mean, std = mean_and_std([result[sweep.score] for result in seeds])
-        failed = sum(result["failed"] is not None for result in seeds)
-        rows.append({"setting": number, **setting, sweep.score: mean, "std": std, "failed": failed})
-    return sorted(rows, key=lambda row: (row[sweep.score] is None, row[sweep.score]))
-
-
-def _write_results(
-    folder: RunFolder, sweep: Sweep, results: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]
-) -> list[str]:
-    """Write table, figure and summary; return a sentence if the figure could not be drawn."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    write_text(folder.path / TABLE_FILE, text.getvalue())
-    notices: list[str] = []
-    draw_and_save(lambda: _drawings(sweep, results), folder.figures, notices.append)
-    folder.write_summary(
-        {
-            "experiment": "sweep",
-            "model": sweep.spec.name,
-            "command": sweep.request.command,
-            "rows": rows,
-            "members": results,
-        }
-    )
-    return notices
-
-
-def _drawings(sweep: Sweep, results: Sequence[Mapping[str, Any]]) -> Drawings:
-    from aae_jax.figures import sweep_figure  # importing matplotlib takes a second
-
-    scores = np.asarray([np.nan if r[sweep.score] is None else r[sweep.score] for r in results], dtype=float)
-    values = {
-        name: np.asarray([sweep.settings[result["setting"]][name] for result in results])
-        for name in sweep.settings[0]
-    }
-    label = sweep.score.replace("_", " ")
-    if sweep.spec.score in sweep.spec.shares:
-        return {"sweep": lambda: sweep_figure(values, 100 * scores, ylabel=f"{label} (%)")}
-    return {"sweep": lambda: sweep_figure(values, scores, ylabel=label)}
-
-
-def _say(sweep: Sweep, rows: Sequence[Mapping[str, Any]], folder: RunFolder, console: Console) -> int:
-    console.say(f"{sweep.score.replace('_', ' ')} by setting, best first:")
-    for row in rows[:SHOWN]:
-        values = "  ".join(f"{name} {row[name]:g}" for name in sweep.settings[0])
-        score = "failed" if row[sweep.score] is None else sweep.show([row[sweep.score]])
-        if row["std"] is not None:
-            unit = " %" * score.endswith(" %")
-            spread = 100 * row["std"] if unit else row["std"]
-            score = f"{score.removesuffix(unit)} ± {spread:.{2 if unit else 5}f}{unit}"
-        failed = f", {row['failed']} failed" if row["failed"] and row[sweep.score] is not None else ""
-        console.say(f"  {score:16s} {values}{failed}")
-    if len(rows) > SHOWN:
-        console.say(f"  … and {len(rows) - SHOWN} more")
-    console.say(f"  the test images were not evaluated; results in {folder.path}")
-    return int(rows[0][sweep.score] is None)

@@ -202,7 +202,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "was not written by aae_jax"),
-        ({"format_version": 6}, "format version 6, this library reads 1 to 5"),
+        ({"format_version": 6}, "format version 6, but this library reads 1 to 5"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
@@ -229,7 +229,7 @@ def edit(folder, **changes):
         ({"prior": {"kind": "sausage"}}, "prior.kind is 'sausage'"),
         ({"prior": {"kind": "swiss_roll"}}, "but the swiss roll has 2 dimensions"),
         ({"prior": 3}, "prior is 3"),
-        ({"decoded_label": 5}, "decoded_label is 5 beside 4 classes"),
+        ({"decoded_label": 5}, "decoded_label is 5 with 4 classes"),
         ({"prior": {"kind": "mixture", "parts": 10_000}, "network": {"latent_dim": 100}}, "give less of either"),
         ({"decoded_label": -1}, "wrong type"),
         ({"image_shape": 6}, "wrong type"),
@@ -590,9 +590,9 @@ def test_heads_and_modes_are_where_they_were_trained(model):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"decoded_label": 3}, "beside 4 classes"),
+        ({"decoded_label": 3}, "with 4 classes"),
         ({"heads": "yes"}, "heads, mode_decoder and clusters are"),
-        ({"num_classes": 0, "decoded_label": 0, "class_names": [], "mode_decoder": True}, "beside 0 classes"),
+        ({"num_classes": 0, "decoded_label": 0, "class_names": [], "mode_decoder": True}, "with 0 classes"),
         ({"heads": True}, "does not fit its config.json"),
         ({"mode_decoder": True}, "does not fit its config.json"),
         ({"experiment": 7}, "experiment is 7"),
