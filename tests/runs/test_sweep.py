@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aae_jax import cli, data
+from aae_jax.models import MODELS, find_model
 from aae_jax.models.semi_supervised.experiment import SPEC
 from aae_jax.run import setup as problem
 from aae_jax.run import trainer
@@ -16,7 +17,7 @@ from aae_jax.run.console import Console
 from aae_jax.run.sweep import command as sweep
 from aae_jax.run.sweep import members
 from aae_jax.run.sweep.settings import Range
-from tests.runs.running import EPOCHS, PLAIN, SMALL, contents, plain_status, rows, status, summary
+from tests.runs.running import EPOCHS, PLAIN, SMALL, contents, copied, plain_status, rows, status, summary
 
 PLAIN_SPACE = ("--vary", "weights.reconstruction=1,0.5", "views.noise_std=0,0.3", "--num-seeds", "2", "--seed", "3")
 SPACE = ("--vary", "views.noise_std=0.1,0.5", "labels=100,150", "--num-seeds", "2", "--seed", "3")
@@ -218,9 +219,40 @@ def test_what_cannot_be_swept_is_said_and_leaves_nothing(argv, sentence, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_is_no_sweep_to_resume(plain, tmp_path, capsys):
-    assert swept("autoencoder", "--resume", plain) == 2
+@pytest.mark.parametrize("named", [(), ("autoencoder",)])
+def test_a_run_is_no_sweep_to_resume(plain, named, capsys):
+    assert swept(*named, "--resume", plain) == 2
     assert "is not the folder of a sweep" in capsys.readouterr().err
+
+
+def test_a_sweep_is_resumed_as_one_of_its_model(plain_sweep, tmp_path, capsys):
+    assert swept("--resume", plain_sweep) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert swept("clustering", "--resume", plain_sweep) == 2
+    assert "is the folder of a sweep of autoencoder, not of clustering" in capsys.readouterr().err
+    folder = copied(plain_sweep, tmp_path / "changed")
+    plan = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps({**plan, "model": ["a\n" * 1000]}))
+    assert swept("--resume", folder) == 2
+    said = capsys.readouterr().err.strip()
+    assert "names the unknown model" in said
+    assert said.count("\n") == 0
+    assert len(said) < 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [entry.name for entry in MODELS])
+def test_every_model_can_be_swept(model, tmp_path):
+    few = ("--labels", "100") if model in ("supervised", "label_regularized", "dim_reduction") else ()
+    flags = ("--preset", "smoke", "--dataset", "digits", "--epochs", "1", "--network.precision", "float32", *few)
+    space = ("--vary", "views.noise_std=0.1,0.5", "averaging.decay=0,0.9")
+    assert swept(model, *flags, *space, "--out-dir", tmp_path / "out") == 0
+    name = f"validation_{find_model(model).spec.score}"
+    scores = [float(row[name]) for row in table(tmp_path / "out")]
+    assert len(scores) == 4
+    assert scores == sorted(scores)
+    assert len(set(scores)) > 1
+    assert (tmp_path / "out" / "figures" / "sweep.png").stat().st_size > 5000
 
 
 def test_the_command_is_known_to_aae_jax(capsys):

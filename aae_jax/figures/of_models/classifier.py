@@ -11,12 +11,6 @@ import numpy as np
 from aae_jax import figures
 from aae_jax.evaluation import confusion_counts, reliability
 from aae_jax.figures.of_models.drawing import Drawings, Shown
-from aae_jax.saved.model import Model
-from aae_jax.types import PRNGKey
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 from aae_jax.figures.of_models.parts import (
     column,
     draw_health,
@@ -29,6 +23,11 @@ from aae_jax.figures.of_models.parts import (
     some_of,
     unit_images,
 )
+from aae_jax.saved.model import Model
+from aae_jax.types import PRNGKey
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_classifier_figures"]
 

@@ -17,7 +17,7 @@ import tyro
 from aae_jax.data import Dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import exact_share
-from aae_jax.models import find_model
+from aae_jax.models import MODELS, find_model
 from aae_jax.models.shared.class_frequencies import announce_frequencies
 from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.models.spec import ModelSpec
@@ -41,6 +41,7 @@ from aae_jax.run.sweep.members import (
 from aae_jax.run.sweep.results import TABLE_FILE, closing_lines, read_results, rows_of, score_name, write_results
 from aae_jax.run.sweep.settings import Range, apply_setting, grid, program_of, random_search
 from aae_jax.run.trainer import Outcome, Stopped, Trainer
+from aae_jax.text import quoted
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
 
@@ -111,22 +112,32 @@ def parse_sweep(arguments: Sequence[str], launcher: str) -> tuple[ModelSpec, Req
     """Parse the command line of a sweep: the model's name, then flags.
 
     Raises:
-        InputError: The model, a flag or a value is unknown.
+        InputError: The model, a flag or a value is unknown, or a sweep of another model is resumed.
     """
     named = [arguments[0]] if arguments and not arguments[0].startswith("-") else []
-    spec = find_model(named[0] if named else _model_of(arguments)).spec
+    folder = resumed_folder(arguments)
+    model = DEFAULT if folder is None else _model_of(folder)
+    spec = find_model(named[0] if named else model).spec
+    if folder is not None and spec.name != model:
+        raise InputError(f"{folder} is the folder of a sweep of {model}, not of {spec.name}; give --resume alone.")
     kind = SweepFlags[spec.config_class]  # type: ignore[name-defined]
     prog, flags = " ".join([launcher, *named]), arguments[len(named) :]
     return spec, parse(spec, flags, prog=prog, description=__doc__ or "", launcher=prog, kind=kind)
 
 
-def _model_of(arguments: Sequence[str]) -> str:
-    """Return the model of the sweep that is resumed; for a new sweep without a named model, semi_supervised."""
-    folder = resumed_folder(arguments)
+def _model_of(folder: Path) -> str:
+    """Return the model of the sweep in a folder.
+
+    Raises:
+        InputError: The folder has no sweep, or one of an unknown model.
+    """
     try:
-        return DEFAULT if folder is None else str(read_record(folder / SWEEP_FILE).get("model", DEFAULT))
-    except (OSError, ValueError):  # reported when the plan is read
-        return DEFAULT
+        model = read_record(folder / SWEEP_FILE).get("model", DEFAULT)
+    except (InputError, OSError) as error:
+        raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
+    if model not in [entry.name for entry in MODELS]:
+        raise InputError(f"{folder / SWEEP_FILE} names the unknown model {quoted(model)}; restore it.")
+    return str(model)
 
 
 def run(spec: ModelSpec, request: Request) -> int:
@@ -165,7 +176,7 @@ def _plan(spec: ModelSpec, request: Request, dataset: Dataset, prior: Prior | No
         spec = dataclasses.replace(spec, **spec.without_classes)
     memory = request.flags.memory_gib
     if request.resume is not None:
-        settings, size = _read_plan(spec, request.resume, request.flags, dataset)
+        settings, size = _read_plan(request.resume, request.flags, dataset)
     else:
         settings, size = _settings(spec, request.flags), None
     for setting in settings:  # report an invalid setting before anything is written
@@ -199,9 +210,7 @@ def _settings(spec: ModelSpec, flags: SweepFlags[Any]) -> list[dict[str, float]]
     return grid(values)
 
 
-def _read_plan(
-    spec: ModelSpec, folder: Path, flags: SweepFlags[Any], dataset: Dataset
-) -> tuple[list[dict[str, float]], int]:
+def _read_plan(folder: Path, flags: SweepFlags[Any], dataset: Dataset) -> tuple[list[dict[str, float]], int]:
     if flags.vary or flags.random is not None or flags.random_seed or flags.memory_gib is not None:
         raise InputError("A sweep is resumed with its own settings; give --resume alone.")
     try:
@@ -209,11 +218,8 @@ def _read_plan(
         settings, size, began_with = [dict(s) for s in plan["settings"]], int(plan["size"]), plan["data_sha256"]
         if size < 1 or not settings or any(set(setting) != set(settings[0]) for setting in settings):
             raise ValueError("it has no settings of one kind")
-        model = plan.get("model", DEFAULT)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{folder} is not the folder of a sweep ({SWEEP_FILE} cannot be read); name one.") from error
-    if model != spec.name:
-        raise InputError(f"{folder} is the folder of a sweep of {model}, not of {spec.name}; give --resume alone.")
     if began_with != dataset.sha256:
         raise InputError(
             f"The data have changed since the sweep began: SHA-256 {str(began_with)[:9]}… then, "
