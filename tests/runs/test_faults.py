@@ -297,6 +297,7 @@ def environment(tmp_path_factory):
 
 COMMAND = """
 import sys
+from aae_jax.run.run import main as run_model
 
 print("here", flush=True)
 sys.exit(run_model("semi_supervised"))
