@@ -1,6 +1,8 @@
 """The rules of the house that no other tool checks: imports, safety, leaks, the layout budget."""
 
 import ast
+import builtins
+import contextlib
 import re
 import subprocess
 import sys
@@ -150,3 +152,30 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         text = content.decode("utf-8", errors="replace")
         found += [f"{name}: {kind}: {hit.group()}" for kind, rx in LEAKS.items() for hit in rx.finditer(text)]
     assert not found
+
+
+def _scripts(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and code of each module-level text that is a script with imports."""
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant):
+            continue
+        text = node.value.value
+        if isinstance(text, str) and re.search(r"^(?:import|from) ", text, re.MULTILINE):
+            with contextlib.suppress(SyntaxError):  # a template, or no Python
+                yield ast.unparse(node.targets[0]), ast.parse(text)
+
+
+@pytest.mark.parametrize("path", _named(_python_files("tests", "benchmarks")))
+def test_scripts_in_texts_define_what_they_use(path: Path) -> None:
+    """No tool checks names in a text that a test runs as a script of its own."""
+    for name, script in _scripts(_parse(path)):
+        nodes = list(ast.walk(script))
+        aliases = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+        bound = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+        bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        bound |= {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        bound |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        undefined = {node.id for node in names} - bound - set(dir(builtins)) - {"__file__", "__name__"}
+        assert not undefined, f"{name} uses {sorted(undefined)}"

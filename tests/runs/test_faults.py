@@ -341,6 +341,7 @@ import resource, sys
 from aae_jax import files
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.run import event_log, report, run_dir as run_folder
+from aae_jax.run.run import main as run_model
 from aae_jax.train import checkpoint
 
 def limit(owner, name):
