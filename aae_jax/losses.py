@@ -32,12 +32,15 @@ __all__ = [
     "mean_squared_error",
     "pairwise_mode_loss",
     "propagation_loss",
+    "style_mmd",
 ]
 
 DISCRIMINATOR_EQUILIBRIUM = 1.3862943611198906
 """2 ln 2: `discriminator_loss` if real and fake are indistinguishable."""
 GENERATOR_EQUILIBRIUM = 0.6931471805599453
 """ln 2: `generator_loss` if real and fake are indistinguishable."""
+MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Scales of the kernels of a maximum mean discrepancy, in mean squared distances between two samples of the prior."""
 
 
 def half_squared_error(
@@ -239,6 +242,40 @@ def pairwise_mode_loss(mode_logits: Float[Array, "classes *pixels"]) -> Float[Ar
     entropies = jnp.sum(jax.nn.softplus(logits), axis=1)[:, None] - logits @ target.T
     later = jnp.triu(jnp.ones((classes, classes), jnp.float32), 1)
     return -2.0 / (classes * (classes - 1)) * jnp.sum(later * entropies) / pixels
+
+
+def style_mmd(
+    style: Float[Array, "batch latent"],
+    samples: Float[Array, "batch latent"],
+    labels: Float[Array, "batch classes"] | None = None,
+) -> Float[Array, ""]:
+    """Return an unbiased estimate of the squared maximum mean discrepancy between styles and samples of the prior.
+
+    Gretton et al. 2012, lemma 6, with the mean of inverse multiquadratic kernels c / (c + d²) at several scales
+    (Tolstikhin et al. 2018, appendix C). With labels, the kernel is multiplied by the inner product of the labels:
+    the pairs (style, label) are compared with (sample, label), so that styles of each class match the prior.
+
+    Args:
+        style: Styles of a batch.
+        samples: As many samples of the prior.
+        labels: Class probabilities of the styles, with which the samples are paired too.
+    """
+    count = style.shape[0]
+    alike = jnp.ones((count, count), jnp.float32) if labels is None else labels @ labels.T
+    apart = 1.0 - jnp.eye(count, dtype=jnp.float32)
+    weights = alike * apart
+    squared = [_squared_distances(a, b) for a, b in ((style, style), (samples, samples), (style, samples))]
+    unit = jax.lax.stop_gradient(jnp.sum(squared[1]) / (count * (count - 1)))
+
+    def at(scale: Array) -> Array:
+        within, of_prior, between = (scale * unit / (scale * unit + distances) for distances in squared)
+        return jnp.sum(weights * (within + of_prior - 2.0 * between))
+
+    return jnp.mean(jax.vmap(at)(jnp.asarray(MMD_SCALES, jnp.float32))) / jnp.sum(apart)
+
+
+def _squared_distances(a: Array, b: Array) -> Array:
+    return jnp.sum((a[:, None] - b[None]) ** 2, axis=2)
 
 
 def head_distance_cost(heads: Float[Array, "classes latent"], least: Float[Array, ""] | float) -> Float[Array, ""]:

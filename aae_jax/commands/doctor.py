@@ -1,5 +1,6 @@
 """`aae-jax doctor`: diagnosis of the adversarial training of a run, finished or not."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ import tyro
 from aae_jax.commands.result import parse
 from aae_jax.config.text import coerce, read_yaml
 from aae_jax.errors import InputError
-from aae_jax.evaluation.diagnosis import diagnose
+from aae_jax.evaluation.diagnosis import Finding, diagnose, diagnose_generation
 from aae_jax.evaluation.health import VALIDATION
-from aae_jax.run.run_dir import CONFIG_FILE, RunFolder
+from aae_jax.files import read_text
+from aae_jax.run.run_dir import CONFIG_FILE, SUMMARY_FILE, RunFolder
 from aae_jax.saved.storage import load
 from aae_jax.streams import say
 
@@ -46,18 +48,51 @@ def run_doctor(argv: Sequence[str]) -> int:
     config = read_yaml(folder.path / CONFIG_FILE)
     first_seed = coerce(config.get("seed", 0), int, f"seed in {folder.path / CONFIG_FILE}")
     seeds, classes = len(rows[-1]["reconstruction/loss"]), _classes(folder, config, rows)
+    generation = _generation(folder)
     healthy = "healthy: images are reconstructed"
     if any(name.startswith(f"{VALIDATION}code_") for name in rows[0]):
         healthy += ", codes match the prior, and no discriminator wins"
     for place in range(seeds):
         name = f"seed {first_seed + place}: " if seeds > 1 else ""
-        findings = diagnose(rows, place, classes=classes)
+        findings = [*diagnose(rows, place, classes=classes), *_of_generation(generation, place)]
         if not findings:
             say(f"{name}{healthy}")
         for finding in findings:
             say(f"{name}{finding.name}: {finding.seen}.", f"  {finding.advice}")
     say(f"based on the last quarter of {len(rows)} evaluations, up to update {rows[-1]['update']}")
     return 0
+
+
+def _generation(folder: RunFolder) -> Any:
+    """Return the entry of the summary on generated images; None for a run that has none, or no readable summary."""
+    try:
+        summary = json.loads(read_text(folder.path / SUMMARY_FILE))
+    except (InputError, OSError, ValueError, RecursionError):
+        return None
+    return summary.get("generation") if isinstance(summary, dict) else None
+
+
+def _of_generation(generation: Any, place: int) -> list[Finding]:
+    accuracy, real, leaked = (
+        _number_at(generation, *path)
+        for path in (
+            ("conditional_accuracy", "per_seed", place),
+            ("judge", "accuracy"),
+            ("label_leakage", "perceptron", "per_seed", place),
+        )
+    )
+    return [] if accuracy is None or real is None else diagnose_generation(accuracy, real, leaked)
+
+
+def _number_at(value: Any, *path: str | int) -> float | None:
+    """Return the share at a path of keys and indices; None if there is none."""
+    for step in path:
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, dict) else None
+        else:
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return float(value) if valid else None
 
 
 def _classes(folder: RunFolder, config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:

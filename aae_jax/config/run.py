@@ -39,6 +39,7 @@ EPOCHS = 32
 """Default number of passes over the pool: 16,000 updates on MNIST."""
 MIN_IMAGES = 72_000
 """Default minimum number of images over all epochs: a small pool gets more epochs."""
+JUDGE_PASSES, JUDGE_BATCH = 20, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,10 @@ class RunConfig:
     which takes less work but changes training."""
     test: bool = True
     """Evaluate the test images at the end. Turn it off to choose settings without using the test images."""
+    judge_updates: int | None = None
+    """Updates of a classifier of real images, trained at the end of the run to judge generated ones; then label
+    leakage, the match of codes and prior, and the quality of samples and codes are measured too. None: 20 passes over
+    the pool, between 2,000 and 20,000 updates. 0: none of this is measured."""
     evaluate_every: int | None = None
     """Epochs between validations and rows of metrics. None: chosen to give 50 to 99 of them, or one per epoch."""
     checkpoint_seconds: float = 60.0
@@ -140,6 +145,7 @@ def resolve(
     passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(MIN_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
+    judged = min(max(JUDGE_PASSES * (pool_size or 10**6) // JUDGE_BATCH, 2_000), 20_000)
     shift = config.views.max_shift if config.views.max_shift is not None else default_shift(image_shape)
     network = config.network
     if network.precision == "auto":
@@ -148,6 +154,7 @@ def resolve(
         config,
         epochs=epochs,
         evaluate_every=every,
+        judge_updates=config.judge_updates if config.judge_updates is not None else judged,
         views=dataclasses.replace(config.views, max_shift=shift),
         network=network,
     )
@@ -178,6 +185,7 @@ def validate_run(config: RunConfig) -> None:
         ("num_seeds", config.num_seeds, 1, 1000),
         ("epochs", config.epochs, 1, 10**7),
         ("batch_size", config.batch_size, 2, 10**6),
+        ("judge_updates", config.judge_updates, 0, 10**7),
         ("figures_every", config.figures_every, 1, 10**7),
         ("evaluate_every", config.evaluate_every, 1, 10**7),
         ("seed", config.seed, 0, 2**31 - 1),

@@ -8,7 +8,7 @@ import numpy as np
 
 from aae_jax.evaluation.health import VALIDATION
 
-__all__ = ["Finding", "diagnose"]
+__all__ = ["Finding", "diagnose", "diagnose_generation"]
 
 COLLAPSED, NARROW, WIDE = 0.1, 0.7, 1.4
 """Thresholds of the ratio of the codes' standard deviation to the prior's, median over dimensions."""
@@ -20,6 +20,8 @@ TOLD_APART, LOST = 0.75, 1.2
 The discriminator of y detects labels that are not one-hot in healthy runs too."""
 UNDECIDED, UNUSED = 0.5, 0.8
 """Thresholds of the entropy of a label, relative to a uniform one, and of the share of classes in use."""
+OF_OTHER_CLASSES = 0.9
+"""Threshold of the share of generated images judged to be of their class, relative to that of real images."""
 NO_PROGRESS, UNFINISHED = 0.97, 0.05
 STUCK = "no progress in reconstruction"
 
@@ -35,6 +37,10 @@ TOO_STRONG = (
 TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; for a VAE, lower --weights.kl."
 OUTWEIGHED = "Reconstruction outweighs the discriminator. Raise the generator's rate, or lower the reconstruction's."
 SWINGS = "The discriminator oscillates. Lower the rates of generator and discriminator, or their momentum."
+ENTANGLED = (
+    "The styles of each class do not match the prior. Give --conditional and --weights.style-mmd 100, which compare "
+    "styles with the prior within each class, or train longer."
+)
 UNLIKE = "Train longer, or give the discriminator wider layers (--network.discriminator-hidden)."
 
 
@@ -67,6 +73,21 @@ def diagnose(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, classes: int =
     stuck = [*_of_reconstruction(rows, seed)]
     codes = _of_codes(seen, stuck=any(finding.name == STUCK for finding in stuck))
     return [*_of_majority(seen), *codes, *_of_labels(seen, classes), *stuck]
+
+
+def diagnose_generation(accuracy: float, real: float, leaked: float | None = None) -> list[Finding]:
+    """Return the problem of a model whose generated images are not of their class.
+
+    Args:
+        accuracy: Share of generated images that a judge assigns to the class from which they were decoded.
+        real: The judge's accuracy on real images.
+        leaked: Accuracy with which a classifier predicts the class from the style, if measured.
+    """
+    if accuracy >= OF_OTHER_CLASSES * real:
+        return []
+    told = "" if leaked is None else f"; the class of {100 * leaked:.0f} % can be predicted from their style"
+    seen = f"{100 * accuracy:.0f} % are judged to be of their class (real images: {100 * real:.0f} %){told}"
+    return [Finding("generated images of other classes", seen, ENTANGLED)]
 
 
 def _of_majority(seen: Mapping[str, float]) -> Iterator[Finding]:

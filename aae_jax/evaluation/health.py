@@ -27,13 +27,16 @@ SAMPLES, JUDGED, PAIRED = 20_000, 5000, 1000
 HealthFn = Callable[[Params, Float[Array, "count latent"], Float[Array, "count classes"], PRNGKey, Array], Metrics]
 
 
-def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True) -> HealthFn:
+def build_health(
+    networks: Networks, prior: Sampler, *, judge_codes: bool = True, conditional: bool = False
+) -> HealthFn:
     """Build `(params, codes, logits, key, scale) -> measures` of codes compared with the prior, and of labels.
 
     `codes` are sampled from the posteriors of images (`build_draw_codes`), together samples of q(z); `logits` are the
     labels', without columns for a model without labels. Samples of the prior are multiplied by `scale`.
 
-    Without `judge_codes` the discriminator of z is not evaluated, as required if it takes more inputs than the code.
+    A `conditional` discriminator of z takes the label probabilities with the code; samples are shown with those of
+    as many images. Without `judge_codes` it is not evaluated, as required if it takes other inputs.
 
     The measures are `code_mmd` (squared maximum mean discrepancy; 0 if codes match the prior), `code_mean_gap` and
     `code_std_ratio` (each `[latent]`, in the prior's standard deviations; 0 and 1 if they match). For discriminators
@@ -60,7 +63,11 @@ def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True
             "code_std_ratio": moments.std_ratio,
         }
         if judge_codes and "discriminator_z" in params:
-            judged = samples[:JUDGED], codes[_some_of(codes.shape[0], JUDGED)]
+            some = _some_of(codes.shape[0], JUDGED)
+            judged = samples[:JUDGED], codes[some]
+            if conditional:
+                labels = class_probabilities(logits[some])
+                judged = _with_labels(judged[0][: len(some)], labels), _with_labels(judged[1], labels)
             real, fake = (networks.discriminate_z(params, each, None) for each in judged)
             metrics["discriminator_z_accuracy"] = discriminator_accuracy(real, fake)
         classes = logits.shape[1]
@@ -78,6 +85,10 @@ def build_health(networks: Networks, prior: Sampler, *, judge_codes: bool = True
         return metrics
 
     return health
+
+
+def _with_labels(codes: Array, labels: Array) -> Array:
+    return jnp.concatenate([codes, labels], axis=1)
 
 
 def _some_of(count: int, most: int) -> np.ndarray:

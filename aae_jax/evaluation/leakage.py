@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from aae_jax.errors import InputError
+from aae_jax.evaluation.probes import require_labelled_codes
 
 __all__ = ["Leakage", "measure_leakage"]
 
@@ -48,15 +48,7 @@ def measure_leakage(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    for codes, labels in (fitted, scored):
-        if not len(codes) or len(codes) != len(labels) or not np.isfinite(codes).all():
-            raise InputError(
-                "Labels cannot be predicted from these codes: there are none, not all finite, or not one per label."
-            )
-    if len(np.unique(fitted[1])) < 2:
-        raise InputError(
-            "Labels cannot be predicted: the fitted codes have one class alone; give codes of at least two."
-        )
+    require_labelled_codes(fitted, scored)
     classifiers = (
         LogisticRegression(max_iter=1000),
         MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MAX_ROUNDS, random_state=0),

@@ -10,6 +10,7 @@ import numpy as np
 from aae_jax.evaluation import exact_share
 from aae_jax.evaluation.seeds import over_seeds, per_seed, spoken
 from aae_jax.figures.of_models.drawing import Drawings, draw_and_save
+from aae_jax.models.shared.generation import measure_generation, say_generation
 from aae_jax.models.spec import RunSetup, Trained
 from aae_jax.run.console import Console
 from aae_jax.run.measures import SeedMeasure, build_seed_measure, flat
@@ -40,10 +41,14 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Consol
         **_measures(setup, outcome, trained, rows),
         **spec.results(setup, trained, console.say),
     }
+    notices: list[str] = []
+    try:
+        results |= measure_generation(setup, trained, console.say)
+    except Exception as error:  # of any kind: the run's other results must not be lost
+        notices.append(f"what the model generates could not be measured ({error}).")
     models = _with_temperatures(trained, results)
     save_models(models, folder)
     summary = summarise(setup, outcome, folder.read_origin(), results)
-    notices: list[str] = []
     _save_figures(setup, rows, models[0], summary, folder, notices.append)
     folder.write_summary(summary)
     for notice in notices:
@@ -145,6 +150,7 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
         )
     if "discriminator_z_accuracy" in measured:
         lines.append(f"  discriminator accuracy {100 * np.nanmean(of('discriminator_z_accuracy')):.1f} %")
+    lines += say_generation(summary)
     if not summary["tested"]:
         lines.append("  the test images were not evaluated")
     return lines

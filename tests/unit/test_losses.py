@@ -250,3 +250,38 @@ class OtherModelsTest(chex.TestCase):
         gradient = jax.grad(losses.head_distance_cost)(jnp.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]]), 5.0)
         assert np.isfinite(gradient).all()
         np.testing.assert_allclose(gradient[2], [-2.0, 0.0])
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_style_mmd_is_its_definition(labelled):
+    draw = np.random.default_rng(0)
+    style, samples = draw.normal(size=(6, 3)), 2.0 * draw.normal(size=(6, 3)) + 1.0
+    labels = softmax(draw.normal(size=(6, 4)))
+    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
+    unit = np.mean([np.sum((samples[i] - samples[j]) ** 2) for i, j in pairs])
+
+    def kernel(a, b):
+        return np.mean([s * unit / (s * unit + np.sum((a - b) ** 2)) for s in losses.MMD_SCALES])
+
+    def alike(i, j):
+        return labels[i] @ labels[j] if labelled else 1.0
+
+    expected = np.mean(
+        [
+            alike(i, j)
+            * (kernel(style[i], style[j]) + kernel(samples[i], samples[j]) - 2 * kernel(style[i], samples[j]))
+            for i, j in pairs
+        ]
+    )
+    given = [jnp.asarray(rows, jnp.float32) for rows in (style, samples, labels)]
+    found = losses.style_mmd(*given) if labelled else losses.style_mmd(*given[:2])
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_style_mmd_with_labels_sees_styles_that_depend_on_the_label():
+    """All styles together match the prior; those of each class are one half of it."""
+    draw = np.random.default_rng(1)
+    style, samples = (jnp.asarray(draw.normal(size=(400, 1)), jnp.float32) for _ in range(2))
+    labels = jax.nn.one_hot((style[:, 0] > 0).astype(int), 2, dtype=jnp.float32)
+    assert float(losses.style_mmd(style, samples)) < 0.01
+    assert float(losses.style_mmd(style, samples, labels)) > 0.05

@@ -72,6 +72,9 @@ class ClusteringConfig(RunConfig):
     neighbours: int = 0
     """Number of nearest neighbours in the pool from which the image of the consistency term's second view is drawn,
     anew every time, so that similar images share a cluster. 0: the image itself."""
+    conditional: bool = False
+    """Show the style discriminator the label as well: the styles of each class, not only of all classes together,
+    match the prior. Otherwise, as in the paper, it sees the style alone."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     """Prior of the style."""
     optimizers: ClusteringOptimizers = field(default_factory=ClusteringOptimizers)

@@ -18,6 +18,7 @@ from aae_jax.models.shared.label_code import (
     Term,
     build_common_phases,
     cluster_terms,
+    label_codes,
     labels_of,
     propagation_terms,
 )
@@ -28,7 +29,7 @@ from aae_jax.models.shared.terms import (
     encode_view,
     reconstruction_error,
 )
-from aae_jax.networks import Codes, EncoderOutput, Networks
+from aae_jax.networks import EncoderOutput, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
@@ -43,9 +44,7 @@ PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "gene
 
 def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
     """Return encoder and decoder of style and cluster, both discriminators, and the mode decoder if it is trained."""
-    clusters = config.num_clusters
-    judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": clusters}
-    codes = Codes(clusters, clusters, judged, mode_decoder=config.weights.mode > 0)
+    codes = label_codes(config, config.num_clusters)._replace(mode_decoder=config.weights.mode > 0)
     return build_coded_networks(config.network, image_shape, codes)
 
 

@@ -118,6 +118,7 @@ PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
             epochs=2,
             batch_size=50,
             evaluate_every=1,
+            judge_updates=0,
             num_clusters=12,
             neighbours=2,
             network=dataclasses.replace(CLUSTERS.network, latent_dim=2, hidden=(32, 32), discriminator_hidden=(16,)),

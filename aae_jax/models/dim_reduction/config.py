@@ -57,6 +57,9 @@ class DimReductionConfig(LabelledConfig):
     always get equal frequencies."""
     least_distance: Traced[float] = 2.0
     """Minimum distance between two cluster heads; the cost is the shortfall of closer pairs."""
+    conditional: bool = False
+    """Show the style discriminator the label as well: the styles of each class, not only of all classes together,
+    match the prior. Otherwise, as in the paper, it sees the style alone."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     """Prior of the style."""
     optimizers: DimReductionOptimizers = field(default_factory=DimReductionOptimizers)

@@ -15,11 +15,12 @@ from aae_jax.models.shared.label_code import (
     build_classification,
     build_common_phases,
     cluster_terms,
+    label_codes,
     labels_of,
     propagation_terms,
 )
 from aae_jax.models.shared.terms import Auxiliary
-from aae_jax.networks import Codes, Networks
+from aae_jax.networks import Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
@@ -37,9 +38,8 @@ PHASES = ("reconstruction", "head_distance", "discriminator_z", "discriminator_y
 
 def build_networks(config: DimReductionConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return the encoder, the cluster heads, a decoder of W_C y + z, and both discriminators."""
-    classes = config.num_clusters or num_classes
-    judged = {"discriminator_z": config.network.latent_dim, "discriminator_y": classes}
-    return build_coded_networks(config.network, image_shape, Codes(classes, classes, judged, heads=True))
+    codes = label_codes(config, config.num_clusters or num_classes)._replace(heads=True)
+    return build_coded_networks(config.network, image_shape, codes)
 
 
 def build_phases(

@@ -57,6 +57,7 @@ PRESETS: dict[str, tuple[LabelRegularizedConfig, str]] = {
             epochs=2,
             batch_size=50,
             evaluate_every=1,
+            judge_updates=0,
             network=dataclasses.replace(NETWORK, hidden=(32, 32), discriminator_hidden=(16,)),
         ),
         "tiny networks for a few seconds: does everything run?",

@@ -32,6 +32,7 @@ PRESETS: dict[str, tuple[LikelihoodConfig, str]] = {
             epochs=2,
             batch_size=50,
             evaluate_every=1,
+            judge_updates=0,
             samples=(500, 1000),
             network=_small(LIKELIHOOD.network),
         ),

@@ -59,6 +59,9 @@ class SemiSupervisedConfig(LabelledConfig):
     from equal frequencies, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
     baseline_share: float = 0.25
     """Updates of the supervised baseline, as a share of the run's updates (they are about ten times cheaper)."""
+    conditional: bool = False
+    """Show the style discriminator the label as well: the styles of each class, not only of all classes together,
+    match the prior. Otherwise, as in the paper, it sees the style alone."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(std=1.0))
     """Prior of the style."""
     optimizers: OptimizersConfig = field(default_factory=OptimizersConfig)

@@ -16,10 +16,12 @@ from aae_jax.models.shared.label_code import (
     LabelCode,
     build_classification,
     build_common_phases,
+    label_codes,
     labels_of,
     propagation_terms,
 )
-from aae_jax.networks import Networks, build_mlp_networks
+from aae_jax.networks import Networks
+from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.prior import Prior
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
@@ -37,7 +39,7 @@ PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "
 
 def build_networks(config: SemiSupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
     """Return encoder and decoder of style and label, and a discriminator of each."""
-    return build_mlp_networks(config.network, image_shape, num_classes)
+    return build_coded_networks(config.network, image_shape, label_codes(config, num_classes))
 
 
 def build_phases(

@@ -35,6 +35,7 @@ SMOKE = dataclasses.replace(
     epochs=2,
     batch_size=50,
     evaluate_every=1,
+    judge_updates=0,
     network=dataclasses.replace(DEFAULT.network, hidden=(32, 32), discriminator_hidden=(16,)),
 )
 

@@ -4,7 +4,7 @@ If labels shape the codes, the discriminator also sees each code's label (§2.3,
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import scaled_sampler
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.phases import LossFn
-from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
+from aae_jax.types import Array, Batch, Metrics, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
     "DrawPrior",
@@ -36,9 +36,12 @@ __all__ = [
     "build_style_discriminator",
     "build_style_generator",
     "on_labelled",
+    "style_discrepancy",
     "traced_prior",
 ]
 
+AdversarialConfig = Any
+"""A `RunConfig` whose weights include `style_mmd`, as in every model with a discriminator of z."""
 DrawPrior = Callable[[PRNGKey, int, Numbers], Array]
 """`(key, n, traced hyperparameters) -> samples`."""
 
@@ -82,16 +85,43 @@ def build_style_discriminator(
     return loss
 
 
-def build_style_generator(networks: Networks, config: RunConfig) -> LossFn:
-    """Return the encoder's generator loss, low for styles that the discriminator takes for samples of the prior."""
+def build_style_generator(networks: Networks, config: AdversarialConfig, draw_prior: DrawPrior) -> LossFn:
+    """Return the encoder's generator loss, low for styles that the discriminator takes for samples of the prior.
+
+    If it has a weight, the maximum mean discrepancy of styles and samples is added.
+    """
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
         value = losses.generator_loss(networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED)))
-        return hyper.weights.generator_z * value, (stats, {"z": value})
+        key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
+        term, metrics = style_discrepancy(config, hyper, style, lambda: draw_prior(key_prior, style.shape[0], hyper))
+        return hyper.weights.generator_z * value + term, (stats, {"z": value, **metrics})
 
     return loss
+
+
+def style_discrepancy(
+    config: AdversarialConfig,
+    hyper: Numbers,
+    style: Float[Array, "batch latent"],
+    draw: Callable[[], Array],
+    labels: Float[Array, "batch classes"] | None = None,
+) -> tuple[Array | float, Metrics]:
+    """Return the weighted maximum mean discrepancy of styles and samples of the prior, and its metrics.
+
+    Args:
+        config: A weight of 0 removes the term from the program.
+        hyper: Traced numbers of the configuration.
+        style: Styles of a batch.
+        draw: Sampler of as many samples of the prior.
+        labels: Labels of the styles, within which they are compared; None: all together.
+    """
+    if not config.weights.style_mmd:
+        return 0.0, {}
+    value = losses.style_mmd(style, draw(), labels)
+    return hyper.weights.style_mmd * value, {"style_mmd": value}
 
 
 def on_labelled(loss: LossFn) -> LossFn:
@@ -139,7 +169,7 @@ def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: L
     return loss
 
 
-def build_labelled_generator(networks: Networks, config: RunConfig, codes: LabelledCodes) -> LossFn:
+def build_labelled_generator(networks: Networks, config: AdversarialConfig, codes: LabelledCodes) -> LossFn:
     """Return the encoder's generator loss, low for codes taken for samples of the prior with the same labels."""
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
@@ -149,6 +179,9 @@ def build_labelled_generator(networks: Networks, config: RunConfig, codes: Label
         judging = jax.random.fold_in(key, DRAW_JUDGED)
         judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), judging)
         value = losses.generator_loss(judged)
-        return hyper.weights.generator_z * value, (stats, {"z": value})
+        one_hot = beside_labels(style[:, :0], labels, codes.length)
+        key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
+        term, metrics = style_discrepancy(config, hyper, style, lambda: codes.draw(key_prior, labels, hyper), one_hot)
+        return hyper.weights.generator_z * value + term, (stats, {"z": value, **metrics})
 
     return loss

@@ -11,17 +11,21 @@ import jax
 import jax.numpy as jnp
 
 from aae_jax import losses, priors
+from aae_jax.augment import activate
 from aae_jax.errors import InputError
 from aae_jax.models.clustering.config import ClusteringConfig
 from aae_jax.models.dim_reduction.config import DimReductionConfig
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
-from aae_jax.models.shared.adversary import DrawPrior, build_style_discriminator
+from aae_jax.models.shared.adversary import DrawPrior, build_style_discriminator, style_discrepancy
 from aae_jax.models.shared.label_code_config import FoundClusterWeights, PropagationWeights
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
+    DRAW_DECODER,
+    DRAW_GENERATED,
     DRAW_JUDGED,
     DRAW_LABELLED,
     DRAW_PRIOR_Y,
+    DRAW_PRIOR_Z,
     DRAW_RECONSTRUCTION,
     DRAW_SECOND_VIEW,
     Auxiliary,
@@ -30,7 +34,7 @@ from aae_jax.models.shared.terms import (
     encode_view,
     rebuild,
 )
-from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.networks import Codes, EncoderOutput, Networks
 from aae_jax.train.hyper import Numbers, faded, warmed_up
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
@@ -46,6 +50,7 @@ __all__ = [
     "build_label_generator",
     "build_label_reconstruction",
     "cluster_terms",
+    "label_codes",
     "labels_of",
     "propagation_terms",
 ]
@@ -69,6 +74,12 @@ def labels_of(prior: Sampler) -> DrawLabels:
     return lambda key, fake: prior(key, fake.shape[0])
 
 
+def label_codes(config: SemiSupervisedConfig | ClusteringConfig | DimReductionConfig, num_classes: int) -> Codes:
+    """Return the codes of a model with a label; a conditional discriminator of z takes the label as well."""
+    judged = config.network.latent_dim + (num_classes if config.conditional else 0)
+    return Codes(num_classes, num_classes, {"discriminator_z": judged, "discriminator_y": num_classes})
+
+
 def build_common_phases(
     model: LabelCode, draw_style: DrawPrior, *, rebuilt_by: tuple[str, ...], terms: Sequence[Term] = ()
 ) -> dict[str, Phase]:
@@ -81,12 +92,12 @@ def build_common_phases(
         terms: Additional terms of the generator loss.
     """
     optimizers = model.config.optimizers
-    judge_style = build_style_discriminator(model.networks, model.config, draw_style)
+    judge_style = build_label_style_discriminator(model, draw_style)
     discriminate = build_optimizer(optimizers.discriminator)
     return {
         "reconstruction": Phase(
             rebuilt_by,
-            build_label_reconstruction(model),
+            build_label_reconstruction(model, draw_style),
             build_optimizer(optimizers.reconstruction),
             updates_stats=True,
         ),
@@ -94,12 +105,18 @@ def build_common_phases(
         "discriminator_y": Phase(
             ("discriminator_y",), build_label_discriminator(model), discriminate, rate="discriminator"
         ),
-        "generator": Phase(("encoder",), build_label_generator(model, terms), build_optimizer(optimizers.generator)),
+        "generator": Phase(
+            ("encoder",), build_label_generator(model, draw_style, terms), build_optimizer(optimizers.generator)
+        ),
     }
 
 
-def build_label_reconstruction(model: LabelCode) -> LossFn:
-    """Return the reconstruction loss of images decoded from the encoder's style and label."""
+def build_label_reconstruction(model: LabelCode, draw_style: DrawPrior) -> LossFn:
+    """Return the reconstruction loss of images decoded from the encoder's style and label.
+
+    If it has a weight, the loss of images decoded from the prior is added (`weights.generated_label`).
+    """
+    generate = _build_generated_label(model, draw_style)
     shared = model.config.update_order == "simultaneous"  # one view, so one encoder pass serves all phases
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
@@ -109,7 +126,33 @@ def build_label_reconstruction(model: LabelCode) -> LossFn:
         )
         label = jax.nn.softmax(encoded.output.logits)
         error = rebuild(model.networks, model.config, model.config.weights, params, encoded, label, key)
-        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
+        value, metrics = hyper.weights.reconstruction * error, {"error": error}
+        if generate is not None:
+            metrics["generated_label"] = generate(params, stats, batch, hyper, key, label)
+            value += hyper.weights.generated_label * metrics["generated_label"]
+        return value, (encoded.stats, metrics)
+
+    return loss
+
+
+def _build_generated_label(model: LabelCode, draw_style: DrawPrior) -> Callable[..., Array] | None:
+    """Return the cross-entropy of images decoded from the prior with their class, or None without a weight.
+
+    The encoder, held constant, is the judge: the bound on the mutual information of class and image of InfoGAN (Chen
+    et al. 2016, §5) with respect to the generator. It sees a view of the image, which no single pixel can sway.
+    """
+    if not model.config.weights.generated_label:
+        return None
+    networks, output = model.networks, model.config.network.output
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey, encoded: Array) -> Array:
+        key_style, key_label, key_view = jax.random.split(jax.random.fold_in(key, DRAW_GENERATED), 3)
+        styles = draw_style(key_style, encoded.shape[0], hyper)
+        labels = _draw_real(model, batch, key_label, jax.lax.stop_gradient(encoded))
+        image = activate(networks.decode(params, styles, labels, jax.random.fold_in(key, DRAW_DECODER)), output)
+        view, key_encode = draw_seen(model.config, image, hyper, key_view)
+        judged, _ = networks.encode(jax.lax.stop_gradient(params), stats, view.seen, key_encode, train=False)
+        return losses.propagation_loss(judged.logits, labels)
 
     return loss
 
@@ -133,19 +176,55 @@ def _draw_real(model: LabelCode, batch: Batch, key: PRNGKey, fake: Array) -> Arr
     return priors.draw_classes(key, batch.class_shares.pool, fake.shape[0])
 
 
-def build_label_generator(model: LabelCode, terms: Sequence[Term] = ()) -> LossFn:
+def build_label_style_discriminator(model: LabelCode, draw_style: DrawPrior) -> LossFn:
+    """Return the loss of the discriminator of z, which sees the encoder's label as well if it is conditional.
+
+    Samples of the prior are then shown with the labels of the same batch, so that the pairs differ only where styles
+    depend on labels, or do not match the prior.
+    """
+    if not model.config.conditional:
+        return build_style_discriminator(model.networks, model.config, draw_style)
+
+    def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
+        draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
+        output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
+        samples = draw_style(jax.random.fold_in(key, DRAW_PRIOR_Z), style.shape[0], hyper)
+        label = jax.nn.softmax(output.logits)
+        real, fake = (jnp.concatenate([codes, label], axis=1) for codes in (samples, style))
+        return adversary_loss(model.networks.discriminate_z, params, stats, real, fake, key)
+
+    return loss
+
+
+def _judged(model: LabelCode, style: Array, label: Array) -> Array:
+    """Return what the discriminator of z sees of codes: it trains styles to match, not labels."""
+    if not model.config.conditional:
+        return style
+    return jnp.concatenate([style, jax.lax.stop_gradient(label)], axis=1)
+
+
+def build_label_generator(model: LabelCode, draw_style: DrawPrior, terms: Sequence[Term] = ()) -> LossFn:
     """Return the generator loss against both discriminators, with consistency (if it has a weight) and `terms`."""
-    networks, consistent = model.networks, model.config.weights.consistency > 0
+    networks, weights = model.networks, model.config.weights
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
         label, judging = jax.nn.softmax(output.logits), jax.random.fold_in(key, DRAW_JUDGED)
-        loss_z = losses.generator_loss(networks.discriminate_z(params, style, judging))
+        loss_z = losses.generator_loss(networks.discriminate_z(params, _judged(model, style, label), judging))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, judging))
         value = hyper.weights.generator_z * loss_z + _weight_y(batch, hyper) * loss_y
         metrics = {"z": loss_z, "y": loss_y}
-        if consistent:
+        key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
+        discrepancy, measured = style_discrepancy(
+            model.config,
+            hyper,
+            style,
+            lambda: draw_style(key_prior, style.shape[0], hyper),
+            jax.lax.stop_gradient(label) if model.config.conditional else None,
+        )
+        value, metrics = value + discrepancy, {**metrics, **measured}
+        if weights.consistency:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
             metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output)
             weight = warmed_up(hyper.weights.consistency, hyper.weights.consistency_warmup, hyper)

@@ -30,6 +30,12 @@ class LabelCodeWeights(ReconstructionWeights):
 
     generator_z: Traced[float] = 1.0
     generator_y: Traced[float] = 1.0
+    style_mmd: TracedTerm[float] = 0.0
+    """Weight of the squared maximum mean discrepancy between styles and samples of the prior, in the generator phase;
+    with a conditional style discriminator, between styles and samples of the same class. 0: off."""
+    generated_label: TracedTerm[float] = 0.0
+    """Weight, in the reconstruction phase, of the cross-entropy between a class and the encoder's prediction for an
+    image decoded from this class and a style of the prior. Only the decoder learns from it. 0: off."""
     consistency: TracedTerm[float] = 0.0
     """Weight of the cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"
@@ -78,7 +84,7 @@ class FoundClusterWeights(LabelCodeWeights):
     but fewer than twice as many, cannot form equal clusters."""
 
 
-FACTORS = ("generator_z", "generator_y", "consistency", "sharpness")
+FACTORS = ("generator_z", "generator_y", "style_mmd", "generated_label", "consistency", "sharpness")
 
 
 def validate_label_code(weights: LabelCodeWeights, views: ViewConfig) -> None:

@@ -104,7 +104,8 @@ def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
 
 def health_of(setup: RunSetup, prior: Prior, *, judge_codes: bool = True) -> HealthFn:
     """Return `evaluation.build_health` for a run's networks and the unscaled prior (for a Gaussian, of std 1)."""
-    return build_health(setup.networks, prior.unit, judge_codes=judge_codes)
+    conditional = getattr(setup.config, "conditional", False)  # some models have no labels
+    return build_health(setup.networks, prior.unit, judge_codes=judge_codes, conditional=conditional)
 
 
 def judge_beside_labels(

@@ -32,6 +32,7 @@ Auxiliary = tuple[Array, tuple[Stats, Metrics]]
 # A key is either folded or split, never both: split(key)[1] is fold_in(key, 1).
 DRAW_RECONSTRUCTION, DRAW_ADVERSARIES, DRAW_SECOND_VIEW, DRAW_LABELLED = range(4)
 DRAW_PRIOR_Z, DRAW_PRIOR_Y, DRAW_DECODER, DRAW_JUDGED = range(4, 8)
+DRAW_GENERATED = 8
 
 
 class Encoded(NamedTuple):

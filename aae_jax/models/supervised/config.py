@@ -56,7 +56,10 @@ def validate_labelled_style(config: Any) -> None:
     """
     validate_run(config)
     validate_labels(config)
-    check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
+    check_bounds(
+        ("weights.generator_z", config.weights.generator_z, 0, 10**6),
+        ("weights.style_mmd", config.weights.style_mmd, 0, 10**6),
+    )
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_trained_prior(config.prior, config.network)

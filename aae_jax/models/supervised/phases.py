@@ -69,7 +69,7 @@ def build_phases(
         generate = build_labelled_generator(networks, config, beside)
     else:
         discriminate = on_labelled(build_style_discriminator(networks, config, draw_prior))
-        generate = on_labelled(build_style_generator(networks, config))
+        generate = on_labelled(build_style_generator(networks, config, draw_prior))
     optimizers = config.optimizers
     return {
         "reconstruction": Phase(

@@ -16,7 +16,7 @@ from aae_jax.config.run import (
     validate_optimizers,
     validate_run,
 )
-from aae_jax.config.traced import Traced
+from aae_jax.config.traced import Traced, TracedTerm
 from aae_jax.text import brief_config
 
 __all__ = ["UnsupervisedConfig", "UnsupervisedOptimizers", "UnsupervisedWeights", "validate_unsupervised"]
@@ -36,7 +36,11 @@ class UnsupervisedWeights(ReconstructionWeights):
     """Weights of the loss terms."""
 
     generator_z: Traced[float] = 1.0
-    """Weight relative to the reconstruction in a joint step; in a separate phase, with Adam, it has no effect."""
+    """Weight relative to the reconstruction in a joint step, or to style_mmd; alone in a phase, with Adam, it has no
+    effect."""
+    style_mmd: TracedTerm[float] = 0.0
+    """Weight of the squared maximum mean discrepancy between codes and samples of the prior, in the phase of the
+    generator; if the discriminator sees labels, between codes and samples of the same class. 0: off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,10 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
         InputError: A value is invalid; the message names the first.
     """
     validate_run(config)
-    check_bounds(("weights.generator_z", config.weights.generator_z, 0, 10**6))
+    check_bounds(
+        ("weights.generator_z", config.weights.generator_z, 0, 10**6),
+        ("weights.style_mmd", config.weights.style_mmd, 0, 10**6),
+    )
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
     validate_trained_prior(config.prior, config.network)

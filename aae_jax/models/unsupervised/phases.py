@@ -9,13 +9,16 @@ import jax
 from aae_jax import losses
 from aae_jax.config import require_resolved
 from aae_jax.models.shared.adversary import (
+    DrawPrior,
     build_style_discriminator,
     build_style_generator,
+    style_discrepancy,
     traced_prior,
 )
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
     DRAW_JUDGED,
+    DRAW_PRIOR_Z,
     DRAW_RECONSTRUCTION,
     Auxiliary,
     encode_view,
@@ -70,17 +73,18 @@ def build_phases(
     )
     rebuild = Phase(
         ("encoder", "decoder"),
-        _build_reconstruction(networks, config),
+        _build_reconstruction(networks, config, draw_prior),
         build_optimizer(optimizers.reconstruction),
         updates_stats=True,
     )
     if config.joint:
         return {"discriminator_z": discriminator, "reconstruction": rebuild}
-    generator = Phase(("encoder",), build_style_generator(networks, config), build_optimizer(optimizers.generator))
+    generate = build_style_generator(networks, config, draw_prior)
+    generator = Phase(("encoder",), generate, build_optimizer(optimizers.generator))
     return {"reconstruction": rebuild, "discriminator_z": discriminator, "generator": generator}
 
 
-def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> LossFn:
+def _build_reconstruction(networks: Networks, config: UnsupervisedConfig, draw_prior: DrawPrior) -> LossFn:
     shared = config.joint or config.update_order == "simultaneous"  # all phases read the same view
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
@@ -92,7 +96,10 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig) -> Los
         if config.joint:
             judged = networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED))
             metrics["generator_z"] = losses.generator_loss(judged)
-            value += hyper.weights.generator_z * metrics["generator_z"]
+            key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
+            term, own = style_discrepancy(config, hyper, style, lambda: draw_prior(key_prior, style.shape[0], hyper))
+            value += hyper.weights.generator_z * metrics["generator_z"] + term
+            metrics |= own
         return value, (encoded.stats, metrics)
 
     return loss

@@ -76,7 +76,9 @@ PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "naresh": (earlier.NARESH, "A wizard's guide to AAEs, part 2: Adam, prior std 5, mean squared error"),
     "conan7882": (earlier.CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, prior std 1, 480 epochs"),
     "smoke": (
-        dataclasses.replace(GAUSSIAN, epochs=2, batch_size=50, evaluate_every=1, network=_small(NETWORK)),
+        dataclasses.replace(
+            GAUSSIAN, epochs=2, batch_size=50, evaluate_every=1, judge_updates=0, network=_small(NETWORK)
+        ),
         "tiny networks for a few seconds: does everything run?",
     ),
 }

@@ -395,3 +395,86 @@ def test_bad_settings_of_clustering_are_refused(changes, words):
 def test_bad_settings_of_heads_are_refused(changes, words):
     with pytest.raises(InputError, match=words):
         validate_dim_reduction(dataclasses.replace(HEADS, **changes))
+
+
+CONDITIONAL = [dataclasses.replace(config, conditional=True) for config in (PLAIN, HEADS)]
+
+
+@pytest.mark.parametrize("config", CONDITIONAL)
+def test_a_conditional_discriminator_sees_styles_with_the_encoders_labels(config):
+    networks, phases, hyper, state = build(config)
+    output, _ = networks.encode(state.params, state.batch_stats, POOL, None)
+    judged = jnp.concatenate([output.mean, jax.nn.softmax(output.logits)], axis=1)
+    _, found = value_of(phases, "generator", state, hyper)
+    by_hand = losses.generator_loss(networks.discriminate_z(state.params, judged, None))
+    assert found["z"] == pytest.approx(float(by_hand), rel=1e-5)
+
+
+@pytest.mark.parametrize("config", CONDITIONAL)
+def test_real_and_fake_pairs_of_a_conditional_discriminator_have_the_same_labels(config):
+    networks, _, hyper, state = build(config)
+    seen = {}
+
+    def judge(params, codes, key):
+        seen["codes"] = codes
+        return jnp.zeros(len(codes))
+
+    kind = clustering if isinstance(config, ClusteringConfig) else dim_reduction
+    phases = kind.build_phases(networks._replace(discriminate_z=judge), config, num_classes=CLASSES)
+
+    @jax.jit
+    def shown():
+        phases["discriminator_z"].loss(state.params, state.batch_stats, BATCH, hyper, KEY)
+        return seen["codes"]
+
+    real, fake = np.split(np.asarray(shown()), 2)
+    np.testing.assert_array_equal(real[:, 2:], fake[:, 2:])
+    assert np.abs(real[:, :2] - fake[:, :2]).min() > 0
+
+
+def test_a_conditional_discriminator_does_not_train_the_label():
+    config = dataclasses.replace(CONDITIONAL[0], weights=ClusteringWeights(generator_y=0.0))
+    _, phases, hyper, state = build(config)
+
+    @jax.jit
+    def gradient(encoder):
+        return jax.grad(
+            lambda encoder: phases["generator"].loss(
+                {**state.params, "encoder": encoder}, state.batch_stats, BATCH, hyper, KEY
+            )[0]
+        )(encoder)
+
+    found = gradient(state.params["encoder"])
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(found["label"]))
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(found["style"]))
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_discrepancy_of_styles_is_a_term_of_the_generator(conditional):
+    weights = ClusteringWeights(style_mmd=2.0)
+    config = dataclasses.replace(PLAIN, conditional=conditional)
+    _, phases, hyper, state = build(config)
+    without, _ = value_of(phases, "generator", state, hyper)
+    _, phases, hyper, state = build(dataclasses.replace(config, weights=weights))
+    value, found = value_of(phases, "generator", state, hyper)
+    assert value == pytest.approx(without + 2.0 * found["style_mmd"], rel=1e-4)
+
+
+def test_generated_labels_train_the_decoder_alone():
+    _, phases, hyper, state = build(PLAIN)
+    without, _ = value_of(phases, "reconstruction", state, hyper)
+    config = dataclasses.replace(PLAIN, weights=ClusteringWeights(generated_label=2.0, reconstruction=0.0))
+    _, phases, hyper, state = build(config)
+    value, found = value_of(phases, "reconstruction", state, hyper)
+    assert found["error"] == pytest.approx(without, rel=1e-5)
+    assert value == pytest.approx(2.0 * found["generated_label"], rel=1e-5)
+    assert 0.5 * np.log(CLUSTERS) < found["generated_label"] < 2 * np.log(CLUSTERS)  # untrained: chance
+
+    @jax.jit
+    def gradient(params):
+        loss = phases["reconstruction"].loss
+        return jax.grad(lambda params: loss(params, state.batch_stats, BATCH, hyper, KEY)[0])(params)
+
+    found = gradient(state.params)
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(found["encoder"]))
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(found["decoder"]))

@@ -15,6 +15,7 @@ from aae_jax.evaluation import build_encode, measure_leakage
 from aae_jax.models.label_regularized import phases as label_regularized
 from aae_jax.models.label_regularized.config import LabelRegularizedConfig, validate_label_regularized
 from aae_jax.models.shared.adversary import beside_labels
+from aae_jax.models.shared.terms import DRAW_PRIOR_Z
 from aae_jax.models.supervised import phases as supervised
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
 from aae_jax.models.unsupervised.config import UnsupervisedOptimizers
@@ -306,3 +307,20 @@ def test_leakage_of_few_codes_can_be_measured(count):
     codes, labels = np.random.default_rng(0).normal(size=(count, 2)), np.arange(count) % 10
     found = measure_leakage((codes, labels), (codes, labels))
     assert 0.1 <= found.logistic_regression <= 1.0
+
+
+@pytest.mark.parametrize("config", [SUPERVISED, CONDITIONAL, REGULARIZED])
+def test_the_discrepancy_of_styles_is_a_term_of_the_generator(config):
+    """With the samples that the discriminator sees, and within classes where it sees labels."""
+    weights = dataclasses.replace(config.weights, style_mmd=2.0)
+    networks, phases, hyper, state = build(dataclasses.replace(config, weights=weights))
+    without, _ = value_of(build(config)[1], "generator", state, hyper)
+    value, found = value_of(phases, "generator", state, hyper)
+    assert value == pytest.approx(without + 2.0 * found["style_mmd"], rel=1e-4)
+    if config is REGULARIZED:
+        return
+    key_prior = jax.random.fold_in(KEY, DRAW_PRIOR_Z)
+    samples = configured_prior(config.prior, 2).unit(key_prior, len(LABELS))
+    labels = jax.nn.one_hot(LABELS, CLASSES) if config.conditional else None
+    by_hand = losses.style_mmd(codes_of(networks, state, IMAGES), samples, labels)
+    assert found["style_mmd"] == pytest.approx(float(by_hand), rel=1e-3, abs=1e-5)

@@ -97,10 +97,13 @@ def test_each_phase_moves_its_networks_and_no_others(config, names):
 
 
 def test_a_joint_step_goes_down_the_sum():
-    config = dataclasses.replace(JOINT, weights=UnsupervisedWeights(reconstruction=2.0, generator_z=0.1))
+    config = dataclasses.replace(
+        JOINT, weights=UnsupervisedWeights(reconstruction=2.0, generator_z=0.1, style_mmd=3.0)
+    )
     networks, phases, hyper, state = build(config)
     value, metrics = loss_of(phases, state, hyper)
-    assert value == pytest.approx(2.0 * metrics["error"] + 0.1 * metrics["generator_z"], rel=1e-6)
+    expected = 2.0 * metrics["error"] + 0.1 * metrics["generator_z"] + 3.0 * metrics["style_mmd"]
+    assert value == pytest.approx(expected, rel=1e-6)
     _, clean = loss_of(phases, state, hyper.replace({"views.noise_std": jnp.asarray(0.0)}))
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, KEY)  # batch norm by the batch
     by_hand = losses.generator_loss(networks.discriminate_z(state.params, output.mean, None))

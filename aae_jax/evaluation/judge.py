@@ -1,0 +1,136 @@
+"""Independent judge of generated images: a classifier trained on real images only.
+
+Whether a decoder draws the class that it was given cannot be measured by the model's own encoder, which the decoder
+was trained with. The judge never sees an image of the model before it is asked.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float, Int
+
+from aae_jax.augment import draw_view
+from aae_jax.errors import InputError
+from aae_jax.evaluation.encoding import join_batches, split_batches
+from aae_jax.losses import classification_loss
+from aae_jax.networks.classifier import Classified, Classifier, build_classifier
+from aae_jax.train.compile import compiler_options
+from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
+
+__all__ = ["Judge", "JudgeTraining", "build_judge", "judge_network", "train_judge"]
+
+State = tuple[Params, Stats, optax.OptState]
+LEARNING_RATE = 1e-3
+BATCH = 1000
+"""Number of images classified at once."""
+
+
+class JudgeTraining(NamedTuple):
+    """Training of a judge; its views are augmented as a run's."""
+
+    hidden: tuple[int, ...] = (1000, 500)
+    updates: int = 10_000
+    batch_size: int = 100
+    dropout: float = 0.2
+    noise_std: float = 0.0
+    max_shift: int = 0
+
+
+class Judge(NamedTuple):
+    """A trained classifier of images in [0, 1], or bytes.
+
+    Attributes:
+        params: Weights.
+        stats: Batch-norm statistics.
+        classify: `(params, stats, images [n, *image]) -> Classified`, in evaluation mode.
+    """
+
+    params: Params
+    stats: Stats
+    classify: Callable[[Params, Stats, Pixels], Classified]
+
+    def __call__(self, images: Pixels | np.ndarray) -> Classified:
+        """Return features and logits of any number of images."""
+        return self.classify(self.params, self.stats, jnp.asarray(images))
+
+    def accuracy(self, images: Pixels | np.ndarray, labels: Int[np.ndarray, " count"]) -> float:
+        """Return the share of images whose most probable class is their label."""
+        found = np.argmax(np.asarray(self(images).logits), axis=1)
+        return float(np.mean(found == labels))
+
+
+def train_judge(
+    images: Pixels | np.ndarray,
+    labels: Int[np.ndarray, " count"],
+    num_classes: int,
+    training: JudgeTraining,
+    key: PRNGKey,
+) -> Judge:
+    """Train a judge on real images.
+
+    Args:
+        images: Stored images `[count, *image]`, bytes or numbers in [0, 1].
+        labels: Their classes.
+        num_classes: Number of classes.
+        training: Architecture, length and augmentation.
+        key: PRNG key of weights, batches and views.
+
+    Raises:
+        InputError: There are no images, or not one label for each.
+    """
+    if not len(images) or len(images) != len(labels):
+        raise InputError(f"There are {len(images)} images and {len(labels)} labels; give one label per image.")
+    network = judge_network(images.shape[1:], num_classes, training)
+    optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, training.updates))
+    batch_size = min(training.batch_size, len(images))
+
+    def loss(params: Params, stats: Stats, key: PRNGKey, pool: Array, classes: Array) -> tuple[Array, Stats]:
+        key_batch, key_view, key_dropout = jax.random.split(key, 3)
+        chosen = jax.random.randint(key_batch, (batch_size,), 0, classes.shape[0])
+        noise, shift = training.noise_std, training.max_shift
+        view = draw_view(key_view, _unit(pool[chosen]), noise_std=noise, max_shift=shift, output="sigmoid")
+        classified, stats = network.classify(params, stats, view.seen, key_dropout)
+        return classification_loss(classified.logits, classes[chosen]), stats
+
+    def train(key: PRNGKey, pool: Array, classes: Array) -> tuple[Params, Stats]:
+        key_init, key_train = jax.random.split(key)
+        params, stats = network.init(key_init)
+
+        def update(state: State, step: Array) -> tuple[State, None]:
+            params, stats, moments = state
+            key_step = jax.random.fold_in(key_train, step)
+            gradients, stats = jax.grad(loss, has_aux=True)(params, stats, key_step, pool, classes)
+            updates, moments = optimizer.update(gradients, moments)
+            return (optax.apply_updates(params, updates), stats, moments), None
+
+        state, _ = jax.lax.scan(update, (params, stats, optimizer.init(params)), jnp.arange(training.updates))
+        return state[0], state[1]
+
+    trained = jax.jit(train, compiler_options=compiler_options())(key, jnp.asarray(images), jnp.asarray(labels))
+    return build_judge(network, *trained)
+
+
+def judge_network(image_shape: tuple[int, ...], num_classes: int, training: JudgeTraining) -> Classifier:
+    """Return the network of a judge."""
+    return build_classifier(image_shape, num_classes, hidden=training.hidden, dropout=training.dropout)
+
+
+def build_judge(network: Classifier, params: Params, stats: Stats) -> Judge:
+    """Return the judge with these weights."""
+
+    def classify(params: Params, stats: Stats, images: Array) -> Classified:
+        def one_batch(batch: Array) -> Classified:
+            return network.classify(params, stats, _unit(batch), None)[0]
+
+        outputs = jax.lax.map(one_batch, split_batches(images, BATCH))
+        return Classified(*(join_batches(each, images.shape[0]) for each in outputs))
+
+    return Judge(params, stats, jax.jit(classify, compiler_options=compiler_options()))
+
+
+def _unit(images: Array) -> Float[Array, "count *image"]:
+    return images.astype(jnp.float32) / 255.0 if images.dtype == jnp.uint8 else images.astype(jnp.float32)

@@ -1,0 +1,88 @@
+"""Probes of representations: how well simple classifiers predict the class from codes."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from aae_jax.errors import InputError
+
+__all__ = ["Probes", "probe_codes"]
+
+NEIGHBOURS = 5
+
+
+class Probes(NamedTuple):
+    """Quality of codes as features, on images that the probes were not fitted on."""
+
+    linear: float
+    """Accuracy of logistic regression."""
+    neighbours: float
+    """Accuracy of the majority of the five nearest neighbours."""
+    auroc: float
+    """Area under the ROC curve of logistic regression, one class against the rest, mean over the classes."""
+
+
+def probe_codes(
+    fitted: tuple[Float[np.ndarray, "count latent"], Int[np.ndarray, " count"]],
+    scored: tuple[Float[np.ndarray, "others latent"], Int[np.ndarray, " others"]],
+) -> Probes:
+    """Return the accuracies of simple classifiers of codes.
+
+    Codes are standardised by the fitted ones. Classes that are missing from the fitted or the scored codes are left
+    out of the mean area; it is NaN if fewer than two remain.
+
+    Args:
+        fitted: Codes and classes on which the classifiers are fitted.
+        scored: Codes and classes of other images.
+
+    Raises:
+        InputError: There are no codes, some are not finite, or the fitted ones have only one class.
+    """
+    from sklearn.exceptions import ConvergenceWarning  # slow to import
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    require_labelled_codes(fitted, scored)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    nearest = make_pipeline(StandardScaler(), KNeighborsClassifier(min(NEIGHBOURS, len(fitted[1]))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
+        linear.fit(*fitted)
+    nearest.fit(*fitted)
+    return Probes(
+        linear=float(np.mean(linear.predict(scored[0]) == scored[1])),
+        neighbours=float(np.mean(nearest.predict(scored[0]) == scored[1])),
+        auroc=_mean_area(linear.predict_proba(scored[0]), linear.classes_, scored[1]),
+    )
+
+
+def require_labelled_codes(*parts: tuple[np.ndarray, np.ndarray]) -> None:
+    """Check codes with their labels, of which the first are fitted.
+
+    Raises:
+        InputError: There are no codes, some are not finite, or the first have only one class.
+    """
+    for codes, labels in parts:
+        if not len(codes) or len(codes) != len(labels) or not np.isfinite(codes).all():
+            raise InputError(
+                "Labels cannot be predicted from these codes: there are none, not all finite, or not one per label."
+            )
+    if len(np.unique(parts[0][1])) < 2:
+        raise InputError(
+            "Labels cannot be predicted: the fitted codes have one class alone; give codes of at least two."
+        )
+
+
+def _mean_area(scores: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    areas = [
+        roc_auc_score(labels == each, scores[:, place])
+        for place, each in enumerate(classes)
+        if 0 < np.sum(labels == each) < len(labels)
+    ]
+    return float(np.mean(areas)) if len(areas) > 1 else float("nan")

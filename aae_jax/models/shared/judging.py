@@ -1,0 +1,59 @@
+"""The judge of a run's generated images, kept in the cache: runs on the same data share it."""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import save
+
+from aae_jax.data.cache import default_cache_dir, user_folder
+from aae_jax.errors import InputError
+from aae_jax.evaluation import Judge, JudgeTraining, build_judge, judge_network, train_judge
+from aae_jax.files import write_whole
+from aae_jax.models.shared.splits import indices_for_seed
+from aae_jax.models.spec import RunSetup
+from aae_jax.saved.format import name_of, named, read_tensors
+
+__all__ = ["judge_of"]
+
+
+def judge_of(setup: RunSetup) -> Judge:
+    """Return the judge of a run's data, trained on every labelled training image with the run's augmentation.
+
+    If the test images must not be used, measures are of the validation images, which the judge is then not trained
+    on. It depends on the data and these settings, never on the model, and is read from the cache if it is there.
+    """
+    config, dataset = setup.config, setup.dataset
+    views, scale = config.views, 0.5 if config.network.output == "tanh" else 1.0  # the judge sees [0, 1], not [−1, 1]
+    training = JudgeTraining(
+        updates=config.judge_updates, max_shift=views.max_shift, noise_std=scale * views.noise_std
+    )
+    known = dataset.train_labels >= 0
+    if not config.test:
+        known[indices_for_seed(config, dataset, setup.seeds[0]).validation] = False
+    path = _cached_at(dataset.sha256, training, tested=config.test)
+    network = judge_network(dataset.image_shape, dataset.num_classes, training)
+    shapes = dict(zip(("params", "stats"), jax.eval_shape(network.init, jax.random.key(0)), strict=True))
+    if path is not None:
+        with contextlib.suppress(InputError, OSError):  # absent or damaged: it is trained again
+            tensors = read_tensors(path, dict(named(shapes)))
+            tree = jax.tree_util.tree_map_with_path(lambda place, _: jnp.asarray(tensors[name_of(place)]), shapes)
+            return build_judge(network, tree["params"], tree["stats"])
+    real = dataset.train_images[known], dataset.train_labels[known]
+    judge = train_judge(*real, dataset.num_classes, training, jax.random.key(0))
+    if path is not None:
+        tensors = {name: np.asarray(leaf) for name, leaf in named({"params": judge.params, "stats": judge.stats})}
+        with contextlib.suppress(OSError):
+            write_whole(path, save(tensors))
+    return judge
+
+
+def _cached_at(data: str, training: JudgeTraining, *, tested: bool) -> Path | None:
+    """Return the file of a judge in the cache, or None if the cache is not this user's alone."""
+    described = json.dumps([data, training._asdict(), tested, jax.__version__])
+    folder = user_folder(default_cache_dir(), "judges")
+    return None if folder is None else folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}.safetensors"
