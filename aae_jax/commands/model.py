@@ -5,20 +5,23 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, write
+from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
+from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, source_of, write
 from aae_jax.data.readers.pictures import Pictures, read_pictures
 from aae_jax.errors import InputError
+from aae_jax.evaluation import build_draw_codes, fit_mixture
 from aae_jax.figures.of_models.drawing import reason_of
 from aae_jax.saved.model import Model
 from aae_jax.streams import note, write_result
 from aae_jax.text import printable
+from aae_jax.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,11 +63,14 @@ class _Predict(ImageFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Generate:
-    model: ModelPath
-    """Folder of a run, or of a saved model."""
+class _Generate(DataFlags):
+    sampler: Literal["prior", "mixture"] = "prior"
+    """prior: styles of the model's prior. mixture: styles of a Gaussian mixture fitted to the codes of the training
+    images (--dataset), also for a model without a prior."""
+    mixture_components: int = 10
+    """Number of Gaussians of the fitted mixture."""
     count: int = 8
-    """Number of styles to sample from the prior; each is decoded with every class, if the model has classes."""
+    """Number of styles to sample; each is decoded with every class, if the model has classes."""
     label: str | None = None
     """Decode only this class, by its name."""
     component: int | None = None
@@ -125,9 +131,9 @@ def run_reconstruct(argv: Sequence[str]) -> int:
 
 
 def run_generate(argv: Sequence[str]) -> int:
-    """Sample styles from the prior and decode each, with every class if the model has classes."""
+    """Sample styles from the prior, or from a mixture fitted to codes, and decode each, with every class if any."""
     flags = parse(_Generate, argv, "generate", run_generate.__doc__)
-    refuse_overwriting(flags.out, flags.model)
+    refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)
     model = load_model(flags.model)
     if not 1 <= flags.count <= 100_000:
         raise InputError(f"--count is {flags.count}; give a number from 1 to 100000.")
@@ -136,10 +142,10 @@ def run_generate(argv: Sequence[str]) -> int:
     if flags.label is not None and flags.label not in model.class_names:
         known = f"the model has {', '.join(model.class_names)}" if model.class_names else "the model has no labels"
         raise InputError(f"There is no class {flags.label!r}; {known}.")
+    styles = _draw_styles(model, flags)
     if not model.decoded_label:
-        return _generate_without_labels(model, flags)
+        return _generate_without_labels(model, flags, styles)
     classes = list(range(model.decoded_label)) if flags.label is None else [model.class_names.index(flags.label)]
-    styles = model.draw_styles(jax.random.key(flags.seed), flags.count, flags.component)
     z = jnp.repeat(styles, len(classes), axis=0)
     labels = jnp.tile(jnp.asarray(classes), flags.count)
     made = np.asarray(model.decode(z, jax.nn.one_hot(labels, model.decoded_label, dtype=jnp.float32)))
@@ -154,11 +160,32 @@ def run_generate(argv: Sequence[str]) -> int:
     return save_result(flags.out, arrays, draw, model)
 
 
-def _generate_without_labels(model: Model, flags: _Generate) -> int:
-    styles = model.draw_styles(jax.random.key(flags.seed), flags.count, flags.component)
+def _draw_styles(model: Model, flags: _Generate) -> Array:
+    """Return the styles to decode, of the prior or of a mixture fitted to codes.
+
+    Raises:
+        InputError: The prior lacks the component, or there are no data to fit a mixture to.
+    """
+    key = jax.random.key(flags.seed)
+    if flags.sampler == "prior":
+        return model.draw_styles(key, flags.count, flags.component)
+    if flags.component is not None:
+        raise InputError(
+            f"--component is {flags.component}, a part of the prior; leave it out with --sampler mixture."
+        )
+    dataset = dataset_of(model, flags)
+    refuse_other_data(model, dataset)
+    draw_codes = jax.jit(build_draw_codes(model.networks, model.network.output))
+    codes = draw_codes(model.params, model.stats, jnp.asarray(dataset.train_images), jax.random.fold_in(key, 1))
+    return fit_mixture(np.asarray(codes), flags.mixture_components)(key, flags.count)
+
+
+def _generate_without_labels(model: Model, flags: _Generate, styles: Array) -> int:
     made = np.asarray(model.decode(styles))
 
     drawn_from = "the prior" if flags.component is None else f"component {flags.component} of the prior"
+    if flags.sampler == "mixture":
+        drawn_from = "a mixture fitted to the codes"
 
     def draw() -> "Figure":
         from aae_jax import figures  # importing matplotlib takes a second

@@ -28,6 +28,7 @@ from aae_jax.evaluation.neighbours import nearest_rows
 from aae_jax.evaluation.probes import Probes, probe_codes
 from aae_jax.evaluation.reconstruction import build_reconstruction_error
 from aae_jax.evaluation.sample_quality import PrecisionRecall, frechet_distance, precision_recall
+from aae_jax.evaluation.samplers import MixtureSampler, fit_mixture
 from aae_jax.evaluation.two_sample import sliced_wasserstein, two_sample_accuracy
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "LabelEntropies",
     "Leakage",
     "LikelihoodReport",
+    "MixtureSampler",
     "Moments",
     "PrecisionRecall",
     "Probes",
@@ -57,6 +59,7 @@ __all__ = [
     "error_rate",
     "evaluate",
     "exact_share",
+    "fit_mixture",
     "fit_temperature",
     "frechet_distance",
     "judge_network",

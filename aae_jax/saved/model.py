@@ -192,7 +192,8 @@ class Model:
         """
         if self.prior is None:
             raise InputError(
-                "The model has no prior to sample from: the codes of a plain autoencoder are not regularised."
+                "The model has no prior to sample from: the codes of a plain autoencoder are not regularised. "
+                "aae-jax generate --sampler mixture fits a mixture to them."
             )
         prior = configured_prior(self.prior, self.network.latent_dim, self.prior_samples)
         if component is None:

@@ -162,6 +162,33 @@ def test_one_component_of_the_prior_is_generated(saved, tmp_path, capsys):
     assert "a prior of kind gaussian has no parts" in capsys.readouterr().err
 
 
+def test_styles_are_sampled_from_a_mixture_fitted_to_codes(saved, tmp_path, capsys):
+    model, out = load(saved("unsupervised")), tmp_path / "made.npz"
+    asked = ["generate", saved("unsupervised"), "--sampler", "mixture", "--count", "2000", "--out", str(out)]
+    assert cli.main(asked) == 0
+    codes = model.encode(load_digits().train_images).mean
+    with np.load(out) as made:
+        np.testing.assert_allclose(made["styles"].mean(axis=0), codes.mean(axis=0), atol=0.1)
+        np.testing.assert_allclose(made["styles"].std(axis=0), codes.std(axis=0), rtol=0.1)
+        np.testing.assert_allclose(made["images"], model.decode(made["styles"]), atol=1e-6)
+    capsys.readouterr()
+    for wrong, said in (
+        (["--component", "1"], "leave it out with --sampler mixture"),
+        (["--mixture-components", "5000"], "A mixture of 5000 components cannot be fitted"),
+        (["--dataset", f"npz:{out}"], "error: "),
+    ):
+        assert cli.main([*asked, *wrong]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_an_autoencoder_without_a_prior_generates_from_a_mixture(plain, tmp_path):
+    asked = ["generate", str(plain), "--count", "3", "--out", str(tmp_path / "made.npz")]
+    assert cli.main(asked) == 2
+    assert cli.main([*asked, "--sampler", "mixture"]) == 0
+    with np.load(tmp_path / "made.npz") as made:
+        assert made["images"].shape == (3, 8, 8)
+
+
 def test_split_files_hold_what_a_run_trains_on(tmp_path):
     folder = tmp_path / "splits"
     argv = ["--dir-path", str(folder), "--dataset", "digits", "--labels", "50", "--label-seed", "3"]

@@ -17,6 +17,7 @@ from aae_jax.models.clustering.config import ClusteringConfig
 from aae_jax.models.dim_reduction.config import DimReductionConfig
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.shared.adversary import DrawPrior, build_style_discriminator, style_discrepancy
+from aae_jax.models.shared.consistency import consistency
 from aae_jax.models.shared.label_code_config import FoundClusterWeights, PropagationWeights
 from aae_jax.models.shared.terms import (
     DRAW_ADVERSARIES,
@@ -226,7 +227,7 @@ def build_label_generator(model: LabelCode, draw_style: DrawPrior, terms: Sequen
         value, metrics = value + discrepancy, {**metrics, **measured}
         if weights.consistency:
             second = jax.random.fold_in(key, DRAW_SECOND_VIEW)
-            metrics["consistency"] = _consistency(model, params, stats, batch, hyper, second, output)
+            metrics["consistency"] = consistency(networks, model.config, params, stats, batch, hyper, second, output)
             weight = warmed_up(hyper.weights.consistency, hyper.weights.consistency_warmup, hyper)
             value += weight * metrics["consistency"]
         for term in terms:
@@ -305,48 +306,3 @@ def build_classification(model: LabelCode, *, softmax_twice: bool = False, alone
         return losses.classification_loss(logits, batch.labels, shift), (stats, {"error": error})
 
     return loss
-
-
-def _consistency(
-    model: LabelCode, params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey, first: EncoderOutput
-) -> Array:
-    """Return the cross-entropy between a target and the prediction for a view; no gradient flows into the target.
-
-    The target is the prediction for the discriminators' view, `first`, and is compared with that for a second view;
-    or the target is the prediction for the clean image in evaluation mode, and is compared with `first`, which saves
-    the cost of a second view. If the batch has neighbours, the second view is of each image's neighbour.
-
-    With an adversarial norm, each image of the second view is first moved along the gradient of this cross-entropy
-    (virtual adversarial training, Miyato et al. 2016, with two views instead of a random start). Under batch norm,
-    the gradient with respect to an image includes its effect on the others through the batch moments.
-    """
-    weights, target = model.config.weights, first.logits
-    if weights.consistency_target == "clean":
-        clean, _ = model.networks.encode(jax.lax.stop_gradient(params), stats, batch.images, None)
-        target = clean.logits
-        if not weights.adversarial_norm:
-            return losses.consistency_loss(target, first.logits, hyper.weights.sharpness, hyper.weights.confidence)
-    others = batch.images if batch.neighbours is None else batch.neighbours
-    view, key_encode = draw_seen(model.config, others, hyper, key)
-
-    def cross_entropy(params: Params, seen: Array) -> Array:
-        output, _ = model.networks.encode(params, stats, seen, key_encode)
-        return losses.consistency_loss(target, output.logits, hyper.weights.sharpness, hyper.weights.confidence)
-
-    seen = view.seen
-    if weights.adversarial_norm:
-        direction = jax.grad(cross_entropy, argnums=1)(jax.lax.stop_gradient(params), seen)
-        seen = seen + jax.lax.stop_gradient(hyper.weights.adversarial_norm * _unit(direction))
-    return cross_entropy(params, seen)
-
-
-def _unit(directions: Array) -> Array:
-    """Scale each image's direction to Euclidean norm 1; one that is zero, or underflows to it, stays zero.
-
-    Each is first divided by its largest entry: the squared gradients of a confident prediction underflow.
-    """
-    pixels = tuple(range(1, directions.ndim))
-    largest = jnp.max(jnp.abs(directions), axis=pixels, keepdims=True)
-    scaled = jnp.where(largest > 0, directions / jnp.where(largest > 0, largest, 1.0), 0.0)
-    norm = jnp.sqrt(jnp.sum(scaled**2, axis=pixels, keepdims=True))
-    return scaled / jnp.where(norm > 0, norm, 1.0)

@@ -9,6 +9,7 @@ import scipy.linalg
 from aae_jax.errors import InputError
 from aae_jax.evaluation import (
     JudgeTraining,
+    fit_mixture,
     frechet_distance,
     precision_recall,
     probe_codes,
@@ -115,3 +116,20 @@ def test_a_judge_learns_classes_and_does_not_care_for_the_type_of_images():
     np.testing.assert_array_equal(again(images).logits, judge(images).logits)
     with pytest.raises(InputError, match="one label per image"):
         train_judge(images, labels[:-1], 2, training, KEY)
+
+
+def test_a_fitted_mixture_has_the_moments_of_its_codes():
+    labels = np.random.default_rng(0).choice(2, 4000, p=[0.25, 0.75])
+    codes = normal(1, 4000, 2) @ np.float32([[1.0, 0.8], [0.0, 0.3]]) + np.float32([[-5, 0], [5, 2]])[labels]
+    samples = np.asarray(fit_mixture(codes, 2)(KEY, 4000))
+    assert np.mean(samples[:, 0] > 0) == pytest.approx(0.75, abs=0.03)
+    for side in (1, -1):
+        ours, theirs = (rows[side * rows[:, 0] > 0] for rows in (samples, codes))
+        np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.1)
+        np.testing.assert_allclose(np.cov(ours.T), np.cov(theirs.T), atol=0.12)
+
+
+@pytest.mark.parametrize(("components", "count"), [(0, 10), (6, 11)])
+def test_a_mixture_needs_codes_for_each_component(components, count):
+    with pytest.raises(InputError, match="components cannot be fitted"):
+        fit_mixture(normal(0, count, 2), components)

@@ -13,7 +13,7 @@ from aae_jax import augment as views
 from aae_jax import config, losses
 from aae_jax.models import preset
 from aae_jax.models.semi_supervised import phases as semi_supervised
-from aae_jax.models.shared import label_code
+from aae_jax.models.shared import consistency
 from aae_jax.models.shared.terms import DRAW_ADVERSARIES
 from aae_jax.networks import Networks, build_mlp_networks
 from aae_jax.train.hyper import Numbers, traced
@@ -127,5 +127,5 @@ def test_the_adversarial_step_raises_the_cross_entropy(target):
 @pytest.mark.parametrize("size", [1.0, 1e-19, 1e-25, 1e-30])
 def test_adversarial_directions_have_norm_one_however_small_the_gradient(size):
     directions = size * jax.random.normal(jax.random.key(3), (5, 8, 8))
-    unit = jax.jit(label_code._unit)(directions.at[0].set(0.0))
+    unit = jax.jit(consistency._unit)(directions.at[0].set(0.0))
     np.testing.assert_allclose(jnp.sqrt(jnp.sum(unit**2, axis=(1, 2))), [0, 1, 1, 1, 1], rtol=1e-5)
