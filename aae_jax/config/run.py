@@ -40,6 +40,7 @@ EPOCHS = 32
 MIN_IMAGES = 72_000
 """Default minimum number of images over all epochs: a small pool gets more epochs."""
 JUDGE_PASSES, JUDGE_BATCH = 20, 100
+MIN_JUDGE_UPDATES, MAX_JUDGE_UPDATES = 2_000, 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,7 @@ def resolve(
     passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(MIN_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
-    judged = min(max(JUDGE_PASSES * (pool_size or 10**6) // JUDGE_BATCH, 2_000), 20_000)
+    judged = min(max(JUDGE_PASSES * (pool_size or 10**6) // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
     shift = config.views.max_shift if config.views.max_shift is not None else default_shift(image_shape)
     network = config.network
     if network.precision == "auto":

@@ -15,7 +15,10 @@ from aae_jax.text import quoted
 __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
 
 WITHOUT_EFFECT = frozenset(
-    {"dataset", "data_dir", "test", "checkpoint_seconds", "figures_every", "tensorboard", "prior.file"}
+    {
+        *("dataset", "data_dir", "test", "checkpoint_seconds", "figures_every", "tensorboard", "judge_updates"),
+        "prior.file",
+    }
 )
 """Settings that may change between start and resume: none of them affects training. The content of the data and of
 the prior's samples is compared separately."""

@@ -1,6 +1,7 @@
 """What a finished run reports of generated images and codes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -91,6 +92,19 @@ def test_a_fault_of_these_measures_does_not_cost_the_run(tmp_path, monkeypatch, 
     assert "generation" not in found
     assert found["test"]["reconstruction_error"]["mean"] > 0
     assert "what the model generates could not be measured (too large)" in capsys.readouterr().out
+
+
+def test_a_run_resumes_with_another_judge(judged, tmp_path, capsys):
+    """Earlier versions recorded none, and it has no effect on training."""
+    folder = tmp_path / "run"
+    shutil.copytree(judged / "run", folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("judge_updates: 150\n", "judge_updates: 0\n"))
+    (folder / "summary.json").unlink()
+    assert status("--resume", folder) == 0
+    found = summary(folder)
+    assert "generation" not in found
+    assert found["test"]["error"] == summary(judged / "run")["test"]["error"]
 
 
 @pytest.mark.slow
