@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["run_interpolate"]
 
 MAX_STEPS, MAX_PAIRS, SCALE = 1000, 100, 3
-MILLISECONDS = 100
+MILLISECONDS, COLUMNS = 100, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +89,21 @@ def _between(values: Array, first: np.ndarray, second: np.ndarray, share: np.nda
     return codes.reshape(len(first) * len(share), values.shape[1])
 
 
+def _arranged(images: np.ndarray) -> np.ndarray:
+    """Arrange the images of a frame in rows of four, the last filled up with black."""
+    columns = min(len(images), COLUMNS)
+    padded = np.concatenate([images, np.zeros((-len(images) % columns, *images.shape[1:]))])
+    rows = padded.reshape(-1, columns, *images.shape[1:])
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+
+
 def _write_gif(out: str, made: np.ndarray, model: Model) -> int:
     from PIL import Image
 
     if not is_drawable(model.image_shape):
         raise InputError(f"Images of shape {list(model.image_shape)} cannot be drawn; give --out a .npz file.")
     there = np.concatenate(list(np.moveaxis(made, 1, 0)[None]), axis=0)
-    frames = [np.concatenate(list(frame), axis=1) for frame in (*there, *there[-2:0:-1])]
+    frames = [_arranged(frame) for frame in (*there, *there[-2:0:-1])]
     pictures = [
         Image.fromarray(np.round(255 * frame).astype(np.uint8)).resize(
             (SCALE * frame.shape[1], SCALE * frame.shape[0]), Image.Resampling.NEAREST

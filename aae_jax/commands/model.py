@@ -154,7 +154,8 @@ def run_generate(argv: Sequence[str]) -> int:
         from aae_jax import figures  # importing matplotlib takes a second
 
         grid = made.reshape(flags.count, len(classes), *model.image_shape)
-        return figures.style_class_grid(grid, label_names=[model.class_names[i] for i in classes])
+        names, label = [model.class_names[i] for i in classes], "cluster" if model.clusters else "class"
+        return figures.style_class_grid(grid, label_names=names, label=label)
 
     arrays = {"images": made, "styles": np.asarray(z), "labels": np.asarray(labels)}
     return save_result(flags.out, arrays, draw, model)

@@ -30,7 +30,13 @@ def code_map(codes: ArrayLike, labels: ArrayLike, *, label_names: Sequence[str] 
 
     perplexity = min(30.0, (len(points) - 1) / 3)
     placed = TSNE(2, random_state=0, init="pca" if points.shape[1] > 1 else "random", perplexity=perplexity)
-    return code_scatter(placed.fit_transform(points), labels, label_names=label_names, title="Codes by t-SNE")
+    return code_scatter(
+        placed.fit_transform(points),
+        labels,
+        label_names=label_names,
+        title="Codes by t-SNE",
+        coordinates=("t-SNE 1", "t-SNE 2"),
+    )
 
 
 def label_frequencies(counts: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:

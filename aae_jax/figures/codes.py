@@ -18,7 +18,9 @@ _Z_BINS = 40
 _PROBABILITY_BINS = 25
 
 
-def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: ArrayLike | None = None) -> Figure:
+def code_histograms(
+    codes: ArrayLike, *, prior_std: float, class_probabilities: ArrayLike | None = None, label: str = "class"
+) -> Figure:
     """Draw the distributions of z and y over a data set, compared with the priors imposed on them.
 
     Each of the first ten dimensions of z has a panel with the density of the Gaussian prior. For y, the
@@ -29,6 +31,7 @@ def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: 
         codes: Styles z, [n, d].
         prior_std: Standard deviation of the Gaussian prior of z.
         class_probabilities: Softmax outputs y, [m, classes]; without them there are no panels of y.
+        label: Meaning of y: "class" or "cluster".
 
     Raises:
         ValueError: A shape is not as above, or `prior_std` is not positive.
@@ -51,8 +54,8 @@ def code_histograms(codes: ArrayLike, *, prior_std: float, class_probabilities: 
     _draw_styles(figure.add_subfigure(rows[0]), z, prior_std)
     left, right = figure.add_subfigure(rows[1]).subplots(1, 2)
     y = y[np.isfinite(y).all(axis=1)]
-    _draw_class_frequencies(left, y)
-    _draw_certainty(right, y)
+    _draw_class_frequencies(left, y, label)
+    _draw_certainty(right, y, label)
     return figure
 
 
@@ -92,27 +95,28 @@ def _draw_dimension(axes: Axes, values: NDArray[np.float64], prior_std: float, l
     axes.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
 
 
-def _draw_class_frequencies(axes: Axes, y: NDArray[np.float64]) -> None:
+def _draw_class_frequencies(axes: Axes, y: NDArray[np.float64], kind: str) -> None:
     classes = y.shape[1]
     shares = np.bincount(y.argmax(axis=1), minlength=classes) / max(len(y), 1)
     axes.bar(np.arange(classes), shares, color=COLOURS["sky"], width=0.8)
     label = f"prior, 1/{classes}"
     axes.axhline(1 / classes, color=COLOURS["black"], linestyle="--", linewidth=1.2, label=label)
-    axes.set(xlabel="predicted class y", ylabel="share of inputs", ylim=(0, 1.3 * max(shares.max(), 1 / classes)))
+    answer = "predicted class" if kind == "class" else f"most probable {kind}"
+    axes.set(xlabel=answer, ylabel="share of inputs", ylim=(0, 1.3 * max(shares.max(), 1 / classes)))
     if classes <= 12:
         axes.set_xticks(np.arange(classes))
-    tidy(axes, title="Frequency of each class y")
+    tidy(axes, title=f"Frequency of each {kind}")
     axes.legend(fontsize=FONT_SIZE - 1, loc="upper right", frameon=False)
 
 
-def _draw_certainty(axes: Axes, y: NDArray[np.float64]) -> None:
+def _draw_certainty(axes: Axes, y: NDArray[np.float64], kind: str) -> None:
     largest = y.max(axis=1)
     edges = np.linspace(0, 1, _PROBABILITY_BINS + 1)
     shares = np.histogram(np.clip(largest, 0, 1), edges)[0] / max(len(y), 1)
     axes.stairs(shares, edges, fill=True, color=COLOURS["sky"])
     axes.axvline(1, color=COLOURS["black"], linestyle="--", linewidth=1.2, label="prior, one-hot: 1")
-    axes.set(xlabel="largest class probability", ylabel="share of inputs", xlim=(0, 1.03))
+    axes.set(xlabel=f"largest {kind} probability", ylabel="share of inputs", xlim=(0, 1.03))
     axes.set_ylim(0, 1.25 * float(shares.max()) or 1.0)
     mean = f", mean {largest.mean():.3f}" if largest.size else ""
-    tidy(axes, title=f"Confidence in class y{mean}")
+    tidy(axes, title=f"Confidence in the {kind}{mean}")
     axes.legend(fontsize=FONT_SIZE - 1, loc="upper left", frameon=False)

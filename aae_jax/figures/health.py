@@ -7,9 +7,12 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aae_jax.figures.series import as_series, draw_series, update_axis
-from aae_jax.figures.style import COLOURS, colour, legend_above, legend_name, new_figure, tidy
+from aae_jax.figures.style import COLOURS, FONT_SIZE, HUES, colour, legend_above, legend_name, new_figure, tidy
 
 __all__ = ["health_curves"]
+
+MAX_NAMED = 10
+"""Maximum number of dimensions with a legend of their colours."""
 
 
 def health_curves(
@@ -40,10 +43,17 @@ def health_curves(
     tidy(panels[0], title="Squared discrepancy of codes and prior (0: they match)")
     for index in range(ratios.shape[1]):
         draw_series(
-            panels[1], *as_series(updates, ratios[:, index], name="std"), colour=colour(index), label=f"z{index + 1}"
+            panels[1],
+            *as_series(updates, ratios[:, index], name="std"),
+            colour=HUES[index % len(HUES)],
+            label=f"$z_{{{index + 1}}}$",
         )
     panels[1].axhline(1, color=COLOURS["black"], linestyle="--", linewidth=1.2)
     tidy(panels[1], title="Standard deviation of codes relative to the prior's, by dimension")
+    if ratios.shape[1] <= MAX_NAMED:
+        panels[1].legend(
+            loc="upper left", bbox_to_anchor=(1.0, 1.05), fontsize=FONT_SIZE - 3, frameon=False, labelspacing=0.2
+        )
     if accuracies:
         for index, (name, values) in enumerate(accuracies.items()):
             draw_series(

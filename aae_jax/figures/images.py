@@ -58,12 +58,13 @@ def reconstructions(
     return figure
 
 
-def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = None) -> Figure:
+def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = None, label: str = "class") -> Figure:
     """Draw decoded images of every class in every style: one z per row, one y per column.
 
     Args:
         images: Decoded images, [styles, classes, h, w] or [styles, classes, h, w, 3] in [0, 1].
         label_names: Names of the classes, [classes]; defaults to their numbers.
+        label: Meaning of y: "class" or "cluster".
 
     Raises:
         ValueError: `images` has another number of axes, or there is not one name per class.
@@ -89,7 +90,7 @@ def style_class_grid(images: ArrayLike, *, label_names: Sequence[str] | None = N
         text.update(slant)
     axes.set_yticks([])
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel("class y, one per column", fontsize=FONT_SIZE)
+    axes.set_xlabel(f"{label} y, one per column", fontsize=FONT_SIZE)
     axes.set_ylabel("style z, fixed along each row", fontsize=FONT_SIZE)
     return figure
 

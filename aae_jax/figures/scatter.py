@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aae_jax.figures.style import COLOURS, FONT_SIZE, MAX_CLASS_NAME, legend_name, new_figure, tidy
+from aae_jax.figures.style import COLOURS, FONT_SIZE, HUES, MAX_CLASS_NAME, legend_name, new_figure, tidy
 
 __all__ = ["code_scatter"]
 
-_HUES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99")
-"""Ten hues that are distinguishable with most colour vision (Paul Tol's bright scheme and three more)."""
 _GREY = "#888888"
 _MOST_NAMES = 12
 
@@ -25,6 +23,7 @@ def code_scatter(
     label_names: Sequence[str] | None = None,
     marks: ArrayLike | None = None,
     title: str = "Codes of images",
+    coordinates: tuple[str, str] = ("$z_1$", "$z_2$"),
 ) -> Figure:
     """Draw the first two dimensions of codes, coloured by class, next to samples of the prior.
 
@@ -37,6 +36,7 @@ def code_scatter(
         label_names: Names of the classes; defaults to their numbers.
         marks: Points to mark among the codes, [k, d], such as cluster heads.
         title: Title of the panel of codes.
+        coordinates: Names of the axes.
 
     Raises:
         ValueError: A shape is not as above.
@@ -55,10 +55,11 @@ def code_scatter(
     more = f", 2 of {z.shape[1]} dimensions" if z.shape[1] > 2 else ""
     if marks is not None:
         panels[0].scatter(*np.asarray(marks)[:, :2].T, s=60, marker="X", color="black", edgecolors="white", zorder=3)
-    _finish(panels[0], f"{title}{more}", z if drawn is None else np.concatenate([z[:, :2], drawn[:, :2]]))
+    shown = z if drawn is None else np.concatenate([z[:, :2], drawn[:, :2]])
+    _finish(panels[0], f"{title}{more}", shown, coordinates)
     if drawn is not None:
         panels[1].scatter(*drawn[:, :2].T, s=3, color=COLOURS["black"], alpha=0.35, linewidths=0)
-        _finish(panels[1], "Samples of the prior", np.concatenate([z[:, :2], drawn[:, :2]]))
+        _finish(panels[1], "Samples of the prior", shown, coordinates)
     return figure
 
 
@@ -69,7 +70,7 @@ def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.integer]
     for index in range(len(names)):
         members = z[classes == index]
         axes.scatter(
-            members[:, 0], members[:, 1], s=4, color=_HUES[index % len(_HUES)], linewidths=0, label=names[index]
+            members[:, 0], members[:, 1], s=4, color=HUES[index % len(HUES)], linewidths=0, label=names[index]
         )
     if 0 < len(names) <= _MOST_NAMES:
         axes.legend(
@@ -83,8 +84,9 @@ def _draw_codes(axes: Axes, z: NDArray[np.float64], classes: NDArray[np.integer]
         )
 
 
-def _finish(axes: Axes, title: str, points: NDArray[np.float64]) -> None:
+def _finish(axes: Axes, title: str, points: NDArray[np.float64], coordinates: tuple[str, str]) -> None:
     finite = points[np.isfinite(points).all(axis=1)][:, :2]
     reach = float(np.quantile(np.abs(finite), 0.999)) * 1.1 if finite.size else 1.0
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xlabel=coordinates[0], ylabel=coordinates[1])
     tidy(axes, title=title)

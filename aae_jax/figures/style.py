@@ -21,6 +21,7 @@ from aae_jax.text import printable, shortened
 __all__ = [
     "COLOURS",
     "FONT_SIZE",
+    "HUES",
     "MAX_CLASS_NAME",
     "MAX_NAME",
     "WIDTH",
@@ -52,6 +53,8 @@ COLOURS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Palette of Okabe and Ito, distinguishable under the common colour-vision deficiencies."""
+HUES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99")
+"""Ten hues that are distinguishable with most colour vision (Paul Tol's bright scheme and three more)."""
 
 FONT_SIZE = 10.0
 """Font size in points; about 13 pixels when `WIDTH` inches are shown 800 pixels wide."""

@@ -78,7 +78,7 @@ def draw_classifier_figures(
         drawn["code_histograms"] = lambda: figures.code_histograms(
             np.asarray(codes().mean)[some],
             prior_std=prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(codes().logits))[some],
+            class_probabilities=np.asarray(jax.nn.softmax(codes().logits)),
         )
     if "validation_code_mmd" in rows[0]:  # runs started by an earlier version have none
         drawn["health"] = lambda: draw_health(updates, rows)

@@ -60,7 +60,12 @@ def draw_head_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
         heads = _heads(model)
         matrix = circle_projection(heads, float(jnp.mean(jnp.std(codes().mean, axis=0))))
         return figures.code_scatter(
-            places() @ matrix, labels, label_names=names, marks=heads @ matrix, title="Projected to a circle"
+            places() @ matrix,
+            labels,
+            label_names=names,
+            marks=heads @ matrix,
+            title="Projected to a circle",
+            coordinates=("projection 1", "projection 2"),
         )
 
     if dim >= 2:
@@ -108,7 +113,8 @@ def _draw_label_code(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sho
         drawn["code_histograms"] = lambda: figures.code_histograms(
             np.asarray(outputs().mean)[some],
             prior_std=prior.std,
-            class_probabilities=np.asarray(jax.nn.softmax(outputs().logits))[some],
+            class_probabilities=np.asarray(jax.nn.softmax(outputs().logits)),
+            label="cluster" if model.clusters else "class",
         )
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, lambda: np.asarray(outputs().logits), key)
@@ -136,20 +142,23 @@ def _draw_pictures(model: Model, shown: Shown, logits: Callable[[], np.ndarray],
 
 
 def draw_heads_and_members(model: Model, images: np.ndarray, logits: np.ndarray) -> "Figure":
-    """Draw the head of each cluster, decoded with zero style, and images assigned to the cluster (figure 9)."""
+    """Draw the head of each cluster, decoded with zero style, and images assigned to the cluster (figure 9).
+
+    A cluster without images is marked as empty.
+    """
     shown = min(model.num_classes, MAX_CLUSTERS)
     z = jnp.zeros((shown, model.network.latent_dim), jnp.float32)
     heads = np.asarray(model.decode(z, jnp.eye(shown, model.num_classes, dtype=jnp.float32)))
     clusters = logits.argmax(axis=1)
     blank = np.ones(model.image_shape)
-    tiles = []
+    tiles, names = [], []
     for cluster in range(shown):
         members = images[clusters == cluster][:MEMBERS]
-        empty = [blank] * (MEMBERS - len(members))
-        tiles.append(np.stack([heads[cluster], blank, *members, *empty]))
-    names = model.class_names[:shown]
-    title = "Heads and the images assigned to them"
-    return figures.image_grid(np.stack(tiles), title=title, row_names=names, down="cluster")
+        tiles.append(np.stack([heads[cluster], *members, *[blank] * (MEMBERS - len(members))]))
+        names.append(model.class_names[cluster] + ("" if len(members) else " (empty)"))
+    title, kind = "Heads and the images assigned to them", "cluster" if model.clusters else "class"
+    across = f"decoded head, then images of the {kind}"
+    return figures.image_grid(np.stack(tiles), title=title, row_names=names, down=kind, across=across)
 
 
 def draw_modes(model: Model) -> "Figure":
@@ -159,4 +168,7 @@ def draw_modes(model: Model) -> "Figure":
     columns = min(labels, MEMBERS)
     blank = np.ones((-labels % columns, *model.image_shape))
     tiles = np.concatenate([made, blank]).reshape(-1, columns, *model.image_shape)
-    return figures.image_grid(tiles, title="Learned modes, from the label alone")
+    firsts = range(0, labels, columns)
+    names = [f"{first} to {min(first + columns, labels) - 1}" for first in firsts]
+    title = "Learned modes, from the label alone"
+    return figures.image_grid(tiles, title=title, row_names=names, down="cluster" if model.clusters else "class")

@@ -105,7 +105,8 @@ def draw_styles_by_class(model: Model, key: PRNGKey) -> "Figure":
     z = jnp.repeat(model.draw_styles(key, STYLES), classes, axis=0)
     y = jnp.tile(jnp.eye(classes, length, dtype=jnp.float32), (STYLES, 1))
     made = np.asarray(model.decode(z, y)).reshape(STYLES, classes, *model.image_shape)
-    return figures.style_class_grid(made, label_names=short_names(model)[:classes])
+    names, label = short_names(model)[:classes], "cluster" if model.clusters else "class"
+    return figures.style_class_grid(made, label_names=names, label=label)
 
 
 def interpolate(
