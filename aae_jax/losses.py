@@ -39,6 +39,7 @@ DISCRIMINATOR_EQUILIBRIUM = 1.3862943611198906
 """2 ln 2: `discriminator_loss` if real and fake are indistinguishable."""
 GENERATOR_EQUILIBRIUM = 0.6931471805599453
 """ln 2: `generator_loss` if real and fake are indistinguishable."""
+TINY = 1e-12
 MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Scales of the kernels of a maximum mean discrepancy, in mean squared distances between two samples of the prior."""
 
@@ -253,7 +254,8 @@ def style_mmd(
 
     Gretton et al. 2012, lemma 6, with the mean of inverse multiquadratic kernels c / (c + d²) at several scales
     (Tolstikhin et al. 2018, appendix C). With labels, the kernel is multiplied by the inner product of the labels:
-    the pairs (style, label) are compared with (sample, label), so that styles of each class match the prior.
+    the pairs (style, label) are compared with (sample, label), so that styles of each class match the prior. 0 for a
+    single style.
 
     Args:
         style: Styles of a batch.
@@ -262,16 +264,15 @@ def style_mmd(
     """
     count = style.shape[0]
     alike = jnp.ones((count, count), jnp.float32) if labels is None else labels @ labels.T
-    apart = 1.0 - jnp.eye(count, dtype=jnp.float32)
-    weights = alike * apart
+    weights = alike * (1.0 - jnp.eye(count, dtype=jnp.float32))
     squared = [_squared_distances(a, b) for a, b in ((style, style), (samples, samples), (style, samples))]
-    unit = jax.lax.stop_gradient(jnp.sum(squared[1]) / (count * (count - 1)))
-
-    def at(scale: Array) -> Array:
+    pairs = max(1, count * (count - 1))  # a single style has no pair, and no discrepancy
+    unit = jnp.maximum(jax.lax.stop_gradient(jnp.sum(squared[1]) / pairs), TINY)
+    value = jnp.zeros((), jnp.float32)
+    for scale in MMD_SCALES:
         within, of_prior, between = (scale * unit / (scale * unit + distances) for distances in squared)
-        return jnp.sum(weights * (within + of_prior - 2.0 * between))
-
-    return jnp.mean(jax.vmap(at)(jnp.asarray(MMD_SCALES, jnp.float32))) / jnp.sum(apart)
+        value += jnp.sum(weights * (within + of_prior - 2.0 * between))
+    return value / (len(MMD_SCALES) * pairs)
 
 
 def _squared_distances(a: Array, b: Array) -> Array:

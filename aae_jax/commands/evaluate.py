@@ -67,7 +67,7 @@ def run_evaluate(argv: Sequence[str]) -> int:
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)
     model = load_model(flags.model)
-    dataset = dataset_of(model, flags)
+    dataset = dataset_of(model, flags, flags.out)
     refuse_other_data(model, dataset)
     measure = _classify if model.num_classes else _measure_codes
     if model.clusters:
@@ -234,8 +234,12 @@ def _say_calibration(calibration: Mapping[str, Any]) -> None:
     say(text)
 
 
-def dataset_of(model: Model, flags: DataFlags) -> Dataset:
-    """Load the data for evaluation: those given, else those of the run's configuration, else those of the model."""
+def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Dataset:
+    """Load the data for evaluation: those given, else those of the run's configuration, else those of the model.
+
+    Raises:
+        InputError: There are none, or the output file `out` is one of them.
+    """
     reporter = DataReporter(Console())
     name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
     folder = Path(flags.model)
@@ -250,6 +254,7 @@ def dataset_of(model: Model, flags: DataFlags) -> Dataset:
         name = model.data.get("name", "")
         if name not in (*KNOWN, "digits"):
             raise InputError(f"The model was trained on {name!r}, which is not a known data set; give --dataset.")
+    refuse_overwriting(out, source_of(name), data_dir)
     dataset = load_dataset(name, data_dir=data_dir, split_seed=split_seed, reporter=reporter)
     if dataset.sha256 != model.data.get("sha256"):
         reporter.notice(

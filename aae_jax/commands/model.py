@@ -67,8 +67,8 @@ class _Generate(DataFlags):
     sampler: Literal["prior", "mixture"] = "prior"
     """prior: styles of the model's prior. mixture: styles of a Gaussian mixture fitted to the codes of the training
     images (--dataset), also for a model without a prior."""
-    mixture_components: int = 10
-    """Number of Gaussians of the fitted mixture."""
+    mixture_components: int | None = None
+    """Number of Gaussians of the fitted mixture. Default: 10."""
     count: int = 8
     """Number of styles to sample; each is decoded with every class, if the model has classes."""
     label: str | None = None
@@ -169,16 +169,21 @@ def _draw_styles(model: Model, flags: _Generate) -> Array:
     """
     key = jax.random.key(flags.seed)
     if flags.sampler == "prior":
+        if flags.dataset is not None or flags.mixture_components is not None:
+            raise InputError(
+                "--dataset and --mixture-components are of a fitted mixture; give --sampler mixture too."
+            )
         return model.draw_styles(key, flags.count, flags.component)
     if flags.component is not None:
         raise InputError(
             f"--component is {flags.component}, a part of the prior; leave it out with --sampler mixture."
         )
-    dataset = dataset_of(model, flags)
+    dataset = dataset_of(model, flags, flags.out)
     refuse_other_data(model, dataset)
     draw_codes = jax.jit(build_draw_codes(model.networks, model.network.output))
     codes = draw_codes(model.params, model.stats, jnp.asarray(dataset.train_images), jax.random.fold_in(key, 1))
-    return fit_mixture(np.asarray(codes), flags.mixture_components)(key, flags.count)
+    components = 10 if flags.mixture_components is None else flags.mixture_components
+    return fit_mixture(np.asarray(codes), components)(key, flags.count)
 
 
 def _generate_without_labels(model: Model, flags: _Generate, styles: Array) -> int:

@@ -39,8 +39,6 @@ EPOCHS = 32
 """Default number of passes over the pool: 16,000 updates on MNIST."""
 MIN_IMAGES = 72_000
 """Default minimum number of images over all epochs: a small pool gets more epochs."""
-JUDGE_PASSES, JUDGE_BATCH = 20, 100
-MIN_JUDGE_UPDATES, MAX_JUDGE_UPDATES = 2_000, 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +83,7 @@ class RunConfig:
     judge_updates: int | None = None
     """Updates of a classifier of real images, trained at the end of the run to judge generated ones; then label
     leakage, the match of codes and prior, and the quality of samples and codes are measured too. None: 20 passes over
-    the pool, between 2,000 and 20,000 updates. 0: none of this is measured."""
+    the training images, between 2,000 and 20,000 updates. 0: none of this is measured."""
     evaluate_every: int | None = None
     """Epochs between validations and rows of metrics. None: chosen to give 50 to 99 of them, or one per epoch."""
     checkpoint_seconds: float = 60.0
@@ -146,7 +144,6 @@ def resolve(
     passes = EPOCHS if pool_size is None else max(EPOCHS, math.ceil(MIN_IMAGES / pool_size))
     epochs = config.epochs if config.epochs is not None else passes
     every = config.evaluate_every if config.evaluate_every is not None else max(1, epochs // EVALUATIONS)
-    judged = min(max(JUDGE_PASSES * (pool_size or 10**6) // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
     shift = config.views.max_shift if config.views.max_shift is not None else default_shift(image_shape)
     network = config.network
     if network.precision == "auto":
@@ -155,7 +152,6 @@ def resolve(
         config,
         epochs=epochs,
         evaluate_every=every,
-        judge_updates=config.judge_updates if config.judge_updates is not None else judged,
         views=dataclasses.replace(config.views, max_shift=shift),
         network=network,
     )

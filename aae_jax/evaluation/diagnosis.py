@@ -38,8 +38,8 @@ TOO_NARROW = "Train longer, or raise the rates of generator and discriminator; f
 OUTWEIGHED = "Reconstruction outweighs the discriminator. Raise the generator's rate, or lower the reconstruction's."
 SWINGS = "The discriminator oscillates. Lower the rates of generator and discriminator, or their momentum."
 ENTANGLED = (
-    "The styles of each class do not match the prior. Give --conditional and --weights.style-mmd 100, which compare "
-    "styles with the prior within each class, or train longer."
+    "The styles of each class do not match the prior. Train longer, or compare them within each class: --conditional "
+    "and --weights.style-mmd, e.g. 100."
 )
 UNLIKE = "Train longer, or give the discriminator wider layers (--network.discriminator-hidden)."
 
@@ -85,8 +85,8 @@ def diagnose_generation(accuracy: float, real: float, leaked: float | None = Non
     """
     if accuracy >= OF_OTHER_CLASSES * real:
         return []
-    told = "" if leaked is None else f"; the class of {100 * leaked:.0f} % can be predicted from their style"
-    seen = f"{100 * accuracy:.0f} % are judged to be of their class (real images: {100 * real:.0f} %){told}"
+    leakage = "" if leaked is None else f"; styles of real images predict the class of {100 * leaked:.0f} %"
+    seen = f"{100 * accuracy:.0f} % are judged to be of their class (real images: {100 * real:.0f} %){leakage}"
     return [Finding("generated images of other classes", seen, ENTANGLED)]
 
 

@@ -25,12 +25,21 @@ __all__ = ["Judge", "JudgeTraining", "build_judge", "judge_network", "train_judg
 
 State = tuple[Params, Stats, optax.OptState]
 LEARNING_RATE = 1e-3
-BATCH = 1000
-"""Number of images classified at once."""
+BATCH, CHUNK = 1000, 500
+"""Numbers of images classified, and of updates trained, at once."""
 
 
 class JudgeTraining(NamedTuple):
-    """Training of a judge; its views are augmented as a run's."""
+    """Training of a judge, with the noise and shifts of a run.
+
+    Attributes:
+        hidden: Widths of the hidden layers; the last is that of the features.
+        updates: Number of updates.
+        batch_size: Images per update.
+        dropout: Probability of dropping a hidden unit.
+        noise_std: Standard deviation of the noise on pixels in [0, 1].
+        max_shift: Maximum random shift, in pixels.
+    """
 
     hidden: tuple[int, ...] = (1000, 500)
     updates: int = 10_000
@@ -96,10 +105,9 @@ def train_judge(
         classified, stats = network.classify(params, stats, view.seen, key_dropout)
         return classification_loss(classified.logits, classes[chosen]), stats
 
-    def train(key: PRNGKey, pool: Array, classes: Array) -> tuple[Params, Stats]:
-        key_init, key_train = jax.random.split(key)
-        params, stats = network.init(key_init)
+    key_init, key_train = jax.random.split(key)
 
+    def train(state: State, steps: Array, pool: Array, classes: Array) -> State:
         def update(state: State, step: Array) -> tuple[State, None]:
             params, stats, moments = state
             key_step = jax.random.fold_in(key_train, step)
@@ -107,11 +115,17 @@ def train_judge(
             updates, moments = optimizer.update(gradients, moments)
             return (optax.apply_updates(params, updates), stats, moments), None
 
-        state, _ = jax.lax.scan(update, (params, stats, optimizer.init(params)), jnp.arange(training.updates))
-        return state[0], state[1]
+        trained: State = jax.lax.scan(update, state, steps)[0]
+        return trained
 
-    trained = jax.jit(train, compiler_options=compiler_options())(key, jnp.asarray(images), jnp.asarray(labels))
-    return build_judge(network, *trained)
+    pool, classes = jnp.asarray(images), jnp.asarray(labels)
+    compiled = jax.jit(train, compiler_options=compiler_options(), donate_argnums=0)
+    params, stats = network.init(key_init)
+    state = params, stats, optimizer.init(params)
+    for first in range(0, training.updates, CHUNK):  # between calls, Ctrl-C is heard
+        state = compiled(state, jnp.arange(first, min(first + CHUNK, training.updates)), pool, classes)
+        jax.tree.leaves(state)[0].block_until_ready()
+    return build_judge(network, state[0], state[1])
 
 
 def judge_network(image_shape: tuple[int, ...], num_classes: int, training: JudgeTraining) -> Classifier:

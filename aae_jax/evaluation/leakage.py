@@ -33,7 +33,7 @@ def measure_leakage(
     """Measure the accuracy of classifiers that predict the label from codes.
 
     Codes are standardised by the fitted ones. The perceptron uses early stopping on a tenth of the fitted codes if
-    there are at least 500.
+    there are at least 500, and enough of every class.
 
     Args:
         fitted: Codes and classes on which the classifiers are fitted.
@@ -51,7 +51,7 @@ def measure_leakage(
     require_labelled_codes(fitted, scored)
     classifiers = (
         LogisticRegression(max_iter=1000),
-        MLPClassifier(HIDDEN, early_stopping=len(fitted[1]) >= ENOUGH, max_iter=MAX_ROUNDS, random_state=0),
+        MLPClassifier(HIDDEN, early_stopping=_may_hold_out(fitted[1]), max_iter=MAX_ROUNDS, random_state=0),
     )
     accuracies: list[float] = []
     for classifier in classifiers:
@@ -62,3 +62,9 @@ def measure_leakage(
         accuracies.append(float(np.mean(pipeline.predict(scored[0]) == scored[1])))
     chance = float(np.bincount(scored[1]).max() / len(scored[1]))
     return Leakage(logistic_regression=accuracies[0], perceptron=accuracies[1], chance=chance)
+
+
+def _may_hold_out(labels: Int[np.ndarray, " count"]) -> bool:
+    """Return whether a tenth of the labels can be held out with every class in it, as scikit-learn requires."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return len(labels) >= ENOUGH and counts.min() >= 2 and len(labels) // 10 >= len(counts)

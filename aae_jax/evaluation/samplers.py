@@ -1,5 +1,6 @@
 """Samplers of codes fitted after training: a Gaussian mixture in place of the prior."""
 
+import warnings
 from typing import NamedTuple
 
 import jax
@@ -34,7 +35,13 @@ class MixtureSampler(NamedTuple):
         key_component, key_noise = jax.random.split(key)
         chosen = jax.random.categorical(key_component, self.log_weights, shape=(count,))
         noise = jax.random.normal(key_noise, (count, self.means.shape[1]), jnp.float32)
-        return self.means[chosen] + jnp.einsum("nij,nj->ni", self.roots[chosen], noise)
+
+        def draw(of_one: tuple[Array, Array]) -> Array:
+            component, row = of_one
+            return self.means[component] + jnp.matmul(self.roots[component], row, precision=jax.lax.Precision.HIGHEST)
+
+        drawn: Array = jax.lax.map(draw, (chosen, noise), batch_size=min(count, 1000))
+        return drawn
 
 
 def fit_mixture(codes: Float[np.ndarray, "count latent"], components: int = 10, *, seed: int = 0) -> MixtureSampler:
@@ -51,15 +58,18 @@ def fit_mixture(codes: Float[np.ndarray, "count latent"], components: int = 10, 
     Raises:
         InputError: There are fewer codes than twice the components, or some are not finite.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture  # slow to import
 
-    if components < 1 or len(codes) < 2 * components or not np.isfinite(codes).all():
+    kept = np.asarray(codes, np.float64)[np.random.default_rng(seed).permutation(len(codes))[:MAX_CODES]]
+    if components < 1 or len(kept) < 2 * components or not np.isfinite(kept).all():
         raise InputError(
-            f"A mixture of {components} components cannot be fitted to {len(codes)} codes; give at least two finite "
+            f"A mixture of {components} components cannot be fitted to {len(kept)} codes; give at least two finite "
             "codes for each component."
         )
-    some = np.random.default_rng(seed).permutation(len(codes))[:MAX_CODES]
-    fitted = GaussianMixture(components, reg_covar=1e-6, random_state=seed).fit(np.asarray(codes, np.float64)[some])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still improves is good enough
+        fitted = GaussianMixture(components, reg_covar=1e-6, random_state=seed).fit(kept)
     return MixtureSampler(
         log_weights=jnp.log(jnp.asarray(fitted.weights_, jnp.float32)),
         means=jnp.asarray(fitted.means_, jnp.float32),

@@ -75,8 +75,8 @@ def sliced_wasserstein(
     """Return the sliced Wasserstein distance between codes and samples of the prior.
 
     The root mean square, over random directions, of the 2-Wasserstein distance between the projections (Bonneel et
-    al. 2015), in units of the root mean squared projection of a centred sample. 0 for a perfect match, up to about
-    1 / √n by chance.
+    al. 2015), in units of the root mean squared projection of a centred sample. 0 for equal sets; a few times 1 / √n
+    by chance for n rows of one distribution.
 
     Args:
         codes: Codes of images.
@@ -84,11 +84,11 @@ def sliced_wasserstein(
         key: PRNG key of the directions.
 
     Raises:
-        InputError: There are no codes or samples.
+        InputError: There are fewer than two codes or samples.
     """
     count = min(codes.shape[0], samples.shape[0])
-    if not count:
-        raise InputError(f"There are {codes.shape[0]} codes and {samples.shape[0]} samples; give one of each.")
+    if count < 2:
+        raise InputError(f"There are {codes.shape[0]} codes and {samples.shape[0]} samples; give two of each.")
     directions = jax.random.normal(key, (codes.shape[1], PROJECTIONS), jnp.float32)
     directions = directions / jnp.linalg.norm(directions, axis=0, keepdims=True)
     ours, theirs = (

@@ -41,13 +41,10 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Consol
         **_measures(setup, outcome, trained, rows),
         **spec.results(setup, trained, console.say),
     }
-    notices: list[str] = []
-    try:
-        results |= measure_generation(setup, trained, console.say)
-    except Exception as error:  # of any kind: the run's other results must not be lost
-        notices.append(f"what the model generates could not be measured ({error}).")
     models = _with_temperatures(trained, results)
     save_models(models, folder)
+    notices: list[str] = []
+    results |= measure_generation(setup, trained, console.say, notices.append)
     summary = summarise(setup, outcome, folder.read_origin(), results)
     _save_figures(setup, rows, models[0], summary, folder, notices.append)
     folder.write_summary(summary)

@@ -22,6 +22,9 @@ from aae_jax.train.epoch import TrainData
 
 __all__ = ["assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
 
+JUDGE_PASSES, JUDGE_BATCH = 20, 100
+MIN_JUDGE_UPDATES, MAX_JUDGE_UPDATES = 2_000, 20_000
+
 
 def images_of(setup: RunSetup, *, test: bool) -> Shown:
     """Return the images for figures: the test set at the end of a run with testing, else the validation set.
@@ -89,7 +92,12 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
         InputError: The configuration is unsuitable for these data or this device.
     """
     config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
-    config = dataclasses.replace(config, dataset=dataset.name if config.dataset == "auto" else config.dataset)
+    updates = min(max(JUDGE_PASSES * len(dataset.train_images) // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
+    config = dataclasses.replace(
+        config,
+        dataset=dataset.name if config.dataset == "auto" else config.dataset,
+        judge_updates=updates if config.judge_updates is None else config.judge_updates,
+    )
     spec.validate(config)
     require_precision(config.network.precision)
     if len(pool) < config.batch_size:

@@ -1,19 +1,20 @@
 """What a finished run reports of generated images and codes."""
 
-import json
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
 from aae_jax.cli import main
-from aae_jax.data import Quiet
+from aae_jax.data import Quiet, load_digits
 from aae_jax.models.semi_supervised.experiment import SPEC
-from aae_jax.models.shared import judging
-from aae_jax.run import report
+from aae_jax.models.shared import generation, judging
+from aae_jax.models.spec import Trained
 from aae_jax.run.arguments import parse
-from aae_jax.run.setup import build_setup
-from tests.runs.running import SMALL, status, summary, train, train_plain
+from aae_jax.run.setup import build_setup, settle
+from aae_jax.saved.storage import load
+from tests.runs.running import SMALL, status, summary, train
 
 JUDGED = ("--judge-updates", "150", "--epochs", "1")
 
@@ -82,16 +83,36 @@ def test_a_judge_is_read_from_the_cache_unless_it_is_damaged(judged, monkeypatch
     np.testing.assert_array_equal(logits[2], logits[0])
 
 
-def test_a_fault_of_these_measures_does_not_cost_the_run(tmp_path, monkeypatch, capsys):
-    def fail(*given):
-        raise MemoryError("too large")
+def trained_of(judged, *flags):
+    """Return the setup of the judged run, with other flags, and its model as the result of a training."""
+    setup = build_setup(SPEC, parse(SPEC, [*SMALL, *JUDGED, *flags]).config, Quiet())
+    model = load(judged / "run")
+    return setup, Trained(model.params, model.stats, model.params, model.stats, (True,), (model,))
 
-    monkeypatch.setattr(report, "measure_generation", fail)
-    assert train_plain(tmp_path / "run", *JUDGED) == 0
-    found = summary(tmp_path / "run")
-    assert "generation" not in found
-    assert found["test"]["reconstruction_error"]["mean"] > 0
-    assert "what the model generates could not be measured (too large)" in capsys.readouterr().out
+
+def test_a_measure_that_fails_does_not_cost_the_others(judged, monkeypatch):
+    monkeypatch.setenv("AAE_CACHE_DIR", str(judged / "cache"))
+
+    def fail(*given):
+        raise MemoryError("too large\nindeed")
+
+    monkeypatch.setattr(generation, "two_sample_accuracy", fail)
+    notices = []
+    setup, trained = trained_of(judged)
+    found = generation.measure_generation(setup, trained, lambda line: None, notices.append)["generation"]
+    assert notices == ["codes and prior could not be measured (MemoryError: too large)."]
+    expected = summary(judged / "run")["generation"]
+    assert found == {name: value for name, value in expected.items() if name != "codes_and_prior"}
+
+
+def test_a_failed_seed_has_no_measures(judged, monkeypatch):
+    monkeypatch.setenv("AAE_CACHE_DIR", str(judged / "cache"))
+    setup, trained = trained_of(judged, "--num-seeds", "2")
+    trained = trained._replace(survivors=(False, True))
+    found = generation.measure_generation(setup, trained, lambda line: None, print)["generation"]
+    accuracies = found["conditional_accuracy"]["per_seed"]
+    assert accuracies[0] is None
+    assert accuracies[1] > 0
 
 
 def test_a_run_resumes_with_another_judge(judged, tmp_path, capsys):
@@ -107,14 +128,42 @@ def test_a_run_resumes_with_another_judge(judged, tmp_path, capsys):
     assert found["test"]["error"] == summary(judged / "run")["test"]["error"]
 
 
+@pytest.mark.parametrize(("updates", "expected"), [("", 1_980), ("0", 0), ("7", 7)])
+def test_a_judge_is_trained_for_passes_over_the_training_images(updates, expected, monkeypatch):
+    monkeypatch.setattr("aae_jax.run.setup.MIN_JUDGE_UPDATES", 100)
+    monkeypatch.setattr("aae_jax.run.setup.MAX_JUDGE_UPDATES", 1_980)
+    config = dataclasses.replace(parse(SPEC, [*SMALL]).config, judge_updates=int(updates) if updates else None)
+    data = load_digits()
+    many = dataclasses.replace(data, train_images=np.repeat(data.train_images, 10, axis=0))
+    assert settle(SPEC, config, many, data.train_images).judge_updates == expected
+
+
+EVERYTHING = {"judge", "codes_and_prior", "samples", "representation"}
+OF_CLASS = {"conditional_accuracy", "label_leakage"}
+DEFINED = {
+    "autoencoder": {"representation"},
+    "unsupervised": EVERYTHING,
+    "likelihood": EVERYTHING,
+    "label_regularized": EVERYTHING,
+    "supervised": {*EVERYTHING, "conditional_accuracy"},
+    "dim_reduction": {*EVERYTHING, *OF_CLASS},
+    "clustering": EVERYTHING,
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["unsupervised", "supervised", "label_regularized", "clustering", "dim_reduction"])
-def test_other_models_have_the_measures_that_are_defined(model, tmp_path):
+@pytest.mark.parametrize("model", DEFINED)
+def test_other_models_have_the_measures_that_are_defined(model, tmp_path, capsys):
     small = ("--preset", "smoke", "--dataset", "digits", *JUDGED, "--no-test", "--out-dir", str(tmp_path / "run"))
     assert status(*small, model=model) == 0
-    found = json.loads((tmp_path / "run" / "summary.json").read_text())["generation"]
-    assert found["measured_on"] == "validation"
-    of_class = model in ("supervised", "dim_reduction")
-    assert ("conditional_accuracy" in found) == of_class
-    assert ("label_leakage" in found) == of_class
-    assert set(found) >= {"judge", "codes_and_prior", "samples", "representation"}
+    found = summary(tmp_path / "run")["generation"]
+    assert found.pop("measured_on") == "validation"
+    assert set(found) == DEFINED[model]
+    assert "could not be measured" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [("--network.output", "tanh"), ("--network.posterior", "universal")])
+def test_other_networks_have_them_too(flags, tmp_path):
+    assert train(tmp_path / "run", *JUDGED, *flags) == 0
+    assert summary(tmp_path / "run")["generation"]["judge"]["accuracy"] > 0.8

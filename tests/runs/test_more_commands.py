@@ -176,6 +176,7 @@ def test_styles_are_sampled_from_a_mixture_fitted_to_codes(saved, tmp_path, caps
         (["--component", "1"], "leave it out with --sampler mixture"),
         (["--mixture-components", "5000"], "A mixture of 5000 components cannot be fitted"),
         (["--dataset", f"npz:{out}"], "error: "),
+        (["--sampler", "prior", "--mixture-components", "3"], "give --sampler mixture too"),
     ):
         assert cli.main([*asked, *wrong]) == 2
         assert said in capsys.readouterr().err

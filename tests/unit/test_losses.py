@@ -285,3 +285,10 @@ def test_style_mmd_with_labels_sees_styles_that_depend_on_the_label():
     labels = jax.nn.one_hot((style[:, 0] > 0).astype(int), 2, dtype=jnp.float32)
     assert float(losses.style_mmd(style, samples)) < 0.01
     assert float(losses.style_mmd(style, samples, labels)) > 0.05
+
+
+def test_style_mmd_of_a_single_style_or_equal_ones_is_0():
+    for styles in (jnp.ones((1, 2)), jnp.ones((3, 2))):
+        value, gradient = jax.value_and_grad(lambda z: losses.style_mmd(z, z, jnp.ones((len(z), 1))))(styles)
+        assert float(value) == 0.0
+        assert np.isfinite(gradient).all()

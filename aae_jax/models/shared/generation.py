@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +18,10 @@ from aae_jax.evaluation import (
     sliced_wasserstein,
     two_sample_accuracy,
 )
-from aae_jax.evaluation.seeds import per_seed
+from aae_jax.evaluation.seeds import over_seeds, per_seed
+from aae_jax.figures.of_models.drawing import reason_of
 from aae_jax.models.shared.judging import judge_of
 from aae_jax.models.shared.measures import draw_views
-from aae_jax.models.shared.results import by_seed
 from aae_jax.models.spec import RunSetup, Trained
 from aae_jax.networks.classifier import Classified
 from aae_jax.saved.model import Model
@@ -38,80 +38,140 @@ COMPARED = 5_000
 """Maximum number of images whose distances are all computed."""
 
 
-def measure_generation(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
+class _HeldOut(NamedTuple):
+    """Held-out images, their classes, and what the judge makes of them; None without a judge."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    judge: Judge | None
+    judged: Classified | None
+
+
+def measure_generation(
+    setup: RunSetup, trained: Trained, say: Callable[[str], None], notice: Callable[[str], None]
+) -> dict[str, Any]:
     """Return the summary's entry `generation`: what the models generate, and what their codes contain.
 
     Held-out images are the test images, or the validation images if the former must not be used. The classifiers
     of `label_leakage` and `representation` are fitted on one half of them and scored on the other.
 
-    - `judge` (`accuracy` on real held-out images), `conditional_accuracy` (share of images, decoded from the prior
-      and a class, that the judge assigns to the class) and `samples` (Fréchet distance, precision and recall in the
-      judge's features) need `config.judge_updates` above 0, classes, and a prior.
-    - `label_leakage` is of models whose decoder receives the class with the style.
-    - `codes_and_prior` (accuracy of a fresh classifier; sliced Wasserstein distance) is of models with a prior, and
-      of codes of views, augmented as in training, like the other measures of codes and prior.
-    - `representation` (linear and nearest-neighbour probes, macro AUROC) needs classes.
+    - `judge`: its accuracy on real held-out images. `conditional_accuracy`: share of images, decoded from styles of
+      the prior and classes as frequent as in the held-out images, that the judge assigns to their class. `samples`:
+      Fréchet distance, precision and recall in the judge's features. They need classes and a prior.
+    - `codes_and_prior`: accuracy of a fresh classifier, and sliced Wasserstein distance; of codes of views, augmented
+      as in training, like the other measures of codes and prior.
+    - `label_leakage`: of models whose encoder outputs the label as well as the style.
+    - `representation`: linear and nearest-neighbour probes and macro AUROC of the styles, or, in a model with heads,
+      of the representation W_C y + z. It needs classes.
+
+    A measure that fails is left out with a notice.
+
+    Args:
+        setup: Setup of the run.
+        trained: Its result.
+        say: Prints a line before a long computation.
+        notice: Receives what could not be measured.
     """
     if not setup.config.judge_updates:
         return {}
+    fails = _Failures(notice)
+    held_out = _held_out(setup, trained, say, fails)
+    by_seed = [
+        _measure(setup, held_out, model, setup.keys.samples[place], fails)
+        for model, place in zip(trained.models, trained.places(), strict=True)
+    ]
+    found: dict[str, Any] = {}
+    if held_out.judge is not None:
+        accuracy = held_out.judge.accuracy(held_out.images, held_out.labels)
+        found["judge"] = {"accuracy": accuracy, "updates": setup.config.judge_updates}
+    for name in dict.fromkeys(name for measured in by_seed for name in measured):
+        values = np.full(len(trained.survivors), np.nan)
+        values[trained.places()] = [measured.get(name, np.nan) for measured in by_seed]
+        group, _, measure = name.partition("/")
+        result = over_seeds(values, trained.survivors)
+        if measure:
+            found.setdefault(group, {})[measure] = result
+        else:
+            found[group] = result
+    measured_on = "test" if setup.config.test else "validation"
+    return {"generation": {"measured_on": measured_on, **found}} if found else {}
+
+
+class _Failures:
+    """Runs measures, and names each that failed once: the run's other results must not be lost."""
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self.notice, self.named = notice, set[str]()
+
+    def run(self, name: str, measure: Callable[[], Any], default: Any) -> Any:
+        try:
+            return measure()
+        except Exception as error:
+            if name not in self.named:
+                self.notice(f"{name} could not be measured ({reason_of(error)}).")
+            self.named.add(name)
+            return default
+
+
+def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], fails: _Failures) -> _HeldOut:
     dataset, tested = setup.dataset, setup.config.test
     images = dataset.test_images if tested else np.asarray(setup.validation_images)
     labels = dataset.test_labels if tested else np.asarray(setup.validation_labels)
     kept = np.random.default_rng(0).permutation(len(images))[:SAMPLES]
     images, labels = images[kept], labels[kept]
-    judged = dataset.num_classes > 1 and setup.prior is not None
-    judge = None
-    if judged:
-        say("judge of generated images: a classifier of real images …")
-        judge = judge_of(setup)
-    measures = functools.partial(_measure, setup, judge, images, labels)
-    found: dict[str, Any] = {"measured_on": "test" if tested else "validation"}
-    if judge is not None:
-        found["judge"] = {"accuracy": judge.accuracy(images, labels), "updates": setup.config.judge_updates}
-    by_name = by_seed(trained, measures)
-    for name, value in by_name.items():
-        group, _, measure = name.partition("/")
-        if measure:
-            found.setdefault(group, {})[measure] = value
-        else:
-            found[group] = value
-    return {"generation": found}
+    if dataset.num_classes < 2 or not trained.models or trained.models[0].prior is None:
+        return _HeldOut(images, labels, None, None)
+    say("judge of generated images: a classifier of real images …")
+    judge = fails.run("generated images", lambda: judge_of(setup), None)
+    return _HeldOut(images, labels, judge, None if judge is None else judge(jnp.asarray(images)))
 
 
-def _measure(
-    setup: RunSetup, judge: Judge | None, images: np.ndarray, labels: np.ndarray, model: Model, index: int
-) -> dict[str, float]:
-    key_styles, key_labels, key_views, key_directions = jax.random.split(setup.keys.samples[index], 4)
+def _measure(setup: RunSetup, held_out: _HeldOut, model: Model, key: PRNGKey, fails: _Failures) -> dict[str, float]:
+    key_styles, key_labels, key_codes = jax.random.split(key, 3)
     found: dict[str, float] = {}
-    if setup.prior is not None:
-        styles = model.draw_styles(key_styles, SAMPLES)
-        draw_codes = jax.jit(draw_views(setup), compiler_options=quick_compiler_options())
-        codes = draw_codes(model.params, model.stats, jnp.asarray(images), key_views, traced(setup.config, 1))
-        compared = np.asarray(codes), np.asarray(styles[: len(codes)])
-        found["codes_and_prior/two_sample_accuracy"] = two_sample_accuracy(*compared)
-        found["codes_and_prior/sliced_wasserstein"] = float(sliced_wasserstein(*compared, key_directions))
-        if judge is not None:
-            found |= _judged(setup, judge, model, np.asarray(styles), images, key_labels)
+    if model.prior is not None:
+        styles = np.asarray(model.draw_styles(key_styles, SAMPLES))
+        found |= fails.run(
+            "codes and prior", lambda: _codes_and_prior(setup, model, styles, held_out.images, key_codes), {}
+        )
+        if held_out.judge is not None:
+            found |= fails.run("generated images", lambda: _judged(model, styles, held_out, key_labels), {})
     if setup.dataset.num_classes > 1:
-        means = np.asarray(model.encode_stored(jnp.asarray(images)).mean)
-        found |= _of_classes(setup, model, means, labels)
+        found |= fails.run("the classes in codes", lambda: _of_classes(setup, model, held_out), {})
     return found
 
 
-def _judged(
-    setup: RunSetup, judge: Judge, model: Model, styles: np.ndarray, images: np.ndarray, key: PRNGKey
+def _codes_and_prior(
+    setup: RunSetup, model: Model, styles: np.ndarray, images: np.ndarray, key: PRNGKey
 ) -> dict[str, float]:
-    """Return the judge's measures of images decoded from styles and from labels of equal frequencies."""
-    length = model.decoded_label or 0
-    classes = np.asarray(jax.random.permutation(key, jnp.arange(len(styles)) % max(1, length)))
+    key_views, key_directions = jax.random.split(key)
+    variational = not hasattr(setup.config.optimizers, "discriminator")  # its codes are those of the reconstruction
+    draw_codes = jax.jit(draw_views(setup, reconstructed=variational), compiler_options=quick_compiler_options())
+    codes = np.asarray(draw_codes(model.params, model.stats, jnp.asarray(images), key_views, traced(setup.config, 1)))
+    samples = styles[: len(codes)]
+    return {
+        "codes_and_prior/two_sample_accuracy": two_sample_accuracy(codes, samples),
+        "codes_and_prior/sliced_wasserstein": float(sliced_wasserstein(codes, samples, key_directions)),
+    }
+
+
+def _judged(model: Model, styles: np.ndarray, held_out: _HeldOut, key: PRNGKey) -> dict[str, float]:
+    """Return the judge's measures of images decoded from styles and from labels as frequent as the held-out ones."""
+    assert held_out.judge is not None
+    assert held_out.judged is not None
+    length, of_class = model.decoded_label or 0, not model.clusters
+    known = held_out.labels
+    if length and not of_class:
+        known = np.asarray(model.encode_stored(jnp.asarray(held_out.images)).logits).argmax(axis=1)
+    classes = known[np.asarray(jax.random.permutation(key, jnp.arange(len(styles)) % len(known)))]
     given = np.eye(length, dtype=np.float32)[classes] if length else np.zeros((len(styles), 0), np.float32)
-    real, generated = judge(jnp.asarray(images)), _generate_and_judge(judge, model, styles, given)
-    features, others = np.asarray(real.features), np.asarray(generated.features)
+    generated = _generate_and_judge(held_out.judge, model, styles, given)
+    features, others = (np.asarray(each.features) for each in (held_out.judged, generated))
     found = {"samples/frechet_distance": frechet_distance(features, others[: len(features)])}
     quality = precision_recall(features[:COMPARED], others[: min(COMPARED, len(features))])
     found |= {f"samples/{name}": value for name, value in quality._asdict().items()}
-    if length == setup.dataset.num_classes and not model.clusters:
-        found["conditional_accuracy"] = float(np.mean(np.argmax(generated.logits, axis=1) == classes))
+    if length and of_class:
+        found["conditional_accuracy"] = float(np.mean(np.argmax(np.asarray(generated.logits), axis=1) == classes))
     return found
 
 
@@ -130,16 +190,19 @@ def _generate_and_judge(judge: Judge, model: Model, styles: np.ndarray, labels: 
     return Classified(*(jnp.concatenate(parts) for parts in zip(*batches, strict=True)))
 
 
-def _of_classes(setup: RunSetup, model: Model, codes: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def _of_classes(setup: RunSetup, model: Model, held_out: _HeldOut) -> dict[str, float]:
     """Return what classifiers, fitted on half of the codes, predict of the other half's classes."""
-    first, second = np.array_split(np.random.default_rng(1).permutation(len(codes)), 2)
-    fitted, scored = (codes[first], labels[first]), (codes[second], labels[second])
-    if len(np.unique(fitted[1])) < 2:
+    encoded, labels = model.encode_stored(jnp.asarray(held_out.images)), held_out.labels
+    styles = np.asarray(encoded.mean)
+    codes = np.asarray(model.represent(encoded.mean, jax.nn.softmax(encoded.logits))) if model.heads else styles
+    first, second = np.array_split(np.random.default_rng(1).permutation(len(labels)), 2)
+    if len(np.unique(labels[first])) < 2:
         return {}
-    found = {f"representation/{name}": value for name, value in probe_codes(fitted, scored)._asdict().items()}
-    if model.decoded_label == setup.dataset.num_classes and not model.clusters:
-        leakage = measure_leakage(fitted, scored)._asdict()
-        found |= {f"label_leakage/{name}": value for name, value in leakage.items()}
+    probes = probe_codes((codes[first], labels[first]), (codes[second], labels[second]))
+    found = {f"representation/{name}": value for name, value in probes._asdict().items()}
+    if model.num_classes == setup.dataset.num_classes and not model.clusters:
+        leakage = measure_leakage((styles[first], labels[first]), (styles[second], labels[second]))
+        found |= {f"label_leakage/{name}": value for name, value in leakage._asdict().items()}
     return found
 
 
@@ -161,7 +224,7 @@ def say_generation(summary: Mapping[str, Any]) -> list[str]:
         )
     if "codes_and_prior" in found:
         accuracy = _percent(found["codes_and_prior"]["two_sample_accuracy"])
-        lines.append(f"  codes told from the prior by a fresh classifier: {accuracy} (50 % if they match)")
+        lines.append(f"  accuracy of a fresh classifier between codes and prior {accuracy} (50 % if they match)")
     return lines
 
 

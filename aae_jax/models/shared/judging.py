@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import jax
@@ -20,9 +21,14 @@ from aae_jax.saved.format import name_of, named, read_tensors
 
 __all__ = ["judge_of"]
 
+VERSION = 1
+"""Number to raise when a judge is trained otherwise, so that none is read that an earlier version cached."""
+MAX_WEIGHTS = 4_000_000
+"""Maximum number of weights of the first layer, as far as its width allows."""
+
 
 def judge_of(setup: RunSetup) -> Judge:
-    """Return the judge of a run's data, trained on every labelled training image with the run's augmentation.
+    """Return the judge of a run's data, trained on every labelled training image with the run's noise and shifts.
 
     If the test images must not be used, measures are of the validation images, which the judge is then not trained
     on. It depends on the data and these settings, never on the model, and is read from the cache if it is there.
@@ -30,7 +36,10 @@ def judge_of(setup: RunSetup) -> Judge:
     config, dataset = setup.config, setup.dataset
     views, scale = config.views, 0.5 if config.network.output == "tanh" else 1.0  # the judge sees [0, 1], not [−1, 1]
     training = JudgeTraining(
-        updates=config.judge_updates, max_shift=views.max_shift, noise_std=scale * views.noise_std
+        hidden=(min(1000, max(100, MAX_WEIGHTS // math.prod(dataset.image_shape))), 500),
+        updates=config.judge_updates,
+        max_shift=views.max_shift,
+        noise_std=scale * views.noise_std,
     )
     known = dataset.train_labels >= 0
     if not config.test:
@@ -43,7 +52,8 @@ def judge_of(setup: RunSetup) -> Judge:
             tensors = read_tensors(path, dict(named(shapes)))
             tree = jax.tree_util.tree_map_with_path(lambda place, _: jnp.asarray(tensors[name_of(place)]), shapes)
             return build_judge(network, tree["params"], tree["stats"])
-    real = dataset.train_images[known], dataset.train_labels[known]
+    images, labels = dataset.train_images, dataset.train_labels
+    real = (images, labels) if known.all() else (images[known], labels[known])
     judge = train_judge(*real, dataset.num_classes, training, jax.random.key(0))
     if path is not None:
         tensors = {name: np.asarray(leaf) for name, leaf in named({"params": judge.params, "stats": judge.stats})}
@@ -54,6 +64,6 @@ def judge_of(setup: RunSetup) -> Judge:
 
 def _cached_at(data: str, training: JudgeTraining, *, tested: bool) -> Path | None:
     """Return the file of a judge in the cache, or None if the cache is not this user's alone."""
-    described = json.dumps([data, training._asdict(), tested, jax.__version__])
+    described = json.dumps([VERSION, data, training._asdict(), tested, jax.__version__, jax.default_backend()])
     folder = user_folder(default_cache_dir(), "judges")
     return None if folder is None else folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}.safetensors"

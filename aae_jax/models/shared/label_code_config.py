@@ -35,7 +35,7 @@ class LabelCodeWeights(ReconstructionWeights):
     with a conditional style discriminator, between styles and samples of the same class. 0: off."""
     generated_label: TracedTerm[float] = 0.0
     """Weight, in the reconstruction phase, of the cross-entropy between a class and the encoder's prediction for an
-    image decoded from this class and a style of the prior. Only the decoder learns from it. 0: off."""
+    image decoded from this class and a style of the prior. The encoder does not learn from it. 0: off."""
     consistency: TracedTerm[float] = 0.0
     """Weight of the cross-entropy between two predictions for an image, in the generator phase. 0: off."""
     consistency_target: Literal["view", "clean"] = "view"

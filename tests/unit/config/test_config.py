@@ -189,11 +189,3 @@ def test_bernoulli_needs_a_sigmoid():
     )
     with pytest.raises(InputError, match="bernoulli"):
         validate(odd)
-
-
-@pytest.mark.parametrize(
-    ("pool", "given", "expected"), [(1197, None, 2_000), (50_000, None, 10_000), (10**6, None, 20_000), (1197, 0, 0)]
-)
-def test_a_judge_is_trained_for_twenty_passes_within_bounds(pool, given, expected):
-    config = SemiSupervisedConfig(judge_updates=given)
-    assert resolve(config, (28, 28), pool_size=pool).judge_updates == expected
