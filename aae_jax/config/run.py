@@ -35,6 +35,7 @@ __all__ = [
 
 PIXELS_PER_SHIFT = 14
 EVALUATIONS = 50
+JUDGE_PASSES, JUDGE_BATCH, MIN_JUDGE_UPDATES, MAX_JUDGE_UPDATES = 20, 100, 2_000, 20_000
 EPOCHS = 32
 """Default number of passes over the pool: 16,000 updates on MNIST."""
 MIN_IMAGES = 72_000
@@ -126,6 +127,13 @@ def default_shift(image_shape: tuple[int, ...]) -> int:
     return 0 if len(image_shape) == 1 else min(image_shape[:2]) // PIXELS_PER_SHIFT
 
 
+def default_judge_updates(num_images: int | None) -> int:
+    """Return the default length of a judge's training: 20 passes over the images, within bounds; None: many images."""
+    if num_images is None:
+        return MAX_JUDGE_UPDATES
+    return min(max(JUDGE_PASSES * num_images // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
+
+
 def resolve(
     config: AnyConfig,
     image_shape: tuple[int, ...],
@@ -152,6 +160,7 @@ def resolve(
         config,
         epochs=epochs,
         evaluate_every=every,
+        judge_updates=default_judge_updates(pool_size) if config.judge_updates is None else config.judge_updates,
         views=dataclasses.replace(config.views, max_shift=shift),
         network=network,
     )

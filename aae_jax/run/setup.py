@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.config import RunConfig, default_shift, resolve
+from aae_jax.config.run import default_judge_updates
 from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset
 from aae_jax.errors import InputError
 from aae_jax.figures.of_models.drawing import Shown
@@ -21,9 +22,6 @@ from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
 
 __all__ = ["assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
-
-JUDGE_PASSES, JUDGE_BATCH = 20, 100
-MIN_JUDGE_UPDATES, MAX_JUDGE_UPDATES = 2_000, 20_000
 
 
 def images_of(setup: RunSetup, *, test: bool) -> Shown:
@@ -91,12 +89,12 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
     Raises:
         InputError: The configuration is unsuitable for these data or this device.
     """
+    if config.judge_updates is None:  # the judge sees every training image, not the pool alone
+        config = dataclasses.replace(config, judge_updates=default_judge_updates(len(dataset.train_images)))
     config = resolve(config, dataset.image_shape, pool_size=len(pool), precision=fastest_precision())
-    updates = min(max(JUDGE_PASSES * len(dataset.train_images) // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
     config = dataclasses.replace(
         config,
         dataset=dataset.name if config.dataset == "auto" else config.dataset,
-        judge_updates=updates if config.judge_updates is None else config.judge_updates,
     )
     spec.validate(config)
     require_precision(config.network.precision)

@@ -31,7 +31,7 @@ def isolated(monkeypatch, tmp_path):
     monkeypatch.setenv("AAE_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("AAE_DATA_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("aae_jax.run.setup.MAX_JUDGE_UPDATES", 0)  # test_generation asks for judges
+    monkeypatch.setattr("aae_jax.config.run.MAX_JUDGE_UPDATES", 0)  # test_generation asks for judges
 
 
 def made_once(tmp_path_factory, name, make):

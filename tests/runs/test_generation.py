@@ -130,8 +130,8 @@ def test_a_run_resumes_with_another_judge(judged, tmp_path, capsys):
 
 @pytest.mark.parametrize(("updates", "expected"), [("", 1_980), ("0", 0), ("7", 7)])
 def test_a_judge_is_trained_for_passes_over_the_training_images(updates, expected, monkeypatch):
-    monkeypatch.setattr("aae_jax.run.setup.MIN_JUDGE_UPDATES", 100)
-    monkeypatch.setattr("aae_jax.run.setup.MAX_JUDGE_UPDATES", 1_980)
+    monkeypatch.setattr("aae_jax.config.run.MIN_JUDGE_UPDATES", 100)
+    monkeypatch.setattr("aae_jax.config.run.MAX_JUDGE_UPDATES", 1_980)
     config = dataclasses.replace(parse(SPEC, [*SMALL]).config, judge_updates=int(updates) if updates else None)
     data = load_digits()
     many = dataclasses.replace(data, train_images=np.repeat(data.train_images, 10, axis=0))
