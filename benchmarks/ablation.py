@@ -27,6 +27,8 @@ from reproduce.recorded_runs import record
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "default_ablation.json"
 EVERY_ROW = [
+    "--judge-updates",
+    "0",
     "--no-test",
     *("--network.hidden", "500", "500", "--network.discriminator-hidden", "250", "250"),
 ]

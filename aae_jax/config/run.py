@@ -128,7 +128,7 @@ def default_shift(image_shape: tuple[int, ...]) -> int:
 
 
 def default_judge_updates(num_images: int | None) -> int:
-    """Return the default length of a judge's training: 20 passes over the images, within bounds; None: many images."""
+    """Return the default length of a judge's training: 20 passes over the images, bounded; None: many images."""
     if num_images is None:
         return MAX_JUDGE_UPDATES
     return min(max(JUDGE_PASSES * num_images // JUDGE_BATCH, MIN_JUDGE_UPDATES), MAX_JUDGE_UPDATES)
