@@ -147,10 +147,13 @@ def test_shuffled_labels_teach_nothing(digits):
 # The numbers of a sweep
 
 
+EVERY_TERM = replace(TINY, weights={"style_mmd": 1.0, "generated_label": 1.0})
+
+
 @pytest.fixture(scope="module")
 def tiny():
     """A step of the tiny model with its numbers as an argument, compiled once, and where it starts."""
-    _, phases, state = build(TINY)
+    _, phases, state = build(EVERY_TERM)
     traces = []
 
     @jax.jit
@@ -159,18 +162,19 @@ def tiny():
         return build_train_step(phases, hyper, cosine_schedule)(later, BATCH_OF_NOISE, KEY)
 
     later = state._replace(step=jnp.asarray(3, jnp.int32))
-    return SimpleNamespace(step=step, traces=traces, hyper=traced(TINY, 10))
+    return SimpleNamespace(step=step, traces=traces, hyper=traced(EVERY_TERM, 10))
 
 
 ALL = {"encoder", "decoder", "discriminator_z", "discriminator_y"}
 FELT_BY = {
     "num_steps": ALL,
     "views.noise_std": ALL,
-    "prior.std": {"encoder", "discriminator_z"},
+    "prior.std": {"encoder", "decoder", "discriminator_z"},
     "weights.reconstruction": ALL,
     **{f"weights.{name}": {"encoder"} for name in ("generator_z", "generator_y", "consistency", "sharpness")},
     **{f"weights.{name}": {"encoder"} for name in ("consistency_warmup", "confidence", "adversarial_norm")},
-    **{f"weights.{name}": {"encoder"} for name in ("propagation", "propagation_fade")},
+    **{f"weights.{name}": {"encoder"} for name in ("propagation", "propagation_fade", "style_mmd")},
+    "weights.generated_label": {"decoder"},
     "optimizers.reconstruction.learning_rate": ALL,
     "optimizers.discriminator.learning_rate": {"encoder", "discriminator_z", "discriminator_y"},
     "optimizers.generator.learning_rate": {"encoder"},
@@ -241,6 +245,8 @@ def test_the_configurations_numbers_are_the_traced_ones():
                 adversarial_norm=11.0,
                 propagation=13.0,
                 propagation_fade=0.2,
+                style_mmd=14.0,
+                generated_label=15.0,
             ),
             prior=PriorConfig(std=12.0),
             averaging=AveragingConfig(decay=0.5),
@@ -269,6 +275,8 @@ def test_the_configurations_numbers_are_the_traced_ones():
             "adversarial_norm": 11.0,
             "propagation": 13.0,
             "propagation_fade": 20.0,
+            "style_mmd": 14.0,
+            "generated_label": 15.0,
         },
     }
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(hyper))
@@ -283,9 +291,11 @@ def metric_names(config):
     return set(jax.eval_shape(step, state, BATCH_OF_NOISE, KEY)[1])
 
 
-@pytest.mark.parametrize("term", ["consistency", "propagation"])
+@pytest.mark.parametrize("term", ["consistency", "propagation", "style_mmd", "generated_label"])
 def test_a_term_of_weight_zero_is_left_out_of_the_program(term):
-    assert metric_names(TINY) - metric_names(replace(TINY, weights={term: 0.0})) == {f"generator/{term}"}
+    phase = "reconstruction" if term == "generated_label" else "generator"
+    fewer = metric_names(replace(EVERY_TERM, weights={term: 0.0}))
+    assert metric_names(EVERY_TERM) - fewer == {f"{phase}/{term}"}
     assert metric_names(replace(TINY, weights={"consistency": 0.0, "propagation": 0.0})) == {
         *(f"{name}/loss" for name in semi_supervised.PHASES),
         "reconstruction/error",
