@@ -1,12 +1,11 @@
 """Probes of representations: how well simple classifiers predict the class from codes."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from aae_jax.errors import InputError
+from aae_jax.evaluation.classifiers import fit_classifier, logistic_regression, require_labelled_codes
 
 __all__ = ["Probes", "probe_codes"]
 
@@ -40,41 +39,16 @@ def probe_codes(
     Raises:
         InputError: There are no codes, some are not finite, or the fitted ones have only one class.
     """
-    from sklearn.exceptions import ConvergenceWarning  # slow to import
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.neighbors import KNeighborsClassifier  # slow to import
 
     require_labelled_codes(fitted, scored)
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    nearest = make_pipeline(StandardScaler(), KNeighborsClassifier(min(NEIGHBOURS, len(fitted[1]))))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
-        linear.fit(*fitted)
-    nearest.fit(*fitted)
+    linear = fit_classifier(logistic_regression(), *fitted)
+    nearest = fit_classifier(KNeighborsClassifier(min(NEIGHBOURS, len(fitted[1]))), *fitted)
     return Probes(
         linear=float(np.mean(linear.predict(scored[0]) == scored[1])),
         neighbours=float(np.mean(nearest.predict(scored[0]) == scored[1])),
         auroc=_mean_area(linear.predict_proba(scored[0]), linear.classes_, scored[1]),
     )
-
-
-def require_labelled_codes(*parts: tuple[np.ndarray, np.ndarray]) -> None:
-    """Check codes with their labels, of which the first are fitted.
-
-    Raises:
-        InputError: There are no codes, some are not finite, or the first have only one class.
-    """
-    for codes, labels in parts:
-        if not len(codes) or len(codes) != len(labels) or not np.isfinite(codes).all():
-            raise InputError(
-                "Labels cannot be predicted from these codes: there are none, not all finite, or not one per label."
-            )
-    if len(np.unique(parts[0][1])) < 2:
-        raise InputError(
-            "Labels cannot be predicted: the fitted codes have one class alone; give codes of at least two."
-        )
 
 
 def _mean_area(scores: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> float:

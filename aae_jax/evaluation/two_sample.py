@@ -1,6 +1,5 @@
 """Two-sample comparison of codes with samples of the prior, by fresh classifiers and by projections."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -9,14 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from aae_jax.errors import InputError
+from aae_jax.evaluation.classifiers import fit_classifier, perceptron
 from aae_jax.types import Array, PRNGKey
 
 __all__ = ["sliced_wasserstein", "two_sample_accuracy"]
 
-HIDDEN = (100, 100)
-MAX_ROUNDS = 200
-ENOUGH = 500
-"""Minimum number of fitted rows for early stopping of the classifier on a held-out tenth."""
 PROJECTIONS = 256
 
 
@@ -38,11 +34,6 @@ def two_sample_accuracy(
     Raises:
         InputError: There are fewer than four codes or samples, or some are not finite.
     """
-    from sklearn.exceptions import ConvergenceWarning  # slow to import
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     count = min(len(codes), len(samples))
     if count < 4 or not np.isfinite(codes).all() or not np.isfinite(samples).all():
         raise InputError(
@@ -51,13 +42,7 @@ def two_sample_accuracy(
     random = np.random.default_rng(seed)
     rows = [np.asarray(each)[random.permutation(len(each))[:count]] for each in (codes, samples)]
     fitted, scored = (_labelled(rows, part) for part in (slice(count // 2), slice(count // 2, None)))
-    early = len(fitted[1]) >= ENOUGH
-    classifier = make_pipeline(
-        StandardScaler(), MLPClassifier(HIDDEN, early_stopping=early, max_iter=MAX_ROUNDS, random_state=seed)
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # expected for few codes
-        classifier.fit(*fitted)
+    classifier = fit_classifier(perceptron(fitted[1], seed), *fitted)
     return float(np.mean(classifier.predict(scored[0]) == scored[1]))
 
 

@@ -173,7 +173,7 @@ def _read_config(
         read = from_seed_yaml if kind is SemiSupervisedConfig else clusters_from_seed_yaml
         return read(values, known)
     if preset_name is None and set(values) >= SECTIONS:
-        base = kind()  # options missing from the file are newer than it, and were off
+        base = kind(judge_updates=0)  # options missing from the file are newer than it, and were off
     return from_mapping(kind, values, base=base), []
 
 

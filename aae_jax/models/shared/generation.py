@@ -18,7 +18,7 @@ from aae_jax.evaluation import (
     sliced_wasserstein,
     two_sample_accuracy,
 )
-from aae_jax.evaluation.seeds import over_seeds, per_seed
+from aae_jax.evaluation.seeds import over_seeds, per_seed, percent
 from aae_jax.figures.of_models.drawing import reason_of
 from aae_jax.models.shared.judging import judge_of
 from aae_jax.models.shared.measures import draw_views
@@ -64,7 +64,7 @@ def measure_generation(
     - `representation`: linear and nearest-neighbour probes and macro AUROC of the styles, or, in a model with heads,
       of the representation W_C y + z. It needs classes.
 
-    A measure that fails is left out with a notice.
+    A measure that failures is left out with a notice.
 
     Args:
         setup: Setup of the run.
@@ -74,16 +74,16 @@ def measure_generation(
     """
     if not setup.config.judge_updates:
         return {}
-    fails = _Failures(notice)
-    held_out = _held_out(setup, trained, say, fails)
+    failures = _Failures(notice)
+    held_out = _held_out(setup, trained, say, failures)
     by_seed = [
-        _measure(setup, held_out, model, setup.keys.samples[place], fails)
+        _measure(setup, held_out, model, setup.keys.samples[place], failures)
         for model, place in zip(trained.models, trained.places(), strict=True)
     ]
     found: dict[str, Any] = {}
-    if held_out.judge is not None:
-        accuracy = held_out.judge.accuracy(held_out.images, held_out.labels)
-        found["judge"] = {"accuracy": accuracy, "updates": setup.config.judge_updates}
+    if held_out.judged is not None:
+        accuracy = np.mean(np.argmax(held_out.judged.logits, axis=1) == held_out.labels)
+        found["judge"] = {"accuracy": float(accuracy), "updates": setup.config.judge_updates}
     for name in dict.fromkeys(name for measured in by_seed for name in measured):
         values = np.full(len(trained.survivors), np.nan)
         values[trained.places()] = [measured.get(name, np.nan) for measured in by_seed]
@@ -113,7 +113,7 @@ class _Failures:
             return default
 
 
-def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], fails: _Failures) -> _HeldOut:
+def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], failures: _Failures) -> _HeldOut:
     dataset, tested = setup.dataset, setup.config.test
     images = dataset.test_images if tested else np.asarray(setup.validation_images)
     labels = dataset.test_labels if tested else np.asarray(setup.validation_labels)
@@ -122,22 +122,28 @@ def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], fai
     if dataset.num_classes < 2 or not trained.models or trained.models[0].prior is None:
         return _HeldOut(images, labels, None, None)
     say("judge of generated images: a classifier of real images …")
-    judge = fails.run("generated images", lambda: judge_of(setup), None)
-    return _HeldOut(images, labels, judge, None if judge is None else judge(jnp.asarray(images)))
+
+    def judged() -> tuple[Judge, Classified]:
+        judge = judge_of(setup)
+        return judge, judge(images)
+
+    return _HeldOut(images, labels, *failures.run("generated images", judged, (None, None)))
 
 
-def _measure(setup: RunSetup, held_out: _HeldOut, model: Model, key: PRNGKey, fails: _Failures) -> dict[str, float]:
+def _measure(
+    setup: RunSetup, held_out: _HeldOut, model: Model, key: PRNGKey, failures: _Failures
+) -> dict[str, float]:
     key_styles, key_labels, key_codes = jax.random.split(key, 3)
+    styles = functools.cache(lambda: np.asarray(model.draw_styles(key_styles, SAMPLES)))
     found: dict[str, float] = {}
     if model.prior is not None:
-        styles = np.asarray(model.draw_styles(key_styles, SAMPLES))
-        found |= fails.run(
-            "codes and prior", lambda: _codes_and_prior(setup, model, styles, held_out.images, key_codes), {}
+        found |= failures.run(
+            "codes and prior", lambda: _codes_and_prior(setup, model, styles(), held_out.images, key_codes), {}
         )
         if held_out.judge is not None:
-            found |= fails.run("generated images", lambda: _judged(model, styles, held_out, key_labels), {})
+            found |= failures.run("generated images", lambda: _judged(model, styles(), held_out, key_labels), {})
     if setup.dataset.num_classes > 1:
-        found |= fails.run("the classes in codes", lambda: _of_classes(setup, model, held_out), {})
+        found |= failures.run("the classes in codes", lambda: _of_classes(setup, model, held_out), {})
     return found
 
 
@@ -211,24 +217,18 @@ def say_generation(summary: Mapping[str, Any]) -> list[str]:
     found = summary.get("generation", {})
     lines = []
     if "conditional_accuracy" in found:
-        share, judge = _percent(found["conditional_accuracy"]), 100 * found["judge"]["accuracy"]
+        share, judge = percent(per_seed(found["conditional_accuracy"])), 100 * found["judge"]["accuracy"]
         lines.append(f"  {share} of generated images are judged to be of their class (real images: {judge:.1f} %)")
     if "label_leakage" in found:
         leaked = found["label_leakage"]
         regression, perceptron, chance = (
-            _percent(leaked[name]) for name in ("logistic_regression", "perceptron", "chance")
+            percent(per_seed(leaked[name])) for name in ("logistic_regression", "perceptron", "chance")
         )
         lines.append(
             f"  label predicted from the style: logistic regression {regression}, perceptron {perceptron} "
             f"(chance {chance})"
         )
     if "codes_and_prior" in found:
-        accuracy = _percent(found["codes_and_prior"]["two_sample_accuracy"])
+        accuracy = percent(per_seed(found["codes_and_prior"]["two_sample_accuracy"]))
         lines.append(f"  accuracy of a fresh classifier between codes and prior {accuracy} (50 % if they match)")
     return lines
-
-
-def _percent(result: Mapping[str, Any]) -> str:
-    values = per_seed(result)
-    spread = f" ± {100 * np.nanstd(values, ddof=1):.1f}" if np.sum(np.isfinite(values)) > 1 else ""
-    return f"{100 * np.nanmean(values):.1f}{spread} %"
