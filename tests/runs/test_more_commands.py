@@ -1,6 +1,7 @@
 """The commands other than training and prediction: figures of a saved model, interpolations, splits, old names."""
 
 import dataclasses
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -180,6 +181,18 @@ def test_styles_are_sampled_from_a_mixture_fitted_to_codes(saved, tmp_path, caps
     ):
         assert cli.main([*asked, *wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["generate", "--sampler", "mixture"]])
+def test_the_data_that_a_runs_configuration_names_are_not_overwritten(command, plain, tmp_path, capsys):
+    run, data = tmp_path / "run", tmp_path / "data.npz"
+    shutil.copytree(plain, run)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("dataset: digits", f"dataset: npz:{data}"))
+    data.write_bytes(b"precious")
+    assert cli.main([*command, str(run), "--out", str(data)]) == 2
+    assert "would overwrite a file read from" in capsys.readouterr().err
+    assert data.read_bytes() == b"precious"
 
 
 def test_an_autoencoder_without_a_prior_generates_from_a_mixture(plain, tmp_path):
