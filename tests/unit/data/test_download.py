@@ -290,7 +290,7 @@ def test_another_process_is_waited_for_while_its_part_grows(server, tmp_path):
     held = FolderLock(tmp_path, ".file.bin.lock")
 
     def grow():
-        for at in range(12):
+        for at in range(25):  # for longer than a stall; each step is far shorter than one, on a busy machine too
             (tmp_path / "file.bin.partial").write_bytes(CONTENT[: at + 1])
             time.sleep(0.1)
         (tmp_path / "file.bin").write_bytes(CONTENT)
@@ -298,7 +298,7 @@ def test_another_process_is_waited_for_while_its_part_grows(server, tmp_path):
 
     thread = threading.Thread(target=grow)
     thread.start()
-    assert fetch(remote(server), tmp_path, stall_seconds=0.6)[0].read_bytes() == CONTENT
+    assert fetch(remote(server), tmp_path, stall_seconds=2.0)[0].read_bytes() == CONTENT
     thread.join()
     assert server.asked == []
 
