@@ -1,4 +1,4 @@
-"""Write the tables and figures of README.md, docs/ and results/README.md from the files in results/.
+"""Write the tables and figures of README.md, docs/ and results/README.md from the files in results/, and diagrams.
 
 `python -m reproduce.pages` writes both; with `--check` it only compares the tables. A table stands between
 `<!-- table: KIND -->` and `<!-- end -->`; KIND is a key of `TABLES`.
@@ -72,9 +72,10 @@ def _write(*, check: bool) -> int:
         if new != text:
             page.write_text(new, encoding="utf-8")
     if not check:
-        from reproduce.pages import figures
+        from reproduce.pages import diagrams, figures
 
         figures.write_figures()
+        diagrams.write_diagrams()
     return 0
 
 
