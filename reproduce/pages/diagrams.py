@@ -7,10 +7,11 @@ to which the phase's loss is applied.
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 from reproduce.pages.markdown import ROOT
 from reproduce.pages.observed_phases import CLASSES, ObservedModel, ObservedPhase, observe
+from reproduce.pages.phase_table import NAMES, phase_table
+from reproduce.pages.svg import Spot, badge, text
 
 __all__ = ["DIAGRAMS", "diagram_path", "draw_diagram", "write_diagrams"]
 
@@ -28,72 +29,10 @@ DIAGRAMS: Mapping[str, tuple[str, str, str]] = {
 }
 """Model, preset and title of each diagram, by file name."""
 
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf")
-WIDTH, ROW, LINE, LOSS_LENGTH = 880, 24, 16, 56
+WIDTH = 880
 COLUMNS = {"image": 30, "encoder": 130, "code": 310, "decoder": 510, "output": 680}
 SAMPLES_X, BRANCH_X, LABEL_BRANCH_X, HEADS_X = 335, 418, 440, 470
 CODE_WIDTH, CODE_HEIGHT, NETWORK_WIDTH, NETWORK_HEIGHT = 90, 36, 110, 96
-NAMES = {
-    "encoder": "encoder",
-    "decoder": "decoder",
-    "heads": "heads W",
-    "mode_decoder": "mode decoder",
-    "discriminator_z": "discriminator of z",
-    "discriminator_y": "discriminator of y",
-}
-RECONSTRUCTIONS = {
-    "half_squared_error": "½ squared error",
-    "mean_squared_error": "mean squared error",
-    "bernoulli": "Bernoulli cross-entropy",
-}
-ADVERSARIAL = {
-    "discriminator_z": "cross-entropy: prior sample or style?",
-    "discriminator_y": "cross-entropy: one-hot sample or label?",
-}
-TERMS = {
-    "reconstruction/generated_label": "class of generated images",
-    "generator/z": "z deceives its discriminator",
-    "generator/y": "y deceives its discriminator",
-    "generator/style_mmd": "MMD of z and prior",
-    "generator/consistency": "consistency of views",
-    "generator/propagation": "propagated labels",
-    "generator/certainty": "certain clusters",
-    "generator/balance": "balanced clusters",
-    "classification/error": "cross-entropy of y and the true label",
-    "head_distance/cost": "cost of heads that are too close",
-}
-"""Loss terms by phase and metric."""
-REPORTED = ("reconstruction/error",)
-"""Metrics that stand for a term described by the configuration."""
-
-
-class Spot(NamedTuple):
-    """A box: its centre, width and height."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def left(self) -> tuple[float, float]:
-        """Middle of the left side."""
-        return self.x - self.width / 2, self.y
-
-    @property
-    def right(self) -> tuple[float, float]:
-        """Middle of the right side."""
-        return self.x + self.width / 2, self.y
-
-    @property
-    def top(self) -> tuple[float, float]:
-        """Middle of the upper side."""
-        return self.x, self.y - self.height / 2
-
-    @property
-    def bottom(self) -> tuple[float, float]:
-        """Middle of the lower side."""
-        return self.x, self.y + self.height / 2
 
 
 def write_diagrams() -> None:
@@ -113,7 +52,7 @@ def draw_diagram(name: str) -> str:
     found = observe(model, preset)
     drawing = Drawing(found)
     drawing.draw()
-    table, end = _table(found, drawing.bottom + 30)
+    table, end = phase_table(found, drawing.bottom + 30)
     height = end + 18
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
@@ -122,8 +61,8 @@ def draw_diagram(name: str) -> str:
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto"><path d="M0 0 8 4 0 8z" fill="#444"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{height:g}" fill="white"/>',
-        _text(16, 26, title, bold=True, anchor="start", size=15),
-        _text(WIDTH - 16, 26, f"{model}, preset {preset}; schedule {_schedule(found)}", anchor="end", colour="#666"),
+        text(16, 26, title, bold=True, anchor="start", size=15),
+        text(WIDTH - 16, 26, f"{model}, preset {preset}; schedule {_schedule(found)}", anchor="end", colour="#666"),
         *drawing.parts,
         *table,
         "</svg>",
@@ -202,7 +141,7 @@ class Drawing:
         for place, phase in enumerate(trained):
             self._number(phase, x - 26 + 24 * place, heads.bottom[1] + 14, filled=True)
         self.parts.append(f'<circle cx="{x}" cy="{self.middle}" r="11" fill="white" stroke="#444"/>')
-        self.parts.append(_text(x, self.middle + 5, "+"))
+        self.parts.append(text(x, self.middle + 5, "+"))
         self._path([style.right, (x, style.y), (x, self.middle - 11)])
         self._arrow(heads.top, (x, self.middle + 11))
         self._arrow((x + 11, self.middle), decoder.left)
@@ -219,7 +158,7 @@ class Drawing:
         self._branch(BRANCH_X, code.y, y + 2 * towards, critic.left[0])
         out = critic.right[0] + 40
         self._arrow(critic.right, (out, y))
-        self.parts.append(_text(out + 6, y + 4, "sample?", anchor="start"))
+        self.parts.append(text(out + 6, y + 4, "sample?", anchor="start"))
         self._open(self._phases(lambda phase: name in phase.called), out + 76, y)
 
     def _label_to_discriminator(self, label: Spot) -> None:
@@ -227,7 +166,7 @@ class Drawing:
         start = LABEL_BRANCH_X
         self._branch(start, label.y, 75 + 15, COLUMNS["decoder"] + NETWORK_WIDTH / 2 - 75, dashed=True)
         note = "with their labels" if not self.model.encodes_label else "with y, held constant"
-        self.parts.append(_text(start + 5, 112, note, anchor="start", colour="#666", size=11))
+        self.parts.append(text(start + 5, 112, note, anchor="start", colour="#666", size=11))
 
     def _branch(self, x: float, y: float, row: float, end: float, *, dashed: bool = False) -> None:
         """Draw a line that leaves the arrow at (x, y) for another row and ends at (end, row)."""
@@ -242,10 +181,10 @@ class Drawing:
         corners = ((x, -near), (right, -far), (right, far), (x, near))
         points = " ".join(f"{across:g},{self.middle + down:g}" for across, down in corners)
         self.parts.append(f'<polygon points="{points}" fill="#eef2f8" stroke="#444"/>')
-        self.parts.append(_text(spot.x, self.middle - 6, name, bold=True))
+        self.parts.append(text(spot.x, self.middle - 6, name, bold=True))
         network = self.model.config.network
         widths = network.hidden if not widening else tuple(reversed(network.hidden))
-        self.parts.append(_text(spot.x, self.middle + 10, "–".join(map(str, widths)), colour="#666", size=11))
+        self.parts.append(text(spot.x, self.middle + 10, "–".join(map(str, widths)), colour="#666", size=11))
         self._badges(name, spot, self.middle + 28)
         return spot
 
@@ -260,7 +199,7 @@ class Drawing:
         noise = f"noise {views.noise_std:g}" if views.noise_std else ""
         shift = f"shifts ≤ {views.max_shift}" if views.max_shift else ""
         for place, note in enumerate(one for one in (noise, shift) if one):
-            self.parts.append(_text(image.x, image.bottom[1] + 16 + 14 * place, note, colour="#666", size=11))
+            self.parts.append(text(image.x, image.bottom[1] + 16 + 14 * place, note, colour="#666", size=11))
 
     def _phases(self, chosen: Callable[[ObservedPhase], bool]) -> list[ObservedPhase]:
         return [phase for phase in self.model.phases if chosen(phase)]
@@ -270,10 +209,10 @@ class Drawing:
             self._number(phase, x + 24 * place, y, filled=False)
 
     def _number(self, phase: ObservedPhase, x: float, y: float, *, filled: bool) -> None:
-        self.parts += _badge(self.numbers[phase.name], x, y, filled=filled)
+        self.parts += badge(self.numbers[phase.name], x, y, filled=filled)
 
     def _box(
-        self, spot: Spot, text: str, *, rounded: bool = False, dashed: bool = False, network: bool = False
+        self, spot: Spot, name: str, *, rounded: bool = False, dashed: bool = False, network: bool = False
     ) -> None:
         fill = "#eef2f8" if network else "white"
         look = f'fill="{fill}" stroke="#444"' + (' stroke-dasharray="4 3"' if dashed else "")
@@ -282,7 +221,7 @@ class Drawing:
             f'<rect x="{x:g}" y="{y:g}" width="{spot.width:g}" height="{spot.height:g}" '
             f'rx="{12 if rounded else 2}" {look}/>'
         )
-        self.parts.append(_text(spot.x, spot.y + 4, text, bold=network))
+        self.parts.append(text(spot.x, spot.y + 4, name, bold=network))
 
     def _arrow(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self._path([start, end])
@@ -291,75 +230,6 @@ class Drawing:
         where = " ".join(f"{x:g},{y:g}" for x, y in points)
         look = (' stroke-dasharray="4 3"' if dashed else "") + (' marker-end="url(#tip)"' if tip else "")
         self.parts.append(f'<polyline points="{where}" fill="none" stroke="#444"{look}/>')
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    bold: bool = False,
-    anchor: str = "middle",
-    colour: str = "#111",
-    size: int | None = None,
-) -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    own = f' font-size="{size}"' if size else ""
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}"{weight}{own}>{escape(text)}</text>'
-
-
-def _badge(number: int, x: float, y: float, *, filled: bool) -> list[str]:
-    colour = COLOURS[number - 1]
-    circle = f'<circle cx="{x:g}" cy="{y:g}" r="10" fill="{colour if filled else "white"}" stroke="{colour}"'
-    width = "" if filled else ' stroke-width="1.8"'
-    ink = "white" if filled else colour
-    return [f"{circle}{width}/>", _text(x, y + 4.5, str(number), bold=True, colour=ink, size=12)]
-
-
-def _table(model: ObservedModel, top: float) -> tuple[list[str], float]:
-    """Return the table of phases (number, name, networks trained, optimizer, loss) and where it ends."""
-    columns = (56, 180, 348, 506)
-    parts = [
-        _text(x, top, title, anchor="start", colour="#666", size=12)
-        for x, title in zip(columns, ("phase", "trains", "optimizer", "loss"), strict=True)
-    ]
-    y = top
-    for number, phase in enumerate(model.phases, start=1):
-        y += ROW
-        parts += _badge(number, 32, y - 4.5, filled=True)
-        trained = ", ".join(NAMES[one] for one in phase.trained)
-        for x, cell in zip(columns, (phase.name, trained, _optimizer(phase)), strict=False):
-            parts.append(_text(x, y, cell, anchor="start", size=12, bold=x == columns[0]))
-        for place, line in enumerate(_wrapped(_loss(model, phase))):
-            y += LINE if place else 0
-            parts.append(_text(columns[-1], y, line, anchor="start", size=12))
-    return parts, y
-
-
-def _wrapped(terms: list[str]) -> list[str]:
-    """Return the sum of the terms in lines of at most `LOSS_LENGTH` characters."""
-    lines = [terms[0]]
-    for term in terms[1:]:
-        if len(lines[-1]) + len(term) + 3 <= LOSS_LENGTH:
-            lines[-1] += f" + {term}"
-        else:
-            lines.append(f"+ {term}")
-    return lines
-
-
-def _loss(model: ObservedModel, phase: ObservedPhase) -> list[str]:
-    """Return the terms of a phase's loss in words."""
-    if phase.name in ADVERSARIAL:
-        return [ADVERSARIAL[phase.name]]
-    terms = [RECONSTRUCTIONS[model.config.weights.reconstruction_loss]] if phase.name == "reconstruction" else []
-    names = [f"{phase.name}/{term}" for term in phase.terms]
-    return terms + sorted((TERMS[name] for name in names if name not in REPORTED), key=list(TERMS.values()).index)
-
-
-def _optimizer(phase: ObservedPhase) -> str:
-    config = phase.optimizer
-    momentum = f"β₁ {config.momentum:g}" if config.kind == "adam" else f"momentum {config.momentum:g}"
-    return f"{'Adam' if config.kind == 'adam' else 'SGD'} {config.learning_rate:g}, {momentum}"
 
 
 def _prior(model: ObservedModel) -> str:
