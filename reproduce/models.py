@@ -71,7 +71,7 @@ MODELS = (
         "default",
         20,
         "The adversarial autoencoder, a Gaussian prior (figures 1 and 2a)",
-        ("code_scatter", "manifold", "manifold_percentiles", "latent_interpolation", *CURVES),
+        ("code_scatter", "samples", "manifold", "manifold_percentiles", "latent_interpolation", *CURVES),
         flags=SLOW_ADVERSARIES,
     ),
     ModelRow(
@@ -80,7 +80,7 @@ MODELS = (
         "mixture",
         10,
         "The adversarial autoencoder, ten Gaussians (figure 2b)",
-        ("code_scatter", "walks"),
+        ("code_scatter", "walks", "part_manifolds"),
     ),
     ModelRow(
         "unsupervised-umbrella",
@@ -145,7 +145,7 @@ MODELS = (
         "default",
         10,
         "Ten Gaussians, one per digit, from 10,000 labels (figures 3 and 4a, b)",
-        ("code_scatter", "manifold", "walks"),
+        ("code_scatter", "manifold", "walks", "part_manifolds"),
         seeds=3,
     ),
     ModelRow(

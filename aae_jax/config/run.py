@@ -50,6 +50,9 @@ class ScheduledOptimizers:
     """Schedule of every learning rate over the planned updates."""
     drops: tuple[float, ...] = ()
     """With schedule steps: shares of the run after which every learning rate is divided by ten, e.g. 0.5 0.75."""
+    encoder_share: float = 1.0
+    """Learning rate of the encoder in the reconstruction phase, as a share of the decoder's: below 1, reconstruction
+    gives way to the other phases that train the encoder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +250,7 @@ def validate_optimizers(optimizers: ScheduledOptimizers) -> None:
         *((f"optimizers.{name}.clip_norm", one.clip_norm, 0, 1e38) for name, one in found.items()),
         *((f"optimizers.{name}.momentum", one.momentum, 0, 0.999999) for name, one in found.items()),
         *((f"optimizers.drops[{i}]", share, 0, 1) for i, share in enumerate(optimizers.drops)),
+        ("optimizers.encoder_share", optimizers.encoder_share, 0, 100),
     )
     if bool(optimizers.drops) != (optimizers.schedule == "steps"):
         raise InputError(

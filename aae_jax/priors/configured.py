@@ -17,7 +17,7 @@ from aae_jax.types import Array
 __all__ = ["KINDS", "configured_prior"]
 
 MAX_WALKS = 20
-"""Maximum number of parts with a walk."""
+"""Maximum number of parts with a walk or a plane."""
 
 
 def configured_prior(config: PriorConfig, latent_dim: int, samples: ArrayLike | None = None) -> Prior:
@@ -76,6 +76,10 @@ def _of_mixture(config: PriorConfig, latent_dim: int, shape: mixture.Mixture) ->
         parts = range(min(config.parts, MAX_WALKS))
         return jnp.stack([mixture.mixture_walk(shape, part, steps) for part in parts])
 
+    def planes(steps: int) -> Float[Array, "parts steps steps latent"]:
+        parts = range(min(config.parts, MAX_WALKS))
+        return jnp.stack([mixture.mixture_plane(shape, part, steps) for part in parts])
+
     return Prior(
         kind=config.kind,
         latent_dim=latent_dim,
@@ -86,6 +90,7 @@ def _of_mixture(config: PriorConfig, latent_dim: int, shape: mixture.Mixture) ->
         log_prob=lambda codes: mixture.mixture_log_density(codes, shape),
         walks=walks,
         walk_title="Along each component, ±2 std",
+        planes=planes if latent_dim == 2 else None,
     )
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "build_mixture",
     "mixture_component",
     "mixture_log_density",
+    "mixture_plane",
     "mixture_walk",
     "ring_mixture",
     "umbrella_mixture",
@@ -126,3 +127,17 @@ def mixture_walk(mixture: Mixture, component: int, steps: int, *, reach: float =
     shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)[:, None]
     walk: Array = mixture.means[component][None] + shares * mixture.axes[component][None]
     return walk
+
+
+def mixture_plane(
+    mixture: Mixture, component: int, steps: int, *, reach: float = 2.0
+) -> Float[Array, "across along latent"]:
+    """Return a grid of codes over a component of the first two dimensions, from −reach to reach standard deviations.
+
+    The grid's columns go along the main axis, its rows across it; further dimensions stay at the component's mean.
+    """
+    shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)
+    across, along = jnp.meshgrid(shares[::-1], shares, indexing="ij")
+    axes = mixture.factors[component][:, :2]
+    grid: Array = mixture.means[component] + along[..., None] * axes[:, 0] + across[..., None] * axes[:, 1]
+    return grid

@@ -28,6 +28,7 @@ class Prior:
         log_prob: `codes [n, latent] -> [n]`, log-density in nats.
         walks: `steps -> [walks, steps, latent]`, codes along the parts (figures 4b and 4d).
         walk_title: Title of a figure of the walks.
+        planes: `steps -> [parts, steps, steps, latent]`, a grid of codes over each part in two dimensions.
         quantile: `shares in (0, 1) -> percentiles` of each dimension, if dimensions are independent.
         samples: `[count, latent]`, float32, the samples of a prior given by samples.
     """
@@ -42,6 +43,7 @@ class Prior:
     log_prob: Callable[[Float[Array, "batch latent"]], Float[Array, " batch"]] | None = None
     walks: Callable[[int], Float[Array, "walks steps latent"]] | None = None
     walk_title: str = ""
+    planes: Callable[[int], Float[Array, "parts steps steps latent"]] | None = None
     quantile: Callable[[Float[Array, "*count"]], Float[Array, "*count"]] | None = None
     samples: np.ndarray | None = None
 

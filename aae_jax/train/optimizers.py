@@ -11,7 +11,15 @@ from aae_jax.config import OptimizerConfig, RunConfig, ScheduledOptimizers
 from aae_jax.train.phases import constant_schedule
 from aae_jax.types import Array, Schedule
 
-__all__ = ["adam", "build_optimizer", "build_schedule", "build_step_schedule", "cosine_schedule", "sgd"]
+__all__ = [
+    "adam",
+    "build_optimizer",
+    "build_reconstruction_optimizer",
+    "build_schedule",
+    "build_step_schedule",
+    "cosine_schedule",
+    "sgd",
+]
 
 
 def scale_by_traced_rate() -> optax.GradientTransformationExtraArgs:
@@ -70,6 +78,26 @@ def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtr
     if config.clip_norm:
         return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
     return optimizer
+
+
+def build_reconstruction_optimizer(
+    config: OptimizerConfig, *, encoder_share: float
+) -> optax.GradientTransformationExtraArgs:
+    """Return the optimizer of a reconstruction phase, in which the encoder's updates are scaled by `encoder_share`.
+
+    Args:
+        config: Configuration of the phase's optimizer.
+        encoder_share: Learning rate of the encoder relative to that of the other networks.
+    """
+    optimizer = build_optimizer(config)
+    if encoder_share == 1.0:
+        return optimizer
+
+    def scale(updates: Any, params: Any) -> Any:
+        del params
+        return {**updates, "encoder": jax.tree.map(lambda update: encoder_share * update, updates["encoder"])}
+
+    return optax.chain(optimizer, optax.stateless(scale))
 
 
 def build_schedule(config: RunConfig) -> Schedule:

@@ -42,7 +42,7 @@ REPORTED = ("reconstruction/error",)
 
 def phase_table(model: ObservedModel, top: float) -> tuple[list[str], float]:
     """Return the table of phases (number, name, networks trained, optimizer, loss) and where it ends."""
-    columns = (56, 180, 348, 506)
+    columns = (56, 172, 372, 524)
     parts = [
         text(x, top, title, anchor="start", colour="#666", size=12)
         for x, title in zip(columns, ("phase", "trains", "optimizer", "loss"), strict=True)
@@ -51,13 +51,20 @@ def phase_table(model: ObservedModel, top: float) -> tuple[list[str], float]:
     for number, phase in enumerate(model.phases, start=1):
         y += ROW
         parts += badge(number, 32, y - 4.5, filled=True)
-        trained = ", ".join(NAMES[one] for one in phase.trained)
+        trained = ", ".join(_slowed(model, phase, one) for one in phase.trained)
         for x, cell in zip(columns, (phase.name, trained, _optimizer(phase)), strict=False):
             parts.append(text(x, y, cell, anchor="start", size=12, bold=x == columns[0]))
         for place, line in enumerate(_wrapped(_loss(model, phase))):
             y += LINE if place else 0
             parts.append(text(columns[-1], y, line, anchor="start", size=12))
     return parts, y
+
+
+def _slowed(model: ObservedModel, phase: ObservedPhase, network: str) -> str:
+    """Return the name of a network, with its share of the learning rate if it has one."""
+    share = model.config.optimizers.encoder_share
+    slowed = network == "encoder" and phase.name == "reconstruction" and share != 1
+    return NAMES[network] + (f" × {share:g}" if slowed else "")
 
 
 def _wrapped(terms: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Block diagrams of docs/models.md: what is observed of the phases, and that the files are what is drawn."""
 
 import re
-import xml.etree.ElementTree as ElementTree  # noqa: S405 - of the project's own files
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def test_labels_of_a_conditional_discriminator_are_observed() -> None:
 def test_a_diagram_is_what_its_phases_say(name: str) -> None:
     drawn = draw_diagram(name)
     assert diagram_path(name).read_text(encoding="utf-8") == drawn, "run: uv run python -m reproduce.pages"
-    texts = [element.text for element in ElementTree.fromstring(drawn).iter() if element.text]  # noqa: S314
+    texts = [element.text for element in ElementTree.fromstring(drawn).iter() if element.text]
     model, preset, title = DIAGRAMS[name]
     assert title in texts
     assert all(phase.name in texts for phase in observe(model, preset).phases)

@@ -58,13 +58,14 @@ CLUSTERED = PICTURES | {"style_class_grid", "cluster_heads", "health", "code_his
 FIGURES = {
     "semi_supervised": PICTURES
     | {"health", "style_class_grid", "confusion_matrix", "reliability_diagram", "validation_error"},
-    "unsupervised": PICTURES | {"code_scatter", "health", "manifold", "samples_beside_nearest", "code_histograms"},
+    "unsupervised": PICTURES
+    | {"code_scatter", "health", "manifold", "samples", "samples_beside_nearest", "code_histograms"},
     "autoencoder": PICTURES | {"code_scatter", "manifold"},
     "supervised": PICTURES | {"code_scatter", "health", "style_class_grid", "style_transfer", "code_histograms"},
-    "label_regularized": PICTURES | {"code_scatter", "health", "manifold", "walks"},
+    "label_regularized": PICTURES | {"code_scatter", "health", "manifold", "part_manifolds", "samples", "walks"},
     "clustering": CLUSTERED | {"learned_modes"},
     "dim_reduction": CLUSTERED | {"embedding", "manifold"},
-    "likelihood": PICTURES | {"code_scatter", "health", "samples_beside_nearest", "code_histograms"},
+    "likelihood": PICTURES | {"code_scatter", "health", "samples", "samples_beside_nearest", "code_histograms"},
 }
 
 
@@ -229,7 +230,7 @@ def test_every_preset_trains(name, preset, tmp_path):
 @pytest.mark.parametrize(
     ("name", "preset", "expected"),
     [
-        pytest.param("unsupervised", "mixture", "walks", marks=pytest.mark.slow),
+        pytest.param("unsupervised", "mixture", "part_manifolds", marks=pytest.mark.slow),
         ("unsupervised", "swiss_roll", "walks"),
         ("unsupervised", "uniform", "manifold_percentiles"),
         ("supervised", "default", "style_transfer"),

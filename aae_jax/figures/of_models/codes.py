@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["GRID", "draw_code_figures"]
 
 CODES, IMAGES, SAMPLES = 5000, 20, 10
-GRID, WALK = 20, 15
+GRID, WALK, PAGE, PLANE = 20, 15, 10, 9
 TAIL = 0.025
 """Share of the prior omitted at either end of a grid on its percentiles."""
 
@@ -68,11 +68,11 @@ def draw_code_figures(rows: Sequence[Mapping[str, Any]], model: Model, shown: Sh
         if prior.is_gaussian:
             drawn["code_histograms"] = lambda: figures.code_histograms(drawn_codes(), prior_std=prior.std)
     if is_drawable(model.image_shape):
-        drawn |= _draw_pictures(model, shown, points)
+        drawn |= _draw_pictures(model, shown, points, key)
     return drawn
 
 
-def _draw_pictures(model: Model, shown: Shown, points: Callable[[], np.ndarray]) -> Drawings:
+def _draw_pictures(model: Model, shown: Shown, points: Callable[[], np.ndarray], key: PRNGKey) -> Drawings:
     """Return the drawing functions of images; `points` are samples of the prior, or codes without a prior."""
     first = min(len(shown.images), IMAGES)
     images = unit_images(shown.images[: max(first, 12)])
@@ -87,12 +87,20 @@ def _draw_pictures(model: Model, shown: Shown, points: Callable[[], np.ndarray])
             *interpolate(model, shown.images, images)
         )
     if model.prior is not None:
+        drawn["samples"] = lambda: _draw_page(model, key)
         drawn["samples_beside_nearest"] = lambda: _draw_samples(model, shown, points()[:SAMPLES])
     if model.network.latent_dim == 2:
         drawn["manifold"] = lambda: _draw_linear_grid(model, points())
     if model.prior is not None:
         drawn |= _draw_through_prior(model, model.prior)
     return drawn
+
+
+def _draw_page(model: Model, key: PRNGKey) -> "Figure":
+    """Draw a page of images decoded from random samples of the prior."""
+    made = np.asarray(model.decode(model.draw_styles(key, PAGE * PAGE)))
+    pages = made.reshape(PAGE, PAGE, *model.image_shape)
+    return figures.image_grid(pages, title="Random samples of the prior, decoded")
 
 
 def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> "Figure":
@@ -119,13 +127,16 @@ def _draw_linear_grid(model: Model, points: np.ndarray) -> "Figure":
 
 
 def _draw_through_prior(model: Model, config: PriorConfig) -> Drawings:
-    """Return the figure of walks along the prior's parts, or of a grid on its percentiles if it is two-dimensional
-    with independent dimensions.
+    """Return the figures of walks along the prior's parts and of a grid over each, or of a grid on its percentiles if
+    it is two-dimensional with independent dimensions.
     """
     prior = configured_prior(config, model.network.latent_dim, model.prior_samples)
     if prior.walks is not None:
-        walks = prior.walks
-        return {"walks": lambda: _draw_walks(model, walks(WALK), prior.walk_title)}
+        walks, planes = prior.walks, prior.planes
+        drawn = {"walks": lambda: _draw_walks(model, walks(WALK), prior.walk_title)}
+        if planes is not None:
+            drawn["part_manifolds"] = lambda: _draw_planes(model, planes(PLANE))
+        return drawn
     if model.network.latent_dim != 2 or prior.quantile is None:
         return {}
     quantile = prior.quantile
@@ -136,6 +147,14 @@ def _draw_percentiles(model: Model, quantile: Callable[[Array], Array]) -> "Figu
     at = quantile(jnp.linspace(TAIL, 1 - TAIL, GRID, dtype=jnp.float32))
     title = f"Decoded percentiles of the prior, {100 * TAIL:g} to {100 * (1 - TAIL):g} %"
     return figures.image_grid(_grid(model, at, at), title=title, across="$z_1$", down="$z_2$")
+
+
+def _draw_planes(model: Model, planes: Array) -> "Figure":
+    parts, rows, columns, dim = planes.shape
+    made = np.asarray(model.decode(planes.reshape(-1, dim))).reshape(parts, rows, columns, *model.image_shape)
+    names = [f"component {part}" for part in range(parts)]
+    title = "Decoded grid over each component of the prior, ±2 std"
+    return figures.image_grids(made, title=title, names=names, across="along its main axis", down="across it")
 
 
 def _draw_walks(model: Model, walks: Array, title: str) -> "Figure":

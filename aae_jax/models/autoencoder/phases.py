@@ -21,7 +21,7 @@ from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.train.hyper import Numbers
-from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.optimizers import build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
@@ -49,7 +49,9 @@ def build_phases(
     """
     validate_autoencoder(config)
     require_resolved(config)
-    optimizer = build_optimizer(config.optimizers.reconstruction)
+    optimizer = build_reconstruction_optimizer(
+        config.optimizers.reconstruction, encoder_share=config.optimizers.encoder_share
+    )
     loss = _build_reconstruction(networks, config)
     return {"reconstruction": Phase(("encoder", "decoder"), loss, optimizer, updates_stats=True)}
 

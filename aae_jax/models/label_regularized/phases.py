@@ -24,7 +24,7 @@ from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import Prior
 from aae_jax.train.hyper import Numbers
-from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
@@ -74,7 +74,7 @@ def build_phases(
         "reconstruction": Phase(
             ("encoder", "decoder"),
             _build_reconstruction(networks, config),
-            build_optimizer(optimizers.reconstruction),
+            build_reconstruction_optimizer(optimizers.reconstruction, encoder_share=optimizers.encoder_share),
             updates_stats=True,
         ),
         "discriminator_z": Phase(

@@ -37,7 +37,7 @@ from aae_jax.models.shared.terms import (
 )
 from aae_jax.networks import Codes, EncoderOutput, Networks
 from aae_jax.train.hyper import Numbers, faded, warmed_up
-from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
@@ -99,7 +99,7 @@ def build_common_phases(
         "reconstruction": Phase(
             rebuilt_by,
             build_label_reconstruction(model, draw_style),
-            build_optimizer(optimizers.reconstruction),
+            build_reconstruction_optimizer(optimizers.reconstruction, encoder_share=optimizers.encoder_share),
             updates_stats=True,
         ),
         "discriminator_z": Phase(("discriminator_z",), judge_style, discriminate, rate="discriminator"),

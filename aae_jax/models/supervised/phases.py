@@ -28,7 +28,7 @@ from aae_jax.models.supervised.config import SupervisedConfig, validate_supervis
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
-from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
@@ -75,7 +75,7 @@ def build_phases(
         "reconstruction": Phase(
             ("encoder", "decoder"),
             _build_reconstruction(networks, config, num_classes),
-            build_optimizer(optimizers.reconstruction),
+            build_reconstruction_optimizer(optimizers.reconstruction, encoder_share=optimizers.encoder_share),
             updates_stats=True,
         ),
         "discriminator_z": Phase(

@@ -29,7 +29,7 @@ from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsu
 from aae_jax.networks import Codes, Networks
 from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
-from aae_jax.train.optimizers import build_optimizer
+from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
@@ -74,7 +74,7 @@ def build_phases(
     rebuild = Phase(
         ("encoder", "decoder"),
         _build_reconstruction(networks, config, draw_prior),
-        build_optimizer(optimizers.reconstruction),
+        build_reconstruction_optimizer(optimizers.reconstruction, encoder_share=optimizers.encoder_share),
         updates_stats=True,
     )
     if config.joint:

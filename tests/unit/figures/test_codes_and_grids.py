@@ -60,6 +60,21 @@ def test_a_grid_has_its_rows_and_columns(channels):
         figures.image_grid(np.zeros((2, 14, 14)), title="Walks")
 
 
+@pytest.mark.parametrize("count", [1, 7])
+def test_several_grids_stand_under_their_names(count):
+    shades = np.arange(count).reshape(count, 1, 1, 1, 1) / 10 * np.ones((count, 2, 3, 14, 14))
+    figure = figures.image_grids(shades, title="Parts", names=[f"part {i}" for i in range(count)], across="along")
+    shown = [axes for axes in figure.axes if axes.get_images()]
+    assert [axes.get_title("left") for axes in shown] == [f"part {i}" for i in range(count)]
+    for place, axes in enumerate(shown):
+        np.testing.assert_allclose(axes.get_images()[0].get_array()[::15, ::15, 0], np.full((2, 3), place / 10))
+    assert figure.get_size_inches()[0] <= 9
+    with pytest.raises(ValueError, match="a name for each"):
+        figures.image_grids(shades, title="", names=[])
+    with pytest.raises(ValueError, match="grids, rows, columns"):
+        figures.image_grids(shades[0], title="", names=["a"])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (40, 2), (2, 40)])
 def test_a_grid_stays_within_a_page(size):
     figure = figures.image_grid(np.zeros((*size, 28, 28)), title="")

@@ -62,6 +62,7 @@ BY_NAMES = {
         np.arange(5), discrepancy=SERIES, std_ratios=SERIES[:, None], accuracies=each(n, lambda: SERIES)
     ),
     "image_grid": lambda n: figures.image_grid(images(len(n), 3), title="Walks", row_names=n),
+    "image_grids": lambda n: figures.image_grids(images(len(n), 2, 2), title="Components", names=n),
     "label_frequencies": lambda n: figures.label_frequencies(np.arange(1, len(n) + 1), label_names=n),
     "learning_curves": lambda n: figures.learning_curves(
         np.arange(5), {f"reconstruction/loss{name}": SERIES for name in n}

@@ -12,13 +12,14 @@ import yaml
 from aae_jax import NetworkConfig, build_mlp_networks, build_phases, build_schedule, init_state, resolve, traced
 from aae_jax.compat.yaml_settings import from_seed_yaml, is_seed_yaml
 from aae_jax.errors import InputError
-from aae_jax.models import preset
+from aae_jax.models import MODELS, preset
 from aae_jax.models.semi_supervised.config import validate
 from aae_jax.models.semi_supervised.presets import PRESETS
 from aae_jax.run.callbacks import active_means
 from aae_jax.train.phases import build_train_step
 from aae_jax.types import Batch
 from tests.conftest import quick_init, uniform
+from tests.unit.models.toy_presets import DATASET, narrow
 
 SHAPE, CLASSES = (4, 4), 3
 
@@ -49,6 +50,20 @@ def trained(config, steps=3, only=None):
         state, found = step(state, batch(), jax.random.key(i))
         metrics.append(found)
     return before, state, metrics, phases
+
+
+@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
+def test_reconstruction_can_leave_the_encoder_alone_in_every_model(entry):
+    config = narrow(entry.presets["smoke"][0], "float32")
+    config = dataclasses.replace(config, optimizers=dataclasses.replace(config.optimizers, encoder_share=0.0))
+    networks = quick_init(entry.spec.build_networks(config, DATASET.image_shape, DATASET.num_classes))
+    phase = entry.spec.build_phases(networks, config, num_classes=DATASET.num_classes)["reconstruction"]
+    params = {name: networks.init(jax.random.key(0))[0][name] for name in phase.trained}
+    gradients = jax.tree.map(jnp.ones_like, params)
+    rate = {"learning_rate": jnp.float32(0.1)}
+    updates, _ = phase.optimizer.update(gradients, phase.optimizer.init(params), params, **rate)
+    assert all(np.all(np.asarray(update) == 0) for update in jax.tree.leaves(updates["encoder"]))
+    assert all(np.all(np.asarray(update) != 0) for update in jax.tree.leaves(updates["decoder"]))
 
 
 @pytest.mark.parametrize("name", PRESETS)

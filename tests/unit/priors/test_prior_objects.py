@@ -65,6 +65,11 @@ def test_samples_of_a_part_belong_to_it(kind):
     assert int(prior.part_of(jnp.full((1, 2), jnp.nan))[0]) == NO_PART
     assert prior.walks(5).shape == (prior.num_parts, 5, 2)
     assert prior.walk_title
+    assert (prior.planes is None) == (kind == "swiss_roll")
+    if prior.planes is not None:
+        planes = prior.planes(3)
+        assert planes.shape == (prior.num_parts, 3, 3, 2)
+        np.testing.assert_array_equal(prior.part_of(planes[:, 1, 1]), np.arange(prior.num_parts))
     with pytest.raises(InputError, match=f"from 0 to {prior.num_parts - 1}"):
         prior.sample_part(KEY, 3, prior.num_parts)
 

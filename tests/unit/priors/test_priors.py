@@ -153,6 +153,13 @@ def test_a_walk_goes_along_the_main_axis_of_every_pair():
     np.testing.assert_allclose(walk, [[0, 1.3, 0, 1.3], [0, 2.0, 0, 2.0], [0, 2.7, 0, 2.7]], atol=1e-6)
 
 
+def test_a_plane_spans_a_component_along_and_across():
+    plane = np.asarray(priors.mixture_plane(RING, 0, 3, reach=2.0))
+    assert plane.shape == (3, 3, 2)
+    np.testing.assert_allclose(plane[1], np.asarray(priors.mixture_walk(RING, 0, 3, reach=2.0)), atol=1e-6)
+    np.testing.assert_allclose(plane[:, 1], [[1.4, 0.2], [1.4, 0], [1.4, -0.2]], atol=1e-6)
+
+
 @pytest.mark.parametrize("label", [priors.UNLABELLED, 10, 99])
 def test_what_is_no_part_of_the_prior_is_drawn_from_all_of_it(label):
     """Figure 3's extra class stands for images without a label; some implementations number it 10."""

@@ -78,6 +78,28 @@ def test_a_new_rate_does_not_retrace_and_scales_the_update(optimizer, counted):
     assert_same(jax.tree.map(lambda x: 2.0 * x, small), large)
 
 
+def test_a_share_slows_the_encoder_alone():
+    params = {"encoder": START, "decoder": START}
+    gradients = jax.tree.map(jnp.ones_like, params)
+
+    def moved(share):
+        optimizer = optimizers.build_reconstruction_optimizer(OptimizerConfig(), encoder_share=share)
+        return optimizer.update(gradients, optimizer.init(params), params, learning_rate=jnp.array(RATE))[0]
+
+    whole, slowed, held = moved(1.0), moved(0.25), moved(0.0)
+    assert_same(slowed["decoder"], whole["decoder"])
+    assert_same(slowed["encoder"], jax.tree.map(lambda update: 0.25 * update, whole["encoder"]))
+    assert_same(held["encoder"], jax.tree.map(jnp.zeros_like, START))
+
+
+def test_a_share_of_one_keeps_the_optimizers_state():
+    """Checkpoints of runs without the setting can be resumed."""
+    one = optimizers.build_reconstruction_optimizer(OptimizerConfig(), encoder_share=1.0)
+    assert jax.tree.structure(one.init(START)) == jax.tree.structure(
+        optimizers.build_optimizer(OptimizerConfig()).init(START)
+    )
+
+
 def test_the_cosine_goes_from_one_to_zero_and_stays_there():
     steps = jnp.array([0, 25, 50, 100, 150])
     factors = jax.vmap(optimizers.cosine_schedule, in_axes=(0, None))(steps, jnp.array(100.0))

@@ -138,6 +138,7 @@ def test_a_users_own_float64_numbers_prior_and_schedule_leave_the_state_as_it_is
         lambda key: priors.build_empirical(np.arange(6.0).reshape(3, 2))(key, 5),
         lambda key: priors.rare_categorical(key, jnp.eye(3, dtype=jnp.float32)),
         lambda key: priors.mixture_walk(priors.umbrella_mixture(4), 1, 5),
+        lambda key: priors.mixture_plane(priors.umbrella_mixture(4), 1, 3),
         lambda key: priors.swiss_roll_walk(5),
     ],
 )
