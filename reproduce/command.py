@@ -44,8 +44,8 @@ class Flags:
     """What is trained, for how long, and where its numbers go."""
 
     table: str = "few-labels"
-    """The table: few-labels, ablation, paper-settings, label-counts, subsets, other-data, or models, whose figures
-    are the gallery."""
+    """The table: few-labels, ablation, paper-settings, label-counts, subsets, other-data, earlier (implementations),
+    or models, whose figures are the gallery."""
     recipe: Literal["faithful", "best"] | None = None
     """Its rows of one recipe only: the paper's settings, or ours."""
     rows: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from aae_jax.errors import InputError, did_you_mean, known_name
+from reproduce.earlier import EARLIER
 from reproduce.models import MODELS, ModelRow
 
 __all__ = ["RECIPES", "TABLES", "AnyRow", "Row", "choose_rows"]
@@ -183,6 +184,7 @@ TABLES: dict[str, tuple[AnyRow, ...]] = {
     "subsets": SUBSETS,
     "other-data": OTHER_DATA,
     "models": MODELS,
+    "earlier": EARLIER,
 }
 """Rows by table, in the order in which they are shown and trained."""
 

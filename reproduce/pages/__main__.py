@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from aae_jax.errors import InputError
 from aae_jax.run.arguments import run_guarded
-from reproduce.pages import answers, default_preset, few_labels, models, speed
+from reproduce.pages import answers, default_preset, earlier, few_labels, models, speed
 from reproduce.pages.markdown import RESULTS, ROOT
 
 __all__ = ["TABLES", "filled", "main"]
@@ -41,6 +41,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": models.models_table,
     "gallery": models.gallery,
     "figure-two": models.figure_two,
+    "earlier": earlier.earlier_table,
 }
 
 
