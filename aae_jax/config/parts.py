@@ -89,6 +89,9 @@ class ViewConfig:
     max_shift: int | None = 0
     """Maximum random shift in pixels, in both directions. None: a fourteenth of the shorter side (2 for 28 pixels), 0
     for vectors."""
+    style_of: Literal["view", "clean"] = "view"
+    """Images whose styles the discriminator of z compares with the prior. view: augmented. clean: as in evaluation;
+    styles of clean images then match the prior even if a style encodes the augmentation, e.g. a shift."""
     probability: float = 1.0
     """Probability that an image is augmented at all (shift, noise, dropout), drawn anew for each view."""
 

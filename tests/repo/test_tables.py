@@ -10,7 +10,7 @@ from aae_jax.errors import InputError
 from reproduce.models import MODELS
 from reproduce.pages import __main__ as pages
 from reproduce.pages import answers as answers_pages
-from reproduce.pages import default_preset, few_labels, figures
+from reproduce.pages import default_preset, diagrams, earlier, few_labels, figures
 from reproduce.pages import models as model_pages
 from reproduce.pages.markdown import ROOT, spread
 from reproduce.recorded_runs import write_rows
@@ -323,6 +323,22 @@ def test_a_model_with_few_labels_has_its_health_and_one_with_clusters_their_erro
     assert clusters[3].endswith("10.00 ± 0.00 % one to one; NMI –")
 
 
+def test_earlier_implementations_have_their_claims_and_accuracies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier, "RESULTS", tmp_path)
+    (tmp_path / "earlier").mkdir()
+    found = {"error": seeds(0.05, 0.07)}
+    write_row(tmp_path / "earlier", "conan7882", full_updates=100_000, validation=found, test={"error": seeds(0.04)})
+    clusters = {"majority_error": seeds(0.2)}
+    write_row(tmp_path / "earlier", "shaharazulay-clusters", full_updates=25_000, clusters=clusters)
+    labels, grouped = (cells(line) for line in earlier.earlier_table().splitlines()[2:])
+    assert labels[1] == "`semi_supervised.py --preset conan7882`"
+    assert labels[2:] == ["25,000 (100,000)", "2", "97.10 % (README, test images)", "94.00 ± 1.41", "**96.00**"]
+    assert grouped[2] == "25,000"
+    assert grouped[-2:] == ["–", "**80.00**"]
+
+
 def test_pages_are_those_of_the_recorded_results(capsys: pytest.CaptureFixture[str]) -> None:
     assert pages.main(["--check"]) == 0
     assert capsys.readouterr().err == ""
@@ -335,6 +351,7 @@ def test_a_page_that_differs_is_named_and_then_written(
     page.write_text("before\n<!-- table: precision -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(pages, "PAGES", (page,))
     monkeypatch.setattr(figures, "FIGURES", {"none": lambda: None})
+    monkeypatch.setattr(diagrams, "DIAGRAMS", {})
     assert pages.main(["--check"]) == 2
     assert "error: page.md differs from results/; run: uv run python -m reproduce.pages" in capsys.readouterr().err
     assert pages.main([]) == 0

@@ -18,7 +18,7 @@ from aae_jax.models.shared.terms import (
     DRAW_PRIOR_Z,
     Auxiliary,
     adversary_loss,
-    encode_view,
+    encode_matched,
 )
 from aae_jax.networks import Networks
 from aae_jax.priors.configured import configured_prior
@@ -76,9 +76,9 @@ def build_style_discriminator(
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        fake = encode_view(
+        _, fake = encode_matched(
             networks, config, params, stats, batch.images, hyper, draw, reconstructed=reconstructed
-        ).style
+        )
         real = draw_prior(jax.random.fold_in(key, DRAW_PRIOR_Z), fake.shape[0], hyper)
         return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
 
@@ -93,7 +93,7 @@ def build_style_generator(networks: Networks, config: AdversarialConfig, draw_pr
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        style = encode_view(networks, config, params, stats, batch.images, hyper, draw).style
+        _, style = encode_matched(networks, config, params, stats, batch.images, hyper, draw)
         value = losses.generator_loss(networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED)))
         key_prior = jax.random.fold_in(key, DRAW_PRIOR_Z)
         term, metrics = style_discrepancy(config, hyper, style, lambda: draw_prior(key_prior, style.shape[0], hyper))
@@ -161,7 +161,7 @@ def build_labelled_discriminator(networks: Networks, config: RunConfig, codes: L
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        style = encode_view(networks, config, params, stats, images, hyper, draw).style
+        _, style = encode_matched(networks, config, params, stats, images, hyper, draw)
         real = codes.draw(jax.random.fold_in(key, DRAW_PRIOR_Z), labels, hyper)
         real, fake = (beside_labels(each, labels, codes.length) for each in (real, style))
         return adversary_loss(networks.discriminate_z, params, stats, real, fake, key)
@@ -175,7 +175,7 @@ def build_labelled_generator(networks: Networks, config: AdversarialConfig, code
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         images, labels = codes.choose(batch)
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        style = encode_view(networks, config, params, stats, images, hyper, draw).style
+        _, style = encode_matched(networks, config, params, stats, images, hyper, draw)
         judging = jax.random.fold_in(key, DRAW_JUDGED)
         judged = networks.discriminate_z(params, beside_labels(style, labels, codes.length), judging)
         value = losses.generator_loss(judged)

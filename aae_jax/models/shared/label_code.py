@@ -32,6 +32,8 @@ from aae_jax.models.shared.terms import (
     Auxiliary,
     adversary_loss,
     draw_seen,
+    encode_clean,
+    encode_matched,
     encode_view,
     rebuild,
 )
@@ -188,7 +190,7 @@ def build_label_style_discriminator(model: LabelCode, draw_style: DrawPrior) -> 
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
+        output, style = encode_matched(model.networks, model.config, params, stats, batch.images, hyper, draw)
         samples = draw_style(jax.random.fold_in(key, DRAW_PRIOR_Z), style.shape[0], hyper)
         label = jax.nn.softmax(output.logits)
         real, fake = (jnp.concatenate([codes, label], axis=1) for codes in (samples, style))
@@ -201,7 +203,7 @@ def _judged(model: LabelCode, style: Array, label: Array) -> Array:
     """Return what the discriminator of z sees of codes: it trains styles to match, not labels."""
     if not model.config.conditional:
         return style
-    return jnp.concatenate([style, jax.lax.stop_gradient(label)], axis=1)
+    return jnp.concatenate([style, label], axis=1)
 
 
 def build_label_generator(model: LabelCode, draw_style: DrawPrior, terms: Sequence[Term] = ()) -> LossFn:
@@ -210,9 +212,13 @@ def build_label_generator(model: LabelCode, draw_style: DrawPrior, terms: Sequen
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
-        output, style, _, _ = encode_view(model.networks, model.config, params, stats, batch.images, hyper, draw)
+        output, style, _, _ = encode_view(networks, model.config, params, stats, batch.images, hyper, draw)
         label, judging = jax.nn.softmax(output.logits), jax.random.fold_in(key, DRAW_JUDGED)
-        loss_z = losses.generator_loss(networks.discriminate_z(params, _judged(model, style, label), judging))
+        matched = output
+        if model.config.views.style_of == "clean":
+            matched, style = encode_clean(networks, params, stats, batch.images, draw)
+        known = jax.lax.stop_gradient(jax.nn.softmax(matched.logits))
+        loss_z = losses.generator_loss(networks.discriminate_z(params, _judged(model, style, known), judging))
         loss_y = losses.generator_loss(networks.discriminate_y(params, label, judging))
         value = hyper.weights.generator_z * loss_z + _weight_y(batch, hyper) * loss_y
         metrics = {"z": loss_z, "y": loss_y}
@@ -222,7 +228,7 @@ def build_label_generator(model: LabelCode, draw_style: DrawPrior, terms: Sequen
             hyper,
             style,
             lambda: draw_style(key_prior, style.shape[0], hyper),
-            jax.lax.stop_gradient(label) if model.config.conditional else None,
+            known if model.config.conditional else None,
         )
         value, metrics = value + discrepancy, {**metrics, **measured}
         if weights.consistency:

@@ -87,11 +87,14 @@ def show_score(errors: np.ndarray) -> str:
 def draw_views(setup: RunSetup, *, reconstructed: bool = False) -> DrawViews:
     """Return `(params, stats, images, key, hyper) -> codes [n, latent]` of views, augmented as in training.
 
-    If a style encodes an image's shift, codes of unshifted images are only a part of the distribution that is to
-    match the prior. The noise is that of `hyper`. With `reconstructed`, views are those of the reconstruction, which
-    may be noisy when the discriminators' are not.
+    They are those that training matches to the prior (`views.style_of`): if a style encodes an image's shift, codes
+    of unshifted images are only a part of the distribution of views' codes. The noise is that of `hyper`. With
+    `reconstructed`, views are those of the reconstruction, which may be noisy when the discriminators' are not.
     """
     config = setup.config
+    if config.views.style_of == "clean" and not reconstructed:
+        clean = build_draw_codes(setup.networks, config.network.output)
+        return lambda params, stats, images, key, hyper: clean(params, stats, images, key)
 
     def draw(params: Params, stats: Stats, images: Pixels, key: PRNGKey, hyper: Numbers) -> Array:
         def see(pixels: Array, key_see: PRNGKey) -> Array:

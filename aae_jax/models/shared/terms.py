@@ -19,6 +19,8 @@ __all__ = [
     "Encoded",
     "adversary_loss",
     "draw_seen",
+    "encode_clean",
+    "encode_matched",
     "encode_view",
     "no_label",
     "rebuild",
@@ -84,6 +86,33 @@ def encode_view(
     view, key_encode = draw_seen(config, images, hyper, key, reconstructed=reconstructed)
     output, stats = networks.encode(params, stats, view.seen, key_encode)
     return Encoded(output, sample_style(output, jax.random.fold_in(key_encode, 2)), view, stats)
+
+
+def encode_matched(
+    networks: Networks,
+    config: RunConfig,
+    params: Params,
+    stats: Stats,
+    images: Array,
+    hyper: Numbers,
+    key: PRNGKey,
+    *,
+    reconstructed: bool = False,
+) -> tuple[EncoderOutput, Array]:
+    """Return the encoder's output and the style that is matched to the prior: of a view, or of the clean image."""
+    if config.views.style_of == "clean":
+        return encode_clean(networks, params, stats, images, key)
+    encoded = encode_view(networks, config, params, stats, images, hyper, key, reconstructed=reconstructed)
+    return encoded.output, encoded.style
+
+
+def encode_clean(
+    networks: Networks, params: Params, stats: Stats, images: Array, key: PRNGKey
+) -> tuple[EncoderOutput, Array]:
+    """Encode images as in evaluation, by the running moments of batch norm, and sample styles from the posterior."""
+    key_encode = jax.random.split(key)[1]
+    output, _ = networks.encode(params, stats, images, key_encode, train=False)
+    return output, sample_style(output, jax.random.fold_in(key_encode, 2))
 
 
 def rebuild(

@@ -17,6 +17,7 @@ from aae_jax.config.run import (
     validate_run,
 )
 from aae_jax.config.traced import Traced, TracedTerm
+from aae_jax.errors import InputError
 from aae_jax.text import brief_config
 
 __all__ = ["UnsupervisedConfig", "UnsupervisedOptimizers", "UnsupervisedWeights", "validate_unsupervised"]
@@ -72,3 +73,7 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     validate_reconstruction(config.weights, config.network)
     validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config, joint=config.joint)
+    if config.joint and config.views.style_of != "view":
+        raise InputError(
+            f"views.style_of is {config.views.style_of}, but a joint step reads one view; give view, or no joint step."
+        )

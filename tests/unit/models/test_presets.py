@@ -12,7 +12,7 @@ import yaml
 from aae_jax import NetworkConfig, build_mlp_networks, build_phases, build_schedule, init_state, resolve, traced
 from aae_jax.compat.yaml_settings import from_seed_yaml, is_seed_yaml
 from aae_jax.errors import InputError
-from aae_jax.models import MODELS, preset
+from aae_jax.models import MODELS, find_model, preset
 from aae_jax.models.semi_supervised.config import validate
 from aae_jax.models.semi_supervised.presets import PRESETS
 from aae_jax.run.callbacks import active_means
@@ -64,6 +64,31 @@ def test_reconstruction_can_leave_the_encoder_alone_in_every_model(entry):
     updates, _ = phase.optimizer.update(gradients, phase.optimizer.init(params), params, **rate)
     assert all(np.all(np.asarray(update) == 0) for update in jax.tree.leaves(updates["encoder"]))
     assert all(np.all(np.asarray(update) != 0) for update in jax.tree.leaves(updates["decoder"]))
+
+
+@pytest.mark.parametrize(
+    ("model", "conditional"),
+    [("unsupervised", None), ("supervised", True), ("semi_supervised", False), ("semi_supervised", True)],
+)
+def test_only_styles_of_clean_images_are_the_same_under_noise(model, conditional):
+    entry = find_model(model)
+    config = narrow(entry.presets["smoke"][0], "float32")
+    if conditional is not None:
+        config = dataclasses.replace(config, conditional=conditional)
+    networks = quick_init(entry.spec.build_networks(config, DATASET.image_shape, DATASET.num_classes))
+    params, stats = networks.init(jax.random.key(0))
+    images, labels = uniform(5, 6, *DATASET.image_shape), jnp.arange(6, dtype=jnp.int32)
+
+    def measured(style_of, noise):
+        views = dataclasses.replace(config.views, noise_std=noise, style_of=style_of)
+        chosen = dataclasses.replace(config, views=views)
+        phases = entry.spec.build_phases(networks, chosen, num_classes=DATASET.num_classes)
+        given = (params, stats, Batch(images, images, labels), traced(chosen, 1), jax.random.key(1))
+        return float(phases["discriminator_z"].loss(*given)[0]), float(phases["generator"].loss(*given)[1][1]["z"])
+
+    assert measured("clean", 0.0) == measured("clean", 3.0)
+    assert measured("view", 0.0)[0] != measured("view", 3.0)[0]
+    assert measured("view", 0.0)[1] != measured("view", 3.0)[1]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -346,6 +346,7 @@ def test_no_two_phases_judge_by_the_same_draw():
         ({"weights": UnsupervisedWeights(generator_z=-1.0)}, "weights.generator_z is -1.0"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"joint": True, "views": dataclasses.replace(NOISY, noise_in="reconstruction")}, "read one view here"),
+        ({"joint": True, "views": dataclasses.replace(NOISY, style_of="clean")}, "a joint step reads one view"),
         (
             {"optimizers": UnsupervisedOptimizers(generator=OptimizerConfig(learning_rate=-1.0))},
             "optimizers.generator.learning_rate is -1.0",
