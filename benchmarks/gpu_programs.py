@@ -133,7 +133,7 @@ class Training(NamedTuple):
 
 def build_training(config: Any, batch: int) -> Training:
     """Return the functions of a resolved configuration; an update has as many labelled images as others."""
-    networks = aae_jax.build_mlp_networks(config.network, SHAPE, CLASSES)
+    networks = aae_jax.build_mlp_networks(config.network, SHAPE, CLASSES, conditional=config.conditional)
     phases = aae_jax.build_phases(networks, config, num_classes=CLASSES)
     averaging = config.averaging.decay > 0
     epoch = aae_jax.build_train_epoch(

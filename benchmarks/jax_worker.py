@@ -68,7 +68,7 @@ class Ours:
         )
         config = dataclasses.replace(config, network=network, update_order=order)
         self.config, self.batch = config, batch
-        self.networks = aae_jax.build_mlp_networks(network, (28, 28), classes)
+        self.networks = aae_jax.build_mlp_networks(network, (28, 28), classes, conditional=config.conditional)
         self.phases = aae_jax.build_phases(self.networks, config, num_classes=classes)
         draw = np.random.default_rng(0)
         images = draw.integers(0, 256, (pool, 28, 28), dtype=np.uint8)

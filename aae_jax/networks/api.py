@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.errors import ScopeParamShapeError
 from jaxtyping import Float
 
 from aae_jax.config import NetworkConfig
@@ -120,9 +121,19 @@ def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "ba
     return output.mean + jnp.exp(output.log_std) * jax.random.normal(key, output.mean.shape, jnp.float32)
 
 
-def build_mlp_networks(config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return the MLPs of the paper's semi-supervised model (fig. 8) for images of `image_shape`."""
-    adversaries = {"discriminator_z": config.latent_dim, "discriminator_y": num_classes}
+def build_mlp_networks(
+    config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int, *, conditional: bool = False
+) -> Networks:
+    """Return the MLPs of the paper's semi-supervised model (fig. 8) for images of `image_shape`.
+
+    Args:
+        config: Architecture of the networks.
+        image_shape: Shape of one image.
+        num_classes: Number of classes.
+        conditional: Whether the discriminator of z also sees the label, as the configuration's `conditional` says.
+    """
+    judged = config.latent_dim + (num_classes if conditional else 0)
+    adversaries = {"discriminator_z": judged, "discriminator_y": num_classes}
     return build_networks(config, image_shape, Codes(num_classes, num_classes, adversaries))
 
 
@@ -217,7 +228,14 @@ def _build_apply(module: nn.Module | None, name: str) -> Callable[..., Array]:
         if module is None:
             raise InputError(f"This model has no {name}; build its networks with one (Codes).")
         *codes, key = inputs
-        result: Any = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
+        try:
+            result: Any = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
+        except ScopeParamShapeError as error:
+            lengths = " and ".join(str(code.shape[-1]) for code in codes if code is not None)
+            raise InputError(
+                f"The {name} was not built for inputs of length {lengths}; networks and configuration must both have "
+                "conditional True, so that the discriminator of z sees the label, or both False."
+            ) from error
         return jnp.asarray(result)
 
     return apply

@@ -138,6 +138,7 @@ def mixture_plane(
     """
     shares = jnp.linspace(-reach, reach, steps, dtype=jnp.float32)
     across, along = jnp.meshgrid(shares[::-1], shares, indexing="ij")
-    axes = mixture.factors[component][:, :2]
-    grid: Array = mixture.means[component] + along[..., None] * axes[:, 0] + across[..., None] * axes[:, 1]
+    along_axis, across_axis = (mixture.factors[component][:, i][None, None] for i in range(2))
+    centre = mixture.means[component][None, None]
+    grid: Array = centre + along[..., None] * along_axis + across[..., None] * across_axis
     return grid

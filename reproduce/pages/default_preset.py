@@ -47,13 +47,30 @@ def errors_table() -> str:
         rows.append(
             f"{first['data']['name']} | {first['splits']['labelled']} | {first['updates']:,} | {minutes:.1f} "
             f"| {seeds} | {spread(errors(runs, 'baseline', 'test_error'))} "
-            f"| {spread(errors(runs, 'validation_error'))} | **{spread(errors(runs, 'test_error'))}**"
+            f"| {spread(errors(runs, 'validation_error'))} | **{spread(errors(runs, 'test_error'))}** "
+            f"| {_generated(runs)} | {_leaked(runs)}"
         )
     titles = (
         "data | labels | updates | core-minutes a seed | seeds | supervised baseline, % | validation error, % "
-        "| **test error, %**"
+        "| **test error, %** | generated images of their class, % | label from style, %"
     )
     return table(titles, rows)
+
+
+def _generated(runs: Sequence[Record]) -> str:
+    """Return the share of generated images that a judge takes for their class, and of real images."""
+    if any("generation" not in run for run in runs):
+        return "–"
+    judged = statistics.mean(run["generation"]["judge"]["accuracy"] for run in runs)
+    return f"{spread(errors(runs, 'generation', 'conditional_accuracy'))} (real {100 * judged:.1f})"
+
+
+def _leaked(runs: Sequence[Record]) -> str:
+    """Return how often a logistic regression and a perceptron recover the label from the style."""
+    if any("generation" not in run for run in runs):
+        return "–"
+    found = (errors(runs, "generation", "label_leakage", kind) for kind in ("logistic_regression", "perceptron"))
+    return " / ".join(spread(accuracies) for accuracies in found)
 
 
 def comparison(name: str) -> str:

@@ -18,15 +18,26 @@ __all__ = ["PRESETS"]
 PLAIN = SemiSupervisedConfig()
 DEFAULT = SemiSupervisedConfig(
     class_prior="auto",
+    conditional=True,
     network=NetworkConfig(batch_norm=True, discriminator_hidden=(500, 500), precision="auto"),
-    views=ViewConfig(noise_std=0.3, max_shift=None),
-    weights=WeightsConfig(consistency=3.0, consistency_target="clean", confidence=0.9),
+    optimizers=OptimizersConfig(encoder_share=0.1),
+    views=ViewConfig(noise_std=0.3, max_shift=None, style_of="clean"),
+    weights=WeightsConfig(
+        consistency=3.0, consistency_target="clean", confidence=0.9, style_mmd=30.0, generated_label=1.0
+    ),
 )
+MARGINAL = dataclasses.replace(
+    DEFAULT,
+    conditional=False,
+    optimizers=OptimizersConfig(),
+    views=dataclasses.replace(DEFAULT.views, style_of="view"),
+    weights=dataclasses.replace(DEFAULT.weights, style_mmd=0.0, generated_label=0.0),
+)
+"""The default of earlier versions: as in the paper, the discriminator of z sees the style alone."""
 FEW_LABELS_SHIFTS = dataclasses.replace(
     DEFAULT,
     epochs=200,
     network=dataclasses.replace(DEFAULT.network, hidden=(1000, 500, 250)),
-    optimizers=dataclasses.replace(DEFAULT.optimizers, reconstruction=adam(1e-4)),
     weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )
 FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(DEFAULT.views, max_shift=0))
@@ -138,6 +149,7 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     ),
     "few_labels_shifts": (FEW_LABELS_SHIFTS, "the same with random shifts"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),
+    "marginal": (MARGINAL, "the default of earlier versions: the discriminator of z does not see the label"),
     "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
     "paper": (PAPER, "the paper's own optimizer and length, 5,000 epochs: days on a CPU"),
     "fducau": (FDUCAU, "AAE_pytorch (Paperspace blog): dropout, 2-D style, 3,000 labels"),

@@ -75,5 +75,5 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     refuse_noise_in_one_view(config, joint=config.joint)
     if config.joint and config.views.style_of != "view":
         raise InputError(
-            f"views.style_of is {config.views.style_of}, but a joint step reads one view; give view, or no joint step."
+            f"views.style_of is {config.views.style_of}, but a joint step reads one view; give view, or joint False."
         )

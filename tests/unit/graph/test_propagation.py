@@ -278,7 +278,7 @@ def generator_loss(weight, count=8):
     base = preset("smoke")
     weights = dataclasses.replace(base.weights, consistency=0.0, propagation=weight)
     config = resolve(dataclasses.replace(base, weights=weights), (8, 8))
-    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10))
+    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10, conditional=config.conditional))
     params, stats = networks.init(jax.random.key(0))
     images, hyper = uniform(1, count, 8, 8), traced(config, 10)
     loss = jax.jit(build_phases(networks, config, num_classes=10)["generator"].loss)

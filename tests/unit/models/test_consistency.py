@@ -50,7 +50,7 @@ def generator(**weights: Any) -> Generator:
     weights = {"consistency": 1.0, "confidence": 0.0, **weights}
     chosen = dataclasses.replace(base, weights=dataclasses.replace(base.weights, **weights))
     chosen = config.resolve(chosen, (8, 8))
-    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10))
+    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10, conditional=chosen.conditional))
     params, stats = networks.init(jax.random.key(0))
     images = uniform(1, 20, 8, 8)
     hyper = traced(chosen, 10)

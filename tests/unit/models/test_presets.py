@@ -40,7 +40,7 @@ def batch():
 
 def trained(config, steps=3, only=None):
     """Return the state before, the state after a few updates of all phases or some, and the metrics of each."""
-    networks = quick_init(build_mlp_networks(config.network, SHAPE, CLASSES))
+    networks = quick_init(build_mlp_networks(config.network, SHAPE, CLASSES, conditional=config.conditional))
     phases = build_phases(networks, config, num_classes=CLASSES)
     phases = {name: phase for name, phase in phases.items() if only is None or name in only}
     state = init_state(networks, phases, jax.random.key(0))
@@ -95,7 +95,7 @@ def test_only_styles_of_clean_images_are_the_same_under_noise(model, conditional
 def test_every_preset_can_be_traced(name):
     config = small(preset(name))
     validate(config)
-    networks = build_mlp_networks(config.network, SHAPE, CLASSES)
+    networks = build_mlp_networks(config.network, SHAPE, CLASSES, conditional=config.conditional)
     phases = build_phases(networks, config, num_classes=CLASSES)
     state = jax.eval_shape(lambda key: init_state(networks, phases, key), jax.random.key(0))
     step = build_train_step(phases, traced(config, 3), build_schedule(config))

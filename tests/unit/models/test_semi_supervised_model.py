@@ -62,7 +62,7 @@ BATCH_OF_NOISE = Batch(
 
 
 def build(config, *, baseline=False):
-    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10))
+    networks = quick_init(build_mlp_networks(config.network, (8, 8), 10, conditional=config.conditional))
     if baseline:
         phases = semi_supervised.build_baseline_phases(networks, config)
     else:
@@ -406,7 +406,7 @@ def test_encoder_and_decoder_drop_different_units(monkeypatch):
 
     monkeypatch.setattr(jax.random, "bernoulli", recorded)
     chosen = SemiSupervisedConfig(network=NetworkConfig(hidden=(16, 16), dropout=0.5))
-    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10))
+    networks = quick_init(build_mlp_networks(chosen.network, (8, 8), 10, conditional=chosen.conditional))
     params, stats = networks.init(jax.random.key(0))
     batch = Batch(jnp.ones((4, 8, 8)), jnp.ones((4, 8, 8)), jnp.zeros(4, int))
     phase = semi_supervised.build_phases(networks, chosen, num_classes=10)["reconstruction"]

@@ -108,7 +108,7 @@ def test_the_bits_of_two_seeds_are_those_without_it(at_once: bool) -> None:
 def test_a_users_own_float64_numbers_prior_and_schedule_leave_the_state_as_it_is() -> None:
     with jax.enable_x64(True):
         config = aae_jax.resolve(aae_jax.preset("smoke"), (4, 4))
-        networks = aae_jax.build_mlp_networks(config.network, (4, 4), 10)
+        networks = aae_jax.build_mlp_networks(config.network, (4, 4), 10, conditional=config.conditional)
         phases = aae_jax.build_phases(
             networks, config, num_classes=10, prior=lambda key, n: jax.random.normal(key, (n, 10), jnp.float64)
         )
