@@ -44,17 +44,30 @@ def errors_table() -> str:
         if seeds == 0:
             raise InputError(f"The row {name} has no test error; it was trained with --no-test.")
         minutes = statistics.mean(core_minutes(run) for run in runs)
-        rows.append(
-            f"{first['data']['name']} | {first['splits']['labelled']} | {first['updates']:,} | {minutes:.1f} "
-            f"| {seeds} | {spread(errors(runs, 'baseline', 'test_error'))} "
-            f"| {spread(errors(runs, 'validation_error'))} | **{spread(errors(runs, 'test_error'))}** "
-            f"| {_generated(runs)} | {_leaked(runs)}"
+        cells = (
+            _preset(first),
+            first["data"]["name"],
+            str(first["splits"]["labelled"]),
+            f"{first['updates']:,}",
+            f"{minutes:.1f}",
+            str(seeds),
+            spread(errors(runs, "baseline", "test_error")),
+            spread(errors(runs, "validation_error")),
+            f"**{spread(errors(runs, 'test_error'))}**",
+            _generated(runs),
+            _leaked(runs),
         )
+        rows.append(" | ".join(cells))
     titles = (
-        "data | labels | updates | core-minutes a seed | seeds | supervised baseline, % | validation error, % "
-        "| **test error, %** | generated images of their class, % | label from style, %"
+        "preset | data | labels | updates | core-minutes a seed | seeds | supervised baseline, % "
+        "| validation error, % | **test error, %** | generated images of their class, % | label found in the style, %"
     )
     return table(titles, rows)
+
+
+def _preset(run: Record) -> str:
+    """Return the preset of a run of either; the previous default is now `marginal`."""
+    return "default" if run.get("config", {}).get("conditional") else "marginal"
 
 
 def _generated(runs: Sequence[Record]) -> str:

@@ -421,9 +421,24 @@ def test_runs_of_one_row_are_one_line(errors: Path) -> None:
     (line,) = default_preset.errors_table().splitlines()[2:]
     errors_over_seeds = "2.50 ± 0.71"
     assert cells(line) == [
-        *("digits", "100", "720", "3.0", "2"),
+        *("marginal", "digits", "100", "720", "3.0", "2"),
         *(errors_over_seeds, errors_over_seeds, f"**{errors_over_seeds}**"),
+        *("–", "–"),
     ]
+
+
+def test_a_row_says_what_its_judge_and_its_styles_say(errors: Path) -> None:
+    leakage = {"logistic_regression": {"per_seed": [0.15]}, "perceptron": {"per_seed": [0.3]}}
+    generation = {
+        "judge": {"accuracy": 0.988},
+        "conditional_accuracy": {"per_seed": [0.99]},
+        "label_leakage": leakage,
+    }
+    run = run_of(0, 0.02, generation=generation, config={"conditional": True})
+    write_rows(errors, "errors", [{"row": "digits 100", "flags": "", "runs": [run]}])
+    (line,) = default_preset.errors_table().splitlines()[2:]
+    assert cells(line)[0] == "default"
+    assert cells(line)[-2:] == ["99.00 (real 98.8)", "15.00 / 30.00"]
 
 
 @pytest.mark.parametrize(
