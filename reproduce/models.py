@@ -145,7 +145,7 @@ MODELS = (
         "default",
         10,
         "Ten Gaussians, one per digit, from 10,000 labels (figures 3 and 4a, b)",
-        ("code_scatter", "manifold", "walks", "part_manifolds"),
+        ("code_scatter", "manifold", "walks"),
         seeds=3,
     ),
     ModelRow(

@@ -35,12 +35,13 @@ MARGINAL = dataclasses.replace(
 )
 """The default of earlier versions: as in the paper, the discriminator of z sees the style alone."""
 FEW_LABELS_SHIFTS = dataclasses.replace(
-    DEFAULT,
+    MARGINAL,
     epochs=200,
-    network=dataclasses.replace(DEFAULT.network, hidden=(1000, 500, 250)),
-    weights=dataclasses.replace(DEFAULT.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
+    network=dataclasses.replace(MARGINAL.network, hidden=(1000, 500, 250)),
+    optimizers=dataclasses.replace(MARGINAL.optimizers, reconstruction=adam(1e-4)),
+    weights=dataclasses.replace(MARGINAL.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )
-FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(DEFAULT.views, max_shift=0))
+FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(MARGINAL.views, max_shift=0))
 SMOKE = dataclasses.replace(
     DEFAULT,
     epochs=2,
