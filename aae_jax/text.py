@@ -11,6 +11,7 @@ __all__ = [
     "brief_fields",
     "count_numbers",
     "described",
+    "duration",
     "printable",
     "quoted",
     "shortened",
@@ -152,3 +153,10 @@ def brief_config(config: Any) -> str:
             nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
             listed.append(f"{item.name}={brief_config(value) if nested else repr(value)}")
     return f"{type(config).__qualname__}({', '.join(listed)})"
+
+
+def duration(seconds: float) -> str:
+    """Format a number of seconds, 75 as `1:15`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -78,6 +78,8 @@ def train_judge(
     num_classes: int,
     training: JudgeTraining,
     key: PRNGKey,
+    *,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Judge:
     """Train a judge on real images.
 
@@ -87,6 +89,7 @@ def train_judge(
         num_classes: Number of classes.
         training: Architecture, length and augmentation.
         key: PRNG key of weights, batches and views.
+        on_progress: Called now and then with the number of finished updates.
 
     Raises:
         InputError: There are no images, or not one label for each.
@@ -123,8 +126,11 @@ def train_judge(
     params, stats = network.init(key_init)
     state = params, stats, optimizer.init(params)
     for first in range(0, training.updates, CHUNK):  # between calls, Ctrl-C is heard
-        state = compiled(state, jnp.arange(first, min(first + CHUNK, training.updates)), pool, classes)
+        finished = min(first + CHUNK, training.updates)
+        state = compiled(state, jnp.arange(first, finished), pool, classes)
         jax.tree.leaves(state)[0].block_until_ready()
+        if on_progress is not None:
+            on_progress(finished)
     return build_judge(network, state[0], state[1])
 
 

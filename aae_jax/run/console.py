@@ -12,16 +12,9 @@ import numpy as np
 from aae_jax.data import Dataset, Reporter
 from aae_jax.models.spec import RunSetup
 from aae_jax.streams import mute_output
-from aae_jax.text import printable
+from aae_jax.text import duration, printable
 
-__all__ = ["Console", "DataReporter", "duration"]
-
-
-def duration(seconds: float) -> str:
-    """Format a number of seconds, 75 as `1:15`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+__all__ = ["Console", "DataReporter"]
 
 
 def _unlabelled(dataset: Dataset) -> str:

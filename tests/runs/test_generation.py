@@ -70,7 +70,9 @@ def test_a_judge_is_read_from_the_cache_unless_it_is_damaged(judged, monkeypatch
     (file,) = (judged / "cache" / "judges").iterdir()
     trainings = []
     original = judging.train_judge
-    monkeypatch.setattr(judging, "train_judge", lambda *given: trainings.append(1) or original(*given))
+    monkeypatch.setattr(
+        judging, "train_judge", lambda *given, **more: trainings.append(1) or original(*given, **more)
+    )
     setup = build_setup(SPEC, parse(SPEC, [*SMALL, *JUDGED]).config, Quiet())
     logits = [np.asarray(judging.judge_of(setup)(setup.dataset.test_images).logits)]
     assert not trainings
@@ -81,6 +83,15 @@ def test_a_judge_is_read_from_the_cache_unless_it_is_damaged(judged, monkeypatch
     assert file.read_bytes() == before
     np.testing.assert_array_equal(logits[1], logits[0])
     np.testing.assert_array_equal(logits[2], logits[0])
+
+
+def test_a_long_training_of_the_judge_says_how_far_it_is(monkeypatch):
+    lines, clock = [], iter([0.0, 20.0, 21.0, 60.0, 100.0])
+    monkeypatch.setattr(judging.time, "monotonic", lambda: next(clock))
+    progress = judging._progress(2000, lines.append)
+    for finished in (500, 1000, 1500, 2000):
+        progress(finished)
+    assert lines == ["  500 of 2000 updates, 1:00 left", "  1500 of 2000 updates, 0:20 left"]
 
 
 def trained_of(judged, *flags):

@@ -64,7 +64,7 @@ def measure_generation(
     - `representation`: linear and nearest-neighbour probes and macro AUROC of the styles, or, in a model with heads,
       of the representation W_C y + z. It needs classes.
 
-    A measure that failures is left out with a notice.
+    A measure that fails is left out with a notice.
 
     Args:
         setup: Setup of the run.
@@ -124,7 +124,7 @@ def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], fai
     say("judge of generated images: a classifier of real images …")
 
     def judged() -> tuple[Judge, Classified]:
-        judge = judge_of(setup)
+        judge = judge_of(setup, say)
         return judge, judge(images)
 
     return _HeldOut(images, labels, *failures.run("generated images", judged, (None, None)))

@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -18,20 +20,26 @@ from aae_jax.files import write_whole
 from aae_jax.models.shared.splits import indices_for_seed
 from aae_jax.models.spec import RunSetup
 from aae_jax.saved.format import name_of, named, read_tensors
+from aae_jax.text import duration
 
 __all__ = ["judge_of"]
 
 VERSION = 1
 """Number to raise when a judge is trained otherwise, so that none is read that an earlier version cached."""
+SECONDS_BETWEEN_LINES = 15.0
 MAX_WEIGHTS = 4_000_000
 """Maximum number of weights of the first layer, as far as its width allows."""
 
 
-def judge_of(setup: RunSetup) -> Judge:
+def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) -> Judge:
     """Return the judge of a run's data, trained on every labelled training image with the run's noise and shifts.
 
     If the test images must not be used, measures are of the validation images, which the judge is then not trained
     on. It depends on the data and these settings, never on the model, and is read from the cache if it is there.
+
+    Args:
+        setup: Setup of the run.
+        say: Prints a line, now and then during a long training.
     """
     config, dataset = setup.config, setup.dataset
     views, scale = config.views, 0.5 if config.network.output == "tanh" else 1.0  # the judge sees [0, 1], not [−1, 1]
@@ -54,12 +62,29 @@ def judge_of(setup: RunSetup) -> Judge:
             return build_judge(network, tree["params"], tree["stats"])
     images, labels = dataset.train_images, dataset.train_labels
     real = (images, labels) if known.all() else (images[known], labels[known])
-    judge = train_judge(*real, dataset.num_classes, training, jax.random.key(0))
+    judge = train_judge(
+        *real, dataset.num_classes, training, jax.random.key(0), on_progress=_progress(training.updates, say)
+    )
     if path is not None:
         tensors = {name: np.asarray(leaf) for name, leaf in named({"params": judge.params, "stats": judge.stats})}
         with contextlib.suppress(OSError):
             write_whole(path, save(tensors))
     return judge
+
+
+def _progress(updates: int, say: Callable[[str], None]) -> Callable[[int], None]:
+    """Return `number of finished updates -> None`, which prints progress and the time left."""
+    begun = said = time.monotonic()
+
+    def progress(finished: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SECONDS_BETWEEN_LINES and finished < updates:
+            said = now
+            left = (now - begun) * (updates - finished) / finished
+            say(f"  {finished} of {updates} updates, {duration(left)} left")
+
+    return progress
 
 
 def _cached_at(data: str, training: JudgeTraining, *, tested: bool) -> Path | None:
