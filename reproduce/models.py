@@ -32,11 +32,6 @@ class ModelRow:
 
 
 CURVES = ("first_layer_features", "learning_curves", "health")
-SLOW_ADVERSARIES = tuple(
-    ["--optimizers.generator.learning-rate", "2e-4", "--optimizers.discriminator.learning-rate", "2e-4"]
-)
-"""Reconstructions twice as near, at the cost of a code that comes to a Gaussian prior later."""
-
 MODELS = (
     ModelRow(
         "autoencoder",
@@ -72,7 +67,6 @@ MODELS = (
         20,
         "The adversarial autoencoder, a Gaussian prior (figures 1 and 2a)",
         ("code_scatter", "samples", "manifold", "manifold_percentiles", "latent_interpolation", *CURVES),
-        flags=SLOW_ADVERSARIES,
     ),
     ModelRow(
         "unsupervised-mixture",

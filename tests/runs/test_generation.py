@@ -17,6 +17,11 @@ from aae_jax.saved.storage import load
 from tests.runs.running import SMALL, status, summary, train
 
 JUDGED = ("--judge-updates", "150", "--epochs", "1")
+OF_THE_DEFAULT = (
+    *("--conditional", "--weights.style-mmd", "30", "--weights.generated-label", "1"),
+    *("--views.style-of", "clean", "--optimizers.encoder-share", "0.1"),
+)
+"""What the preset `default` has and `smoke` has not."""
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +179,11 @@ def test_other_models_have_the_measures_that_are_defined(model, tmp_path, capsys
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [("--network.output", "tanh"), ("--network.posterior", "universal")])
+@pytest.mark.parametrize(
+    "flags",
+    [("--network.output", "tanh"), ("--network.posterior", "universal"), OF_THE_DEFAULT],
+    ids=lambda one: one[0],
+)
 def test_other_networks_have_them_too(flags, tmp_path):
     assert train(tmp_path / "run", *JUDGED, *flags) == 0
     assert summary(tmp_path / "run")["generation"]["judge"]["accuracy"] > 0.8

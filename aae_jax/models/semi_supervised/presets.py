@@ -43,12 +43,12 @@ FEW_LABELS_SHIFTS = dataclasses.replace(
 )
 FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(MARGINAL.views, max_shift=0))
 SMOKE = dataclasses.replace(
-    DEFAULT,
+    MARGINAL,  # compiles in half the time
     epochs=2,
     batch_size=50,
     evaluate_every=1,
     judge_updates=0,
-    network=dataclasses.replace(DEFAULT.network, hidden=(32, 32), discriminator_hidden=(16,)),
+    network=dataclasses.replace(MARGINAL.network, hidden=(32, 32), discriminator_hidden=(16,)),
 )
 
 PAPER = SemiSupervisedConfig(

@@ -16,6 +16,20 @@ NETWORK = NetworkConfig(latent_dim=2, discriminator_hidden=(500, 500), precision
 GAUSSIAN = UnsupervisedConfig(network=NETWORK, views=CLEAN)
 
 
+def _matched(config: UnsupervisedConfig) -> UnsupervisedConfig:
+    """Return the configuration with codes that fill the prior evenly, by a discrepancy and a slower encoder.
+
+    MNIST, a Gaussian in two dimensions, 10,000 updates, seed 0, validation images: a fresh classifier between codes
+    and samples is right for 50.5 % (at the paper's five phases with slow adversaries 57 %), with 0.0378 instead of
+    0.0360 of error per pixel; with a share of 0.1, 50.6 % and 0.0404.
+    """
+    return dataclasses.replace(
+        config,
+        optimizers=dataclasses.replace(config.optimizers, encoder_share=0.3),
+        weights=dataclasses.replace(config.weights, style_mmd=30.0),
+    )
+
+
 def _with_prior(prior: PriorConfig) -> UnsupervisedConfig:
     return dataclasses.replace(GAUSSIAN, prior=prior)
 
@@ -54,9 +68,10 @@ step, Adam at 1e-3; 45 passes over 60,000 images are 54 over our pool of 50,000.
 the discriminator after its update. The leaky units of its encoder, its decoder's layers of 64 and then 256 units, and
 Xavier initialisation are replaced by ours."""
 PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
-    "default": (GAUSSIAN, "a Gaussian of std 5 in two dimensions, as in figures 1 and 2 of the paper"),
+    "default": (_matched(GAUSSIAN), "a Gaussian of std 5 in two dimensions, as in figures 1 and 2 of the paper"),
+    "plain": (GAUSSIAN, "the same with the paper's losses alone"),
     "mixture": (
-        _with_prior(PriorConfig(kind="mixture")),
+        _matched(_with_prior(PriorConfig(kind="mixture"))),
         "ten Gaussians on a ring, stds 0.5 and 0.1 (nicklhy, conan7882)",
     ),
     "mixture_narrow": (
@@ -69,8 +84,8 @@ PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     ),
     "swiss_roll": (ROLL, "a roll of two turns and radius 3"),
     "uniform": (_with_prior(PriorConfig(kind="uniform")), "a square from -5 to 5"),
-    "gaussian_posterior": (_with_posterior("gaussian"), "the default with a Gaussian posterior"),
-    "universal": (_with_posterior("universal"), "the default with noise as a further input of the encoder"),
+    "gaussian_posterior": (_with_posterior("gaussian"), "plain with a Gaussian posterior"),
+    "universal": (_with_posterior("universal"), "plain with noise as a further input of the encoder"),
     "hrenski": (HRENSKI, "one step for reconstruction and a tenth of the generator's loss, prior std 1"),
     "fducau": (earlier.FDUCAU, "AAE_pytorch (Paperspace blog): dropout, prior std 5"),
     "naresh": (earlier.NARESH, "A wizard's guide to AAEs, part 2: Adam, prior std 5, mean squared error"),
