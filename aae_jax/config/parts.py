@@ -30,8 +30,17 @@ ScheduleKind = Literal["constant", "cosine", "steps"]
 class NetworkConfig:
     """Architecture of the networks."""
 
+    kind: Literal["mlp", "conv"] = "mlp"
+    """mlp: encoder and decoder are perceptrons. conv: convolutions precede the encoder's hidden layers and follow the
+    decoder's; for images, not vectors."""
     hidden: tuple[int, ...] = (1000, 1000)
-    """Widths of the hidden layers of encoder and decoder."""
+    """Widths of the hidden layers of encoder and decoder; with kind conv there may be none."""
+    channels: tuple[int, ...] = (32, 64)
+    """Kind conv: feature maps of the convolutions, each of which halves an image's sides in the encoder."""
+    kernel_size: int = 3
+    """Kind conv: side of the kernels, in pixels."""
+    residual: bool = False
+    """Kind conv: add a residual block of two convolutions to each."""
     discriminator_hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden layers of both discriminators."""
     latent_dim: int = 10
@@ -43,7 +52,7 @@ class NetworkConfig:
     output: Literal["sigmoid", "linear", "tanh"] = "sigmoid"
     """Output non-linearity of the decoder; pixels are scaled to its range."""
     batch_norm: bool = False
-    """Apply batch norm to the encoder's hidden layers."""
+    """Apply batch norm to the encoder's hidden layers and convolutions."""
     batch_norm_heads: bool = False
     """Apply batch norm to the encoder's outputs too: style and label logits."""
     dropout: float = 0.0
@@ -130,14 +139,18 @@ def validate_network(network: NetworkConfig) -> None:
     Raises:
         InputError: A value is invalid; the message names the first.
     """
-    if not network.hidden:
+    if not network.hidden and network.kind == "mlp":
         raise InputError("network.hidden is empty; give the width of at least one layer.")
+    if not network.channels:
+        raise InputError("network.channels is empty; give the feature maps of at least one convolution.")
     check_bounds(
         ("network.latent_dim", network.latent_dim, 1, 10**5),
         ("network.noise_dim", network.noise_dim, 1, 10**5),
         ("network.dropout", network.dropout, 0, 0.99),
         ("network.discriminator_dropout", network.discriminator_dropout, 0, 0.99),
         ("network.discriminator_noise", network.discriminator_noise, 0, 100),
+        ("network.kernel_size", network.kernel_size, 1, 64),
+        *((f"network.channels[{i}]", maps, 1, 10**5) for i, maps in enumerate(network.channels)),
         *((f"network.hidden[{i}]", width, 1, 10**6) for i, width in enumerate(network.hidden)),
         *((f"network.discriminator_hidden[{i}]", w, 1, 10**6) for i, w in enumerate(network.discriminator_hidden)),
     )

@@ -1,5 +1,6 @@
 """Networks as pure functions, called by phases, evaluation and saved models. Only this package uses flax."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -11,7 +12,8 @@ from jaxtyping import Float
 
 from aae_jax.config import NetworkConfig
 from aae_jax.errors import InputError
-from aae_jax.networks.mlp import ClusterHeads, MLPDecoder, MLPDiscriminator, MLPEncoder, Trunk, count_mlp_weights
+from aae_jax.networks.conv import Convolutions, Deconvolutions, count_conv_weights, is_image
+from aae_jax.networks.mlp import ClusterHeads, Decoder, Discriminator, Encoder, Trunk, count_mlp_weights
 from aae_jax.networks.precision import fastest_precision
 from aae_jax.text import brief_fields
 from aae_jax.types import Array, Params, PRNGKey, Stats
@@ -138,25 +140,33 @@ def build_mlp_networks(
 
 
 def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: Codes) -> Networks:
-    """Return the MLPs of a model with the given codes, for images of `image_shape`."""
+    """Return the networks of a model with the given codes, for images of `image_shape`.
+
+    Raises:
+        InputError: The networks are convolutional, but the data are vectors.
+    """
     scheme, precision = config.weight_init, config.precision
     if precision == "auto":
         precision = fastest_precision()
+    convolutions, deconvolutions = _build_convolutions(config, image_shape, precision)
     slope = LEAKY_SLOPE if config.discriminator_activation == "leaky_relu" else 0.0
     adversary = Trunk(
         config.discriminator_hidden, False, config.discriminator_dropout, scheme, precision, slope=slope
     )
     modules: dict[str, nn.Module] = {
-        "encoder": MLPEncoder(
+        "encoder": Encoder(
             Trunk(config.hidden, config.batch_norm, config.dropout, scheme, precision),
             config.latent_dim,
             codes.encoded_label,
             config.posterior == "gaussian",
             config.batch_norm_heads,
+            convolutions,
         ),
-        "decoder": MLPDecoder(Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape),
+        "decoder": Decoder(
+            Trunk(config.hidden, False, config.dropout, scheme, precision), image_shape, deconvolutions
+        ),
         **{
-            name: MLPDiscriminator(adversary, config.discriminator_noise, i)
+            name: Discriminator(adversary, config.discriminator_noise, i)
             for i, name in enumerate(codes.discriminators)
         },
     }
@@ -187,16 +197,37 @@ def build_networks(config: NetworkConfig, image_shape: tuple[int, ...], codes: C
     )
 
 
-def min_weights(config: NetworkConfig, pixels: int, given: int, taken: int) -> int:
+def _build_convolutions(
+    config: NetworkConfig, image_shape: tuple[int, ...], precision: str
+) -> tuple[Convolutions, Deconvolutions] | tuple[None, None]:
+    """Return the convolutions of encoder and decoder, or two times None for perceptrons."""
+    if config.kind == "mlp":
+        return None, None
+    if not is_image(image_shape):
+        raise InputError(
+            f"network.kind is conv, but an image of the data has the shape {image_shape}; give data with height and "
+            "width, or --network.kind mlp."
+        )
+    scheme = config.weight_init
+    shared = (config.kernel_size, config.residual)
+    return (
+        Convolutions(config.channels, *shared, config.batch_norm, config.dropout, scheme, precision),
+        Deconvolutions(config.channels, image_shape, *shared, config.dropout, scheme, precision),
+    )
+
+
+def min_weights(config: NetworkConfig, image_shape: tuple[int, ...], given: int, taken: int) -> int:
     """Return a lower bound of the number of weights of encoder and decoder, without building them.
 
     Args:
         config: Architecture of the networks.
-        pixels: Numbers per image.
+        image_shape: Shape of one image.
         given: Numbers per code that the encoder outputs.
         taken: Numbers per code that the decoder takes.
     """
-    return count_mlp_weights(config.hidden, pixels, given, taken)
+    if config.kind == "conv" and is_image(image_shape):
+        return count_conv_weights(image_shape, config.channels, config.kernel_size, config.hidden, given, taken)
+    return count_mlp_weights(config.hidden, math.prod(image_shape), given, taken)
 
 
 def _example_inputs(

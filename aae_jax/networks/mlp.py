@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: encoder with two heads, decoder, discriminators (flax modules)."""
+"""Encoder with two heads, decoder and discriminators: perceptrons, or with convolutions (flax modules)."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from aae_jax.networks.precision import product_options
 from aae_jax.types import Array
 
-__all__ = ["ClusterHeads", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Trunk", "count_mlp_weights"]
+__all__ = ["ClusterHeads", "Decoder", "Discriminator", "Dropout", "Encoder", "Trunk", "count_mlp_weights"]
 
 BATCH_NORM_MOMENTUM = 0.99
 PAPER_STD = 0.01
@@ -111,7 +111,7 @@ def head(size: int, trunk: Trunk) -> Head:
     return Head(size, trunk.weight_init, trunk.precision)
 
 
-class MLPEncoder(nn.Module):
+class Encoder(nn.Module):
     """q(z|x) and q(y|x) from a shared trunk (Makhzani et al. 2016, §5, fig. 8).
 
     Attributes:
@@ -120,6 +120,7 @@ class MLPEncoder(nn.Module):
         num_classes: Size of the label code y; 0: no label head.
         log_std: Whether there is a head for the log-std of a Gaussian posterior.
         normalised_heads: Whether to apply batch norm to style and label logits.
+        convolutions: Convolutions before the hidden layers, or None.
     """
 
     trunk: Trunk
@@ -127,6 +128,7 @@ class MLPEncoder(nn.Module):
     num_classes: int
     log_std: bool
     normalised_heads: bool = False
+    convolutions: nn.Module | None = None
 
     def setup(self) -> None:
         """Define the heads."""
@@ -142,7 +144,10 @@ class MLPEncoder(nn.Module):
 
     def __call__(self, images: Array, extra: Array | None, *, train: bool) -> tuple[Array, Array, Array | None]:
         """Map `[batch, *image]` (with `[batch, noise]`, if any) to z's mean, y's logits, and z's log-std or None."""
-        x = images.reshape(images.shape[0], -1)
+        if self.convolutions is None:
+            x = images.reshape(images.shape[0], -1)
+        else:
+            x = self.convolutions(images, train=train)
         if extra is not None:
             x = jnp.concatenate([x, extra], axis=1)
         features = self.trunk(x, train=train)
@@ -155,16 +160,26 @@ class MLPEncoder(nn.Module):
         return style, label, log_std
 
 
-class MLPDecoder(nn.Module):
-    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, *image]`, before the output non-linearity."""
+class Decoder(nn.Module):
+    """p(x|y, z): `([batch, latent], [batch, classes]) -> [batch, *image]`, before the output non-linearity.
+
+    Attributes:
+        trunk: Hidden layers.
+        image_shape: Shape of one image.
+        deconvolutions: Convolutions after the hidden layers, or None for a dense layer.
+    """
 
     trunk: Trunk
     image_shape: tuple[int, ...]
+    deconvolutions: nn.Module | None = None
 
     @nn.compact
     def __call__(self, z: Array, y: Array, *, train: bool) -> Array:
         """Decode the concatenation of label and style."""
         features = self.trunk(jnp.concatenate([y, z], axis=1), train=train)
+        if self.deconvolutions is not None:
+            image: Array = self.deconvolutions(features, train=train)
+            return image
         flat = head(math.prod(self.image_shape), self.trunk)(features)
         return flat.reshape(-1, *self.image_shape)
 
@@ -182,7 +197,7 @@ class ClusterHeads(nn.Module):
         return jnp.asarray(y @ kernel)
 
 
-class MLPDiscriminator(nn.Module):
+class Discriminator(nn.Module):
     """Logit of "this code is a sample of the prior": `[batch, dim] -> [batch]`.
 
     Attributes:

@@ -11,7 +11,7 @@ from aae_jax.config import Precision
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product_options", "require_precision"]
+__all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product", "product_options", "require_precision"]
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 TF32_CAPABILITY = (8, 0)
@@ -74,6 +74,14 @@ def product_options(precision: str) -> dict[str, Any]:
     if precision == "tf32":
         return {"precision": jax.lax.DotAlgorithmPreset.TF32_TF32_F32}
     return {"precision": jax.lax.Precision.HIGHEST}
+
+
+def product(x: Array, w: Array, precision: str) -> Array:
+    """Multiply `[rows, in]` by `[in, out]` as a dense layer of this precision does, including gradients."""
+    options = product_options(precision)
+    multiply = options.pop("dot_general", jax.lax.dot_general)
+    made: Array = multiply(x, w, (((1,), (0,)), ((), ())), **options)
+    return made
 
 
 @jax.custom_vjp

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+from aae_jax.config import NetworkConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.models.spec import RunSetup
 from aae_jax.streams import mute_output
 from aae_jax.text import duration, printable
 
 __all__ = ["Console", "DataReporter"]
+
+
+def _layers(network: NetworkConfig) -> str:
+    """Describe the hidden layers of encoder and decoder."""
+    hidden = f"hidden {'×'.join(map(str, network.hidden))}" if network.hidden else ""
+    convolutions = f"convolutions {'×'.join(map(str, network.channels))}" if network.kind == "conv" else ""
+    return ", ".join(part for part in (convolutions, hidden) if part)
 
 
 def _unlabelled(dataset: Dataset) -> str:
@@ -76,9 +84,7 @@ class Console:
             f"split    {among}{setup.data.pool.shape[0]} pool images, "
             f"{len(setup.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
         )
-        self.say(
-            f"network  hidden {'×'.join(map(str, config.network.hidden))}, code {config.network.latent_dim}, {seeds}"
-        )
+        self.say(f"network  {_layers(config.network)}, code {config.network.latent_dim}, {seeds}")
         self.say(
             f"plan     {setup.epochs} epochs of {setup.steps_per_epoch} updates = "
             f"{setup.epochs * setup.steps_per_epoch} updates at batch {config.batch_size}"

@@ -257,10 +257,10 @@ def check_size(described: Description, folder: Path) -> None:
         stored = path.stat().st_size
     except OSError as error:
         raise InputError(f"{path} cannot be read as safetensors ({error.strerror}); save the model again.") from error
-    network, pixels = described.network, math.prod(described.image_shape)
+    network = described.network
     label_length = 0 if described.heads else described.decoded_label
     given, taken = (network.latent_dim + label for label in (described.num_classes, label_length))
-    weights = min_weights(network, pixels, given, taken) + described.prior_samples * network.latent_dim
+    weights = min_weights(network, described.image_shape, given, taken) + described.prior_samples * network.latent_dim
     if 4 * weights > stored:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: the described weights take {4 * weights} bytes, but the file "

@@ -51,7 +51,11 @@ def unit_images(stored: np.ndarray) -> np.ndarray:
 
 
 def first_layer(model: Model) -> "Figure":
-    """Draw the features of the encoder's first layer."""
+    """Draw the features of the encoder's first layer, or the kernels of its first convolution."""
+    if model.network.kind == "conv":
+        kernels = np.asarray(model.params["encoder"]["convolutions"]["Convolution_0"]["kernel"])
+        shape = kernels.shape[:2] if kernels.shape[2] == 1 else kernels.shape[:3]
+        return figures.first_layer_features(kernels.reshape(-1, kernels.shape[-1]), shape)
     kernel = jax.tree.leaves(model.params["encoder"]["trunk"]["Dense_0"]["kernel"])[0]
     return figures.first_layer_features(np.asarray(kernel), model.image_shape)
 

@@ -1,0 +1,129 @@
+"""Convolutional encoder and decoder: arithmetic, shapes of any image, sizes of saved models, bad input."""
+
+import dataclasses
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aae_jax.config import NetworkConfig, validate_network
+from aae_jax.errors import InputError
+from aae_jax.networks import Codes, build_networks, conv, min_weights
+from tests.conftest import quick_init, uniform
+
+CODES = Codes(3, 3, {"discriminator_z": 5, "discriminator_y": 3})
+CONFIG = NetworkConfig(kind="conv", hidden=(), channels=(4, 8), latent_dim=5, discriminator_hidden=(6,))
+SHAPES = [(8, 8), (9, 7), (5, 6, 3), (1, 3), (4, 4, 1)]
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_compile):
+    """Compile quickly; nothing here is timed."""
+
+
+def by_hand(x, kernel, stride):
+    """Return the convolution with zero padding as TensorFlow and JAX define it, in NumPy and float64."""
+    size = kernel.shape[0]
+    sides = [-(-side // stride) for side in x.shape[1:3]]
+    missing = [max((out - 1) * stride + size - side, 0) for out, side in zip(sides, x.shape[1:3], strict=True)]
+    padded = np.pad(x, ((0, 0), *((gap // 2, gap - gap // 2) for gap in missing), (0, 0))).astype(np.float64)
+    made = np.zeros((len(x), *sides, kernel.shape[3]))
+    for i, j in np.ndindex(*sides):
+        seen = padded[:, i * stride : i * stride + size, j * stride : j * stride + size]
+        made[:, i, j] = np.tensordot(seen, kernel, axes=3)
+    return made
+
+
+@pytest.mark.parametrize("compute", [conv._by_products, conv._by_device])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (4, 2), (5, 2), (1, 1)])
+def test_a_convolution_is_what_it_is_by_hand(compute, size, stride):
+    x, kernel = np.asarray(uniform(0, 2, 9, 6, 3)), np.asarray(uniform(1, size, size, 3, 4))
+    made = compute(jnp.asarray(x), jnp.asarray(kernel), stride, "float32")
+    np.testing.assert_allclose(made, by_hand(x, kernel, stride), rtol=1e-5)
+
+
+def test_both_computations_have_the_same_gradients():
+    x, kernel = uniform(0, 2, 7, 6, 3), uniform(1, 3, 3, 3, 4)
+
+    def gradients(compute):
+        return jax.grad(lambda x, kernel: jnp.sum(compute(x, kernel, 2, "float32") ** 2), argnums=(0, 1))(x, kernel)
+
+    chex.assert_trees_all_close(gradients(conv._by_products), gradients(conv._by_device), rtol=1e-4)
+
+
+@pytest.mark.parametrize("compute", [conv._by_products, conv._by_device])
+def test_bfloat16_rounds_operands_and_returns_float32(compute):
+    x, kernel = uniform(0, 2, 8, 8, 3), uniform(1, 3, 3, 3, 4)
+    made = compute(x, kernel, 2, "bfloat16")
+    assert made.dtype == jnp.float32
+    exact = compute(x, kernel, 2, "float32")
+    assert 0 < float(jnp.max(jnp.abs(made / exact - 1))) < 0.02
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_of_any_size_are_encoded_and_decoded(shape, residual):
+    config = dataclasses.replace(CONFIG, residual=residual, batch_norm=True)
+    networks = quick_init(build_networks(config, shape, CODES))
+    params, stats = networks.init(jax.random.key(0))
+    images = uniform(0, 2, *shape)
+    output, after = networks.encode(params, stats, images, jax.random.key(1))
+    chex.assert_shape(output.mean, (2, 5))
+    chex.assert_shape(output.logits, (2, 3))
+    chex.assert_trees_all_equal_shapes(stats, after)
+    assert jax.tree.leaves(stats)
+    chex.assert_shape(networks.decode(params, output.mean, output.logits, None), images.shape)
+
+
+@pytest.mark.parametrize("options", [{"posterior": "gaussian"}, {"posterior": "universal"}, {"hidden": (7, 6)}])
+def test_posteriors_and_hidden_layers_go_with_convolutions(options):
+    networks = quick_init(build_networks(dataclasses.replace(CONFIG, **options), (8, 8), CODES))
+    params, stats = networks.init(jax.random.key(0))
+    output, _ = networks.encode(params, stats, uniform(0, 2, 8, 8), jax.random.key(1))
+    chex.assert_shape(output.mean, (2, 5))
+    assert (output.log_std is not None) == (options.get("posterior") == "gaussian")
+
+
+def test_in_evaluation_an_images_code_does_not_depend_on_its_batch():
+    config = dataclasses.replace(CONFIG, batch_norm=True, dropout=0.5)
+    networks = quick_init(build_networks(config, (8, 8), CODES))
+    params, stats = networks.init(jax.random.key(0))
+    images = uniform(0, 3, 8, 8)
+    together = networks.encode(params, stats, images, None)[0].mean
+    alone = jnp.concatenate([networks.encode(params, stats, image[None], None)[0].mean for image in images])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("hidden", [(), (7,)])
+def test_the_bound_of_a_saved_models_size_is_that_of_its_kernels(shape, hidden):
+    config = dataclasses.replace(CONFIG, hidden=hidden)
+    params, _ = jax.eval_shape(build_networks(config, shape, CODES).init, jax.random.key(0))
+    kernels = [
+        np.prod(leaf.shape)
+        for network in ("encoder", "decoder")
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params[network])
+        if path[-1].key == "kernel"
+    ]
+    assert min_weights(config, shape, 5 + 3, 5 + 3) == sum(kernels)
+
+
+def test_vectors_are_refused():
+    with pytest.raises(InputError, match=r"network\.kind is conv, but an image of the data has the shape \(7,\)"):
+        build_networks(CONFIG, (7,), CODES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": ()}, r"network\.channels is empty"),
+        ({"channels": (8, 0)}, r"network\.channels\[1\] is 0"),
+        ({"kernel_size": 0}, r"network\.kernel_size is 0"),
+        ({"kind": "mlp"}, r"network\.hidden is empty"),
+    ],
+)
+def test_impossible_sizes_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        validate_network(dataclasses.replace(CONFIG, **options))
