@@ -91,7 +91,7 @@ class Report:
         runs: dict[str, Callable[[], float]] = {}
         started: list[Contender] = []
         facts: dict[str, Any] = {}
-        wanted = [("plain", precision) for precision in PRECISIONS] + [("default", "bfloat16")] * (
+        wanted = [("plain", precision) for precision in PRECISIONS] + [("marginal", "bfloat16")] * (
             threads > 1 and self.scale.complete
         )
         for preset, precision in wanted:
