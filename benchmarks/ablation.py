@@ -1,4 +1,4 @@
-"""Ablation of the preset `marginal`, the default when it was recorded: short runs, each with one ingredient taken away or changed.
+"""Ablation of the preset `marginal`, the default when it was recorded: one ingredient changed in each short run.
 
 `python benchmarks/ablation.py --data-dir FOLDER`
 
