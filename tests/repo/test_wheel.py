@@ -44,4 +44,4 @@ def test_the_script_finds_the_package_and_not_itself(tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 2
-    assert "choose one of ablation, few-labels, label-counts" in done.stderr
+    assert "choose one of ablation, earlier, few-labels, label-counts" in done.stderr

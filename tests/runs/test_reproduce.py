@@ -263,7 +263,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(monkeypatch, capsys):
         (["--rows", "toy-10"], "did you mean 'toy-100'"),
         (
             ["--table", "few"],
-            "choose one of ablation, few-labels, label-counts, models, other-data, paper-settings, subsets",
+            "choose one of ablation, earlier, few-labels, label-counts, models, other-data, paper-settings, subsets",
         ),
         (["--recipe", "worst"], "--recipe"),
         (["--budget-minutes", "0"], "--budget-minutes is 0"),
