@@ -53,8 +53,8 @@ class Flags:
     budget_minutes: float | None = None
     """Minutes of training for a row: as many passes as they hold for all seeds. Default: the row's own number."""
     num_seeds: int | None = None
-    """Subsets of labelled images, each with its own weights: seeds 0, 1, … Default: 3; in the table models the row's
-    own number."""
+    """Subsets of labelled images, each with its own weights: seeds 0, 1, … Default: 3; in the tables models and
+    earlier the row's own number."""
     dataset: str = "mnist"
     """The data, as training takes them; rows of the table other-data have their own."""
     data_dir: str | None = None

@@ -81,7 +81,7 @@ MODELS = (
         "unsupervised",
         "umbrella",
         10,
-        "The same with hrenski's ring of Gaussians",
+        "hrenski's ring of Gaussians, the paper's losses alone",
         ("code_scatter",),
     ),
     ModelRow(
@@ -89,7 +89,7 @@ MODELS = (
         "unsupervised",
         "uniform",
         10,
-        "The same with a uniform prior",
+        "A uniform prior, the paper's losses alone",
         ("code_scatter", "samples_beside_nearest"),
     ),
     ModelRow(

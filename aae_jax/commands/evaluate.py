@@ -62,7 +62,7 @@ def run_evaluate(argv: Sequence[str]) -> int:
 
     For clusters: their majority classes, and all measures of clusters against classes. Without a label code, and for
     clusters on data without labels: reconstruction error, and the match of codes and prior; from images without shift
-    and noise, whereas the measures of a run are of augmented views.
+    and noise, whereas a run measures the codes that its training matches to the prior.
     """
     flags = parse(_Evaluate, argv, "evaluate", run_evaluate.__doc__)
     refuse_overwriting(flags.out, flags.model, source_of(flags.dataset), flags.data_dir)

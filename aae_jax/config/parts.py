@@ -40,7 +40,7 @@ class NetworkConfig:
     kernel_size: int = 3
     """Kind conv: side of the kernels, in pixels."""
     residual: bool = False
-    """Kind conv: add a residual block of two convolutions to each."""
+    """Kind conv: add a residual block of two 3×3 convolutions, without batch norm or dropout, to each convolution."""
     discriminator_hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden layers of both discriminators."""
     latent_dim: int = 10
@@ -141,8 +141,13 @@ def validate_network(network: NetworkConfig) -> None:
     """
     if not network.hidden and network.kind == "mlp":
         raise InputError("network.hidden is empty; give the width of at least one layer.")
-    if not network.channels:
+    if not network.channels and network.kind == "conv":
         raise InputError("network.channels is empty; give the feature maps of at least one convolution.")
+    plain = NetworkConfig()
+    for name in ("channels", "kernel_size", "residual"):
+        value = getattr(network, name)
+        if network.kind == "mlp" and value != getattr(plain, name):
+            raise InputError(f"network.{name} is {value}, but a perceptron has none; give --network.kind conv too.")
     check_bounds(
         ("network.latent_dim", network.latent_dim, 1, 10**5),
         ("network.noise_dim", network.noise_dim, 1, 10**5),

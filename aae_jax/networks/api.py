@@ -126,7 +126,7 @@ def sample_style(output: EncoderOutput, key: PRNGKey | None) -> Float[Array, "ba
 def build_mlp_networks(
     config: NetworkConfig, image_shape: tuple[int, ...], num_classes: int, *, conditional: bool = False
 ) -> Networks:
-    """Return the MLPs of the paper's semi-supervised model (fig. 8) for images of `image_shape`.
+    """Return the networks of the paper's semi-supervised model (fig. 8) for images of `image_shape`.
 
     Args:
         config: Architecture of the networks.
@@ -263,10 +263,12 @@ def _build_apply(module: nn.Module | None, name: str) -> Callable[..., Array]:
             result: Any = module.apply({"params": params[name]}, *codes, train=key is not None, rngs=_rngs(key))
         except ScopeParamShapeError as error:
             lengths = " and ".join(str(code.shape[-1]) for code in codes if code is not None)
-            raise InputError(
-                f"The {name} was not built for inputs of length {lengths}; networks and configuration must both have "
-                "conditional True, so that the discriminator of z sees the label, or both False."
-            ) from error
+            advice = (
+                "networks and configuration must both have conditional True, so that it sees labels, or both False."
+                if name == "discriminator_z"
+                else "give codes of the lengths that the model was built with."
+            )
+            raise InputError(f"The {name} was not built for inputs of length {lengths}; {advice}") from error
         return jnp.asarray(result)
 
     return apply

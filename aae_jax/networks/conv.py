@@ -101,7 +101,7 @@ def _by_products(x: Array, kernel: Array, stride: int, precision: str) -> Array:
 
 
 def _by_device(x: Array, kernel: Array, stride: int, precision: str) -> Array:
-    """Convolve by the device's own convolution."""
+    """Convolve by the device's own convolution; in bfloat16 its results are rounded too."""
     options = product_options(precision)
     if precision == "bfloat16":  # operands and result alike: the gradient of mixed types is not defined
         x, kernel, options = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), {}
@@ -133,8 +133,8 @@ class Convolutions(nn.Module):
         channels: Feature maps of each convolution.
         kernel_size: Side of the kernels.
         residual: Whether a residual block follows each convolution.
-        batch_norm: Whether to normalise before each ReLU.
-        dropout: Probability of dropping a unit after each ReLU in training.
+        batch_norm: Whether to normalise before each ReLU outside residual blocks.
+        dropout: Probability of dropping a unit after each of these ReLUs in training.
         weight_init: `"he"` or `"paper"`, as in `Trunk`.
         precision: Precision of the operands of products.
     """
@@ -172,7 +172,7 @@ class Deconvolutions(nn.Module):
         image_shape: Height, width, and number of colours if there are several.
         kernel_size: Side of the kernels.
         residual: Whether a residual block precedes each convolution.
-        dropout: Probability of dropping a unit after each ReLU in training.
+        dropout: Probability of dropping a unit after each ReLU outside residual blocks in training.
         weight_init: `"he"` or `"paper"`, as in `Trunk`.
         precision: Precision of the operands of products.
     """
@@ -191,7 +191,7 @@ class Deconvolutions(nn.Module):
         *larger, (height, width) = halvings(self.image_shape, len(self.channels))
         colours = self.image_shape[2] if len(self.image_shape) > 2 else 1
         flat = dense(height * width * self.channels[-1], self.weight_init, self.precision, before_relu=True)(features)
-        x = nn.relu(flat).reshape(-1, height, width, self.channels[-1])
+        x = Dropout(self.dropout)(nn.relu(flat), train=train).reshape(-1, height, width, self.channels[-1])
         widths = [colours, *self.channels[:-1]]
         for made, sides in zip(reversed(widths), reversed(larger), strict=True):
             if self.residual:

@@ -44,7 +44,7 @@ def summarise(
         "failed_seeds": {str(seed): failure for seed, failure in outcome.failed.items()},
         "updates": outcome.updates,
         "epochs": setup.epochs,
-        "width": list(config.network.hidden),
+        "width": [*(config.network.channels if config.network.kind == "conv" else ()), *config.network.hidden],
         "max_shift": config.views.max_shift,
         "precision": config.network.precision,
         "tested": config.test,

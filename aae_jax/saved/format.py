@@ -34,6 +34,7 @@ __all__ = [
     "expected_scaling",
     "name_of",
     "named",
+    "network_to_json",
     "prior_to_json",
     "read_config",
     "read_tensors",
@@ -232,6 +233,15 @@ def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
     if prior is None:
         return None
     return {name: value for name, value in dataclasses.asdict(prior).items() if name != "file"}
+
+
+def network_to_json(network: NetworkConfig) -> dict[str, Any]:
+    """Return networks in the form of `config.json`; of perceptrons without the settings of convolutions.
+
+    Earlier versions do not know these.
+    """
+    convolutional = ("kind", "channels", "kernel_size", "residual") if network.kind == "mlp" else ()
+    return {name: value for name, value in dataclasses.asdict(network).items() if name not in convolutional}
 
 
 def named(tree: Any) -> list[tuple[str, Any]]:

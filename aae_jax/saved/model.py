@@ -105,6 +105,7 @@ class Model:
             "pixels": self.pixels,
             **({kind: length} if numbered else {"class_names": self.class_names}),
             "latent_dim": self.network.latent_dim,
+            **({"channels": self.network.channels} if self.network.kind == "conv" else {}),
             "hidden": self.network.hidden,
             "prior": self.prior and self.prior.kind,
             "data": self.data.get("name"),

@@ -44,7 +44,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     config: dict[str, Any] = {
         "format": "aae_jax",
         "format_version": saved_model.version_of(model.prior_samples, tree.get("scaling")),
-        "network": dataclasses.asdict(model.network),
+        "network": saved_model.network_to_json(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
         "class_names": list(model.class_names),

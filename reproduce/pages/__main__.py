@@ -1,6 +1,6 @@
 """Write the tables and figures of README.md, docs/ and results/README.md from the files in results/, and diagrams.
 
-`python -m reproduce.pages` writes both; with `--check` it only compares the tables. A table stands between
+`python -m reproduce.pages` writes all of them; with `--check` it only compares the tables. A table stands between
 `<!-- table: KIND -->` and `<!-- end -->`; KIND is a key of `TABLES`.
 """
 

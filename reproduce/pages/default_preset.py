@@ -66,7 +66,7 @@ def errors_table() -> str:
 
 
 def _preset(run: Record) -> str:
-    """Return the preset of a run of either; the previous default is now `marginal`."""
+    """Return whether a run used the preset `default`, or `marginal`, the previous default."""
     return "default" if run.get("config", {}).get("conditional") else "marginal"
 
 

@@ -16,7 +16,8 @@ from reproduce.pages.svg import Spot, badge, text
 __all__ = ["DIAGRAMS", "diagram_path", "draw_diagram", "write_diagrams"]
 
 DIAGRAMS: Mapping[str, tuple[str, str, str]] = {
-    "unsupervised": ("unsupervised", "default", "Adversarial autoencoder (figure 1 of the paper)"),
+    "unsupervised-plain": ("unsupervised", "plain", "Adversarial autoencoder, as in the paper (figure 1)"),
+    "unsupervised": ("unsupervised", "default", "Adversarial autoencoder, preset default"),
     "label-regularized": ("label_regularized", "default", "A part of the prior for each class (figure 3)"),
     "supervised-plain": ("supervised", "plain", "Supervised, as in the paper (figure 6)"),
     "supervised": ("supervised", "default", "Supervised, with a conditional discriminator"),
@@ -111,8 +112,8 @@ class Drawing:
         if self.model.encodes_label:
             self._box(label, f"cluster y, {clusters}" if clusters else "label y", rounded=True)
             self._arrow((encoder.right[0], label.y), label.left)
-            judged = self._phases(lambda phase: phase.called == ("encoder",))
-            self._open(judged, label.left[0] - 14, label.y + 16)
+            judged = self._phases(lambda one: one.called == ("encoder",) or "generated_label" in one.terms)
+            self._open(judged, label.left[0] - 14 - 24 * (len(judged) - 1), label.y + 16)
         else:
             unlabelled = self.model.labels_judged > CLASSES  # an extra class for images without a label
             self._box(label, "label or none" if unlabelled else "true label y", rounded=True, dashed=True)
@@ -156,6 +157,10 @@ class Drawing:
         towards = 1 if y < self.middle else -1  # the codes' side of this row
         self._arrow((samples.right[0], y - 10 * towards), (critic.left[0], y - 10 * towards))
         self._branch(BRANCH_X, code.y, y + 2 * towards, critic.left[0])
+        if name == "discriminator_z" and self.model.config.views.style_of == "clean":
+            self.parts.append(
+                text(BRANCH_X - 8, code.y - 26, "of clean images", anchor="end", colour="#666", size=11)
+            )
         out = critic.right[0] + 40
         self._arrow(critic.right, (out, y))
         self.parts.append(text(out + 6, y + 4, "sample?", anchor="start"))
@@ -165,7 +170,7 @@ class Drawing:
         """Draw the label's way to the discriminator of z."""
         start = LABEL_BRANCH_X
         self._branch(start, label.y, 75 + 15, COLUMNS["decoder"] + NETWORK_WIDTH / 2 - 75, dashed=True)
-        note = "with their labels" if not self.model.encodes_label else "with y, held constant"
+        note = "with their labels" if not self.model.encodes_label else "with y, constant"
         self.parts.append(text(start + 5, 112, note, anchor="start", colour="#666", size=11))
 
     def _branch(self, x: float, y: float, row: float, end: float, *, dashed: bool = False) -> None:
@@ -183,8 +188,7 @@ class Drawing:
         self.parts.append(f'<polygon points="{points}" fill="#eef2f8" stroke="#444"/>')
         self.parts.append(text(spot.x, self.middle - 6, name, bold=True))
         network = self.model.config.network
-        widths = network.hidden if not widening else tuple(reversed(network.hidden))
-        self.parts.append(text(spot.x, self.middle + 10, "–".join(map(str, widths)), colour="#666", size=11))
+        self.parts.append(text(spot.x, self.middle + 10, "–".join(map(str, network.hidden)), colour="#666", size=11))
         self._badges(name, spot, self.middle + 28)
         return spot
 

@@ -61,6 +61,10 @@ def validate_autoencoder(config: AutoencoderConfig) -> None:
     check_bounds(("weights.kl", config.weights.kl, 0, 10**6))
     validate_optimizers(config.optimizers)
     validate_reconstruction(config.weights, config.network)
+    if config.views.style_of != "view":
+        raise InputError(
+            f"views.style_of is {config.views.style_of}, but an autoencoder has no discriminator; give view."
+        )
     if config.model == "autoencoder" and config.network.posterior != "deterministic":
         raise InputError(
             f"network.posterior is {config.network.posterior}, but nothing keeps the posterior of a plain "

@@ -143,7 +143,10 @@ Corrected: the last, incomplete batch is left out. Its learning rates fall to a 
 does not reach."""
 
 PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
-    "default": (DEFAULT, "the recommended recipe: batch norm, random shifts, consistency with the clean image"),
+    "default": (
+        DEFAULT,
+        "the recommended recipe: random shifts, consistency with the clean image, style apart from class",
+    ),
     "few_labels": (
         FEW_LABELS,
         "propagated labels, adversarial view, 200 epochs, blind to which pixels are neighbours: for few labels",
@@ -151,7 +154,7 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "few_labels_shifts": (FEW_LABELS_SHIFTS, "the same with random shifts"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),
     "marginal": (MARGINAL, "the default of earlier versions: the discriminator of z does not see the label"),
-    "smoke": (SMOKE, "tiny networks for a few seconds: does everything run?"),
+    "smoke": (SMOKE, "marginal with tiny networks for a few seconds: does everything run?"),
     "paper": (PAPER, "the paper's own optimizer and length, 5,000 epochs: days on a CPU"),
     "fducau": (FDUCAU, "AAE_pytorch (Paperspace blog): dropout, 2-D style, 3,000 labels"),
     "naresh": (NARESH, "A wizard's guide to AAEs, part 4: Adam, prior std 5, 1,000 labels"),

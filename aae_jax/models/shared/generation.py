@@ -58,8 +58,8 @@ def measure_generation(
     - `judge`: its accuracy on real held-out images. `conditional_accuracy`: share of images, decoded from styles of
       the prior and classes as frequent as in the held-out images, that the judge assigns to their class. `samples`:
       Fréchet distance, precision and recall in the judge's features. They need classes and a prior.
-    - `codes_and_prior`: accuracy of a fresh classifier, and sliced Wasserstein distance; of codes of views, augmented
-      as in training, like the other measures of codes and prior.
+    - `codes_and_prior`: accuracy of a fresh classifier, and sliced Wasserstein distance; of the codes that training
+      matches to the prior, of augmented views or of clean images (`views.style_of`), like other measures of both.
     - `label_leakage`: of models whose encoder outputs the label as well as the style.
     - `representation`: linear and nearest-neighbour probes and macro AUROC of the styles, or, in a model with heads,
       of the representation W_C y + z. It needs classes.

@@ -73,6 +73,11 @@ def validate_unsupervised(config: UnsupervisedConfig) -> None:
     validate_reconstruction(config.weights, config.network)
     validate_trained_prior(config.prior, config.network)
     refuse_noise_in_one_view(config, joint=config.joint)
+    if config.joint and config.optimizers.encoder_share != 1.0:
+        raise InputError(
+            f"optimizers.encoder_share is {config.optimizers.encoder_share}, but a joint step has one optimizer for "
+            "reconstruction and generator; give 1, or joint False."
+        )
     if config.joint and config.views.style_of != "view":
         raise InputError(
             f"views.style_of is {config.views.style_of}, but a joint step reads one view; give view, or joint False."

@@ -68,14 +68,17 @@ step, Adam at 1e-3; 45 passes over 60,000 images are 54 over our pool of 50,000.
 the discriminator after its update. The leaky units of its encoder, its decoder's layers of 64 and then 256 units, and
 Xavier initialisation are replaced by ours."""
 PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
-    "default": (_matched(GAUSSIAN), "a Gaussian of std 5 in two dimensions, as in figures 1 and 2 of the paper"),
+    "default": (
+        _matched(GAUSSIAN),
+        "a Gaussian of std 5 in two dimensions (figures 1 and 2 of the paper), filled evenly",
+    ),
     "plain": (GAUSSIAN, "the same with the paper's losses alone"),
     "mixture": (
         _matched(_with_prior(PriorConfig(kind="mixture"))),
         "ten Gaussians on a ring, stds 0.5 and 0.1 (nicklhy, conan7882)",
     ),
     "mixture_narrow": (
-        _with_prior(PriorConfig(kind="mixture", std_across=0.05)),
+        _matched(_with_prior(PriorConfig(kind="mixture", std_across=0.05))),
         "the same, stds 0.5 and 0.05 (musyoku)",
     ),
     "umbrella": (

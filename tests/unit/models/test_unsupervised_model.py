@@ -348,6 +348,10 @@ def test_no_two_phases_judge_by_the_same_draw():
         ({"joint": True, "views": dataclasses.replace(NOISY, noise_in="reconstruction")}, "read one view here"),
         ({"joint": True, "views": dataclasses.replace(NOISY, style_of="clean")}, "a joint step reads one view"),
         (
+            {"joint": True, "optimizers": dataclasses.replace(AAE.optimizers, encoder_share=0.3)},
+            "a joint step has one optimizer",
+        ),
+        (
             {"optimizers": UnsupervisedOptimizers(generator=OptimizerConfig(learning_rate=-1.0))},
             "optimizers.generator.learning_rate is -1.0",
         ),
@@ -369,6 +373,7 @@ def test_bad_settings_are_refused(changes, words):
         ({"network": NETWORK}, "a VAE has a Gaussian one"),
         ({"prior": PriorConfig(kind="swiss_roll")}, "a VAE takes gaussian, mixture or umbrella"),
         ({"weights": AutoencoderWeights(kl=-1.0)}, "weights.kl is -1.0"),
+        ({"views": dataclasses.replace(NOISY, style_of="clean")}, "an autoencoder has no discriminator"),
         ({"model": "autoencoder"}, "nothing keeps the posterior"),
         (
             {

@@ -11,6 +11,7 @@ import pytest
 from aae_jax.config import NetworkConfig, validate_network
 from aae_jax.errors import InputError
 from aae_jax.networks import Codes, build_networks, conv, min_weights
+from aae_jax.saved.format import network_to_json
 from tests.conftest import quick_init, uniform
 
 CODES = Codes(3, 3, {"discriminator_z": 5, "discriminator_y": 3})
@@ -122,8 +123,25 @@ def test_vectors_are_refused():
         ({"channels": (8, 0)}, r"network\.channels\[1\] is 0"),
         ({"kernel_size": 0}, r"network\.kernel_size is 0"),
         ({"kind": "mlp"}, r"network\.hidden is empty"),
+        ({"kind": "mlp", "hidden": (4,)}, r"network\.channels is \(4, 8\), but a perceptron has none"),
+        ({"kind": "mlp", "hidden": (4,), "channels": (32, 64), "kernel_size": 5}, r"network\.kernel_size is 5"),
     ],
 )
 def test_impossible_sizes_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         validate_network(dataclasses.replace(CONFIG, **options))
+
+
+def test_a_discriminator_of_another_length_is_named():
+    networks = quick_init(build_networks(CONFIG, (8, 8), CODES))
+    params, _ = networks.init(jax.random.key(0))
+    with pytest.raises(InputError, match="length 8; networks and configuration must both have conditional True"):
+        networks.discriminate_z(params, jnp.zeros((2, 8)), None)
+    with pytest.raises(InputError, match="length 4; give codes of the lengths"):
+        networks.discriminate_y(params, jnp.zeros((2, 4)), None)
+
+
+def test_perceptrons_are_described_as_earlier_versions_did():
+    plain, convolutional = (network_to_json(dataclasses.replace(CONFIG, kind=kind)) for kind in ("mlp", "conv"))
+    assert set(convolutional) - set(plain) == {"kind", "channels", "kernel_size", "residual"}
+    assert convolutional["channels"] == (4, 8)
