@@ -1,5 +1,6 @@
 """What the phases of a model's table compute, observed by tracing each loss once: nothing here is written by hand."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ class ObservedModel(NamedTuple):
     phases: tuple[ObservedPhase, ...]
 
 
+@functools.cache
 def observe(model: str, name: str = "default") -> ObservedModel:
     """Return what a preset of a model computes for images of 28×28 pixels and ten classes."""
     spec = find_model(model).spec
