@@ -1,5 +1,6 @@
 """Types and shapes in the package's signatures are checked at run time, in every test; and what tests share."""
 
+import importlib.metadata
 import importlib.util
 import os
 from types import SimpleNamespace
@@ -11,6 +12,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 os.environ["AAE_OFFLINE"] = "1"  # the tests of downloads bring their own server
+if importlib.metadata.version("jaxlib").startswith("0.10."):  # the next one stops at a flag that it does not know
+    # XLA compiles in a third of the time, for processes that tests start too; `XLA_FLAGS= pytest` does without.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")  # a missing axis is an error, not a table of all pairs
 jax.config.update("jax_num_cpu_devices", 2)  # where an array lies is never left to there being one device only

@@ -9,6 +9,7 @@ import tyro
 
 from aae_jax.data import Dataset, Reporter, load_dataset
 from aae_jax.data.cache import fingerprint
+from aae_jax.data.image_sources import whereabouts
 from aae_jax.data.known import KNOWN, KnownSet
 from aae_jax.data.readers.tfds_copy import copy_roots, find_copy
 from aae_jax.data.sources import Places, cached_set, local_files, places
@@ -31,11 +32,15 @@ class _ListFlags:
 @dataclass(frozen=True, kw_only=True)
 class _LoadFlags:
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """As for --dataset: mnist, emnist/<split>, tfds:<name>, npz:<file> ...; `aae-jax data list` lists them."""
+    """As for --dataset: mnist, emnist/<split>, npz:<file>, folder:<folder> ...; `aae-jax data list` lists them."""
     data_dir: str | None = None
     """Folder for data: searched first, and used for downloads. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
     """Seed of the test set of data without one."""
+    image_size: tuple[int, ...] = ()
+    """Height and width that image files are scaled to, as for training."""
+    skip_bad_images: bool = False
+    """Leave out image files that cannot be read."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,7 +71,14 @@ def main(argv: Sequence[str]) -> int:
     if action == "fetch" and wanted.name == "auto":
         raise InputError("'auto' is not a data set that can be fetched; name one, such as mnist.")
     reporter: Reporter = DataReporter(Console())
-    dataset = load_dataset(wanted.name, data_dir=wanted.data_dir, split_seed=wanted.split_seed, reporter=reporter)
+    dataset = load_dataset(
+        wanted.name,
+        data_dir=wanted.data_dir,
+        split_seed=wanted.split_seed,
+        image_size=wanted.image_size,
+        skip_bad_images=wanted.skip_bad_images,
+        reporter=reporter,
+    )
     say(*_describe(dataset))
     return 0
 
@@ -76,8 +88,11 @@ def _list(where: Places) -> int:
     say(f"cache        {where.cache_dir}", "")
     for known in KNOWN.values():
         say(f"{known.name:16} {_whereabouts(known, where)}")
+    for name, found in whereabouts(where).items():
+        say(f"{name:16} {found}")
     say(f"{'digits':16} in scikit-learn")
-    say("", "Also: tfds:NAME (a set prepared by TFDS), idx:FOLDER (four IDX files), npz:FILE.")
+    say("", "Also: tfds:NAME (a set prepared by TFDS), idx:FOLDER (four IDX files), npz:FILE,")
+    say("folder:FOLDER and zip:FILE (image files).")
     return 0
 
 

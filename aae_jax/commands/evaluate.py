@@ -15,6 +15,8 @@ from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwri
 from aae_jax.config import RunConfig
 from aae_jax.config.text import from_mapping, read_yaml
 from aae_jax.data import Dataset, are_unequal, load_dataset, split_indices
+from aae_jax.data.colour_sets import COLOUR_SETS, FACES
+from aae_jax.data.image_sources import are_image_files
 from aae_jax.data.known import KNOWN
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
@@ -49,6 +51,8 @@ class DataFlags:
     """Folder for data. Also from $AAE_DATA_DIR."""
     split_seed: int = 0
     """Seed of the test set of data without one; the run's split seed is used where it is known."""
+    skip_bad_images: bool = False
+    """Leave out image files that cannot be read; they are scaled to the size of the model's images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +245,7 @@ def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Datase
         InputError: There are none, or the output file `out` is one of them.
     """
     reporter = DataReporter(Console())
-    name, data_dir, split_seed = flags.dataset, flags.data_dir, flags.split_seed
+    name, data_dir, split_seed, skip_bad = flags.dataset, flags.data_dir, flags.split_seed, flags.skip_bad_images
     folder = Path(flags.model)
     is_run_folder = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
     config_file = (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
@@ -250,12 +254,20 @@ def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Datase
         values = {key: value for key, value in read_yaml(config_file).items() if key in shared}
         config = from_mapping(RunConfig, values)
         name, data_dir, split_seed = config.dataset, data_dir or config.data_dir, config.split_seed
+        skip_bad = skip_bad or config.skip_bad_images
     if name is None:
         name = model.data.get("name", "")
-        if name not in (*KNOWN, "digits"):
+        if name not in (*KNOWN, *COLOUR_SETS, *FACES, "digits"):
             raise InputError(f"The model was trained on {name!r}, which is not a known data set; give --dataset.")
     refuse_overwriting(out, source_of(name), data_dir)
-    dataset = load_dataset(name, data_dir=data_dir, split_seed=split_seed, reporter=reporter)
+    dataset = load_dataset(
+        name,
+        data_dir=data_dir,
+        split_seed=split_seed,
+        image_size=model.image_shape[:2] if are_image_files(name) else None,
+        skip_bad_images=skip_bad,
+        reporter=reporter,
+    )
     if dataset.sha256 != model.data.get("sha256"):
         reporter.notice(
             "These are not, bit for bit, the data that the model was trained on; with another --split-seed, test "

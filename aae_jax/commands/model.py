@@ -47,7 +47,7 @@ class ImageFlags:
     images: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
     """An image file, a folder of image files, or an .npy, .npz (its x, else its x_test) or IDX file."""
     resize: bool = False
-    """Resize image files of another size or aspect ratio to the model's; arrays are not resized."""
+    """Scale image files of another size until they cover the model's, and crop them; arrays are not resized."""
     invert: bool = False
     """Invert dark on light to light on dark, as in MNIST."""
     out: str | None = None

@@ -66,7 +66,7 @@ def refuse_overwriting(out: str | None, *sources: str | None) -> None:
 def source_of(dataset: str | None) -> str | None:
     """Return the file or folder in the name of a data set, as in `npz:FILE`, or None."""
     kind, _, rest = (dataset or "").partition(":")
-    return os.path.expanduser(rest) if kind in ("npz", "idx") and rest else None
+    return os.path.expanduser(rest) if kind in ("npz", "idx", "folder", "zip") and rest else None
 
 
 def _files_of(source: Path) -> Iterator[Path]:

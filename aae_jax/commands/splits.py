@@ -38,6 +38,10 @@ class _InitDatasets:
     validation images."""
     split_seed: int = 0
     """Seed of the test set of data without one."""
+    image_size: tuple[int, ...] = ()
+    """Height and width that image files are scaled to, as for training."""
+    skip_bad_images: bool = False
+    """Leave out image files that cannot be read."""
 
 
 def run_init_datasets(argv: Sequence[str]) -> int:
@@ -50,7 +54,14 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     """
     flags = parse(_InitDatasets, argv, "init-datasets", run_init_datasets.__doc__)
     reporter = DataReporter(Console())
-    dataset = load_dataset(flags.dataset, data_dir=flags.data_dir, split_seed=flags.split_seed, reporter=reporter)
+    dataset = load_dataset(
+        flags.dataset,
+        data_dir=flags.data_dir,
+        split_seed=flags.split_seed,
+        image_size=flags.image_size,
+        skip_bad_images=flags.skip_bad_images,
+        reporter=reporter,
+    )
     folder = Path(flags.dir_path)
     for name in FILES:
         refuse_overwriting(str(folder / f"{name}.npz"), source_of(flags.dataset), flags.data_dir)

@@ -60,13 +60,19 @@ class RunConfig:
     """Settings of every model; each model's subclass adds its optimizers and loss weights."""
 
     dataset: str = "auto"
-    """digits, mnist, fashion_mnist, kmnist, emnist/<split>, tfds:<name>, idx:<folder>, npz:<file>, or auto: mnist if
-    it is available, else digits, with a notice."""
+    """digits, mnist, fashion_mnist, kmnist, emnist/<split>, svhn, cifar10, lfw, tfds:<name>, idx:<folder>,
+    npz:<file>, folder:<folder> or zip:<file> of image files, or auto: mnist if it is available, else digits, with a
+    notice."""
     data_dir: str | None = None
     """Folder of the data, also set by $AAE_DATA_DIR: IDX files and TFDS copies are read from it, downloads are saved
     in it."""
     split_seed: int = 0
     """Seed for drawing the test set of data that come without one (digits)."""
+    image_size: tuple[int, ...] = ()
+    """Height and width in pixels, or one number for both, that image files are scaled to cover and cropped to. Needed
+    where their sizes differ."""
+    skip_bad_images: bool = False
+    """Leave out image files that cannot be read, with a notice; otherwise the first is an error."""
     pool_size: int | None = None
     """Number of training images, a random subset that includes the labelled ones. None: all but the validation
     images."""

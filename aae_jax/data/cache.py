@@ -21,6 +21,7 @@ from aae_jax.files import private_folder
 
 __all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "read_cache", "user_folder", "write_cache"]
 
+NOTICES = "notices"
 KEYS = (
     *("name", "source", "sha256", "fingerprint", "class_names"),
     *("train_images", "train_labels", "test_images", "test_labels"),
@@ -93,7 +94,7 @@ def read_cache(path: Path) -> CachedDataset | None:
         return None
     # Every fault of an optional file, from a missing one to a torn zip directory, has the same remedy.
     try:
-        stored = read_arrays(path, KEYS)
+        stored = read_arrays(path, KEYS, more=(NOTICES,))
         dataset = build_dataset(
             name=str(stored["name"]),
             source=str(stored["source"]),
@@ -103,6 +104,7 @@ def read_cache(path: Path) -> CachedDataset | None:
             test_labels=stored["test_labels"],
             num_classes=len(stored["class_names"]),
             class_names=[str(name) for name in stored["class_names"]],
+            notices=[str(notice) for notice in stored.get(NOTICES, ())],
         )
         intact = dataset.sha256 == str(stored["sha256"])
         return CachedDataset(dataset, str(stored["fingerprint"])) if intact else None
@@ -135,7 +137,8 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
                 train_labels=dataset.train_labels,
                 test_images=dataset.test_images,
                 test_labels=dataset.test_labels,
-                class_names=np.asarray(dataset.class_names),
+                class_names=np.asarray(dataset.class_names, str),
+                notices=np.asarray(dataset.notices, str),
             )
         os.replace(temporary, path)
     except OSError:

@@ -2,17 +2,24 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from aae_jax.data.cache import CachedDataset, default_cache_dir, fingerprint, read_cache, write_cache
+from aae_jax.data.cache import CachedDataset, fingerprint, read_cache, write_cache
+from aae_jax.data.colour_sets import COLOUR_SETS, FACES
 from aae_jax.data.dataset import Dataset, Images, build_dataset, count_repeated
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
+from aae_jax.data.image_sources import (
+    are_image_files,
+    image_size_of,
+    load_colour_set,
+    load_faces,
+    load_image_files_of,
+)
 from aae_jax.data.known import KNOWN, KnownSet, check_content
 from aae_jax.data.labels import counted_from
+from aae_jax.data.places import Places, Quiet, Reporter, places, writable_data_dir
 from aae_jax.data.readers import tfds_copy
 from aae_jax.data.readers.idx_sets import (
     ForeignFilesError,
@@ -23,57 +30,27 @@ from aae_jax.data.readers.idx_sets import (
     missing_files,
     read_known,
 )
+from aae_jax.data.readers.image_folder import Decoding
 from aae_jax.data.readers.npz import load_npz
 from aae_jax.errors import InputError, did_you_mean, known_name
 
-__all__ = ["DATASET_NAMES", "Places", "Quiet", "Reporter", "cache_path", "load_dataset", "local_files", "places"]
+__all__ = [
+    "DATASET_NAMES",
+    "Places",
+    "Quiet",
+    "Reporter",
+    "are_image_files",
+    "cache_path",
+    "cached_set",
+    "load_dataset",
+    "local_files",
+    "places",
+]
 
-DATASET_NAMES = ("auto", "digits", *KNOWN, "tfds:NAME", "idx:FOLDER", "npz:FILE")
-
-
-class Reporter:
-    """Messages of data loading; by default, notices go to standard error."""
-
-    def notice(self, message: str) -> None:
-        """Report an important message."""
-        print(message, file=sys.stderr, flush=True)
-
-    def progress(self, name: str, done: int, total: int) -> None:
-        """Report that `done` of `total` bytes of a download have arrived."""
-
-    def working(self, message: str) -> None:
-        """Report the start of a step that may take some time."""
-
-
-class Quiet(Reporter):
-    """Reporter without output."""
-
-    def notice(self, message: str) -> None:
-        """Print nothing."""
-
-
-class Places(NamedTuple):
-    """Folders that are searched for data.
-
-    Attributes:
-        data_dir: Data folder of the user, or None.
-        cache_dir: Folder of the cache, which may not exist yet.
-        given: Whether the data folder was passed explicitly, not by `$AAE_DATA_DIR`.
-    """
-
-    data_dir: Path | None
-    cache_dir: Path
-    given: bool
-
-
-def places(data_dir: str | os.PathLike[str] | None = None, cache_dir: str | os.PathLike[str] | None = None) -> Places:
-    """Return the folders given by the arguments, or else by the environment."""
-    chosen = data_dir or os.environ.get("AAE_DATA_DIR") or None
-    return Places(
-        None if chosen is None else Path(os.path.expanduser(chosen)),
-        default_cache_dir() if cache_dir is None else Path(cache_dir),
-        data_dir is not None,
-    )
+DATASET_NAMES = (
+    *("auto", "digits", *KNOWN, *COLOUR_SETS, *FACES),
+    *("tfds:NAME", "idx:FOLDER", "npz:FILE", "folder:FOLDER", "zip:FILE"),
+)
 
 
 def load_dataset(
@@ -82,20 +59,26 @@ def load_dataset(
     data_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     split_seed: int = 0,
+    image_size: int | Sequence[int] | None = None,
+    skip_bad_images: bool = False,
     reporter: Reporter | None = None,
 ) -> Dataset:
     """Load a data set by name.
 
-    A known set (`mnist`, `fashion_mnist`, `kmnist`, `emnist/<split>`) is searched for in the cache, as IDX files in
-    the data folder and as a copy prepared by TFDS; otherwise it is downloaded, with the addresses and checksums in
-    TFDS's catalogue, unless `$AAE_OFFLINE` is set.
+    A known set (`mnist`, `fashion_mnist`, `kmnist`, `emnist/<split>`, `svhn`, `svhn/extra`, `cifar10`) is searched
+    for in the cache, as its published files in the data folder and as a copy prepared by TFDS; otherwise it is
+    downloaded, with the addresses and checksums in TFDS's catalogue, unless `$AAE_OFFLINE` is set.
 
     Args:
-        name: A known set, "digits", "tfds:<name>" (a prepared copy), "idx:<folder>" (four IDX files), "npz:<file>",
-            or "auto": MNIST, or, with a notice, the digits where MNIST is unavailable.
+        name: A known set, "digits", "lfw" (faces; "lfw/first": one image of each person), "tfds:<name>" (a prepared
+            copy), "idx:<folder>" (four IDX files), "npz:<file>", "folder:<folder>" or "zip:<file>" (image files), or
+            "auto": MNIST, or, with a notice, the digits where MNIST is unavailable.
         data_dir: Data folder; None: `$AAE_DATA_DIR`, or none if that is not set.
         cache_dir: Folder of the cache; None: `default_cache_dir()`.
         split_seed: Seed of the test images of data without a test set.
+        image_size: Height and width in pixels, or one number for both, that image files are scaled to cover and
+            cropped to; None: their own size, if all agree.
+        skip_bad_images: Leave out image files that cannot be read, with a notice.
         reporter: Receiver of messages; None: notices go to standard error.
 
     Raises:
@@ -104,14 +87,27 @@ def load_dataset(
     """
     reporter = Reporter() if reporter is None else reporter
     where = places(data_dir, cache_dir)
-    name = known_name(name, KNOWN)
+    name = known_name(name, (*KNOWN, *COLOUR_SETS, *FACES))
     kind, colon, rest = name.partition(":")
+    decoding = Decoding(size=image_size_of(image_size), skip_bad=skip_bad_images)
+    if are_image_files(name):
+        load = load_faces if name in FACES else load_image_files_of
+        dataset = load(name, decoding, where, split_seed, reporter)
+        _report(dataset, reporter)
+        return dataset
+    if decoding != Decoding():
+        given = "skip_bad_images" if decoding.size is None else "image_size"
+        raise InputError(
+            f"{given} is for image files (folder:FOLDER, zip:FILE, lfw), but the data set is {name!r}; leave it out."
+        )
     if name == "digits":
         return load_digits(split_seed=split_seed)
     if name == "auto":
         return _load_auto(where, split_seed, reporter)
     if name in KNOWN:
         return _load_known(KNOWN[name], where, reporter)
+    if name in COLOUR_SETS:
+        return load_colour_set(COLOUR_SETS[name], where, reporter)
     if colon and rest and kind in ("tfds", "idx", "npz"):
         dataset = _load_custom(kind, rest, where, split_seed, reporter)
         _report(dataset, reporter)
@@ -119,7 +115,12 @@ def load_dataset(
     if name.endswith(".npz"):
         raise InputError(f"There is no data set {name!r}; did you mean npz:{name}?")
     if os.path.isdir(name):
-        raise InputError(f"There is no data set {name!r}; give idx:{name} for the IDX files in that folder.")
+        raise InputError(
+            f"There is no data set {name!r}; give folder:{name} for the image files in that folder, or idx:{name} "
+            "for its IDX files."
+        )
+    if name.lower().endswith(".zip"):
+        raise InputError(f"There is no data set {name!r}; did you mean zip:{name}?")
     raise InputError(f"There is no data set {name!r}; {did_you_mean(name, DATASET_NAMES)}")
 
 
@@ -298,18 +299,14 @@ def _remotes(known: KnownSet, where: Places) -> Sequence[Remote]:
 
 def _download_folder(known: KnownSet, where: Places) -> Path:
     """Return the folder of the set below the data folder if that is writable, else below the cache."""
-    return (_writable_data_dir(where) or where.cache_dir / "downloads") / known.folders[0]
-
-
-def _writable_data_dir(where: Places) -> Path | None:
-    return where.data_dir if where.data_dir is not None and os.access(where.data_dir, os.W_OK) else None
+    return (writable_data_dir(where) or where.cache_dir / "downloads") / known.folders[0]
 
 
 def _prepare_copy(known: KnownSet, dataset: Dataset, where: Places, reporter: Reporter) -> None:
     """Write a copy for TFDS; the downloaded data are usable without it, so a failure is only reported."""
     if not tfds_copy.can_prepare():
         return
-    root = _writable_data_dir(where) or where.cache_dir / "tensorflow_datasets"
+    root = writable_data_dir(where) or where.cache_dir / "tensorflow_datasets"
     try:
         tfds_copy.prepare_copy(dataset, known, root)
     except Exception as error:  # TFDS raises exceptions of many types

@@ -16,7 +16,8 @@ __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
 
 WITHOUT_EFFECT = frozenset(
     {
-        *("dataset", "data_dir", "test", "checkpoint_seconds", "figures_every", "tensorboard", "judge_updates"),
+        *("dataset", "data_dir", "image_size", "skip_bad_images"),
+        *("test", "checkpoint_seconds", "figures_every", "tensorboard", "judge_updates"),
         "prior.file",
     }
 )

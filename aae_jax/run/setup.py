@@ -38,7 +38,14 @@ def images_of(setup: RunSetup, *, test: bool) -> Shown:
 
 def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
     """Load the data set of a configuration."""
-    return load_dataset(config.dataset, data_dir=config.data_dir, split_seed=config.split_seed, reporter=reporter)
+    return load_dataset(
+        config.dataset,
+        data_dir=config.data_dir,
+        split_seed=config.split_seed,
+        image_size=config.image_size,
+        skip_bad_images=config.skip_bad_images,
+        reporter=reporter,
+    )
 
 
 def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None) -> RunSetup:

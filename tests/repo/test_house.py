@@ -46,7 +46,8 @@ def _imported_roots(tree: ast.Module) -> Iterator[str]:
 
 
 def _dangers(tree: ast.Module) -> Iterator[str]:
-    yield from UNPICKLERS.intersection(_imported_roots(tree))
+    found = UNPICKLERS.intersection(_imported_roots(tree))
+    yield from found - {"pickle"} if _restricts_pickle(tree) else found
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = ast.unparse(call.func)
         if name in EVALUATORS:
@@ -54,6 +55,23 @@ def _dangers(tree: ast.Module) -> Iterator[str]:
         for keyword in call.keywords:
             if keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False":
                 yield f"{name}({ast.unparse(keyword)})"
+
+
+def _restricts_pickle(tree: ast.Module) -> bool:
+    """Return whether pickle is used by a class that chooses what may be called, and in no other way."""
+    if any(isinstance(node, ast.ImportFrom) and node.module == "pickle" for node in ast.walk(tree)):
+        return False
+    restricted = [
+        base
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(part, ast.FunctionDef) and part.name == "find_class" for part in node.body)
+        for base in node.bases
+    ]
+    used = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle"
+    ]
+    return all(node in restricted or node.attr == "UnpicklingError" for node in used)
 
 
 def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -112,10 +130,22 @@ def test_nothing_unpickles_or_evaluates(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import pickle", "from dill import load", "eval('1')", "yaml.load(f)", "np.load(f, allow_pickle=True)"],
+    [
+        *("from dill import load", "eval('1')", "yaml.load(f)", "np.load(f, allow_pickle=True)"),
+        *(
+            "import pickle\npickle.load(f)",
+            "from pickle import load",
+            "import pickle\nclass A(pickle.Unpickler): ...",
+        ),
+    ],
 )
 def test_the_danger_check_sees(source: str) -> None:
     assert list(_dangers(ast.parse(source)))
+
+
+def test_the_danger_check_allows_an_unpickler_that_chooses_what_is_called() -> None:
+    chosen = "import pickle\nclass A(pickle.Unpickler):\n    def find_class(self, module, name): ..."
+    assert not list(_dangers(ast.parse(chosen)))
 
 
 @pytest.mark.parametrize("path", LIBRARY)

@@ -44,7 +44,7 @@ def refused(capsys, tmp_path, *argv):
             ["optimizers.generator.learning_rate is -1"],
         ),
         (("--dataset", "digit"), ["'digit'", "did you mean 'digits'"]),
-        (("--dataset", "cifar"), ["'cifar'", "auto, digits, emnist/balanced"]),
+        (("--dataset", "imagenet"), ["'imagenet'", "auto, cifar10, digits, emnist/balanced"]),
         (("--preset", "smoky"), ["'smoky'", "did you mean 'smoke'"]),
         (("--preset", "x"), ["'x'", "conan7882, default, fducau"]),
         (("--config-path", "no.yaml"), ["no.yaml"]),

@@ -14,7 +14,15 @@ from aae_jax.data.brightness import refuse_darkness
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "decode_picture", "read_picture"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "decode_of_size",
+    "decode_picture",
+    "read_picture",
+    "without_warnings",
+]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -36,21 +44,62 @@ def read_picture(file: Path, image_shape: tuple[int, ...], *, resize: bool = Fal
     Args:
         file: A PNG, JPEG, BMP, GIF, TIFF, WEBP or PPM file, with any name.
         image_shape: Shape of a greyscale or RGB image.
-        resize: Resize the image to that shape; otherwise another size is refused.
+        resize: Resize the image to cover that shape, and crop what protrudes equally on both sides; otherwise another
+            size is refused.
 
     Raises:
         InputError: The file cannot be read, has another size, is too large, or nearly black.
     """
     try:
-        with open_regular(file, MAX_FILE_BYTES) as stream, _without_warnings():
+        with open_regular(file, MAX_FILE_BYTES) as stream, without_warnings():
             return _decode(stream, str(file), image_shape, resize)
     except OSError as error:
         raise InputError(f"{file} cannot be read as a picture ({error.strerror or error}); leave it out.") from error
 
 
-def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
-    from PIL import Image
+def decode_of_size(content: bytes, what: str, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Decode an image file in memory, `[height, width]` if its format is greyscale, else `[height, width, 3]`.
 
+    Orientation, frames and transparency as in `read_picture`. Callers decode in several threads, so they suppress
+    Pillow's warnings themselves, by `without_warnings`.
+
+    Args:
+        content: The file, of one of the formats of `read_picture`.
+        what: Name of the file in messages.
+        size: Height and width that it is resized to cover and cropped to; None: its own.
+
+    Raises:
+        InputError: It is damaged, too large, or of another format.
+    """
+    if not content:
+        raise InputError(f"{what} is empty")
+    try:
+        with _open(io.BytesIO(content), what) as opened:
+            wide = any(";16" in str(tile[3]) for tile in opened.tile)
+            picture = _upright(opened, what)
+            if wide and picture.mode.startswith("RGB") and not np.asarray(picture)[..., :3].any():
+                raise InputError(f"{what} has 16 bits, of which the upper 8 are not used: {UNKNOWN_RANGE}")
+            grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;")
+            picture = _on_white(_eight_bits(picture, what)).convert("L" if grey else "RGB")
+            return np.asarray(picture if size is None else _fit(picture, size), dtype=np.uint8)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{what} cannot be read as a picture ({reason})") from error
+
+
+def _fit(picture: Any, size: tuple[int, int]) -> Any:
+    """Scale an image until it covers `size`, height and width, and crop what protrudes equally on both sides."""
+    from PIL import Image, ImageOps
+
+    height, width = size
+    if picture.size == (width, height):
+        return picture
+    return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+
+
+def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) -> NDArray[np.uint8]:
     height, width = image_shape[:2]
     try:
         with _open(stream, what) as opened:
@@ -66,9 +115,7 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
             picture = _on_white(_eight_bits(picture, what)).convert("L" if len(image_shape) == 2 else "RGB")
             pixels = np.asarray(picture, dtype=np.uint8)
             refuse_darkness(pixels, f"The pixels of {what}", black=True, advice=TO_DO)
-            if picture.size != (width, height):
-                picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-            return np.asarray(picture, dtype=np.uint8)
+            return np.asarray(_fit(picture, (height, width)), dtype=np.uint8)
     except InputError:
         raise
     except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
@@ -77,7 +124,7 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
 
 
 @contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
+def without_warnings() -> Iterator[None]:
     """Suppress Pillow's warnings of damaged metadata, and of sizes that are refused here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -143,7 +190,7 @@ def decode_picture(content: bytes, what: str) -> NDArray[np.uint8]:
         InputError: It is damaged, too large, of another format, or does not have 8 bits.
     """
     try:
-        with _without_warnings(), _open(io.BytesIO(content), what) as opened:
+        with without_warnings(), _open(io.BytesIO(content), what) as opened:
             picture = _upright(opened, what)
             if picture.mode == "P":  # pixels are indices into a palette
                 picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
