@@ -27,7 +27,12 @@ from aae_jax.evaluation.likelihood import LikelihoodReport, measure_likelihood
 from aae_jax.evaluation.neighbours import nearest_rows
 from aae_jax.evaluation.probes import Probes, probe_codes
 from aae_jax.evaluation.reconstruction import build_reconstruction_error
-from aae_jax.evaluation.sample_quality import PrecisionRecall, frechet_distance, precision_recall
+from aae_jax.evaluation.sample_quality import (
+    PrecisionRecall,
+    frechet_distance,
+    precision_recall,
+    principal_components,
+)
 from aae_jax.evaluation.samplers import MixtureSampler, fit_mixture
 from aae_jax.evaluation.two_sample import sliced_wasserstein, two_sample_accuracy
 
@@ -70,6 +75,7 @@ __all__ = [
     "moments_beside",
     "nearest_rows",
     "precision_recall",
+    "principal_components",
     "probabilities",
     "probe_codes",
     "reliability",

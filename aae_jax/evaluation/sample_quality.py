@@ -1,7 +1,7 @@
-"""Quality of generated images in a judge's feature space: Fréchet distance, precision and recall.
+"""Quality of generated images in a feature space: Fréchet distance, precision and recall.
 
-The features are those of a classifier of the data at hand, not of Inception: numbers are comparable between models of
-one data set and one judge only.
+The features are those of a classifier of the data at hand, or, without classes, principal components of its images,
+not those of Inception: numbers are comparable between models of one data set and one feature space only.
 """
 
 from typing import NamedTuple
@@ -15,10 +15,29 @@ from numpy.typing import NDArray
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["PrecisionRecall", "frechet_distance", "precision_recall"]
+__all__ = ["COMPONENTS", "PrecisionRecall", "frechet_distance", "precision_recall", "principal_components"]
 
 NEIGHBOURS = 3
 """Number of nearest neighbours whose distance is the radius of a sphere, as in the source."""
+
+
+COMPONENTS = 64
+"""Number of principal components that stand for images without classes."""
+
+
+def principal_components(
+    fitted: Float[np.ndarray, "count width"], *others: Float[np.ndarray, "_ width"]
+) -> tuple[NDArray[np.float64], ...]:
+    """Return the coordinates of the rows of each of `others` on the principal components of `fitted`.
+
+    Their number is 64, or less for fewer rows or columns. The axes of the largest variance are found by a randomised
+    decomposition with a fixed seed (Halko et al. 2011); coordinates have the units of the rows.
+    """
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped, unused-ignore]
+
+    count = min(COMPONENTS, *fitted.shape)
+    axes = PCA(n_components=count, svd_solver="randomized", random_state=0).fit(np.asarray(fitted, np.float64))
+    return tuple(np.asarray(axes.transform(np.asarray(rows, np.float64))) for rows in others)
 
 
 def frechet_distance(real: Float[np.ndarray, "count width"], generated: Float[np.ndarray, "others width"]) -> float:

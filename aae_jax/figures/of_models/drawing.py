@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -32,12 +32,12 @@ class Shown(NamedTuple):
 def draw_and_save(
     prepare: Callable[[], Drawings], folder: Path, notice: Callable[[str], None]
 ) -> tuple[list[str], list[str]]:
-    """Draw figures one by one and save each in two formats.
+    """Draw figures one by one and save each in two formats, an animation as GIF.
 
     An exception in one (including exhausted memory or a full disk) affects that figure only.
 
     Args:
-        prepare: Returns the drawing functions; imports matplotlib.
+        prepare: Returns the drawing functions, some of which may return an `Animation`; imports matplotlib.
         folder: Folder for the files.
         notice: Gets a sentence for each figure that could not be drawn or written, naming it and the reason.
 
@@ -49,6 +49,7 @@ def draw_and_save(
     try:
         drawings = prepare()
         from aae_jax.figures import save_figure
+        from aae_jax.figures.animation import Animation, save_animation
         from aae_jax.figures.style import drawing
     except Exception as error:
         notice(f"No figure could be drawn ({reason_of(error)}).")
@@ -56,7 +57,11 @@ def draw_and_save(
     for name, draw in drawings.items():
         try:
             with drawing():
-                save_figure(draw(), folder / name)
+                drawn: Any = draw()
+                if isinstance(drawn, Animation):
+                    save_animation(drawn, folder / name)
+                else:
+                    save_figure(drawn, folder / name)
         except Exception as error:
             missing.append(name)
             notice(drawing_fault(name, error))

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.augment import activate, unscale_pixels
+from aae_jax.augment import activate, scale_pixels, unscale_pixels
 from aae_jax.evaluation import (
     Judge,
+    build_reconstruction_error,
     frechet_distance,
     measure_leakage,
     precision_recall,
+    principal_components,
     probe_codes,
     sliced_wasserstein,
     two_sample_accuracy,
@@ -58,6 +60,8 @@ def measure_generation(
     - `judge`: its accuracy on real held-out images. `conditional_accuracy`: share of images, decoded from styles of
       the prior and classes as frequent as in the held-out images, that the judge assigns to their class. `samples`:
       Fréchet distance, precision and recall in the judge's features. They need classes and a prior.
+      Without classes, `samples` is the Fréchet distance on the principal components of training images alone.
+    - `reconstruction`, without classes: error per pixel of training images (`seen`) and of held-out ones (`unseen`).
     - `codes_and_prior`: accuracy of a fresh classifier, and sliced Wasserstein distance; of the codes that training
       matches to the prior, of augmented views or of clean images (`views.style_of`), like other measures of both.
     - `label_leakage`: of models whose encoder outputs the label as well as the style.
@@ -142,6 +146,8 @@ def _measure(
         )
         if held_out.judge is not None:
             found |= failures.run("generated images", lambda: _judged(model, styles(), held_out, key_labels), {})
+    if not setup.dataset.num_classes and not model.decoded_label:
+        found |= failures.run("images", lambda: _without_classes(setup, model, styles, held_out.images), {})
     if setup.dataset.num_classes > 1:
         found |= failures.run("the classes in codes", lambda: _of_classes(setup, model, held_out), {})
     return found
@@ -159,6 +165,25 @@ def _codes_and_prior(
         "codes_and_prior/two_sample_accuracy": two_sample_accuracy(codes, samples),
         "codes_and_prior/sliced_wasserstein": float(sliced_wasserstein(codes, samples, key_directions)),
     }
+
+
+def _without_classes(
+    setup: RunSetup, model: Model, styles: Callable[[], np.ndarray], unseen: np.ndarray
+) -> dict[str, float]:
+    """Return the errors of seen and unseen images, and the distance of samples to real images."""
+    pool = np.asarray(setup.data.pool)
+    seen = pool[np.random.default_rng(0).permutation(len(pool))[: len(unseen)]]
+    error = build_reconstruction_error(model.networks, model.network.output)
+    found = {
+        f"reconstruction/{name}": float(error(model.params, images, model.encode_stored(images)))
+        for name, images in (("seen", jnp.asarray(seen)), ("unseen", jnp.asarray(unseen)))
+    }
+    if model.prior is None:
+        return found
+    made = np.asarray(model.decode(styles()[: len(unseen)]))
+    known, real = (np.asarray(scale_pixels(jnp.asarray(images), "sigmoid")) for images in (pool[:COMPARED], unseen))
+    rows = principal_components(*(each.reshape(len(each), -1) for each in (known, real, made)))
+    return {**found, "samples/frechet_distance": frechet_distance(*rows)}
 
 
 def _judged(model: Model, styles: np.ndarray, held_out: _HeldOut, key: PRNGKey) -> dict[str, float]:
@@ -228,6 +253,9 @@ def say_generation(summary: Mapping[str, Any]) -> list[str]:
             f"  label predicted from the style: logistic regression {regression}, perceptron {perceptron} "
             f"(chance {chance})"
         )
+    if "reconstruction" in found:
+        seen, unseen = (np.nanmean(per_seed(found["reconstruction"][name])) for name in ("seen", "unseen"))
+        lines.append(f"  {seen:.5f} per pixel of images seen in training, {unseen:.5f} of unseen ones")
     if "codes_and_prior" in found:
         accuracy = percent(per_seed(found["codes_and_prior"]["two_sample_accuracy"]))
         lines.append(f"  accuracy of a fresh classifier between codes and prior {accuracy} (50 % if they match)")

@@ -67,6 +67,42 @@ HRENSKI = UnsupervisedConfig(
 step, Adam at 1e-3; 45 passes over 60,000 images are 54 over our pool of 50,000. Corrected: the generator term uses
 the discriminator after its update. The leaky units of its encoder, its decoder's layers of 64 and then 256 units, and
 Xavier initialisation are replaced by ours."""
+FACES = _matched(
+    UnsupervisedConfig(
+        dataset="lfw/first",
+        epochs=60,
+        network=NetworkConfig(
+            kind="conv",
+            channels=(16, 32, 64, 128),
+            hidden=(),
+            latent_dim=400,
+            batch_norm=True,
+            discriminator_hidden=(500, 500),
+            precision="auto",
+        ),
+        views=CLEAN,
+        prior=PriorConfig(std=1.0),
+    )
+)
+HRENSKI_FACES = dataclasses.replace(
+    HRENSKI,
+    dataset="lfw/first",
+    epochs=300,
+    network=NetworkConfig(
+        kind="conv",
+        channels=(2048, 1536, 1024),
+        kernel_size=5,
+        hidden=(),
+        latent_dim=400,
+        batch_norm=True,
+        discriminator_hidden=(400, 200),
+        precision="auto",
+    ),
+)
+"""hrenski's architecture for faces, with the optimizers of its notebooks: the encoder's widths, code, discriminator
+and 300 epochs. All three convolutions have kernels of 5 and halve the image, where its second keeps the size and has
+kernels of 3 like the third; ReLU replaces its leaky ReLU, the decoder mirrors the encoder and has no batch norm. It
+needs an accelerator."""
 PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "default": (
         _matched(GAUSSIAN),
@@ -90,6 +126,8 @@ PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "gaussian_posterior": (_with_posterior("gaussian"), "plain with a Gaussian posterior"),
     "universal": (_with_posterior("universal"), "plain with noise as a further input of the encoder"),
     "hrenski": (HRENSKI, "one step for reconstruction and a tenth of the generator's loss, prior std 1"),
+    "faces": (FACES, "faces (lfw): convolutions, a Gaussian code of 400 dimensions; experiments/faces.py"),
+    "hrenski_faces": (HRENSKI_FACES, "hrenski's convolutions for faces, as far as they are known: for accelerators"),
     "fducau": (earlier.FDUCAU, "AAE_pytorch (Paperspace blog): dropout, prior std 5"),
     "naresh": (earlier.NARESH, "A wizard's guide to AAEs, part 2: Adam, prior std 5, mean squared error"),
     "conan7882": (earlier.CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, prior std 1, 480 epochs"),
