@@ -98,11 +98,27 @@ class ViewConfig:
     max_shift: int | None = 0
     """Maximum random shift in pixels, in both directions. None: a fourteenth of the shorter side (2 for 28 pixels), 0
     for vectors."""
+    border: Literal["black", "edge", "reflect"] = "black"
+    """Pixels that a shift uncovers: black, those of the edge, or those inside the edge mirrored (a padded crop)."""
+    flip: float = 0.0
+    """Probability that an image is mirrored horizontally."""
+    brightness: TracedTerm[float] = 0.0
+    """Colour jitter: pixels are multiplied by a random factor of up to 1 ± this number."""
+    contrast: TracedTerm[float] = 0.0
+    """Colour jitter: deviations from the image's mean are multiplied by a random factor of up to 1 ± this number."""
+    saturation: TracedTerm[float] = 0.0
+    """Colour jitter: deviations from grey are multiplied by a random factor of up to 1 ± this number."""
     style_of: Literal["view", "clean"] = "view"
     """Images whose styles the discriminator of z compares with the prior. view: augmented. clean: as in evaluation;
     styles of clean images then match the prior even if a style encodes the augmentation, e.g. a shift."""
     probability: float = 1.0
-    """Probability that an image is augmented at all (shift, noise, dropout), drawn anew for each view."""
+    """Probability that an image is augmented at all (shift, mirror, jitter, noise, dropout), drawn anew for each
+    view."""
+
+    @property
+    def has_jitter(self) -> bool:
+        """Whether the colours change at random."""
+        return max(self.brightness, self.contrast, self.saturation) > 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -210,6 +210,8 @@ def validate_run(config: RunConfig) -> None:
         ("views.dropout", views.dropout, 0, 0.99),
         ("views.max_shift", views.max_shift, 0, 1000),
         ("views.probability", views.probability, 1e-3, 1),
+        ("views.flip", views.flip, 0, 1),
+        *((f"views.{name}", getattr(views, name), 0, 1) for name in ("brightness", "contrast", "saturation")),
         ("pool_size", config.pool_size, 1, 10**9),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.config import RunConfig, default_shift, resolve
+from aae_jax.config import RunConfig, ViewConfig, default_shift, resolve
 from aae_jax.config.run import default_judge_updates
 from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset
 from aae_jax.errors import InputError
@@ -110,6 +110,7 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
             f"batch_size is {config.batch_size}, but the unlabelled pool has {len(pool)} images; give less."
         )
     _check_shift(config.views.max_shift or 0, dataset.image_shape)
+    _check_colours(config.views, dataset.image_shape)
     return config
 
 
@@ -166,6 +167,22 @@ def _check_shift(max_shift: int, image_shape: tuple[int, ...]) -> None:
             f"views.max_shift is {max_shift}, but the images have {height} × {width} pixels; give less than "
             f"{min(height, width)} (the default is {default_shift(image_shape)})."
         )
+
+
+def _check_colours(views: ViewConfig, image_shape: tuple[int, ...]) -> None:
+    """Refuse mirroring and jitter that the images do not have."""
+    of_images = {"flip": views.flip, "brightness": views.brightness, "contrast": views.contrast}
+    given = next((name for name, value in of_images.items() if value), None)
+    if given is not None and len(image_shape) == 1:
+        raise InputError(
+            f"views.{given} is {of_images[given]:g}, but the data are plain vectors; give 0, the default."
+        )
+    if views.saturation and tuple(image_shape[2:]) != (3,):
+        raise InputError(
+            f"views.saturation is {views.saturation:g}, but the images are not RGB; give 0, the default."
+        )
+    if views.border != "black" and not views.max_shift:
+        raise InputError(f"views.border is {views.border}, but views.max_shift is 0; give a shift, or black.")
 
 
 def _root_keys(seeds: Sequence[int]) -> Keys:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from aae_jax import cli
 from aae_jax.run.run import main as run_model
+from aae_jax.run.sweep import command as sweep
 from tests.runs.running import summary
 
 SMOKE = ("--preset", "smoke", "--epochs", "2", "--batch-size", "20", "--network.precision", "float32")
@@ -107,3 +108,50 @@ def test_bad_images_are_skipped_by_a_flag_alone(pets, capsys, tmp_path):
     assert run_model("autoencoder", [*argv, "--skip-bad-images"]) == 0
     assert "Left out 1 of 120 image files, which cannot be read: 'train/cats/3.png'." in "".join(capsys.readouterr())
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["splits"]["pool"] == 91
+
+
+COLOURFUL = (
+    *("--views.max-shift", "1", "--views.border", "reflect", "--views.flip", "0.5"),
+    *("--views.brightness", "0.2", "--views.contrast", "0.2", "--views.saturation", "0.2"),
+)
+
+
+def test_augmented_colours_are_trained_on_and_resumed(pets, tmp_path):
+    out = tmp_path / "run"
+    argv = [*SMOKE, "--dataset", f"folder:{pets}", "--image-size", "6", *COLOURFUL, "--out-dir", str(out)]
+    assert run_model("autoencoder", argv) == 0
+    assert np.isfinite(summary(out)["test"]["reconstruction_error"]["mean"])
+    assert (
+        run_model("autoencoder", ["--config-path", str(out / "config.yaml"), "--out-dir", str(tmp_path / "b")]) == 0
+    )
+    assert summary(tmp_path / "b")["test"] == summary(out)["test"]
+
+
+def test_jitter_is_swept_in_one_program(pets, tmp_path, capsys):
+    flags = ("--preset", "smoke", "--epochs", "1", "--batch-size", "20", "--dataset", f"folder:{pets}")
+    more = ("--image-size", "6", "--vary", "views.brightness=0,0.3", "--out-dir", str(tmp_path / "sweep"))
+    assert sweep.main(["autoencoder", *flags, *more]) == 0
+    assert "views.brightness" in capsys.readouterr().out
+
+
+WITHOUT_COLOURS = {
+    "digits": ("--views.saturation", "views.saturation is 0.5, but the images are not RGB"),
+    "vectors": ("--views.flip", "views.flip is 0.5, but the data are plain vectors"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_COLOURS)
+def test_augmentation_that_the_data_do_not_have(tmp_path, capsys, kind):
+    flag, complaint = WITHOUT_COLOURS[kind]
+    np.savez(tmp_path / "vectors.npz", x=np.random.default_rng(0).normal(size=(80, 4)))
+    data = "digits" if kind == "digits" else f"npz:{tmp_path / 'vectors.npz'}"
+    argv = [*SMOKE, "--dataset", data, flag, "0.5", "--out-dir", str(tmp_path / "run")]
+    assert run_model("autoencoder", argv) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_border_needs_a_shift(tmp_path, capsys):
+    argv = [*SMOKE, "--dataset", "digits", "--views.border", "edge", "--views.max-shift", "0"]
+    assert run_model("autoencoder", [*argv, "--out-dir", str(tmp_path / "run")]) == 2
+    assert "views.border is edge, but views.max_shift is 0; give a shift, or black" in capsys.readouterr().err

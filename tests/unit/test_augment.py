@@ -7,7 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aae_jax.augment import draw_view, random_shift, scale_pixels, unscale_pixels
+from aae_jax.augment import (
+    Jitter,
+    draw_view,
+    jitter_colours,
+    random_mirror,
+    random_shift,
+    scale_pixels,
+    unscale_pixels,
+)
 from tests.conftest import uniform
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -124,3 +132,78 @@ def test_an_image_is_changed_with_its_probability_and_wholly():
         found = np.asarray(getattr(view, part))
         np.testing.assert_array_equal(found[~changed], np.asarray(images)[~changed])
         np.testing.assert_array_equal(found[changed], np.asarray(getattr(always, part))[changed])
+
+
+@pytest.mark.parametrize(("border", "mode"), [("edge", "edge"), ("reflect", "reflect")])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_padded_crop_shows_what_is_at_the_border(border, mode, channels):
+    image = np.asarray(uniform(1, 1, SIZE, SIZE, *channels))[0]
+    images = jnp.asarray(np.repeat(image[None], 40, axis=0))
+    shifted = random_shift(jax.random.key(2), images, 2, border=border)
+    padded = np.pad(image, ((2, 2), (2, 2), *((0, 0) for _ in channels)), mode=mode)
+    crops = {padded[i : i + SIZE, j : j + SIZE].tobytes() for i, j in itertools.product(range(5), range(5))}
+    found = {np.asarray(each).tobytes() for each in shifted}
+    assert found <= crops
+    assert len(found) > 10
+
+
+def test_half_of_the_images_are_mirrored():
+    images = uniform(2, 400, SIZE, SIZE, 3)
+    mirrored = np.asarray(random_mirror(jax.random.key(0), images, 0.5))
+    turned = (mirrored == np.asarray(images)[:, :, ::-1]).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(mirrored[~turned], np.asarray(images)[~turned])
+    assert 150 < turned.sum() < 250
+    np.testing.assert_array_equal(random_mirror(jax.random.key(0), images, 1.0), images[:, :, ::-1])
+
+
+def test_each_jitter_changes_its_own_property():
+    images = 0.3 + 0.3 * uniform(3, 200, SIZE, SIZE, 3)  # far from 0 and 1, where nothing is clipped
+    key, weights = jax.random.key(1), np.asarray([0.299, 0.587, 0.114])
+    before = np.asarray(images)
+
+    def made(**most):
+        return np.asarray(jitter_colours(key, images, Jitter(**most)))
+
+    factors = (made(brightness=0.2) / before).reshape(200, -1)
+    np.testing.assert_allclose(factors, factors[:, :1] * np.ones_like(factors), rtol=1e-4)
+    assert 0.8 <= factors.min() < 0.85
+    assert 1.15 < factors.max() <= 1.2
+    contrasted = made(contrast=0.5)
+    np.testing.assert_allclose(contrasted.mean(axis=(1, 2, 3)), before.mean(axis=(1, 2, 3)), rtol=1e-4)
+    spread = contrasted.std(axis=(1, 2, 3)) / before.std(axis=(1, 2, 3))
+    assert spread.min() < 0.6
+    assert spread.max() > 1.4
+    saturated = made(saturation=0.5)
+    np.testing.assert_allclose(saturated @ weights, before @ weights, rtol=1e-4)
+    assert np.abs(saturated - before).max() > 0.01
+    np.testing.assert_allclose(made(), before, atol=1e-6)
+
+
+def test_jitter_stays_in_the_range_and_leaves_grey_images_grey():
+    images = uniform(4, 50, SIZE, SIZE)
+    made = jitter_colours(jax.random.key(0), images, Jitter(1.0, 1.0, 1.0))
+    assert (float(made.min()), float(made.max())) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("output", RANGES)
+def test_target_and_input_have_the_same_colours_and_sides(output):
+    low, high = RANGES[output]
+    images = low + (high - low) * uniform(5, 30, SIZE, SIZE, 3)
+    view = draw_view(
+        jax.random.key(3),
+        images,
+        noise_std=0.0,
+        max_shift=1,
+        output=output,
+        border="edge",
+        flip=0.5,
+        jitter=Jitter(0.3, 0.3, 0.3),
+    )
+    np.testing.assert_array_equal(view.seen, view.target)
+    assert low <= float(view.target.min()) < float(view.target.max()) <= high
+    assert float(jnp.abs(view.target - images).mean()) > 0.01
+    plain = draw_view(jax.random.key(3), images, noise_std=0.0, max_shift=1, output=output, border="edge")
+    tinted = draw_view(
+        jax.random.key(3), images, noise_std=0.0, max_shift=1, output=output, border="edge", jitter=Jitter()
+    )
+    np.testing.assert_allclose(tinted.target, plain.target, atol=1e-6)

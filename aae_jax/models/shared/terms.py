@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from aae_jax import losses
-from aae_jax.augment import View, activate, draw_view
+from aae_jax.augment import Jitter, View, activate, draw_view
 from aae_jax.config import ReconstructionWeights, RunConfig
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.train.hyper import Numbers
@@ -66,6 +66,9 @@ def draw_seen(
         max_shift=config.views.max_shift,
         probability=config.views.probability,
         dropout=config.views.dropout if noisy else 0.0,
+        border=config.views.border,
+        flip=config.views.flip,
+        jitter=Jitter(*(getattr(hyper.views, name) for name in Jitter._fields)) if config.views.has_jitter else None,
         output=config.network.output,
     )
     return view, key_encode
