@@ -115,6 +115,11 @@ class LabelledConfig(RunConfig):
 
     labels: Padded[int | Literal["all"]] = 1000
     """Number of labelled training images, balanced over the classes, or all."""
+    labelled_list: str | None = None
+    """File of the indices of the labelled training images (text, .npy, or .npz with `index`, such as the
+    train_labeled.npz of init-datasets), instead of `labels` images drawn by seed."""
+    labelled_list_sha256: str | None = None
+    """Hash of that list, filled in by a run, so that one that has changed is refused."""
     label_seed: int | None = None
     """Seed for drawing the labelled images. None: each training seed draws different ones."""
     labelled_batch_size: int = 100

@@ -61,6 +61,7 @@ def split_indices(
     validation_size: int | None = None,
     pool_size: int | None = None,
     class_names: Sequence[str] | None = None,
+    listed: NDArray[np.int32] | None = None,
 ) -> Splits:
     """Draw the held-out validation images and the labelled images.
 
@@ -78,12 +79,17 @@ def split_indices(
         pool_size: Number of the other images to train on: random subsets that are the same for all seeds, nested for
             increasing sizes, and with labelled images before unlabelled ones; None: all.
         class_names: Names of the classes in messages; None counts from "0".
+        listed: Indices of the labelled images, distinct: they replace a drawing of `num_labels` images, and are never
+            held out. Their order depends on `label_seed` alone.
 
     Raises:
-        InputError: A size or the seed is out of range, a class has too few images for its share, or there are no
-            labels to keep.
+        InputError: A size or the seed is out of range, a class has too few images for its share, there are no labels
+            to keep, or a listed image is not in the training set or has no label.
     """
     order, others = _orders(labels)
+    names = [str(i) for i in range(num_classes)] if class_names is None else list(class_names)
+    if listed is not None and num_labels is not None:
+        return _split_by_list(labels, listed, order, others, label_seed, validation_size, pool_size, names)
     held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)
     available = np.concatenate([order[held_out:], others])
     rest = np.sort(available[: _pool_size(len(available), pool_size)])
@@ -96,13 +102,51 @@ def split_indices(
     elif num_labels == "all":
         labelled = known
     else:
-        names = [str(i) for i in range(num_classes)] if class_names is None else class_names
         counts = np.bincount(labels[known], minlength=num_classes)
         more = np.bincount(labels[order[held_out:]], minlength=num_classes) if pool_size is not None else None
         _check_num_labels(num_labels)
         _check_counts(num_labels, counts, more, names, mixed=len(others) > 0)
         labelled = _draw_balanced(known, labels[known], num_classes, num_labels, generator, names)
     return Splits(validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest)
+
+
+def _split_by_list(
+    labels: NDArray[np.int32],
+    listed: NDArray[np.int32],
+    order: NDArray[np.int32],
+    others: NDArray[np.int32],
+    label_seed: int,
+    validation_size: int | None,
+    pool_size: int | None,
+    names: Sequence[str],
+) -> Splits:
+    """Return splits in which the labelled images are those listed."""
+    if not len(listed):
+        raise InputError("The list of labelled images is empty; give indices of training images.")
+    outside = listed[(listed < 0) | (listed >= len(labels))]
+    if len(outside):
+        raise InputError(
+            f"The list of labelled images holds {outside[0]}, but there are {len(labels)} training images; give "
+            f"indices from 0 to {len(labels) - 1}."
+        )
+    bare = listed[labels[listed] < 0]
+    if len(bare):
+        raise InputError(f"The list of labelled images holds {bare[0]}, an image without a label; leave it out.")
+    counts = np.bincount(labels[listed], minlength=len(names))
+    if not counts.all():
+        raise InputError(
+            f"The list of labelled images holds none of class {quoted(names[int(np.argmin(counts))])}; add some, or "
+            "leave the class out of the data."
+        )
+    chosen = np.sort(listed).astype(np.int32)
+    order, others = order[~np.isin(order, chosen)], others[~np.isin(others, chosen)]
+    held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)
+    available = np.concatenate([chosen, order[held_out:], others])
+    size = _pool_size(len(available), pool_size)
+    if size < len(chosen):
+        raise InputError(f"pool_size is {size}, fewer than the {len(chosen)} listed labelled images; give more.")
+    generator = seeded_generator(label_seed, "label_seed")
+    return Splits(np.sort(order[:held_out]), generator.permutation(chosen), np.sort(available[:size]))
 
 
 def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

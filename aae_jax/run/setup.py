@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.config import RunConfig, ViewConfig, default_shift, resolve
+from aae_jax.config import LabelledConfig, RunConfig, ViewConfig, default_shift, resolve
 from aae_jax.config.run import default_judge_updates
 from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset
+from aae_jax.data.labelled_list import read_labelled_list
 from aae_jax.errors import InputError
 from aae_jax.figures.of_models.drawing import Shown
 from aae_jax.models.shared.class_frequencies import announce_frequencies, assumed_frequencies, class_shares
@@ -103,6 +104,9 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
         config,
         dataset=dataset.name if config.dataset == "auto" else config.dataset,
     )
+    if isinstance(config, LabelledConfig) and config.labelled_list is not None:
+        listed = read_labelled_list(config.labelled_list, expected=config.labelled_list_sha256)
+        config = dataclasses.replace(config, labels=len(listed.indices), labelled_list_sha256=listed.sha256)
     spec.validate(config)
     require_precision(config.network.precision)
     if len(pool) < config.batch_size:

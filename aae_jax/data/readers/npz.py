@@ -20,7 +20,7 @@ from aae_jax.data.scaling import check_rows, fit_scaling
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
-__all__ = ["load_npz", "read_arrays"]
+__all__ = ["load_npz", "read_arrays", "read_npy"]
 
 KEYS = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -232,3 +232,26 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> 
     with archive.open(info) as stream:
         array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
         return array
+
+
+def read_npy(file: Path) -> NDArray[Any]:
+    """Read an npy file of numbers; nothing is unpickled, and no more memory is allocated than the file can fill.
+
+    Raises:
+        InputError: The file is missing or damaged, or holds objects.
+    """
+    try:
+        with open_regular(file) as stream:
+            version = npy.read_magic(stream)
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read_header(stream)
+            held = os.fstat(stream.fileno()).st_size
+            if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
+                raise ValueError(f"its header describes {shape} {dtype}")
+            stream.seek(0)
+            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+            return array
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
+    except DAMAGE as error:
+        raise InputError(f"{file} is not a complete npy file of numbers ({error}); save it again.") from error

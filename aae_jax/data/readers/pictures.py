@@ -1,20 +1,17 @@
 """Input images of a saved model: an image file, a folder of image files, or arrays in an npy, npz or IDX file."""
 
-import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.readers.idx import read_idx
-from aae_jax.data.readers.npz import DAMAGE, read_arrays
+from aae_jax.data.readers.npz import read_arrays, read_npy
 from aae_jax.data.readers.picture_files import SUFFIXES, read_picture
 from aae_jax.errors import InputError
-from aae_jax.files import open_regular
 
 __all__ = ["Pictures", "read_pictures"]
 
@@ -105,18 +102,4 @@ def _read_array(file: Path) -> NDArray[Any]:
                 f"{file} is not in a supported format; give a picture, or an .npy, .npz or IDX file "
                 f"(read as IDX: {error})"
             ) from error
-    try:
-        with open_regular(file) as stream:
-            version = npy.read_magic(stream)
-            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read_header(stream)
-            held = os.fstat(stream.fileno()).st_size
-            if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
-                raise ValueError(f"its header describes {shape} {dtype}")
-            stream.seek(0)
-            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-            return array
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror or error}); name a readable file.") from error
-    except DAMAGE as error:
-        raise InputError(f"{file} is not a complete npy file of numbers ({error}); save it again.") from error
+    return read_npy(file)

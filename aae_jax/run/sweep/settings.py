@@ -114,6 +114,8 @@ def apply_setting(spec: ModelSpec, config: Any, setting: Setting) -> Any:
         )
     if "labels" in names and changed.drawn_labels is None:
         raise InputError("labels varies, but num_clusters is given, so that no labels are used; vary another number.")
+    if "labels" in names and changed.labelled_list is not None:
+        raise InputError("labels varies, but labelled_list says which images are labelled; leave one of them out.")
     return changed
 
 
