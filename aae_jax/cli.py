@@ -20,6 +20,7 @@ _USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
   reconstruct MODEL IMAGES
   generate MODEL          decoded samples of the prior, in every class
   interpolate MODEL IMAGES
+  score MODEL IMAGES      how strange images are
   visualize MODEL         figures of a saved model: t-SNE of codes, labels, styles
   init-datasets           files of labelled, validation and test images
   data list|fetch|check   list known data sets, fetch one, describe one
@@ -34,6 +35,7 @@ ON_MODELS = {
     "reconstruct": "model:run_reconstruct",
     "generate": "model:run_generate",
     "interpolate": "interpolate:run_interpolate",
+    "score": "score:run_score",
     "visualize": "visualize:run_visualize",
     "init-datasets": "splits:run_init_datasets",
     "data": "data:main",

@@ -67,6 +67,13 @@ HRENSKI = UnsupervisedConfig(
 step, Adam at 1e-3; 45 passes over 60,000 images are 54 over our pool of 50,000. Corrected: the generator term uses
 the discriminator after its update. The leaky units of its encoder, its decoder's layers of 64 and then 256 units, and
 Xavier initialisation are replaced by ours."""
+ANOMALY = dataclasses.replace(
+    _matched(GAUSSIAN),
+    epochs=5,
+    network=dataclasses.replace(NETWORK, latent_dim=8),
+    views=dataclasses.replace(CLEAN, noise_std=0.5),
+    prior=PriorConfig(std=1.0),
+)
 FACES = _matched(
     UnsupervisedConfig(
         dataset="lfw/first",
@@ -126,6 +133,10 @@ PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
     "gaussian_posterior": (_with_posterior("gaussian"), "plain with a Gaussian posterior"),
     "universal": (_with_posterior("universal"), "plain with noise as a further input of the encoder"),
     "hrenski": (HRENSKI, "one step for reconstruction and a tenth of the generator's loss, prior std 1"),
+    "anomaly": (
+        ANOMALY,
+        "a Gaussian code of 8 dimensions, noisy input: for anomaly scores; experiments/anomaly.py",
+    ),
     "faces": (FACES, "faces (lfw): convolutions, a Gaussian code of 400 dimensions; experiments/faces.py"),
     "hrenski_faces": (HRENSKI_FACES, "hrenski's convolutions for faces, as far as they are known: for accelerators"),
     "fducau": (earlier.FDUCAU, "AAE_pytorch (Paperspace blog): dropout, prior std 5"),

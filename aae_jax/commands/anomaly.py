@@ -1,0 +1,250 @@
+"""`experiments/anomaly.py`: each class held out in turn as the anomaly, compared with other detectors."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aae_jax.commands.result import parse
+from aae_jax.config import resolve
+from aae_jax.data import Dataset, load_dataset
+from aae_jax.errors import InputError
+from aae_jax.evaluation.anomaly import AnomalyScores, auroc
+from aae_jax.files import write_whole
+from aae_jax.models import find_model
+from aae_jax.plotting_backend import neutral_backend
+from aae_jax.run.arguments import parse as parse_run
+from aae_jax.run.arguments import run_guarded
+from aae_jax.run.callbacks import EpochEnd
+from aae_jax.run.console import Console, DataReporter
+from aae_jax.run.run import run
+from aae_jax.saved.anomaly import AnomalyScorer
+from aae_jax.saved.storage import load
+from aae_jax.streams import say
+from aae_jax.text import printable
+from aae_jax.train.compile_cache import keep_compiled_programs
+from aae_jax.types import Params
+
+__all__ = ["DETECTORS", "main"]
+
+DETECTORS = (
+    "combined",
+    "reconstruction",
+    "prior",
+    "discriminator",
+    "autoencoder",
+    "PCA",
+    "IsolationForest",
+)
+"""Columns of the table: scores of the adversarial autoencoder, then those of the other detectors."""
+REFERENCE = 5000
+HELD_OUT = 0.1
+FIT_TO = 10_000
+"""Maximum number of images that PCA and IsolationForest are fitted to."""
+RESULT, TABLE = "result.json", "anomaly.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Anomaly:
+    dataset: str = "auto"
+    """Data set with classes, as for training."""
+    data_dir: str | None = None
+    """Folder for data. Also from $AAE_DATA_DIR."""
+    image_size: tuple[int, ...] = ()
+    """Height and width that image files are scaled to, as for training."""
+    split_seed: int = 0
+    """Seed of the test set of data without one."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes to hold out. Default: each in turn."""
+    preset: str = "anomaly"
+    """Preset of the model unsupervised."""
+    epochs: int | None = None
+    """Passes over the images of the other classes. Default: the preset's."""
+    seed: int = 0
+    """Seed of the models."""
+    out_dir: str = "runs/anomaly"
+    """Folder for the results; classes that are finished there are not trained again."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 2 for input that cannot be used."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
+    def command() -> int:
+        keep_compiled_programs()
+        try:
+            return _run(arguments)
+        except _Stopped as stopped:
+            return int(stopped.args[0])
+
+    with neutral_backend():
+        return run_guarded(command)
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Hold out each class in turn, train on the images of the others, and rank the test images.
+
+    Printed, and kept in anomaly.json: the area under the ROC curve of each class and detector, where the test images
+    of the held-out class are the anomalies. Neither they nor their class are seen in training.
+    """
+    flags = parse(_Anomaly, argv, "anomaly", _run.__doc__)
+    dataset = load_dataset(
+        flags.dataset,
+        data_dir=flags.data_dir,
+        split_seed=flags.split_seed,
+        image_size=flags.image_size,
+        reporter=DataReporter(Console()),
+    )
+    wanted = _wanted(dataset, flags.classes)
+    folder = Path(flags.out_dir)
+    settings = {"preset": flags.preset, "epochs": flags.epochs, "seed": flags.seed, "data_sha256": dataset.sha256}
+    results: dict[str, dict[str, float]] = {}
+    for label in wanted:
+        name = dataset.class_names[label]
+        results[name] = _of_class(dataset, label, folder / f"without-{label}", flags, settings)
+    means = {detector: float(np.mean([result[detector] for result in results.values()])) for detector in DETECTORS}
+    table = {**settings, "data": dataset.name, "auroc": results, "mean": means}
+    write_whole(folder / TABLE, (json.dumps(table, indent=1) + "\n").encode())
+    say("", "area under the ROC curve, held-out class against the others", _line("class", DETECTORS))
+    for name, result in results.items():
+        say(_line(printable(name), [f"{result[detector]:.3f}" for detector in DETECTORS]))
+    say(_line("mean", [f"{means[detector]:.3f}" for detector in DETECTORS]), f"in {folder / TABLE}")
+    return 0
+
+
+def _line(first: str, others: Sequence[str]) -> str:
+    return " ".join([f"{first[:12]:12}", *(f"{other[:10]:>10}" for other in others)])
+
+
+def _wanted(dataset: Dataset, names: Sequence[str]) -> list[int]:
+    """Return the numbers of the classes to hold out."""
+    if dataset.num_classes < 2 or (dataset.num_classes == 2 and len(dataset.class_names) < 2):
+        raise InputError(f"{dataset.name} has no classes to hold out; give --dataset data with labels.")
+    unknown = [name for name in names if name not in dataset.class_names]
+    if unknown:
+        raise InputError(
+            f"{dataset.name} has no class {unknown[0]!r}; give some of {', '.join(dataset.class_names[:10])}."
+        )
+    return [dataset.class_names.index(name) for name in names] or list(range(dataset.num_classes))
+
+
+def _of_class(
+    dataset: Dataset, label: int, folder: Path, flags: _Anomaly, settings: dict[str, Any]
+) -> dict[str, float]:
+    """Return the areas of a held-out class by detector, from an earlier result if there is one."""
+    found = _earlier(folder / RESULT, settings)
+    if found is not None:
+        say(f"class {printable(dataset.class_names[label])}: from {folder / RESULT}")
+        return found
+    say("", f"class {printable(dataset.class_names[label])} held out")
+    known = np.flatnonzero((dataset.train_labels != label) & (dataset.train_labels >= 0))
+    order = np.random.default_rng(flags.seed).permutation(known)
+    ordinary, trained = np.split(order, [max(1, round(HELD_OUT * len(order)))])
+    images = dataset.train_images[np.sort(trained)]
+    reference = dataset.train_images[ordinary[:REFERENCE]]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        data = os.path.join(temporary, "others.npz")
+        np.savez(data, x_train=images, x_test=reference)
+        given = data, folder, flags, reference, dataset.test_images
+        ours = _by_model("unsupervised", ("--preset", flags.preset), *given)
+        plain = _by_model("autoencoder", _plain(flags), *given)
+    scores = {**ours._asdict(), "autoencoder": plain.reconstruction}
+    scores |= _by_baselines(images, dataset.test_images, flags.seed)
+    is_anomaly = dataset.test_labels == label
+    result = {detector: auroc(scores[detector], is_anomaly) for detector in DETECTORS}
+    write_whole(folder / RESULT, (json.dumps({**settings, "auroc": result}, indent=1) + "\n").encode())
+    return result
+
+
+def _earlier(path: Path, settings: dict[str, Any]) -> dict[str, float] | None:
+    """Return the result of an earlier run with the same settings, or None."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if {name: stored[name] for name in settings} != settings:
+            raise InputError(
+                f"{path.parent} holds a result with other settings; give another --out-dir, or remove that folder."
+            )
+        return {detector: float(stored["auroc"][detector]) for detector in DETECTORS}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        return None
+
+
+def _plain(flags: _Anomaly) -> tuple[str, ...]:
+    """Return the flags of an autoencoder with the same code, without noise and without a prior."""
+    from aae_jax.models.unsupervised.presets import PRESETS
+
+    if flags.preset not in PRESETS:
+        return ("--network.latent-dim", "8")
+    config = PRESETS[flags.preset][0]
+    epochs = () if config.epochs is None else ("--epochs", str(config.epochs))
+    hidden = [str(width) for width in config.network.hidden]
+    return ("--network.latent-dim", str(config.network.latent_dim), "--network.hidden", *hidden, *epochs)
+
+
+class _KeepsDiscriminator:
+    """Callback that copies the weights of the discriminator of z, which saved models do not have."""
+
+    def __init__(self) -> None:
+        self.weights: Params = {}
+
+    def after_epoch(self, epoch: EpochEnd) -> None:
+        if epoch.last and "discriminator_z" in epoch.state.params:
+            of_first_seed = jax.tree.map(lambda leaf: jnp.array(leaf[0]), epoch.state.params["discriminator_z"])
+            self.weights = {"discriminator_z": of_first_seed}
+
+
+def _by_model(
+    name: str,
+    argv: Sequence[str],
+    data: str,
+    folder: Path,
+    flags: _Anomaly,
+    reference: np.ndarray,
+    tested: np.ndarray,
+) -> AnomalyScores:
+    """Train a model on images of the known classes, and return its scores of the test images."""
+    out = folder / name
+    shutil.rmtree(out, ignore_errors=True)  # of a run that was stopped
+    epochs = () if flags.epochs is None else ("--epochs", str(flags.epochs))
+    more = ("--seed", str(flags.seed), "--judge-updates", "0", "--dataset", f"npz:{data}", "--out-dir", str(out))
+    kept, spec = _KeepsDiscriminator(), find_model(name).spec
+    request = parse_run(spec, [*argv, *epochs, *more])
+    status = run(spec, request, [kept])
+    if status:
+        raise _Stopped(status)
+    discriminator = None
+    if kept.weights:
+        shape = tuple(tested.shape[1:])
+        networks = spec.build_networks(resolve(request.config, shape), shape, 0)
+        discriminator = lambda z: networks.discriminate_z(kept.weights, z, None)  # noqa: E731
+    return AnomalyScorer(load(out / "model"), reference, discriminator=discriminator)(tested)
+
+
+class _Stopped(Exception):  # noqa: N818 - the name is the sentence
+    """Training stopped, with this exit status."""
+
+
+def _by_baselines(images: np.ndarray, tested: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Return the scores of a linear reconstruction with 32 components, and of an isolation forest on pixels."""
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped, unused-ignore]
+    from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped, unused-ignore]
+
+    chosen = np.random.default_rng(seed).permutation(len(images))[:FIT_TO]
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    rows, others = (each.reshape(len(each), -1) / scale for each in (images[chosen], tested))
+    axes = PCA(n_components=min(32, *rows.shape), random_state=seed).fit(rows)
+    errors = np.mean((axes.inverse_transform(axes.transform(others)) - others) ** 2, axis=1)
+    forest = IsolationForest(n_estimators=200, random_state=seed).fit(rows)
+    return {"PCA": errors, "IsolationForest": -np.asarray(forest.score_samples(others))}
