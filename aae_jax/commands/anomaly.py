@@ -41,6 +41,7 @@ DETECTORS = (
     "reconstruction",
     "prior",
     "discriminator",
+    "neighbours",
     "autoencoder",
     "PCA",
     "IsolationForest",

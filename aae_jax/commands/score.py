@@ -31,8 +31,9 @@ def run_score(argv: Sequence[str]) -> int:
     """Score how strange images are: one CSV line per image, larger numbers for stranger ones.
 
     reconstruction: squared error per pixel. prior: minus the log-density of the code under the prior (its distance
-    to the nearest sample, for a prior without a density). combined: log-error beyond what held-out images of the
-    training data (--dataset) of the same brightness and code have, in their standard deviations; rank images by it.
+    to the nearest sample, for a prior without a density). neighbours: distance of the code to the five nearest codes
+    of ordinary images, held-out ones of the training data (--dataset). combined: of errors, also relative to what is
+    ordinary for such images, and neighbours, in standard deviations of ordinary images; rank images by it.
     """
     flags = parse(_Score, argv, "score", run_score.__doc__)
     refuse_overwriting(flags.out, flags.model, flags.images, flags.data_dir)
@@ -42,7 +43,7 @@ def run_score(argv: Sequence[str]) -> int:
     scores = AnomalyScorer(model, ordinary_images(model, flags))(images)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    names = ["reconstruction", *(["prior"] if model.prior is not None else []), "combined"]
+    names = ["reconstruction", *(["prior"] if model.prior is not None else []), "neighbours", "combined"]
     table.writerow(["image", *names])
     for row, name in enumerate(pictures.names):
         table.writerow([printable(name), *(f"{getattr(scores, kind)[row]:.6g}" for kind in names)])

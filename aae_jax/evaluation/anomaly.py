@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
 
-__all__ = ["AnomalyScores", "Expected", "auroc", "excess_error", "fit_expected"]
+__all__ = ["TINY", "AnomalyScores", "Expected", "auroc", "excess_error", "fit_expected"]
 
 TINY = 1e-8
 """Added to errors and brightness before their logarithm is taken."""
@@ -24,13 +24,16 @@ class AnomalyScores(NamedTuple):
             a density, the distance to the nearest of its samples; NaN for a model without a prior.
         discriminator: Minus the logit of the discriminator of z: large for codes that it takes for an image's, not
             for a sample of the prior; NaN without its weights.
-        combined: Log-error of the reconstruction beyond what images of the same brightness and code have among the
-            reference images (`fit_expected`), in their standard deviations.
+        neighbours: Mean distance of the code to the five nearest codes among the reference images.
+        combined: Mean of three scores, each in standard deviations of the reference images from their mean: the
+            log-error beyond what is expected (`excess_error`), the log of error by brightness, and the log of
+            `neighbours`.
     """
 
     reconstruction: NDArray[np.float64]
     prior: NDArray[np.float64]
     discriminator: NDArray[np.float64]
+    neighbours: NDArray[np.float64]
     combined: NDArray[np.float64]
 
 

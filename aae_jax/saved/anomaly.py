@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
-from aae_jax.evaluation.anomaly import AnomalyScores, excess_error, fit_expected
+from aae_jax.evaluation.anomaly import TINY, AnomalyScores, excess_error, fit_expected
 from aae_jax.priors.configured import configured_prior
 from aae_jax.saved.model import Model
 from aae_jax.types import Array
@@ -16,7 +16,7 @@ from aae_jax.types import Array
 __all__ = ["AnomalyScorer"]
 
 Discriminate = Callable[[Array], Array]
-SAMPLES = 5000
+SAMPLES, NEIGHBOURS = 5000, 5
 """Number of samples that stand for a prior without a density."""
 
 
@@ -54,6 +54,26 @@ class AnomalyScorer:
             self.samples = np.asarray(model.draw_styles(jax.random.key(seed), SAMPLES))
         errors, codes, brightness = self._measure(np.asarray(reference))
         self.expected = fit_expected(errors, brightness, codes)
+        # Those whose distances are measured must not be their own neighbours.
+        half = len(codes) // 2
+        self.known = codes[:half]
+        parts = self._parts(errors[half:], codes[half:], brightness[half:])
+        self.centre, self.spread = parts.mean(axis=1, keepdims=True), parts.std(axis=1, keepdims=True) + TINY
+
+    def _parts(
+        self, errors: NDArray[np.float64], codes: NDArray[np.float64], brightness: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the three scores that are combined, `[3, count]`."""
+        return np.stack(
+            [
+                excess_error(self.expected, errors, brightness, codes),
+                np.log(errors + TINY) - np.log(brightness + TINY),
+                np.log(self._distances(codes) + TINY),
+            ]
+        )
+
+    def _distances(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _nearest(self.known, codes, NEIGHBOURS)
 
     def _measure(
         self, images: NDArray[np.generic]
@@ -69,20 +89,27 @@ class AnomalyScorer:
     def __call__(self, images: NDArray[np.generic]) -> AnomalyScores:
         """Return the scores of images, as the model stores them."""
         errors, codes, brightness = self._measure(np.asarray(images))
-        combined = excess_error(self.expected, errors, brightness, codes)
-        return AnomalyScores(errors, self._prior(codes), self._judged(codes), combined)
+        parts = (self._parts(errors, codes, brightness) - self.centre) / self.spread
+        return AnomalyScores(
+            errors, self._prior(codes), self._judged(codes), self._distances(codes), parts.mean(axis=0)
+        )
 
     def _prior(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.log_prob is not None:
             return -np.asarray(self.log_prob(jnp.asarray(codes, jnp.float32)), np.float64)
         if self.samples is None:
             return np.full(len(codes), np.nan)
-        from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped, unused-ignore]
-
-        distances, _ = NearestNeighbors(n_neighbors=1).fit(self.samples).kneighbors(codes)
-        return np.asarray(distances[:, 0], np.float64)
+        return _nearest(self.samples, codes, 1)
 
     def _judged(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.discriminator is None:
             return np.full(len(codes), np.nan)
         return -np.asarray(self.discriminator(jnp.asarray(codes, jnp.float32)), np.float64)
+
+
+def _nearest(known: NDArray[np.floating], codes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the mean distance of each code to the nearest known ones."""
+    from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped, unused-ignore]
+
+    found = NearestNeighbors(n_neighbors=min(count, len(known))).fit(known).kneighbors(codes)[0]
+    return np.asarray(found.mean(axis=1), np.float64)
