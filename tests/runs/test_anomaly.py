@@ -30,7 +30,9 @@ def test_images_are_scored_by_the_command(trained, tmp_path, capsys):
     assert cli.main(["score", str(trained), str(tmp_path / "images.npz")]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["image"] for row in rows] == [str(i) for i in range(40)]
-    scores = np.asarray([[float(row[name]) for name in ("reconstruction", "prior", "neighbours", "combined")] for row in rows])
+    scores = np.asarray(
+        [[float(row[name]) for name in ("reconstruction", "prior", "neighbours", "combined")] for row in rows]
+    )
     assert scores[20:, 0].min() > np.median(scores[:20, 0])
     assert scores[20:, 3].mean() > scores[:20, 3].mean() + 0.5
     model = load(trained / "model")

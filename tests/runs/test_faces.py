@@ -98,3 +98,18 @@ def test_one_person_is_too_few(lfw, tmp_path, capsys):
     shutil.copytree(lfw / "lfw" / "Person_01", tmp_path / "lfw" / "Person_01")
     assert main(["--data-dir", str(tmp_path), "--out-dir", str(tmp_path / "run")]) == 2
     assert "holds images of 1 people; give a folder for each of several" in capsys.readouterr().err
+
+
+def test_the_path_between_two_pictures(trained, lfw, tmp_path, capsys):
+    first, second = sorted((lfw / "lfw" / "Person_01").iterdir())
+    out = tmp_path / "path.npz"
+    assert cli.main(["interpolate", str(trained), str(first), str(second), "--steps", "5", "--out", str(out)]) == 0
+    with np.load(out) as stored:
+        assert stored["images"].shape == (1, 5, 16, 12, 3)
+        model = load(trained / "model")
+        ends = np.stack([np.asarray(Image.open(path)) for path in (first, second)])
+        np.testing.assert_allclose(stored["images"][0, [0, -1]], model.reconstruct(ends), atol=1e-5)
+    assert cli.main(["interpolate", str(trained), str(first)]) == 2
+    assert "has only one image; give at least two, or a second picture after it" in capsys.readouterr().err
+    assert cli.main(["interpolate", str(trained), str(first.parent), str(second)]) == 2
+    assert "hold 2 and 1 images; give two pictures, or one folder or array" in capsys.readouterr().err
