@@ -1,10 +1,8 @@
 """`experiments/anomaly.py`: each class held out in turn as the anomaly, compared with other detectors."""
 
 import json
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,14 @@ import numpy as np
 from aae_jax.commands.result import parse
 from aae_jax.config import resolve
 from aae_jax.data import Dataset, load_dataset
+from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
-from aae_jax.evaluation.anomaly import AnomalyScores, auroc
+from aae_jax.evaluation.anomaly import MIN_REFERENCE, AnomalyScores, auroc
 from aae_jax.files import write_whole
 from aae_jax.models import find_model
 from aae_jax.plotting_backend import neutral_backend
+from aae_jax.run.arguments import Request, run_guarded
 from aae_jax.run.arguments import parse as parse_run
-from aae_jax.run.arguments import run_guarded
 from aae_jax.run.callbacks import EpochEnd
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.run import run
@@ -51,7 +50,7 @@ REFERENCE = 5000
 HELD_OUT = 0.1
 FIT_TO = 10_000
 """Maximum number of images that PCA and IsolationForest are fitted to."""
-RESULT, TABLE = "result.json", "anomaly.json"
+RESULT, TABLE, BEGUN, OTHERS = "result.json", "anomaly.json", "settings.json", "others.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +105,9 @@ def _run(argv: Sequence[str]) -> int:
         reporter=DataReporter(Console()),
     )
     wanted = _wanted(dataset, flags.classes)
+    seeded_generator(flags.seed, "seed")
+    for model, argv in _models(flags):
+        _request(model, argv, "none.npz", Path(flags.out_dir) / "none", flags)  # refuses bad settings at once
     folder = Path(flags.out_dir)
     settings = {"preset": flags.preset, "epochs": flags.epochs, "seed": flags.seed, "data_sha256": dataset.sha256}
     results: dict[str, dict[str, float]] = {}
@@ -135,14 +137,26 @@ def _wanted(dataset: Dataset, names: Sequence[str]) -> list[int]:
         raise InputError(
             f"{dataset.name} has no class {unknown[0]!r}; give some of {', '.join(dataset.class_names[:10])}."
         )
-    return [dataset.class_names.index(name) for name in names] or list(range(dataset.num_classes))
+    wanted = [dataset.class_names.index(name) for name in dict.fromkeys(names)] or list(range(dataset.num_classes))
+    counts = np.bincount(dataset.train_labels[dataset.train_labels >= 0], minlength=dataset.num_classes)
+    tested = np.bincount(dataset.test_labels, minlength=dataset.num_classes)
+    for label in wanted:
+        others, name = int(counts.sum() - counts[label]), dataset.class_names[label]
+        if not tested[label] or tested[label] == tested.sum():
+            raise InputError(f"The test images of {dataset.name} are none, or all, of class {name!r}; give others.")
+        if round(HELD_OUT * others) < MIN_REFERENCE:
+            raise InputError(
+                f"Without class {name!r} there are {others} training images of {dataset.name}; at least "
+                f"{round(MIN_REFERENCE / HELD_OUT)} are needed."
+            )
+    return wanted
 
 
 def _of_class(
     dataset: Dataset, label: int, folder: Path, flags: _Anomaly, settings: dict[str, Any]
 ) -> dict[str, float]:
     """Return the areas of a held-out class by detector, from an earlier result if there is one."""
-    found = _earlier(folder / RESULT, settings)
+    found = _earlier(folder, settings)
     if found is not None:
         say(f"class {printable(dataset.class_names[label])}: from {folder / RESULT}")
         return found
@@ -152,34 +166,74 @@ def _of_class(
     ordinary, trained = np.split(order, [max(1, round(HELD_OUT * len(order)))])
     images = dataset.train_images[np.sort(trained)]
     reference = dataset.train_images[ordinary[:REFERENCE]]
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        data = os.path.join(temporary, "others.npz")
+    _begin(folder, settings)
+    data = folder / OTHERS
+    try:
         np.savez(data, x_train=images, x_test=reference)
-        given = data, folder, flags, reference, dataset.test_images
-        ours = _by_model("unsupervised", ("--preset", flags.preset), *given)
-        plain = _by_model("autoencoder", _plain(flags), *given)
+        ours, plain = (
+            _by_model(model, argv, data, folder, flags, reference, dataset.test_images)
+            for model, argv in _models(flags)
+        )
+    finally:
+        data.unlink(missing_ok=True)
     scores = {**ours._asdict(), "autoencoder": plain.reconstruction}
     scores |= _by_baselines(images, dataset.test_images, flags.seed)
     is_anomaly = dataset.test_labels == label
     result = {detector: auroc(scores[detector], is_anomaly) for detector in DETECTORS}
-    write_whole(folder / RESULT, (json.dumps({**settings, "auroc": result}, indent=1) + "\n").encode())
+    write_whole(folder / RESULT, (json.dumps({"auroc": result}, indent=1) + "\n").encode())
     return result
 
 
-def _earlier(path: Path, settings: dict[str, Any]) -> dict[str, float] | None:
-    """Return the result of an earlier run with the same settings, or None."""
+def _earlier(folder: Path, settings: dict[str, Any]) -> dict[str, float] | None:
+    """Return the result of an earlier run, or None.
+
+    Raises:
+        InputError: The folder is of a run with other settings.
+    """
+    begun = _read(folder / BEGUN)
+    if begun is not None and begun != settings:
+        raise InputError(f"{folder} is of a run with other settings; give another --out-dir, or remove that folder.")
+    stored = None if begun is None else _read(folder / RESULT)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if {name: stored[name] for name in settings} != settings:
-            raise InputError(
-                f"{path.parent} holds a result with other settings; give another --out-dir, or remove that folder."
-            )
-        return {detector: float(stored["auroc"][detector]) for detector in DETECTORS}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        return None if stored is None else {detector: float(stored["auroc"][detector]) for detector in DETECTORS}
+    except (KeyError, TypeError, ValueError):
         return None
+
+
+def _read(path: Path) -> Any:
+    """Return the content of a JSON file, or None."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _begin(folder: Path, settings: dict[str, Any]) -> None:
+    """Make the folder of a class, or take one that an earlier run with these settings left unfinished.
+
+    Raises:
+        InputError: It holds other things.
+    """
+    if folder.exists() and any(folder.iterdir()) and _read(folder / BEGUN) is None:
+        raise InputError(f"{folder} is not empty and not of this experiment; give another --out-dir.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / BEGUN, (json.dumps(settings, indent=1) + "\n").encode())
+
+
+def _models(flags: _Anomaly) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the model to be judged and the one that it is compared with, and their flags."""
+    return ("unsupervised", ("--preset", flags.preset)), ("autoencoder", _plain(flags))
+
+
+def _request(name: str, argv: Sequence[str], data: str, out: Path, flags: _Anomaly) -> Request:
+    """Return the parsed command line of a training.
+
+    Raises:
+        InputError: The settings are bad.
+    """
+    epochs = () if flags.epochs is None else ("--epochs", str(flags.epochs))
+    more = ("--seed", str(flags.seed), "--judge-updates", "0", "--dataset", f"npz:{data}", "--out-dir", str(out))
+    return parse_run(find_model(name).spec, [*argv, *epochs, *more])
 
 
 def _plain(flags: _Anomaly) -> tuple[str, ...]:
@@ -209,7 +263,7 @@ class _KeepsDiscriminator:
 def _by_model(
     name: str,
     argv: Sequence[str],
-    data: str,
+    data: Path,
     folder: Path,
     flags: _Anomaly,
     reference: np.ndarray,
@@ -218,10 +272,7 @@ def _by_model(
     """Train a model on images of the known classes, and return its scores of the test images."""
     out = folder / name
     shutil.rmtree(out, ignore_errors=True)  # of a run that was stopped
-    epochs = () if flags.epochs is None else ("--epochs", str(flags.epochs))
-    more = ("--seed", str(flags.seed), "--judge-updates", "0", "--dataset", f"npz:{data}", "--out-dir", str(out))
-    kept, spec = _KeepsDiscriminator(), find_model(name).spec
-    request = parse_run(spec, [*argv, *epochs, *more])
+    request, kept, spec = _request(name, argv, str(data), out, flags), _KeepsDiscriminator(), find_model(name).spec
     status = run(spec, request, [kept])
     if status:
         raise _Stopped(status)
@@ -230,7 +281,12 @@ def _by_model(
         shape = tuple(tested.shape[1:])
         networks = spec.build_networks(resolve(request.config, shape), shape, 0)
         discriminator = lambda z: networks.discriminate_z(kept.weights, z, None)  # noqa: E731
-    return AnomalyScorer(load(out / "model"), reference, discriminator=discriminator)(tested)
+    model = load(out / "model")
+
+    def stored(images: np.ndarray) -> np.ndarray:  # rows are scaled once more, by those that were trained on
+        return images if model.scaling is None else model.scaling.apply(images, "The rows")
+
+    return AnomalyScorer(model, stored(reference), discriminator=discriminator)(stored(tested))
 
 
 class _Stopped(Exception):  # noqa: N818 - the name is the sentence

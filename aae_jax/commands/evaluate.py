@@ -18,6 +18,7 @@ from aae_jax.data import Dataset, are_unequal, load_dataset, split_indices
 from aae_jax.data.colour_sets import COLOUR_SETS, FACES
 from aae_jax.data.image_sources import are_image_files
 from aae_jax.data.known import KNOWN
+from aae_jax.data.labelled_list import read_labelled_list
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.evaluation import (
@@ -36,7 +37,7 @@ from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.saved.model import Model
 from aae_jax.streams import say
 
-__all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate"]
+__all__ = ["DataFlags", "dataset_of", "listed_of", "refuse_other_data", "run_evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +239,25 @@ def _say_calibration(calibration: Mapping[str, Any]) -> None:
     say(text)
 
 
+def _config_file(model: str) -> Path:
+    """Return the configuration of the run that a model belongs to, which may not exist."""
+    folder = Path(model)
+    is_run_folder = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
+    return (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
+
+
+def listed_of(model: str) -> np.ndarray | None:
+    """Return the indices of the labelled images that the run of a model was given as a list, or None.
+
+    Raises:
+        InputError: The list is missing, or has changed.
+    """
+    file = _config_file(model)
+    values = read_yaml(file) if file.is_file() else {}
+    path, sha256 = values.get("labelled_list"), values.get("labelled_list_sha256")
+    return None if path is None else read_labelled_list(str(path), expected=sha256).indices
+
+
 def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Dataset:
     """Load the data for evaluation: those given, else those of the run's configuration, else those of the model.
 
@@ -246,9 +266,7 @@ def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Datase
     """
     reporter = DataReporter(Console())
     name, data_dir, split_seed, skip_bad = flags.dataset, flags.data_dir, flags.split_seed, flags.skip_bad_images
-    folder = Path(flags.model)
-    is_run_folder = (folder / CONFIG_FILE).is_file() or not folder.resolve().name.startswith("model")
-    config_file = (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
+    config_file = _config_file(flags.model)
     if name is None and config_file.is_file():
         shared = {field.name for field in dataclasses.fields(RunConfig)}
         values = {key: value for key, value in read_yaml(config_file).items() if key in shared}

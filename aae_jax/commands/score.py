@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
+from aae_jax.commands.evaluate import DataFlags, dataset_of, listed_of, refuse_other_data
 from aae_jax.commands.model import ImageFlags, read_model_pictures
 from aae_jax.commands.result import load_model, parse, refuse_overwriting, write
 from aae_jax.data import split_indices
@@ -59,6 +59,14 @@ def ordinary_images(model: Model, flags: DataFlags) -> np.ndarray:
     """Return held-out images of the data that a model was trained on, at most 5,000."""
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
-    splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
+    listed = listed_of(flags.model)
+    splits = split_indices(
+        dataset.train_labels,
+        num_classes=dataset.num_classes,
+        num_labels=None if listed is None else "all",
+        label_seed=0,
+        class_names=dataset.class_names,
+        listed=listed,
+    )
     chosen = np.random.default_rng(0).permutation(splits.validation)[:MAX_REFERENCE]
     return np.asarray(dataset.train_images[chosen])

@@ -48,7 +48,9 @@ def read_labelled_list(path: str | os.PathLike[str], *, expected: str | None = N
         indices = read_npy(file)
     else:
         indices = _read_text(file)
-    if indices.ndim != 1 or indices.dtype.kind not in "iu" or not len(indices):
+    if indices.shape == (0,):
+        raise InputError(f"The list of labelled images {file} is empty; give the indices of training images.")
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise InputError(
             f"The list of labelled images {file} has shape {indices.shape} and type {indices.dtype}; give the "
             "indices of training images, one per line."
@@ -75,7 +77,7 @@ def read_labelled_list(path: str | os.PathLike[str], *, expected: str | None = N
 def _read_text(file: Path) -> NDArray[np.int64]:
     try:
         with open_regular(file, MAX_LIST_BYTES) as stream:
-            lines = stream.read().decode("utf-8").splitlines()
+            lines = stream.read().decode("utf-8-sig").splitlines()
     except FileNotFoundError as error:
         here = "" if file.is_absolute() else f" in {Path.cwd()}"
         raise InputError(f"The list of labelled images {file} does not exist{here}; check its name.") from error

@@ -80,15 +80,26 @@ def _whole(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
     return whole
 
 
-def require_classes(class_names: Sequence[str], labels: Labels, what: str) -> None:
+def require_classes(
+    class_names: Sequence[str],
+    labels: Labels,
+    what: str,
+    unlabelled: str = "negative numbers, NaN and empty strings mean no label",
+) -> None:
     """Refuse labels with only one class; without any class the data have no labels.
+
+    Args:
+        class_names: Names of the classes that occur.
+        labels: The labels.
+        what: Where they are, in messages.
+        unlabelled: What has no label, in messages.
 
     Raises:
         InputError: There is exactly one class.
     """
     if len(class_names) != 1:
         return
-    some = " (negative numbers, NaN and empty strings mean no label)" if (labels < 0).any() else ""
+    some = f" ({unlabelled})" if (labels < 0).any() else ""
     raise InputError(
         f"All labels {what} are {quoted(class_names[0])}{some}; give images of at least two classes, or no labels."
     )

@@ -139,8 +139,9 @@ def _split_by_list(
             "leave the class out of the data."
         )
     chosen = np.sort(listed).astype(np.int32)
+    held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)  # as without a list
     order, others = order[~np.isin(order, chosen)], others[~np.isin(others, chosen)]
-    held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)
+    held_out = min(held_out, len(order))
     available = np.concatenate([chosen, order[held_out:], others])
     size = _pool_size(len(available), pool_size)
     if size < len(chosen):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
 
-__all__ = ["TINY", "AnomalyScores", "Expected", "auroc", "excess_error", "fit_expected"]
+__all__ = ["MIN_REFERENCE", "TINY", "AnomalyScores", "Expected", "auroc", "excess_error", "fit_expected"]
 
 TINY = 1e-8
 """Added to errors and brightness before their logarithm is taken."""
@@ -97,12 +97,16 @@ def excess_error(
 def auroc(scores: Float[np.ndarray, " count"], is_anomaly: NDArray[np.bool_]) -> float:
     """Return the area under the ROC curve: the probability that an anomaly has the larger score, ties counted half.
 
+    It is NaN if a score is.
+
     Raises:
         InputError: There are no anomalies, or nothing else.
     """
     marked = np.asarray(is_anomaly, bool)
     if marked.all() or not marked.any():
         raise InputError("The AUROC needs anomalies and ordinary images; give some of both.")
+    if np.isnan(scores).any():
+        return float("nan")
     _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     anomalies, others = int(marked.sum()), int((~marked).sum())

@@ -94,7 +94,7 @@ def test_each_class_is_held_out_and_compared(tmp_path, capsys):
     assert "class 0: from" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "anomaly.json").read_text()) == table
     assert anomaly.main([*EXPERIMENT, *out, "--seed", "1"]) == 2
-    assert "holds a result with other settings" in capsys.readouterr().err
+    assert "is of a run with other settings" in capsys.readouterr().err
 
 
 REFUSED = {

@@ -12,7 +12,7 @@ from aae_jax.data import load_dataset
 from tests.runs.running import drawing, summary
 
 SMALL = (
-    *("--network.channels", "4", "8", "--network.latent-dim", "6", "--network.discriminator-hidden", "8"),
+    *("--network.hidden", "16", "--network.latent-dim", "6", "--network.discriminator-hidden", "8"),
     *("--epochs", "2", "--batch-size", "10", "--network.precision", "float32", "--checkpoint-seconds", "0"),
 )
 

@@ -24,6 +24,8 @@ TRAIN, TEST, UNLABELLED = "train", "test", ("unlabelled", "unlabeled")
 MAX_BYTES = 2**36
 """Size of the decoded images, beyond which they are refused rather than fill the memory."""
 MAX_NAMED = 3
+PARTS = ("training", "testing", "val", "valid", "validation", TEST)
+"""Names of folders that are rather parts of data than classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +124,23 @@ def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_se
     names = _sorted_names({label for label in classes if label is not None})
     number = {label: i for i, label in enumerate(names)}
     labels = np.asarray([number.get(label, NO_LABEL) for label in classes], np.int32)
-    require_classes(names, labels, f"in {tree.where}")
+    if names == (TEST,):
+        raise InputError(
+            f"{tree.where} holds a folder {TEST} but no folder {TRAIN}; give both, or class folders alone."
+        )
+    require_classes(names, labels, f"in {tree.where}", unlabelled="images in no class folder have no label")
     count = int(np.count_nonzero(kept < len(layout.train)))
     if layout.test and count < len(images):
         parts = Parts(images[:count], labels[:count], images[count:], labels[count:])
     else:
         parts = draw_parts(images, labels, name=name, split_seed=split_seed)
     settled = settle_parts(parts, names, name=name, split_seed=split_seed)
+    alike = [label for label in names if label.lower() in PARTS]
+    if alike:
+        notices.append(
+            f"Folders of {name} named {', '.join(map(quoted, alike))} are read as classes; name them {TRAIN} and "
+            f"{TEST} if they are parts of the data."
+        )
     if layout.unused:
         folders = f"{TRAIN}, {TEST} and {UNLABELLED[0]}"
         notices.append(f"Not used, because outside the folders {folders} of {name}: {_some(layout.unused)}.")
@@ -145,7 +157,7 @@ def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_se
 def _sorted_names(names: set[str]) -> tuple[str, ...]:
     """Sort class names, as numbers if all are."""
     if all(name.isascii() and name.isdigit() for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
+        return tuple(sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)))
     return tuple(sorted(names))
 
 
@@ -224,10 +236,11 @@ def _in_parallel(
 
 
 def _check_total(count: int, first: NDArray[np.uint8], tree: ImageTree) -> None:
-    if count * first.size > MAX_BYTES:
+    size = count * first.shape[0] * first.shape[1] * 3
+    if size > MAX_BYTES:
         raise InputError(
             f"{tree.where} holds {count:,} image files like the first, of {first.shape[0]} × {first.shape[1]} "
-            f"pixels: {count * first.size / 1e9:,.0f} GB in memory; give a smaller --image-size."
+            f"pixels: {size / 1e9:,.0f} GB in memory; give a smaller --image-size."
         )
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
@@ -21,6 +20,8 @@ __all__ = ["FolderTree", "ImageTree", "ZipTree", "fingerprint_of", "open_tree"]
 
 MAX_FILES = 10_000_000
 DRIVE = re.compile("[A-Za-z]:")
+ENCRYPTED = 1
+"""Bit of a zip member's flags."""
 IGNORED = ("__MACOSX",)
 """Folders that systems add to archives; hidden files and folders are ignored as well."""
 
@@ -83,7 +84,11 @@ class FolderTree:
             InputError: It is not a folder, or a folder cannot be listed.
         """
         self.root, self.where = root, str(root)
-        if not root.exists():
+        try:
+            exists = root.exists()
+        except OSError as error:
+            raise InputError(f"{root} cannot be read ({error.strerror or error}); name another folder.") from error
+        if not exists:
             here = "" if root.is_absolute() else f" in {Path.cwd()}"
             raise InputError(f"The folder {root} does not exist{here}; check its name.")
         if not root.is_dir():
@@ -97,15 +102,17 @@ class FolderTree:
                 return
             entered.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
-                for entry in entries:
-                    below = (*parts, entry.name)
-                    if entry.is_dir():
-                        if not entry.name.startswith(".") and entry.name not in IGNORED:
-                            enter(Path(entry.path), below)
-                    elif _is_image(below):
-                        found["/".join(below)] = _stamp_of(entry)
-                        if len(found) > MAX_FILES:
-                            raise InputError(f"{root} holds more than {MAX_FILES:,} image files; give fewer.")
+                # In this order, links last, the same folder is always entered by the same name.
+                ordered = sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+            for entry in ordered:
+                below = (*parts, entry.name)
+                if entry.is_dir():
+                    if not entry.name.startswith(".") and entry.name not in IGNORED:
+                        enter(Path(entry.path), below)
+                elif _is_image(below):
+                    found["/".join(below)] = _stamp_of(entry)
+                    if len(found) > MAX_FILES:
+                        raise InputError(f"{root} holds more than {MAX_FILES:,} image files; give fewer.")
 
         try:
             enter(root, ())
@@ -165,6 +172,10 @@ class ZipTree:
                 raise InputError(f"{file} holds the path {info.filename!r}, which leaves its folder; make it again.")
             if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16) or not path.parts or not _is_image(path.parts):
                 continue
+            if info.flag_bits & ENCRYPTED:
+                raise InputError(f"{file} is encrypted ({info.filename!r}); make it again without a password.")
+            if len(self.members) >= MAX_FILES:
+                raise InputError(f"{file} holds more than {MAX_FILES:,} image files; give fewer.")
             if str(path) in self.members:
                 raise InputError(f"{file} holds {info.filename!r} twice; make it again.")
             self.members[str(path)] = info
@@ -183,8 +194,9 @@ class ZipTree:
         try:
             with self.archive.open(info) as stream:
                 content = stream.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-            raise InputError(f"{what} is damaged ({error})") from error
+        except Exception as error:  # zipfile and the decompressors raise exceptions of many types for damaged members
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            raise InputError(f"{what} cannot be unpacked ({reason})") from error
         if len(content) != info.file_size:
             raise InputError(f"{what} declares {info.file_size:,} bytes but holds {len(content):,}")
         return content

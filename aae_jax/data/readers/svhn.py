@@ -1,5 +1,6 @@
 """Reader of the cropped Street View House Numbers (Netzer et al. 2011) in their published form, MATLAB files."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from aae_jax.files import open_regular
 __all__ = ["read_matlab"]
 
 MAX_MATLAB_BYTES = 2**33
+MAX_PIXELS, MAX_SIDE = 2**33, 1024
 ZERO = 10
 """Label of the digit 0 in the files."""
 
@@ -25,7 +27,11 @@ def read_matlab(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
 
     try:
         with open_regular(path, MAX_MATLAB_BYTES) as stream:
+            _refuse_memory(path, {name: shape for name, shape, _ in scipy.io.whosmat(stream)})
+            stream.seek(0)
             stored = scipy.io.loadmat(stream, variable_names=("X", "y"))
+    except InputError:
+        raise
     except Exception as error:  # SciPy raises exceptions of many types for a damaged file, OSError too
         if isinstance(error, OSError) and error.errno is not None:
             raise InputError(f"{path} cannot be read ({error.strerror}); check that it is readable.") from error
@@ -42,3 +48,14 @@ def read_matlab(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     if labels.dtype.kind not in "iuf" or not labels.size or not np.isin(labels, np.arange(ZERO + 1)).all():
         raise InputError(f"{path} holds labels y other than 1 to {ZERO}; give the original file of cropped digits.")
     return np.ascontiguousarray(images.transpose(3, 0, 1, 2)), labels.reshape(-1).astype(np.int32) % ZERO
+
+
+def _refuse_memory(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Refuse arrays that no file of digits has, before they are unpacked."""
+    shape = shapes.get("X", ())
+    right = len(shape) == 4 and min(shape) > 0 and max(shape[:2]) <= MAX_SIDE and shape[2] == 3
+    if "X" in shapes and (not right or math.prod(shape) > MAX_PIXELS or math.prod(shapes.get("y", ())) > shape[3]):
+        raise InputError(
+            f"{path} holds X of shape {shape} and y of shape {shapes.get('y')}, not bytes of [height, width, 3, "
+            "images] and a label for each; give the original file of cropped digits."
+        )

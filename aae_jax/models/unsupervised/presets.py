@@ -6,7 +6,7 @@ from typing import Literal
 from aae_jax.config import NetworkConfig, PriorConfig
 from aae_jax.config.parts import OptimizerConfig
 from aae_jax.models.shared import earlier_presets as earlier
-from aae_jax.models.shared.preset_parts import CLEAN
+from aae_jax.models.shared.preset_parts import CLEAN, adam
 from aae_jax.models.unsupervised.config import UnsupervisedConfig, UnsupervisedOptimizers, UnsupervisedWeights
 
 __all__ = ["PRESETS"]
@@ -74,23 +74,22 @@ ANOMALY = dataclasses.replace(
     views=dataclasses.replace(CLEAN, noise_std=0.5),
     prior=PriorConfig(std=1.0),
 )
-FACES = _matched(
-    UnsupervisedConfig(
-        dataset="lfw/first",
-        epochs=60,
-        network=NetworkConfig(
-            kind="conv",
-            channels=(16, 32, 64, 128),
-            hidden=(),
-            latent_dim=400,
-            batch_norm=True,
-            discriminator_hidden=(500, 500),
-            precision="auto",
-        ),
-        views=CLEAN,
-        prior=PriorConfig(std=1.0),
-    )
+FACES = UnsupervisedConfig(
+    dataset="lfw/first",
+    epochs=40,
+    network=NetworkConfig(
+        hidden=(1000,), latent_dim=400, batch_norm=True, discriminator_hidden=(500, 500), precision="auto"
+    ),
+    views=CLEAN,
+    prior=PriorConfig(std=1.0),
+    optimizers=UnsupervisedOptimizers(
+        discriminator=adam(1e-4, 0.5), generator=adam(3e-4, 0.5), schedule="steps", drops=(0.6, 0.85)
+    ),
+    weights=UnsupervisedWeights(style_mmd=30.0),
 )
+"""A perceptron: in 25 minutes of one core, four convolutions (16 to 128 channels) reach only 0.0107 of error per pixel,
+and nobody can be recognised. The adversaries are slow, so that they do not undo the reconstruction; the last epochs, at a
+hundredth of the rates, let batch norm's running moments come to those of the final weights."""
 HRENSKI_FACES = dataclasses.replace(
     HRENSKI,
     dataset="lfw/first",
@@ -137,7 +136,7 @@ PRESETS: dict[str, tuple[UnsupervisedConfig, str]] = {
         ANOMALY,
         "a Gaussian code of 8 dimensions, noisy input: for anomaly scores; experiments/anomaly.py",
     ),
-    "faces": (FACES, "faces (lfw): convolutions, a Gaussian code of 400 dimensions; experiments/faces.py"),
+    "faces": (FACES, "faces (lfw): a Gaussian code of 400 dimensions; experiments/faces.py"),
     "hrenski_faces": (HRENSKI_FACES, "hrenski's convolutions for faces, as far as they are known: for accelerators"),
     "fducau": (earlier.FDUCAU, "AAE_pytorch (Paperspace blog): dropout, prior std 5"),
     "naresh": (earlier.NARESH, "A wizard's guide to AAEs, part 2: Adam, prior std 5, mean squared error"),

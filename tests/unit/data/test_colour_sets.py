@@ -112,7 +112,7 @@ NONE = {
     "no pickle": (b"hello", "is not a batch of CIFAR-10"),
     "nothing": (b"", "is not a batch of CIFAR-10"),
     "other rows": (pickled(np.zeros((4, 3071), np.uint8), [0] * 4), r"holds data of shape \(4, 3071\)"),
-    "other numbers": (pickled(np.zeros((4, 3072), np.int16), [0] * 4), "type int16"),
+    "other numbers": (pickled(np.zeros((4, 3072), np.int16), [0] * 4), "an array of type 'i2'"),
     "too few labels": (pickled(np.zeros((4, 3072), np.uint8), [0] * 3), r"labels of shape \(3,\)"),
     "labels of 100 classes": (pickled(BATCHES[0][0], [0, 1, 2, 99]), "labels from 0 to 9"),
 }
