@@ -9,6 +9,7 @@ import pytest
 
 from aae_jax import cli, load, load_dataset
 from aae_jax.commands import anomaly
+from aae_jax.evaluation.anomaly import auroc
 from aae_jax.saved.anomaly import AnomalyScorer
 from tests.runs.running import status
 
@@ -112,3 +113,42 @@ def test_bad_input_of_the_experiment(tmp_path, capsys, flags, complaint):
     error = capsys.readouterr().err
     assert complaint in error
     assert error.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (("--seed", "-1"), "seed is -1"),
+        (("--epochs", "0"), "epochs is 0"),
+        (("--dataset", "npz:few.npz"), "Without class '0' there are 15 training images of npz:few.npz; at least 200"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_nothing(tmp_path, capsys, flags, complaint):
+    generator = np.random.default_rng(0)
+    np.savez("few.npz", x=generator.integers(0, 256, (40, 8, 8)).astype(np.uint8), y=np.arange(40) % 2)
+    assert anomaly.main(["--dataset", "digits", *flags, "--out-dir", str(tmp_path / "out")]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_not_touched(tmp_path, capsys):
+    kept = tmp_path / "out" / "without-0" / "mine.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    assert anomaly.main([*EXPERIMENT, "--out-dir", str(tmp_path / "out")]) == 2
+    assert "is not empty and not of this experiment" in capsys.readouterr().err
+    assert kept.read_text() == "mine"
+
+
+def test_rows_are_scaled_as_those_that_were_trained_on(tmp_path):
+    """The model's rows are scaled by the range of the other classes, and so are those that are scored."""
+    generator, labels = np.random.default_rng(0), np.arange(900) % 3
+    np.savez("rows.npz", x=generator.normal(size=(900, 5)) + 3.0 * (labels == 2)[:, None], y=labels)
+    argv = ("--dataset", "npz:rows.npz", "--preset", "smoke", "--epochs", "2", "--classes", "2")
+    assert anomaly.main([*argv, "--out-dir", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "anomaly.json").read_text())["auroc"]["2"]
+    model, data = load(tmp_path / "out" / "without-2" / "unsupervised" / "model"), load_dataset("npz:rows.npz")
+    rows = model.scaling.apply(data.test_images)
+    errors = np.mean((np.asarray(model.reconstruct_stored(rows)) - rows) ** 2, axis=1)
+    assert found["reconstruction"] == pytest.approx(auroc(errors, data.test_labels == 2), abs=1e-3)
+    assert np.abs(rows - data.test_images).max() > 0.1  # the second scaling is another one

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from aae_jax import cli
+from aae_jax import cli, load
+from aae_jax.commands.evaluate import DataFlags
+from aae_jax.commands.score import ordinary_images
 from aae_jax.run.sweep import command as sweep
 from tests.runs.running import SMALL, status, summary
 
@@ -49,3 +51,13 @@ def test_a_list_is_not_swept_over_and_not_given_to_clusters(listed, tmp_path, ca
     argv = (*flags, "--num-clusters", "4", "--out-dir", tmp_path / "d")
     assert status(*argv, model="dim_reduction") == 2
     assert "labelled_list is given, but clusters are found without labels" in capsys.readouterr().err
+
+
+def test_ordinary_images_of_a_score_are_not_listed_ones(listed, tmp_path):
+    assert status(*SMALL, "--labelled-list", listed, "--out-dir", tmp_path / "a") == 0
+    model = load(tmp_path / "a" / "model")
+    images = ordinary_images(model, DataFlags(model=str(tmp_path / "a")))
+    with np.load(listed) as stored:
+        known = {image.tobytes() for image in stored["x"]}
+    assert len(images) == 135  # a tenth of the training images, as without a list
+    assert not known & {image.tobytes() for image in images}

@@ -87,9 +87,9 @@ FACES = UnsupervisedConfig(
     ),
     weights=UnsupervisedWeights(style_mmd=30.0),
 )
-"""A perceptron: in 25 minutes of one core, four convolutions (16 to 128 channels) reach only 0.0107 of error per pixel,
-and nobody can be recognised. The adversaries are slow, so that they do not undo the reconstruction; the last epochs, at a
-hundredth of the rates, let batch norm's running moments come to those of the final weights."""
+"""A perceptron: in 25 minutes of one core, four convolutions (16 to 128 channels) reach only 0.0107 of error per
+pixel, and nobody can be recognised. The adversaries are slow, so that they do not undo the reconstruction; the last
+epochs, at a hundredth of the rates, let batch norm's running moments come to those of the final weights."""
 HRENSKI_FACES = dataclasses.replace(
     HRENSKI,
     dataset="lfw/first",

@@ -1,5 +1,6 @@
 """Sets of colour images in their published forms, small: SVHN, CIFAR-10, Labeled Faces in the Wild."""
 
+import gzip
 import hashlib
 import io
 import os
@@ -103,6 +104,8 @@ class Planted:
 
 
 NONE = {
+    "a far place": (b"\x80\x02]r" + (2**27).to_bytes(4, "little") + b".", "it names place 134217728 after 2 steps"),
+    "a type of objects": (pickled(np.zeros((4, 3072), object), [0] * 4), "an array of type 'O8'"),
     "a call": (pickle.dumps({b"data": Planted()}), r"asks for (posix|nt)\.mkdir, which is not called"),
     "a call behind an array": (
         pickle.dumps([np.asarray([Planted()], dtype=object)]),
@@ -262,3 +265,26 @@ def test_they_are_fetched_from_the_catalogue(load, tmp_path, monkeypatch):
 def test_the_real_catalogue_has_their_files(name):
     known = COLOUR_SETS[name]
     assert set(known.downloads) <= {remote.name for remote in tfds_copy.catalogue(known.tfds)}
+
+
+def test_an_archive_cannot_ask_for_gigabytes(load, tmp_path):
+    path = tmp_path / "data" / "cifar-10-binary.tar.gz"
+    archive(path, "x", cifar.BINARY, BINARIES)
+    header = bytearray(gzip.decompress(path.read_bytes())[:512])
+    header[124:136] = b"77777777777\x00"  # eight gigabytes for one of the files
+    header[156:157] = b"L"  # which is a long name, read at once
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\x00 " % sum(header)
+    path.write_bytes(gzip.compress(bytes(header)))
+    with pytest.raises(InputError, match=r"is not a complete tar archive|holds no data_batch_1\.bin"):
+        load("cifar10")
+
+
+def test_matlab_files_cannot_expand_without_bound(tmp_path):
+    path = tmp_path / "train_32x32.mat"
+    scipy.io.savemat(path, {"X": np.zeros((2000, 10, 3, 2), np.uint8), "y": np.ones((2, 1))}, do_compression=True)
+    with pytest.raises(InputError, match=r"holds X of shape \(2000, 10, 3, 2\)"):
+        svhn.read_matlab(path)
+    scipy.io.savemat(path, {"X": np.zeros((32, 32, 3, 2), np.uint8), "y": np.ones((9, 9))})
+    with pytest.raises(InputError, match=r"y of shape \(9, 9\)"):
+        svhn.read_matlab(path)

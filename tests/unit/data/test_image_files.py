@@ -392,3 +392,63 @@ def test_a_folder_may_be_named_relative_to_the_home(load, classes, monkeypatch, 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     shutil.copytree(classes, tmp_path / "home" / "set")
     assert load("~/set").sha256 == load(classes).sha256
+
+
+def test_members_that_cannot_be_unpacked_are_bad_images(load, classes, tmp_path):
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for file in sorted(classes.rglob("*.png")):
+            archive.write(file, file.relative_to(classes).as_posix())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("blue/0.png")
+        start = info.header_offset + 30 + len(info.filename)
+    damaged = bytearray(path.read_bytes())
+    damaged[start + 4 : start + info.compress_size] = b"\xff" * (info.compress_size - 4)
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"mine\.zip:blue/0\.png cannot be unpacked .*--skip-bad-images"):
+        load(path, kind="zip")
+    assert len(load(path, kind="zip", skip_bad_images=True).train_images) == 17
+
+
+def test_an_encrypted_zip_file(load, classes, tmp_path):
+    path = zipped(classes, tmp_path / "mine.zip")
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := content.find(mark, at + 1)) >= 0:
+            content[at + place] |= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"is encrypted .*; make it again without a password"):
+        load(path, kind="zip")
+
+
+def test_long_numbers_are_class_names(load, classes, tmp_path):
+    path = tmp_path / "mine.zip"
+    names = {"blue": "9" * 5000, "green": "010", "red": "2"}
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(classes.rglob("*.png")):
+            archive.write(file, f"{names[file.parent.name]}/{file.name}")
+    assert load(path, kind="zip").class_names == ("2", "010", "9" * 5000)
+
+
+@pytest.mark.parametrize("link", ["aa", "zz"])
+def test_a_linked_class_folder_has_the_name_of_the_real_one(load, classes, link):
+    before = load(classes)
+    (classes / link).symlink_to(classes / "red")
+    assert load(classes).sha256 == before.sha256
+
+
+def test_folders_that_look_like_parts(load, classes, tmp_path):
+    for part in ("training", "testing"):
+        shutil.copytree(classes / "red", tmp_path / "set" / part)
+    assert load(tmp_path / "set").class_names == ("testing", "training")
+    assert "named 'testing', 'training' are read as classes; name them train and test if" in load.notices[0]
+    shutil.move(tmp_path / "set" / "training", tmp_path / "set" / "test")
+    shutil.rmtree(tmp_path / "set" / "testing")
+    with pytest.raises(InputError, match="holds a folder test but no folder train; give both"):
+        load(tmp_path / "set")
+
+
+def test_a_name_that_no_system_takes(load):
+    with pytest.raises(InputError, match=r"cannot be read .*; name another folder"):
+        load("a" * 5000)

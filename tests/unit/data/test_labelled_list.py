@@ -120,3 +120,17 @@ def test_lists_that_do_not_suit_the_data(listed, complaint):
 def test_a_listed_image_needs_a_label():
     with pytest.raises(InputError, match="holds 7, an image without a label; leave it out"):
         split(np.where(np.arange(100) == 7, -1, HUNDRED), [0, 1, 7])
+
+
+def test_a_list_leaves_the_validation_images_as_they_were():
+    labels = (np.arange(50_000) % 10).astype(np.int32)
+    drawn = split_indices(labels, num_classes=10, num_labels=100, label_seed=3)
+    listed = split_indices(labels, num_classes=10, num_labels=100, label_seed=3, listed=np.sort(drawn.labelled))
+    np.testing.assert_array_equal(listed.validation, drawn.validation)
+    np.testing.assert_array_equal(listed.unlabelled, drawn.unlabelled)
+    assert sorted(listed.labelled) == sorted(drawn.labelled)
+
+
+def test_a_text_file_of_windows(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf0\r\n5\r\n")
+    np.testing.assert_array_equal(read_labelled_list(tmp_path / "list.txt").indices, [0, 5])

@@ -53,3 +53,7 @@ def test_black_images_have_a_finite_score():
     codes = GENERATOR.normal(size=(50, 2))
     expected = fit_expected(np.zeros(50), np.zeros(50), codes)
     assert np.isfinite(excess_error(expected, np.zeros(5), np.zeros(5), codes[:5])).all()
+
+
+def test_the_area_of_unknown_scores_is_unknown():
+    assert np.isnan(auroc(np.asarray([np.nan, 1.0, 2.0]), np.asarray([False, False, True])))
