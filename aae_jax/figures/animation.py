@@ -12,6 +12,8 @@ from aae_jax.files import write_whole
 __all__ = ["Animation", "pack_animation", "save_animation"]
 
 COLUMNS, SCALE, MILLISECONDS = 4, 3, 100
+LARGE = 96
+"""Side in pixels up to which a tile is enlarged."""
 
 
 class Animation(NamedTuple):
@@ -23,15 +25,16 @@ class Animation(NamedTuple):
 def pack_animation(animation: Animation) -> bytes:
     """Return a GIF that shows all tiles at once, four in a row, and repeats their steps forwards and backwards.
 
-    Every pixel is shown three by three pixels large.
+    Every pixel is shown up to three by three pixels large, so that a tile has no more than 96.
     """
     from PIL import Image
 
     steps = np.moveaxis(animation.images, 1, 0)
+    scale = max(1, min(SCALE, LARGE // max(steps.shape[2:4])))
     frames = [_arranged(frame) for frame in (*steps, *steps[-2:0:-1])]
     pictures = [
         Image.fromarray(np.round(255 * np.clip(frame, 0, 1)).astype(np.uint8)).resize(
-            (SCALE * frame.shape[1], SCALE * frame.shape[0]), Image.Resampling.NEAREST
+            (scale * frame.shape[1], scale * frame.shape[0]), Image.Resampling.NEAREST
         )
         for frame in frames
     ]
