@@ -147,7 +147,11 @@ def test_shuffled_labels_teach_nothing(digits):
 # The numbers of a sweep
 
 
-EVERY_TERM = replace(TINY, weights={"style_mmd": 1.0, "generated_label": 1.0})
+EVERY_TERM = replace(
+    TINY,
+    views={"brightness": 0.1, "contrast": 0.1, "saturation": 0.1},
+    weights={"style_mmd": 1.0, "generated_label": 1.0},
+)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +172,8 @@ def tiny():
 ALL = {"encoder", "decoder", "discriminator_z", "discriminator_y"}
 FELT_BY = {
     "num_steps": ALL,
-    "views.noise_std": ALL,
+    **{f"views.{name}": ALL for name in ("noise_std", "brightness", "contrast")},
+    "views.saturation": set(),  # the images are grey
     "prior.std": {"encoder", "decoder", "discriminator_z"},
     "weights.reconstruction": ALL,
     **{f"weights.{name}": {"encoder"} for name in ("generator_z", "generator_y", "consistency", "sharpness")},
@@ -233,7 +238,7 @@ def test_the_configurations_numbers_are_the_traced_ones():
                 generator=OptimizerConfig(learning_rate=3.0),
                 classification=OptimizerConfig(learning_rate=4.0),
             ),
-            views=ViewConfig(noise_std=5.0),
+            views=ViewConfig(noise_std=5.0, brightness=0.1, contrast=0.2, saturation=0.3),
             weights=WeightsConfig(
                 reconstruction=6.0,
                 generator_z=7.0,
@@ -253,9 +258,9 @@ def test_the_configurations_numbers_are_the_traced_ones():
         ),
         100,
     )
-    assert jax.tree.map(float, hyper) == {
+    assert jax.tree.map(lambda number: round(float(number), 6), hyper) == {
         "num_steps": 100.0,
-        "views": {"noise_std": 5.0},
+        "views": {"noise_std": 5.0, "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
         "averaging": {"decay": 0.5},
         "prior": {"std": 12.0},
         "optimizers": {
