@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,17 @@ from aae_jax.types import Params
 
 __all__ = ["DETECTORS", "main"]
 
-DETECTORS = (
-    "combined",
-    "reconstruction",
-    "prior",
-    "discriminator",
-    "neighbours",
-    "autoencoder",
-    "PCA",
-    "IsolationForest",
-)
-"""Columns of the table: scores of the adversarial autoencoder, then those of the other detectors."""
+DETECTORS = {
+    "combined": "combined",
+    "reconstruction": "error",
+    "prior": "prior",
+    "discriminator": "discrim.",
+    "neighbours": "codes",
+    "autoencoder": "autoenc.",
+    "PCA": "PCA",
+    "IsolationForest": "forest",
+}
+"""Scores of the adversarial autoencoder, then those of the other detectors, and their headings in the table."""
 REFERENCE = 5000
 HELD_OUT = 0.1
 FIT_TO = 10_000
@@ -106,8 +106,8 @@ def _run(argv: Sequence[str]) -> int:
     )
     wanted = _wanted(dataset, flags.classes)
     seeded_generator(flags.seed, "seed")
-    for model, argv in _models(flags):
-        _request(model, argv, "none.npz", Path(flags.out_dir) / "none", flags)  # refuses bad settings at once
+    for model, more in _models(flags):
+        _request(model, more, "none.npz", Path(flags.out_dir) / "none", flags)  # refuses bad settings at once
     folder = Path(flags.out_dir)
     settings = {"preset": flags.preset, "epochs": flags.epochs, "seed": flags.seed, "data_sha256": dataset.sha256}
     results: dict[str, dict[str, float]] = {}
@@ -117,20 +117,20 @@ def _run(argv: Sequence[str]) -> int:
     means = {detector: float(np.mean([result[detector] for result in results.values()])) for detector in DETECTORS}
     table = {**settings, "data": dataset.name, "auroc": results, "mean": means}
     write_whole(folder / TABLE, (json.dumps(table, indent=1) + "\n").encode())
-    say("", "area under the ROC curve, held-out class against the others", _line("class", DETECTORS))
+    say("", "area under the ROC curve, held-out class against the others", _line("class", DETECTORS.values()))
     for name, result in results.items():
         say(_line(printable(name), [f"{result[detector]:.3f}" for detector in DETECTORS]))
     say(_line("mean", [f"{means[detector]:.3f}" for detector in DETECTORS]), f"in {folder / TABLE}")
     return 0
 
 
-def _line(first: str, others: Sequence[str]) -> str:
-    return " ".join([f"{first[:12]:12}", *(f"{other[:10]:>10}" for other in others)])
+def _line(first: str, others: Iterable[str]) -> str:
+    return " ".join([f"{first[:7]:7}", *(f"{other:>8}" for other in others)])  # 79 columns
 
 
 def _wanted(dataset: Dataset, names: Sequence[str]) -> list[int]:
     """Return the numbers of the classes to hold out."""
-    if dataset.num_classes < 2 or (dataset.num_classes == 2 and len(dataset.class_names) < 2):
+    if dataset.num_classes < 2:
         raise InputError(f"{dataset.name} has no classes to hold out; give --dataset data with labels.")
     unknown = [name for name in names if name not in dataset.class_names]
     if unknown:

@@ -37,7 +37,7 @@ from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.saved.model import Model
 from aae_jax.streams import say
 
-__all__ = ["DataFlags", "dataset_of", "listed_of", "refuse_other_data", "run_evaluate"]
+__all__ = ["DataFlags", "dataset_of", "refuse_other_data", "run_evaluate", "validation_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,16 +246,24 @@ def _config_file(model: str) -> Path:
     return (folder if is_run_folder else folder.resolve().parent) / CONFIG_FILE
 
 
-def listed_of(model: str) -> np.ndarray | None:
-    """Return the indices of the labelled images that the run of a model was given as a list, or None.
+def validation_of(dataset: Dataset, model: str) -> np.ndarray:
+    """Return the indices of the training images that the run of a model held out.
 
     Raises:
-        InputError: The list is missing, or has changed.
+        InputError: The run's list of labelled images is missing, or has changed.
     """
     file = _config_file(model)
     values = read_yaml(file) if file.is_file() else {}
     path, sha256 = values.get("labelled_list"), values.get("labelled_list_sha256")
-    return None if path is None else read_labelled_list(str(path), expected=sha256).indices
+    listed = None if path is None else read_labelled_list(str(path), expected=sha256).indices
+    return split_indices(
+        dataset.train_labels,
+        num_classes=dataset.num_classes,
+        num_labels=None if listed is None else "all",
+        label_seed=0,
+        class_names=dataset.class_names,
+        listed=listed,
+    ).validation
 
 
 def dataset_of(model: Model, flags: DataFlags, out: str | None = None) -> Dataset:

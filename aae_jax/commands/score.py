@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aae_jax.commands.evaluate import DataFlags, dataset_of, listed_of, refuse_other_data
+from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data, validation_of
 from aae_jax.commands.model import ImageFlags, read_model_pictures
 from aae_jax.commands.result import load_model, parse, refuse_overwriting, write
-from aae_jax.data import split_indices
 from aae_jax.saved.anomaly import AnomalyScorer
 from aae_jax.saved.model import Model
 from aae_jax.saved.preprocessing import to_stored
@@ -40,7 +39,7 @@ def run_score(argv: Sequence[str]) -> int:
     model = load_model(flags.model)
     pictures = read_model_pictures(model, flags)
     images = np.asarray(to_stored(pictures.images, model.image_shape, model.pixels, model.scaling))
-    scores = AnomalyScorer(model, ordinary_images(model, flags))(images)
+    scores = AnomalyScorer(model, ordinary_images(model, flags, flags.out))(images)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     names = ["reconstruction", *(["prior"] if model.prior is not None else []), "neighbours", "combined"]
@@ -55,18 +54,13 @@ def run_score(argv: Sequence[str]) -> int:
     return 0
 
 
-def ordinary_images(model: Model, flags: DataFlags) -> np.ndarray:
-    """Return held-out images of the data that a model was trained on, at most 5,000."""
-    dataset = dataset_of(model, flags)
+def ordinary_images(model: Model, flags: DataFlags, out: str | None = None) -> np.ndarray:
+    """Return held-out images of the data that a model was trained on, at most 5,000.
+
+    Raises:
+        InputError: There are no such data, they do not suit the model, or the output file `out` is one of them.
+    """
+    dataset = dataset_of(model, flags, out)
     refuse_other_data(model, dataset)
-    listed = listed_of(flags.model)
-    splits = split_indices(
-        dataset.train_labels,
-        num_classes=dataset.num_classes,
-        num_labels=None if listed is None else "all",
-        label_seed=0,
-        class_names=dataset.class_names,
-        listed=listed,
-    )
-    chosen = np.random.default_rng(0).permutation(splits.validation)[:MAX_REFERENCE]
+    chosen = np.random.default_rng(0).permutation(validation_of(dataset, flags.model))[:MAX_REFERENCE]
     return np.asarray(dataset.train_images[chosen])

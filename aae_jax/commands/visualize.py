@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
-from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data
+from aae_jax.commands.evaluate import DataFlags, dataset_of, refuse_other_data, validation_of
 from aae_jax.commands.result import load_model, parse
-from aae_jax.data import split_indices
 from aae_jax.errors import InputError
 from aae_jax.figures.of_models.clusters import draw_modes
 from aae_jax.figures.of_models.drawing import Drawings, drawing_fault
@@ -51,8 +50,9 @@ def run_visualize(argv: Sequence[str]) -> int:
         raise InputError(f"--images is {flags.images}; give a number from 20 to {MAX_IMAGES}.")
     dataset = dataset_of(model, flags)
     refuse_other_data(model, dataset)
-    splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
-    chosen = np.random.default_rng(0).permutation(splits.validation)[: flags.images]  # data may be sorted by class
+    chosen = np.random.default_rng(0).permutation(validation_of(dataset, flags.model))[
+        : flags.images
+    ]  # data may be sorted by class
     images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
     folder = Path(flags.out_dir)
     try:

@@ -70,16 +70,7 @@ def load_image_files_of(name: str, decoding: Decoding, where: Places, split_seed
     kind, _, rest = name.partition(":")
     path = Path(os.path.expanduser(rest))
     short = f"{kind}:{path.name or path.resolve().name}"
-    return _load_tree(
-        path,
-        kind == "zip",
-        short,
-        load_image_files,
-        decoding=decoding,
-        where=where,
-        seed=split_seed,
-        reporter=reporter,
-    )
+    return _load_tree(path, kind == "zip", short, load_image_files, decoding, where, split_seed, reporter)
 
 
 def load_faces(name: str, decoding: Decoding, where: Places, split_seed: int, reporter: Reporter) -> Dataset:

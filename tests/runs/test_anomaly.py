@@ -52,6 +52,18 @@ def test_scores_are_written_to_a_file_but_not_over_a_source(trained, tmp_path, c
     assert "would overwrite" in capsys.readouterr().err
 
 
+def test_scores_are_not_written_over_the_data_of_the_run(tmp_path, capsys):
+    np.savez(tmp_path / "x.npz", x=load_dataset("digits").train_images[:300])
+    before = (tmp_path / "x.npz").read_bytes()
+    flags = ("--preset", "smoke", "--dataset", f"npz:{tmp_path / 'x.npz'}", "--epochs", "1")
+    assert status(*flags, "--out-dir", tmp_path / "run", model="unsupervised") == 0
+    np.savez(tmp_path / "y.npz", x=load_dataset("digits").test_images[:3])
+    argv = ["score", str(tmp_path / "run"), str(tmp_path / "y.npz"), "--out", str(tmp_path / "x.npz")]
+    assert cli.main(argv) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert (tmp_path / "x.npz").read_bytes() == before
+
+
 def test_the_discriminators_score_needs_a_discriminator(trained):
     model, images = load(trained / "model"), load_dataset("digits").test_images
     assert np.isnan(AnomalyScorer(model, images)(images[:4]).discriminator).all()
@@ -90,7 +102,7 @@ def test_each_class_is_held_out_and_compared(tmp_path, capsys):
     assert not list((tmp_path / "out").rglob("others.npz"))
     shown = capsys.readouterr().out
     assert "mean" in shown
-    assert all(len(line) <= 100 for line in shown.splitlines() if line.startswith(("class ", "mean")))
+    assert all(len(line) < 80 for line in shown.splitlines() if line.startswith(("class ", "mean")))
     assert anomaly.main([*EXPERIMENT, *out]) == 0
     assert "class 0: from" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "anomaly.json").read_text()) == table
