@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aae_jax.models.semi_supervised.phases import build_baseline_phases, build_phases
     from aae_jax.models.semi_supervised.presets import PRESETS
     from aae_jax.models.unsupervised.config import UnsupervisedConfig
-    from aae_jax.networks import Codes, EncoderOutput, Networks, build_mlp_networks, build_networks
+    from aae_jax.networks import Codes, EncoderOutput, Modules, Networks, build_mlp_networks, build_networks
     from aae_jax.saved.model import Model
     from aae_jax.saved.storage import load, save_model
     from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
@@ -44,6 +44,7 @@ __all__ = [
     "EncoderOutput",
     "InputError",
     "Model",
+    "Modules",
     "NetworkConfig",
     "Networks",
     "Numbers",
@@ -114,7 +115,7 @@ _HOMES = {
     "models.semi_supervised.phases": ("build_baseline_phases", "build_phases"),
     "models.semi_supervised.presets": ("PRESETS",),
     "models.unsupervised.config": ("UnsupervisedConfig",),
-    "networks": ("Codes", "EncoderOutput", "Networks", "build_mlp_networks", "build_networks"),
+    "networks": ("Codes", "EncoderOutput", "Modules", "Networks", "build_mlp_networks", "build_networks"),
     "saved.model": ("Model",),
     "saved.storage": ("load", "save_model"),
     "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),

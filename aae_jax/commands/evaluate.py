@@ -138,7 +138,8 @@ def _measure_codes(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Call
     given = None
     if model.decoded_label and not model.num_classes:
         given = jax.nn.one_hot(dataset.test_labels, model.decoded_label, dtype=jnp.float32)
-    error = float(build_reconstruction_error(model.networks, output)(model.params, images, outputs, given))
+    measure = build_reconstruction_error(model.networks, output)
+    error = float(measure(model.params, model.stats, images, outputs, given))
     result: dict[str, Any] = {"data": _source(dataset), "images": len(images), "reconstruction_error": error}
     if model.prior is not None:
         key_codes, key_prior = jax.random.split(jax.random.key(0))

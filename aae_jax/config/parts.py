@@ -55,6 +55,10 @@ class NetworkConfig:
     """Apply batch norm to the encoder's hidden layers and convolutions."""
     batch_norm_heads: bool = False
     """Apply batch norm to the encoder's outputs too: style and label logits."""
+    batch_norm_decoder: bool = False
+    """Apply batch norm to the decoder's hidden layers and convolutions."""
+    batch_norm_output: bool = False
+    """Apply batch norm to the decoder's output, before its non-linearity: by pixel, or by colour with kind conv."""
     dropout: float = 0.0
     """Probability of dropping a hidden unit of encoder or decoder in training."""
     discriminator_dropout: float = 0.0

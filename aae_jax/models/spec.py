@@ -14,7 +14,7 @@ from jaxtyping import Key
 from aae_jax.config import PriorConfig
 from aae_jax.data import Dataset, Reporter
 from aae_jax.figures.of_models.drawing import Drawings, Shown
-from aae_jax.networks import Networks
+from aae_jax.networks import NO_MODULES, Codes, Modules, Networks, build_networks
 from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
 from aae_jax.train.hyper import Numbers
@@ -170,7 +170,7 @@ class ModelSpec:
         description: First paragraph of --help.
         presets: Configuration and one-line description by preset name, including "default".
         validate: Raises `InputError` for an invalid configuration.
-        build_networks: `(config, image_shape, num_classes) -> networks`.
+        build_codes: `(config, num_classes) -> latent codes`, from which the networks follow.
         build_phases: `(networks, config, *, num_classes, prior) -> phases by name`.
         build_measure: `setup -> metrics function`, called at every validation, and at the end on the test set.
         score: Metric that selects the best weights; lower is better.
@@ -187,13 +187,14 @@ class ModelSpec:
         find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, indices into the pool of each image's nearest
             neighbours; None if the model does not use them.
         without_classes: Attributes that change if the data have no labels.
+        modules: Encoder and decoder of a user's own.
     """
 
     name: str
     description: str
     presets: Mapping[str, tuple[Any, str]]
     validate: Callable[[Any], None]
-    build_networks: Callable[[Any, tuple[int, ...], int], Networks]
+    build_codes: Callable[[Any, int], Codes]
     build_phases: Callable[..., dict[str, Phase]]
     build_measure: Callable[[RunSetup], MeasureFn]
     score: str
@@ -209,8 +210,17 @@ class ModelSpec:
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
     find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None
     without_classes: Mapping[str, Any] = field(default_factory=dict)
+    modules: Modules = NO_MODULES
 
     @property
     def config_class(self) -> type[Any]:
         """Configuration class of the model."""
         return type(self.presets["default"][0])
+
+    def build_networks(self, config: Any, image_shape: tuple[int, ...], num_classes: int) -> Networks:
+        """Return the networks of a resolved configuration for images of `image_shape`.
+
+        Raises:
+            InputError: Configuration, modules and data do not match.
+        """
+        return build_networks(config.network, image_shape, self.build_codes(config, num_classes), self.modules)

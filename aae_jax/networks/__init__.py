@@ -10,11 +10,14 @@ from aae_jax.networks.api import (
     min_weights,
     sample_style,
 )
+from aae_jax.networks.modules import NO_MODULES, Modules
 from aae_jax.networks.precision import fastest_precision, require_precision
 
 __all__ = [
+    "NO_MODULES",
     "Codes",
     "EncoderOutput",
+    "Modules",
     "Networks",
     "Posterior",
     "build_mlp_networks",

@@ -162,7 +162,7 @@ class Convolutions(nn.Module):
 
 
 class Deconvolutions(nn.Module):
-    """Sub-pixel convolutions that each double the sides (Shi et al. 2016): `[batch, features] -> [batch, *image]`.
+    """Sub-pixel convolutions that each double the sides (Shi et al. 2016): `[batch, in] -> [batch, h, w, colours]`.
 
     A convolution makes four values per output map, which become two by two pixels; what exceeds the image's side, an
     odd number, is cut off. Kernels thus overlap evenly, and leave no chequerboard.
@@ -172,6 +172,7 @@ class Deconvolutions(nn.Module):
         image_shape: Height, width, and number of colours if there are several.
         kernel_size: Side of the kernels.
         residual: Whether a residual block precedes each convolution.
+        batch_norm: Whether to normalise before each ReLU outside residual blocks.
         dropout: Probability of dropping a unit after each ReLU outside residual blocks in training.
         weight_init: `"he"` or `"paper"`, as in `Trunk`.
         precision: Precision of the operands of products.
@@ -181,6 +182,7 @@ class Deconvolutions(nn.Module):
     image_shape: tuple[int, ...]
     kernel_size: int
     residual: bool
+    batch_norm: bool
     dropout: float
     weight_init: str
     precision: str
@@ -191,7 +193,7 @@ class Deconvolutions(nn.Module):
         *larger, (height, width) = halvings(self.image_shape, len(self.channels))
         colours = self.image_shape[2] if len(self.image_shape) > 2 else 1
         flat = dense(height * width * self.channels[-1], self.weight_init, self.precision, before_relu=True)(features)
-        x = Dropout(self.dropout)(nn.relu(flat), train=train).reshape(-1, height, width, self.channels[-1])
+        x = self._activate(flat.reshape(-1, height, width, self.channels[-1]), train)
         widths = [colours, *self.channels[:-1]]
         for made, sides in zip(reversed(widths), reversed(larger), strict=True):
             if self.residual:
@@ -199,8 +201,13 @@ class Deconvolutions(nn.Module):
             last = sides is larger[0]
             x = Convolution(4 * made, self.kernel_size, 1, self.weight_init, self.precision, before_relu=not last)(x)
             x = _depth_to_space(x)[:, : sides[0], : sides[1]]
-            x = x if last else Dropout(self.dropout)(nn.relu(x), train=train)
-        return x.reshape(-1, *self.image_shape)
+            x = x if last else self._activate(x, train)
+        return x
+
+    def _activate(self, x: Array, train: bool) -> Array:
+        if self.batch_norm:
+            x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
+        return Dropout(self.dropout)(nn.relu(x), train=train)
 
 
 def _depth_to_space(x: Array) -> Array:

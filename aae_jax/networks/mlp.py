@@ -167,21 +167,25 @@ class Decoder(nn.Module):
         trunk: Hidden layers.
         image_shape: Shape of one image.
         deconvolutions: Convolutions after the hidden layers, or None for a dense layer.
+        normalised_output: Whether to apply batch norm to the output, by pixel or, after convolutions, by colour.
     """
 
     trunk: Trunk
     image_shape: tuple[int, ...]
     deconvolutions: nn.Module | None = None
+    normalised_output: bool = False
 
     @nn.compact
     def __call__(self, z: Array, y: Array, *, train: bool) -> Array:
         """Decode the concatenation of label and style."""
         features = self.trunk(jnp.concatenate([y, z], axis=1), train=train)
         if self.deconvolutions is not None:
-            image: Array = self.deconvolutions(features, train=train)
-            return image
-        flat = head(math.prod(self.image_shape), self.trunk)(features)
-        return flat.reshape(-1, *self.image_shape)
+            output: Array = self.deconvolutions(features, train=train)
+        else:
+            output = head(math.prod(self.image_shape), self.trunk)(features)
+        if self.normalised_output:
+            output = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(output)
+        return output.reshape(-1, *self.image_shape)
 
 
 class ClusterHeads(nn.Module):

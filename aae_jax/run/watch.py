@@ -45,6 +45,7 @@ def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, tempe
         pixels="bytes" if dataset.train_images.dtype == np.uint8 else "unit",
         scaling=dataset.scaling,
         temperature=temperature,
+        modules=setup.networks.modules,
     )
 
 

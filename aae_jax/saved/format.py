@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -18,9 +18,12 @@ from aae_jax.config.text import from_mapping
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.files import read_text, require_regular
-from aae_jax.networks import min_weights
+from aae_jax.networks import Modules, min_weights
 from aae_jax.saved.digest import with_weights
 from aae_jax.text import quoted
+
+if TYPE_CHECKING:
+    from aae_jax.saved.model import Model
 
 __all__ = [
     "CONFIG_FILE",
@@ -42,13 +45,15 @@ __all__ = [
     "version_of",
 ]
 
-FORMAT_VERSION, WITH_SAMPLES, WITHOUT_SAMPLES = 5, 4, 3
+FORMAT_VERSION, WITH_WIDE_SCALING, WITH_SAMPLES, WITHOUT_SAMPLES = 6, 5, 4, 3
 """1: images of bytes, [height, width] only, classes without names. 2: any image shape, class names, preprocessing.
 3: any prior or none, models without labels, labels for the decoder only, heads, a mode decoder.
 4: a prior given by samples; models without one are still written as version 3.
-5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4."""
+5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4.
+6: convolutions, batch norm in the decoder, modules of a user's own; other models are still written as before."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MAX_CONFIG_BYTES = 10**7
+NEW_NETWORK_SETTINGS = ("kind", "channels", "kernel_size", "residual", "batch_norm_decoder", "batch_norm_output")
 
 PixelKind = Literal["bytes", "unit"]
 
@@ -74,6 +79,7 @@ class Description:
     scaled_by_feature: bool
     wide_scaling: bool
     temperature: float | None
+    modules: dict[str, str]
 
 
 def read_config(folder: Path) -> Description:
@@ -182,7 +188,17 @@ def _describe(config: Mapping[str, Any]) -> Description:
         class_names=tuple(names),
         **_describe_preprocessing(config),
         temperature=temperature,
+        modules=_describe_modules(config.get("modules", {})),
     )
+
+
+def _describe_modules(names: Any) -> dict[str, str]:
+    """Return the names of the classes of a user's own modules, by network."""
+    if not isinstance(names, dict) or not all(
+        key in Modules._fields and isinstance(name, str) for key, name in names.items()
+    ):
+        raise ValueError(f"modules is {quoted(names)}")
+    return names
 
 
 def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +207,7 @@ def _describe_preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
     pixels, scaled = preprocessing["pixels"], preprocessing["scaled_by_feature"]
     if pixels not in get_args(PixelKind) or not isinstance(scaled, bool) or (scaled and pixels != "unit"):
         raise ValueError(f"preprocessing is {preprocessing}")
-    wide = scaled and config["format_version"] >= FORMAT_VERSION
+    wide = scaled and config["format_version"] >= WITH_WIDE_SCALING
     return {"pixels": pixels, "scaled_by_feature": scaled, "wide_scaling": wide}
 
 
@@ -236,12 +252,18 @@ def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
 
 
 def network_to_json(network: NetworkConfig) -> dict[str, Any]:
-    """Return networks in the form of `config.json`; of perceptrons without the settings of convolutions.
+    """Return networks in the form of `config.json`, without the settings that earlier versions do not know.
 
-    Earlier versions do not know these.
+    Those of a network that has them are kept.
     """
-    convolutional = ("kind", "channels", "kernel_size", "residual") if network.kind == "mlp" else ()
-    return {name: value for name, value in dataclasses.asdict(network).items() if name not in convolutional}
+    left_out = () if needs_new_networks(network) else NEW_NETWORK_SETTINGS
+    return {name: value for name, value in dataclasses.asdict(network).items() if name not in left_out}
+
+
+def needs_new_networks(network: NetworkConfig) -> bool:
+    """Return whether networks cannot be built by a version that reads formats before 6."""
+    plain = NetworkConfig()
+    return any(getattr(network, name) != getattr(plain, name) for name in NEW_NETWORK_SETTINGS)
 
 
 def named(tree: Any) -> list[tuple[str, Any]]:
@@ -270,7 +292,9 @@ def check_size(described: Description, folder: Path) -> None:
     network = described.network
     label_length = 0 if described.heads else described.decoded_label
     given, taken = (network.latent_dim + label for label in (described.num_classes, label_length))
-    weights = min_weights(network, described.image_shape, given, taken) + described.prior_samples * network.latent_dim
+    weights = described.prior_samples * network.latent_dim
+    if not described.modules:
+        weights += min_weights(network, described.image_shape, given, taken)
     if 4 * weights > stored:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: the described weights take {4 * weights} bytes, but the file "
@@ -314,12 +338,16 @@ def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: 
         )
 
 
-def scaling_tensors(scaling: Scaling) -> dict[str, np.ndarray]:
-    """Return the tensors of a scaling, in float32 if that is exact, so that earlier versions can read them."""
-    wide = {name: np.asarray(value, np.float64) for name, value in scaling._asdict().items()}
+def scaling_tensors(scaling: Scaling, version: int) -> dict[str, np.ndarray]:
+    """Return the tensors of a scaling, in the type of a format version."""
+    kind = np.float64 if version >= WITH_WIDE_SCALING else np.float32
+    return {name: np.asarray(value, kind) for name, value in scaling._asdict().items()}
+
+
+def _needs_float64(scaling: Scaling) -> bool:
+    wide = [np.asarray(value, np.float64) for value in scaling]
     with np.errstate(over="ignore"):
-        narrow = {name: value.astype(np.float32) for name, value in wide.items()}
-    return narrow if all(np.array_equal(wide[name], narrow[name]) for name in wide) else wide
+        return any(not np.array_equal(value, value.astype(np.float32)) for value in wide)
 
 
 def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
@@ -328,8 +356,10 @@ def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]
     return {"low": row, "span": row}
 
 
-def version_of(prior_samples: Any, scaling: Mapping[str, np.ndarray] | None) -> int:
+def version_of(model: "Model") -> int:
     """Return the earliest version that can describe a model, so that earlier libraries can read it if possible."""
-    if scaling is not None and scaling["low"].dtype == np.float64:
+    if model.modules.named() or needs_new_networks(model.network):
         return FORMAT_VERSION
-    return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES
+    if model.scaling is not None and _needs_float64(model.scaling):
+        return WITH_WIDE_SCALING
+    return WITHOUT_SAMPLES if model.prior_samples is None else WITH_SAMPLES

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from aae_jax.config import NetworkConfig, PriorConfig
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.networks import EncoderOutput, Networks
+from aae_jax.networks import NO_MODULES, EncoderOutput, Modules, Networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.batching import as_rows, draw_rows
@@ -62,6 +62,7 @@ class Model:
         prior_samples: `[count, latent]`, of a prior of kind "samples": what it is.
         temperature: What divides the logits in calibrated probabilities, as fitted on images that were not trained
             on, or None where nobody fitted it (`aae_jax.evaluation.fit_temperature`).
+        modules: Encoder and decoder of a user's own, of which a saved model holds the weights only.
     """
 
     network: NetworkConfig
@@ -82,6 +83,7 @@ class Model:
     scaling: Scaling | None = None
     prior_samples: Array | None = None
     temperature: float | None = None
+    modules: Modules = NO_MODULES
 
     def __post_init__(self) -> None:
         """Name the classes where nobody did, and refuse a temperature that would turn probabilities round."""
@@ -121,7 +123,7 @@ class Model:
     def _structure(self) -> Structure:
         assert self.decoded_label is not None, "set by __post_init__"
         label = self.num_classes, self.decoded_label
-        return Structure(self.network, self.image_shape, *label, self.heads, self.mode_decoder)
+        return Structure(self.network, self.image_shape, *label, self.heads, self.mode_decoder, self.modules)
 
     @cached_property
     def networks(self) -> Networks:

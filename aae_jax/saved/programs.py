@@ -1,7 +1,8 @@
 """Compiled functions of a saved model's weights, shared by all models of one structure in a process."""
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from aae_jax.augment import activate, unscale_pixels
 from aae_jax.config import NetworkConfig
 from aae_jax.evaluation import build_encode, class_probabilities
-from aae_jax.networks import Codes, EncoderOutput, Networks, build_networks
+from aae_jax.networks import Codes, EncoderOutput, Modules, Networks, build_networks
 from aae_jax.saved.batching import RowsFn, build_batched
 from aae_jax.types import Array
 
@@ -17,6 +18,8 @@ __all__ = ["Programs", "Structure", "build_model_networks", "build_programs"]
 
 KEPT = 32
 """Structures of which a process keeps the compiled programs, the last ones used; each model keeps its own too."""
+
+Result = TypeVar("Result")
 
 
 class Structure(NamedTuple):
@@ -28,6 +31,7 @@ class Structure(NamedTuple):
     decoded_label: int
     heads: bool
     mode_decoder: bool
+    modules: Modules
 
 
 class Programs(NamedTuple):
@@ -54,14 +58,30 @@ class Programs(NamedTuple):
     reconstruct: RowsFn
 
 
-@functools.lru_cache(maxsize=KEPT)
+def _kept(build: Callable[[Structure], Result]) -> Callable[[Structure], Result]:
+    """Keep the results for structures; modules of a user's own that cannot be hashed are built anew by each model."""
+    kept = functools.lru_cache(maxsize=KEPT)(build)
+
+    @functools.wraps(build)
+    def call(structure: Structure) -> Result:
+        try:
+            hash(structure)
+        except TypeError:
+            return build(structure)
+        return kept(structure)
+
+    return call
+
+
+@_kept
 def build_model_networks(structure: Structure) -> Networks:
     """Return the pure functions of a model's networks, without its discriminators."""
-    network, image_shape, num_classes, decoded_label, heads, mode_decoder = structure
-    return build_networks(network, image_shape, Codes(num_classes, decoded_label, {}, heads, mode_decoder))
+    network, image_shape, num_classes, decoded_label, heads, mode_decoder, modules = structure
+    codes = Codes(num_classes, decoded_label, {}, heads, mode_decoder)
+    return build_networks(network, image_shape, codes, modules)
 
 
-@functools.lru_cache(maxsize=KEPT)
+@_kept
 def build_programs(structure: Structure) -> Programs:
     """Return the functions behind the methods of a model, each compiled when it is first called."""
     networks, output = build_model_networks(structure), structure.network.output
@@ -84,7 +104,7 @@ def build_programs(structure: Structure) -> Programs:
         return unscale_pixels(activate(decoded, output), output)
 
     def decode(weights: Any, z: Array, y: Array) -> Array:
-        return unit(networks.decode(weights[0], z, y, None))
+        return unit(networks.decode(weights[0], weights[1], z, y, None)[0])
 
     def decode_mode(weights: Any, y: Array) -> Array:
         assert networks.decode_mode is not None, "as the model's method checks"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from safetensors.numpy import save
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.files import write_whole
+from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.digest import EMBEDDED, digest_of
 from aae_jax.saved.format import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE
 from aae_jax.saved.model import Model
+from aae_jax.text import quoted
 from aae_jax.train.state import used_networks
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
@@ -37,13 +40,14 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
+    version = saved_model.version_of(model)
     if model.scaling is not None:
-        tree["scaling"] = saved_model.scaling_tensors(model.scaling)
+        tree["scaling"] = saved_model.scaling_tensors(model.scaling, version)
     if model.prior_samples is not None:
         tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
     config: dict[str, Any] = {
         "format": "aae_jax",
-        "format_version": saved_model.version_of(model.prior_samples, tree.get("scaling")),
+        "format_version": version,
         "network": saved_model.network_to_json(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
@@ -61,6 +65,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     }
     if model.prior_samples is not None:
         config["prior_samples"] = len(model.prior_samples)
+    if model.modules.named():
+        config["modules"] = model.modules.named()
     tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
     config["digest"] = digest_of(config, tensors)
     text = json.dumps(config, indent=2) + "\n"
@@ -68,13 +74,17 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     write_whole(folder / CONFIG_FILE, text.encode())
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Model:
     """Load a model from its folder, or from the folder of the run that left it.
 
     Every format since version 1 is read.
 
+    Args:
+        path: The folder.
+        modules: Encoder and decoder of a user's own, if the model was trained with them: files hold no code.
+
     Raises:
-        InputError: There is none, or its files do not belong together.
+        InputError: There is none, or its files or the modules do not belong together.
     """
     folder = Path(path)
     try:
@@ -89,10 +99,13 @@ def load(path: str | os.PathLike[str]) -> Model:
     if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
     prior = config.pop("prior")
-    model = Model(**config, prior=None, params={}, stats={})
+    _check_modules(config.pop("modules"), modules, folder)
+    model = Model(**config, prior=None, params={}, stats={}, modules=modules)
     try:
         params, stats = jax.eval_shape(model.networks.init, jax.random.key(0))
     except Exception as error:  # of whatever kind the sizes provoke inside the networks
+        if modules.named():
+            raise
         raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
     expected: dict[str, Any] = {"params": dict(params), "stats": stats}
     if scaled:
@@ -110,3 +123,18 @@ def load(path: str | os.PathLike[str]) -> Model:
         scaling=Scaling(**jax.tree.map(np.float64, tree["scaling"])) if scaled else None,
         prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
     )
+
+
+def _check_modules(trained: Mapping[str, str], given: Modules, folder: Path) -> None:
+    """Refuse a model without the modules of a user's own that it was trained with, or with others."""
+    for name in Modules._fields:
+        expected, actual = trained.get(name), given.named().get(name)
+        if expected is not None and actual is None:
+            raise InputError(
+                f"The model in {folder} has {quoted(expected)} for its {name}, a module of a user's own; give it in "
+                f"Python: aae_jax.load(..., modules=aae_jax.Modules({name}=...))."
+            )
+        if expected is None and actual is not None:
+            raise InputError(
+                f"The model in {folder} has no {name} of a user's own, but modules has {actual}; leave it out."
+            )

@@ -105,10 +105,13 @@ def _observed(networks: Networks, calls: list[str], inputs: dict[str, tuple[int,
         inputs["logits"] = (output.logits.shape[-1],)
         return output, stats
 
+    def decode(params: Mapping[str, Any], stats: Any, *codes: Any) -> Any:
+        return noting("decoder", lambda params, *codes: networks.decode(params, stats, *codes))(params, *codes)
+
     mode = networks.decode_mode
     return networks._replace(
         encode=encode,
-        decode=noting("decoder", networks.decode),
+        decode=decode,
         discriminate_z=noting("discriminator_z", networks.discriminate_z),
         discriminate_y=noting("discriminator_y", networks.discriminate_y),
         decode_mode=None if mode is None else noting("mode_decoder", mode),

@@ -16,7 +16,7 @@ def test_the_example_of_a_page_learns(page: str, tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
     script = tmp_path / "example.py"
     script.write_text(example, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     error = float(re.search(r"'error': ([\d.]+)", done.stdout).group(1))
     assert error < 0.2

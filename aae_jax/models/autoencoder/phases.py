@@ -18,19 +18,18 @@ from aae_jax.models.shared.terms import (
     rebuild,
 )
 from aae_jax.networks import Codes, Networks
-from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_networks", "build_phases"]
+__all__ = ["build_codes", "build_phases"]
 
 
-def build_networks(config: AutoencoderConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return an encoder and a decoder for images of `image_shape`, without label or discriminator."""
-    return build_coded_networks(config.network, image_shape, Codes(0, 0, {}))
+def build_codes(config: AutoencoderConfig, num_classes: int = 0) -> Codes:
+    """Return the codes: a style, without label or discriminator."""
+    return Codes(0, 0, {})
 
 
 def build_phases(
@@ -39,7 +38,7 @@ def build_phases(
     """Return the only phase, reconstruction, by name.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizer, views, reconstruction loss, and the prior of the VAE.
         num_classes: Ignored; the model has no label.
         prior: Ignored; the divergence of a VAE is measured from the configured prior.
@@ -60,12 +59,12 @@ def _build_reconstruction(networks: Networks, config: AutoencoderConfig) -> Loss
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
-        error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
+        error, stats = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
         value, metrics = hyper.weights.reconstruction * error, {"error": error}
         if config.model == "vae":
             metrics["kl"] = _divergence(encoded, config, hyper)
             value += hyper.weights.kl * metrics["kl"]
-        return value, (encoded.stats, metrics)
+        return value, (stats, metrics)
 
     return loss
 

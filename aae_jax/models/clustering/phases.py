@@ -29,23 +29,21 @@ from aae_jax.models.shared.terms import (
     encode_view,
     reconstruction_error,
 )
-from aae_jax.networks import EncoderOutput, Networks
-from aae_jax.networks import build_networks as build_coded_networks
+from aae_jax.networks import Codes, EncoderOutput, Networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_networks", "build_phases"]
+__all__ = ["build_codes", "build_phases"]
 
 EXTRAS = ("cyclic", "mode", "mode_separation")
 PHASES = ("reconstruction", *EXTRAS, "discriminator_z", "discriminator_y", "generator")
 
 
-def build_networks(config: ClusteringConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return encoder and decoder of style and cluster, both discriminators, and the mode decoder if it is trained."""
-    codes = label_codes(config, config.num_clusters)._replace(mode_decoder=config.weights.mode > 0)
-    return build_coded_networks(config.network, image_shape, codes)
+def build_codes(config: ClusteringConfig, num_classes: int = 0) -> Codes:
+    """Return the codes: style and cluster, both discriminators, and the mode decoder if it is trained."""
+    return label_codes(config, config.num_clusters)._replace(mode_decoder=config.weights.mode > 0)
 
 
 def build_phases(
@@ -54,7 +52,7 @@ def build_phases(
     """Return the phases by name: reconstruction, additions with a weight above 0, discriminators, generator.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizers, views, loss weights and priors.
         num_classes: Ignored; the model has clusters instead.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
@@ -91,7 +89,8 @@ def _build_cyclic(model: LabelCode) -> LossFn:
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES)
         first, style, _, _ = encode_view(networks, config, params, stats, batch.images, hyper, draw)
         label = jax.nn.softmax(first.logits)
-        image = activate(networks.decode(params, style, label, key), config.network.output)
+        decoded, _ = networks.decode(params, stats, style, label, key)
+        image = activate(decoded, config.network.output)
         again, _ = networks.encode(params, stats, image, jax.random.fold_in(draw, 2))
         of_label = losses.cyclic_label_loss(again.logits, label)
         of_style = losses.cyclic_style_loss(again.mean, style)
@@ -105,7 +104,7 @@ def _build_mode(model: LabelCode) -> LossFn:
     networks, config = model.networks, model.config
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
-        assert networks.decode_mode is not None, "build_networks adds it where the phase runs"
+        assert networks.decode_mode is not None, "build_codes asks for it where the phase runs"
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         made = networks.decode_mode(params, jax.nn.softmax(encoded.output.logits), key)
@@ -121,7 +120,7 @@ def _build_mode_separation(networks: Networks, config: ClusteringConfig) -> Loss
 
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         styles = jnp.zeros((clusters.shape[0], config.network.latent_dim), jnp.float32)
-        value = losses.pairwise_mode_loss(networks.decode(params, styles, clusters, key))
+        value = losses.pairwise_mode_loss(networks.decode(params, stats, styles, clusters, key)[0])
         return hyper.weights.mode_separation * value, (stats, {"nearness": value})
 
     return loss

@@ -20,15 +20,14 @@ from aae_jax.models.shared.label_code import (
     propagation_terms,
 )
 from aae_jax.models.shared.terms import Auxiliary
-from aae_jax.networks import Networks
-from aae_jax.networks import build_networks as build_coded_networks
+from aae_jax.networks import Codes, Networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
 from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
-    "build_networks",
+    "build_codes",
     "build_phases",
     "head_distance_loss",
 ]
@@ -36,10 +35,9 @@ __all__ = [
 PHASES = ("reconstruction", "head_distance", "discriminator_z", "discriminator_y", "generator", "classification")
 
 
-def build_networks(config: DimReductionConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return the encoder, the cluster heads, a decoder of W_C y + z, and both discriminators."""
-    codes = label_codes(config, config.num_clusters or num_classes)._replace(heads=True)
-    return build_coded_networks(config.network, image_shape, codes)
+def build_codes(config: DimReductionConfig, num_classes: int) -> Codes:
+    """Return the codes: style and label, the cluster heads, and both discriminators; the decoder gets W_C y + z."""
+    return label_codes(config, config.num_clusters or num_classes)._replace(heads=True)
 
 
 def build_phases(
@@ -50,7 +48,7 @@ def build_phases(
     `classification` is present if labels are used, `head_distance` if its weight is above 0.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizers, views, loss weights and priors.
         num_classes: Number of classes, if labels are used.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by

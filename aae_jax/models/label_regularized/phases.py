@@ -20,7 +20,6 @@ from aae_jax.models.shared.adversary import (
 )
 from aae_jax.models.shared.terms import DRAW_RECONSTRUCTION, Auxiliary, encode_view, no_label, rebuild
 from aae_jax.networks import Codes, Networks
-from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import Prior
 from aae_jax.train.hyper import Numbers
@@ -28,18 +27,17 @@ from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optim
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Array, Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_networks", "build_phases"]
+__all__ = ["build_codes", "build_phases"]
 
 
-def build_networks(config: LabelRegularizedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder, decoder, and a discriminator of the style with a label of `num_classes` + 1 classes.
+def build_codes(config: LabelRegularizedConfig, num_classes: int) -> Codes:
+    """Return the codes: a style, and its discriminator, which takes a label of `num_classes` + 1 classes too.
 
     Raises:
         InputError: The number of the prior's parts is not `num_classes`.
     """
     _require_parts(config, num_classes)
-    judged = config.network.latent_dim + num_classes + 1
-    return build_coded_networks(config.network, image_shape, Codes(0, 0, {"discriminator_z": judged}))
+    return Codes(0, 0, {"discriminator_z": config.network.latent_dim + num_classes + 1})
 
 
 def build_phases(
@@ -50,7 +48,7 @@ def build_phases(
     If all images are labelled, the discriminator sees no others.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizers, views, reconstruction loss and prior.
         num_classes: Number of classes, equal to the number of the prior's parts.
         prior: A `Prior` with parts; other samplers are ignored. None: the configured prior.
@@ -110,7 +108,7 @@ def _build_reconstruction(networks: Networks, config: LabelRegularizedConfig) ->
     def loss(params: Params, stats: Stats, batch: Batch, hyper: Numbers, key: PRNGKey) -> Auxiliary:
         draw = jax.random.fold_in(key, DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
-        error = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
-        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
+        error, stats = rebuild(networks, config, config.weights, params, encoded, no_label(encoded.style), key)
+        return hyper.weights.reconstruction * error, (stats, {"error": error})
 
     return loss

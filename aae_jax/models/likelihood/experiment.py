@@ -36,7 +36,8 @@ def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> d
         def measure(model: Model, index: int, count: int = count) -> dict[str, float]:
             def sample(key: PRNGKey, n: int) -> Array:
                 z, output = model.draw_styles(key, n), model.network.output
-                decoded = model.networks.decode(model.params, z, jnp.zeros((n, 0), jnp.float32), None)
+                nothing = jnp.zeros((n, 0), jnp.float32)
+                decoded, _ = model.networks.decode(model.params, model.stats, z, nothing, None)
                 return unscale_pixels(activate(decoded, output), output).reshape(n, -1)
 
             report = measure_likelihood(sample, setup.keys.samples[index], chosen_on, judged, num_samples=count)

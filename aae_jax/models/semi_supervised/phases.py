@@ -20,8 +20,7 @@ from aae_jax.models.shared.label_code import (
     labels_of,
     propagation_terms,
 )
-from aae_jax.networks import Networks
-from aae_jax.networks import build_networks as build_coded_networks
+from aae_jax.networks import Codes, Networks
 from aae_jax.priors.prior import Prior
 from aae_jax.train.optimizers import build_optimizer
 from aae_jax.train.phases import Phase
@@ -30,16 +29,16 @@ from aae_jax.types import Sampler
 __all__ = [
     "PHASES",
     "build_baseline_phases",
-    "build_networks",
+    "build_codes",
     "build_phases",
 ]
 
 PHASES = ("reconstruction", "discriminator_z", "discriminator_y", "generator", "classification")
 
 
-def build_networks(config: SemiSupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return encoder and decoder of style and label, and a discriminator of each."""
-    return build_coded_networks(config.network, image_shape, label_codes(config, num_classes))
+def build_codes(config: SemiSupervisedConfig, num_classes: int) -> Codes:
+    """Return the codes: style and label, and a discriminator of each."""
+    return label_codes(config, num_classes)
 
 
 def build_phases(

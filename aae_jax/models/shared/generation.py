@@ -29,7 +29,7 @@ from aae_jax.networks.classifier import Classified
 from aae_jax.saved.model import Model
 from aae_jax.train.compile import quick_compiler_options
 from aae_jax.train.hyper import traced
-from aae_jax.types import Array, Params, PRNGKey
+from aae_jax.types import Array, Params, PRNGKey, Stats
 
 __all__ = ["measure_generation", "say_generation"]
 
@@ -175,7 +175,7 @@ def _without_classes(
     seen = pool[np.random.default_rng(0).permutation(len(pool))[: len(unseen)]]
     error = build_reconstruction_error(model.networks, model.network.output)
     found = {
-        f"reconstruction/{name}": float(error(model.params, images, model.encode_stored(images)))
+        f"reconstruction/{name}": float(error(model.params, model.stats, images, model.encode_stored(images)))
         for name, images in (("seen", jnp.asarray(seen)), ("unseen", jnp.asarray(unseen)))
     }
     if model.prior is None:
@@ -211,11 +211,11 @@ def _generate_and_judge(judge: Judge, model: Model, styles: np.ndarray, labels: 
     output, decode = model.network.output, model.networks.decode
 
     @functools.partial(jax.jit, compiler_options=quick_compiler_options())
-    def one_batch(params: Params, styles: Array, labels: Array) -> Array:
-        return unscale_pixels(activate(decode(params, styles, labels, None), output), output)
+    def one_batch(params: Params, stats: Stats, styles: Array, labels: Array) -> Array:
+        return unscale_pixels(activate(decode(params, stats, styles, labels, None)[0], output), output)
 
     batches = [
-        judge(one_batch(model.params, styles[first : first + BATCH], labels[first : first + BATCH]))
+        judge(one_batch(model.params, model.stats, styles[first : first + BATCH], labels[first : first + BATCH]))
         for first in range(0, len(styles), BATCH)
     ]
     return Classified(*(jnp.concatenate(parts) for parts in zip(*batches, strict=True)))

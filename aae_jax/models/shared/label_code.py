@@ -128,12 +128,12 @@ def build_label_reconstruction(model: LabelCode, draw_style: DrawPrior) -> LossF
             model.networks, model.config, params, stats, batch.images, hyper, draw, reconstructed=True
         )
         label = jax.nn.softmax(encoded.output.logits)
-        error = rebuild(model.networks, model.config, model.config.weights, params, encoded, label, key)
+        error, stats_after = rebuild(model.networks, model.config, model.config.weights, params, encoded, label, key)
         value, metrics = hyper.weights.reconstruction * error, {"error": error}
         if generate is not None:
             metrics["generated_label"] = generate(params, stats, batch, hyper, key, label)
             value += hyper.weights.generated_label * metrics["generated_label"]
-        return value, (encoded.stats, metrics)
+        return value, (stats_after, metrics)
 
     return loss
 
@@ -152,7 +152,8 @@ def _build_generated_label(model: LabelCode, draw_style: DrawPrior) -> Callable[
         key_style, key_label, key_view = jax.random.split(jax.random.fold_in(key, DRAW_GENERATED), 3)
         styles = draw_style(key_style, encoded.shape[0], hyper)
         labels = _draw_real(model, batch, key_label, jax.lax.stop_gradient(encoded))
-        image = activate(networks.decode(params, styles, labels, jax.random.fold_in(key, DRAW_DECODER)), output)
+        decoded, _ = networks.decode(params, stats, styles, labels, jax.random.fold_in(key, DRAW_DECODER))
+        image = activate(decoded, output)
         view, key_encode = draw_seen(model.config, image, hyper, key_view)
         judged, _ = networks.encode(jax.lax.stop_gradient(params), stats, view.seen, key_encode, train=False)
         return losses.propagation_loss(judged.logits, labels)

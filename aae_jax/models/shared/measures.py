@@ -69,7 +69,7 @@ def build_code_measure(
         outputs = encode(params, stats, images)
         codes = outputs.mean if health is None else draw_codes(params, stats, images, key_codes, hyper)
         given = jax.nn.one_hot(labels, given_labels, dtype=jnp.float32) if given_labels else None
-        found = {SCORE: rebuild(params, images, outputs, given)}
+        found = {SCORE: rebuild(params, stats, images, outputs, given)}
         if own is not None:
             found |= own(params, outputs, codes, labels, key_own)
         if health is not None:

@@ -126,10 +126,15 @@ def rebuild(
     encoded: Encoded,
     label: Float[Array, "batch label"],
     key: PRNGKey,
-) -> Float[Array, ""]:
-    """Return the reconstruction loss of a view decoded from its style and a label; `key` is the step's key."""
-    decoded = networks.decode(params, encoded.style, label, jax.random.fold_in(key, DRAW_DECODER))
-    return reconstruction_error(decoded, encoded.view.target, weights.reconstruction_loss, config.network.output)
+) -> tuple[Float[Array, ""], Stats]:
+    """Return the reconstruction loss of a view decoded from its style and a label, and the updated moments.
+
+    `key` is the step's key. The moments are those of `encoded`, with the decoder's if it has any.
+    """
+    draw = jax.random.fold_in(key, DRAW_DECODER)
+    decoded, stats = networks.decode(params, encoded.stats, encoded.style, label, draw)
+    error = reconstruction_error(decoded, encoded.view.target, weights.reconstruction_loss, config.network.output)
+    return error, stats
 
 
 def reconstruction_error(

@@ -26,19 +26,18 @@ from aae_jax.models.shared.terms import (
 )
 from aae_jax.models.supervised.config import SupervisedConfig, validate_supervised
 from aae_jax.networks import Codes, Networks
-from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
-__all__ = ["build_networks", "build_phases"]
+__all__ = ["build_codes", "build_phases"]
 
 
-def build_networks(config: SupervisedConfig, image_shape: tuple[int, ...], num_classes: int) -> Networks:
-    """Return the encoder, a decoder with a label input of `num_classes`, and the discriminator of z."""
+def build_codes(config: SupervisedConfig, num_classes: int) -> Codes:
+    """Return the codes: a style with its discriminator, and the label that the decoder receives."""
     judged = config.network.latent_dim + (num_classes if config.conditional else 0)
-    return build_coded_networks(config.network, image_shape, Codes(0, num_classes, {"discriminator_z": judged}))
+    return Codes(0, num_classes, {"discriminator_z": judged})
 
 
 def build_phases(
@@ -47,7 +46,7 @@ def build_phases(
     """Return the phases by name: reconstruction, discriminator, generator.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizers, views, reconstruction loss and prior.
         num_classes: Length of the one-hot labels.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
@@ -92,7 +91,7 @@ def _build_reconstruction(networks: Networks, config: SupervisedConfig, num_clas
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.labelled_images, hyper, draw, reconstructed=True)
         label = jax.nn.one_hot(batch.labels, num_classes, dtype=jnp.float32)
-        error = rebuild(networks, config, config.weights, params, encoded, label, key)
-        return hyper.weights.reconstruction * error, (encoded.stats, {"error": error})
+        error, stats = rebuild(networks, config, config.weights, params, encoded, label, key)
+        return hyper.weights.reconstruction * error, (stats, {"error": error})
 
     return loss

@@ -27,23 +27,20 @@ from aae_jax.models.shared.terms import (
 )
 from aae_jax.models.unsupervised.config import UnsupervisedConfig, validate_unsupervised
 from aae_jax.networks import Codes, Networks
-from aae_jax.networks import build_networks as build_coded_networks
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.optimizers import build_optimizer, build_reconstruction_optimizer
 from aae_jax.train.phases import LossFn, Phase
 from aae_jax.types import Batch, Params, PRNGKey, Sampler, Stats
 
 __all__ = [
-    "build_networks",
+    "build_codes",
     "build_phases",
 ]
 
 
-def build_networks(config: UnsupervisedConfig, image_shape: tuple[int, ...], num_classes: int = 0) -> Networks:
-    """Return encoder, decoder and the discriminator of z for images of `image_shape`, without a label."""
-    return build_coded_networks(
-        config.network, image_shape, Codes(0, 0, {"discriminator_z": config.network.latent_dim})
-    )
+def build_codes(config: UnsupervisedConfig, num_classes: int = 0) -> Codes:
+    """Return the codes: a style and its discriminator, without a label."""
+    return Codes(0, 0, {"discriminator_z": config.network.latent_dim})
 
 
 def build_phases(
@@ -52,7 +49,7 @@ def build_phases(
     """Return the phases by name: reconstruction, discriminator and, unless the step is joint, generator.
 
     Args:
-        networks: As returned by `build_networks`.
+        networks: Those of `build_codes`.
         config: Optimizers, views, reconstruction loss and prior.
         num_classes: Ignored; the model has no label.
         prior: A `Prior`, or any sampler of styles, `(key, n) -> [n, latent]`, which is not scaled by
@@ -91,7 +88,7 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig, draw_p
         draw = jax.random.fold_in(key, DRAW_ADVERSARIES if shared else DRAW_RECONSTRUCTION)
         encoded = encode_view(networks, config, params, stats, batch.images, hyper, draw, reconstructed=True)
         style = encoded.style
-        error = rebuild(networks, config, config.weights, params, encoded, no_label(style), key)
+        error, stats = rebuild(networks, config, config.weights, params, encoded, no_label(style), key)
         value, metrics = hyper.weights.reconstruction * error, {"error": error}
         if config.joint:
             judged = networks.discriminate_z(params, style, jax.random.fold_in(key, DRAW_JUDGED))
@@ -100,6 +97,6 @@ def _build_reconstruction(networks: Networks, config: UnsupervisedConfig, draw_p
             term, own = style_discrepancy(config, hyper, style, lambda: draw_prior(key_prior, style.shape[0], hyper))
             value += hyper.weights.generator_z * metrics["generator_z"] + term
             metrics |= own
-        return value, (encoded.stats, metrics)
+        return value, (stats, metrics)
 
     return loss

@@ -16,6 +16,7 @@ from aae_jax.data import load_digits
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, report_clusters
 from aae_jax.evaluation.heads import circle_projection
+from aae_jax.models import find_model
 from aae_jax.models.clustering import phases as clustering
 from aae_jax.models.clustering.config import ClusteringConfig, ClusteringWeights, validate_clustering
 from aae_jax.models.dim_reduction import phases as dim_reduction
@@ -49,10 +50,10 @@ BATCH = Batch(POOL, POOL[:8], jnp.arange(8, dtype=jnp.int32) % CLASSES)
 
 def build(config):
     if isinstance(config, ClusteringConfig):
-        networks = quick_init(clustering.build_networks(config, (8, 8)))
+        networks = quick_init(find_model("clustering").spec.build_networks(config, (8, 8), 0))
         phases, hyper = clustering.build_phases(networks, config), traced(config, 10)
     else:
-        networks = quick_init(dim_reduction.build_networks(config, (8, 8), CLASSES))
+        networks = quick_init(find_model("dim_reduction").spec.build_networks(config, (8, 8), CLASSES))
         phases = dim_reduction.build_phases(networks, config, num_classes=CLASSES)
         hyper = traced(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
@@ -129,7 +130,7 @@ def test_the_cyclic_phase_compares_codes_of_reconstructions_with_those_they_are_
     hyper = hyper.replace({"weights.cyclic": jnp.asarray(2.0), "weights.cyclic_style": jnp.asarray(0.1)})
     value, found = value_of(phases, "cyclic", state, hyper)
     style, label, _ = encoded(networks, state)
-    image = jax.nn.sigmoid(networks.decode(state.params, style, label, None))
+    image = jax.nn.sigmoid(networks.decode(state.params, state.batch_stats, style, label, None)[0])
     style_again, _, logits_again = encoded(networks, state, image)
     of_label = float(losses.cyclic_label_loss(logits_again, label))
     of_style = float(np.mean((np.asarray(style_again) - np.asarray(style)) ** 2))
@@ -150,7 +151,7 @@ def test_the_mode_phase_rebuilds_images_from_the_label_alone():
 def test_modes_are_parted_at_styles_of_zeros():
     networks, phases, hyper, state = build(EVERYTHING)
     value, _ = value_of(phases, "mode_separation", state, hyper)
-    modes = networks.decode(state.params, jnp.zeros((CLUSTERS, 2)), jnp.eye(CLUSTERS), None)
+    modes = networks.decode(state.params, state.batch_stats, jnp.zeros((CLUSTERS, 2)), jnp.eye(CLUSTERS), None)[0]
     assert value == pytest.approx(float(losses.pairwise_mode_loss(modes)), rel=1e-5)
 
 
@@ -248,7 +249,9 @@ def test_the_decoder_gets_the_style_from_its_head_on():
     np.testing.assert_allclose(places, np.asarray(z) + np.asarray(y) @ heads, rtol=1e-5)
     nowhere = jnp.zeros((5, CLASSES))
     np.testing.assert_allclose(
-        networks.decode(state.params, z, y, None), networks.decode(state.params, places, nowhere, None), rtol=1e-4
+        networks.decode(state.params, state.batch_stats, z, y, None)[0],
+        networks.decode(state.params, state.batch_stats, places, nowhere, None)[0],
+        rtol=1e-4,
     )
 
 

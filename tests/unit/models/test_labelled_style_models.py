@@ -12,6 +12,7 @@ from aae_jax.config import NetworkConfig, OptimizerConfig, PriorConfig, ViewConf
 from aae_jax.data import load_digits
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, measure_leakage
+from aae_jax.models import find_model
 from aae_jax.models.label_regularized import phases as label_regularized
 from aae_jax.models.label_regularized.config import LabelRegularizedConfig, validate_label_regularized
 from aae_jax.models.shared.adversary import beside_labels
@@ -53,9 +54,9 @@ def module_of(config):
 
 def build(config, classes=CLASSES):
     if isinstance(config, SupervisedConfig):
-        networks = supervised.build_networks(config, (8, 8), classes)
+        networks = find_model("supervised").spec.build_networks(config, (8, 8), classes)
     else:
-        networks = label_regularized.build_networks(config, (8, 8), classes)
+        networks = find_model("label_regularized").spec.build_networks(config, (8, 8), classes)
     networks = quick_init(networks)
     phases = module_of(config).build_phases(networks, config, num_classes=classes)
     state = init_state(networks, phases, jax.random.key(0))
@@ -111,7 +112,7 @@ def test_the_supervised_decoder_gets_the_images_label():
     _, found = value_of(phases, "reconstruction", state, hyper)
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, None)
     assert output.logits.shape == (12, 0)
-    decoded = networks.decode(state.params, output.mean, jax.nn.one_hot(LABELS, CLASSES), None)
+    decoded = networks.decode(state.params, state.batch_stats, output.mean, jax.nn.one_hot(LABELS, CLASSES), None)[0]
     pixels = 1 / (1 + np.exp(-np.asarray(decoded, np.float64)))
     by_hand = 0.5 * ((pixels - np.asarray(IMAGES)) ** 2).sum(axis=(1, 2)).mean()
     assert found["error"] == pytest.approx(by_hand, rel=1e-5)
@@ -296,8 +297,8 @@ def test_bad_settings_are_refused():
             )
         )
     with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
-        label_regularized.build_networks(REGULARIZED, (8, 8), 7)
-    networks = label_regularized.build_networks(REGULARIZED, (8, 8), CLASSES)
+        find_model("label_regularized").spec.build_networks(REGULARIZED, (8, 8), 7)
+    networks = find_model("label_regularized").spec.build_networks(REGULARIZED, (8, 8), CLASSES)
     with pytest.raises(InputError, match=r"prior\.parts is 4, but the labels have 7 classes"):
         label_regularized.build_phases(networks, REGULARIZED, num_classes=7)
 

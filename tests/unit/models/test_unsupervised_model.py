@@ -12,6 +12,7 @@ from aae_jax.config import NetworkConfig, OptimizerConfig, PriorConfig, ViewConf
 from aae_jax.data import load_dataset
 from aae_jax.errors import InputError
 from aae_jax.evaluation import build_encode, maximum_mean_discrepancy, moments_beside
+from aae_jax.models import find_model
 from aae_jax.models.autoencoder import phases as autoencoder
 from aae_jax.models.autoencoder.config import AutoencoderConfig, AutoencoderWeights, validate_autoencoder
 from aae_jax.models.shared.terms import draw_seen
@@ -48,10 +49,10 @@ NOTHING = Batch(IMAGES, IMAGES[:0], jnp.zeros(0, jnp.int32))
 
 def build(config):
     if isinstance(config, AutoencoderConfig):
-        networks = quick_init(autoencoder.build_networks(config, (8, 8)))
+        networks = quick_init(find_model("autoencoder").spec.build_networks(config, (8, 8), 0))
         phases, hyper = autoencoder.build_phases(networks, config), traced(config, 10)
     else:
-        networks = quick_init(unsupervised.build_networks(config, (8, 8)))
+        networks = quick_init(find_model("unsupervised").spec.build_networks(config, (8, 8), 0))
         phases, hyper = unsupervised.build_phases(networks, config), traced(config, 10)
     return networks, phases, hyper, init_state(networks, phases, jax.random.key(0))
 
@@ -122,7 +123,7 @@ def test_the_decoder_rebuilds_the_clean_image(kind):
     calm = hyper.replace({"views.noise_std": jnp.asarray(0.0)})
     value, clean = loss_of(phases, state, calm)
     output, _ = networks.encode(state.params, state.batch_stats, IMAGES, None)
-    decoded = networks.decode(state.params, output.mean, jnp.zeros((20, 0)), None)
+    decoded = networks.decode(state.params, state.batch_stats, output.mean, jnp.zeros((20, 0)), None)[0]
     target, pixels = np.asarray(IMAGES, np.float64), 1 / (1 + np.exp(-np.asarray(decoded, np.float64)))
     by_hand = {
         "half_squared_error": 0.5 * ((pixels - target) ** 2).sum(axis=(1, 2)).mean(),
@@ -238,7 +239,7 @@ def test_the_vae_keeps_its_posteriors_near_the_prior(digits):
 
 
 def test_a_users_own_sampler_is_the_prior():
-    networks = quick_init(unsupervised.build_networks(AAE, (8, 8)))
+    networks = quick_init(find_model("unsupervised").spec.build_networks(AAE, (8, 8), 0))
     phases = unsupervised.build_phases(networks, AAE, prior=lambda key, n: jnp.full((n, 2), 7.0))
     state = init_state(networks, phases, jax.random.key(0))
     hyper = traced(AAE, 10).replace({"views.noise_std": jnp.asarray(0.0)})
@@ -362,7 +363,7 @@ def test_bad_settings_are_refused(changes, words):
     validate_unsupervised(config)
     with pytest.raises(InputError, match=words):
         validate_unsupervised(dataclasses.replace(config, **changes))
-    networks = unsupervised.build_networks(config, (8, 8))
+    networks = find_model("unsupervised").spec.build_networks(config, (8, 8), 0)
     with pytest.raises(InputError, match=words):
         unsupervised.build_phases(networks, dataclasses.replace(config, **changes))
 
@@ -388,6 +389,6 @@ def test_a_vae_that_cannot_be_is_refused(changes, words):
     validate_autoencoder(VAE)
     with pytest.raises(InputError, match=words):
         validate_autoencoder(dataclasses.replace(VAE, **changes))
-    networks = autoencoder.build_networks(VAE, (8, 8))
+    networks = find_model("autoencoder").spec.build_networks(VAE, (8, 8), 0)
     with pytest.raises(InputError, match=words):
         autoencoder.build_phases(networks, dataclasses.replace(VAE, **changes))

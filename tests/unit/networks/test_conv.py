@@ -75,7 +75,7 @@ def test_images_of_any_size_are_encoded_and_decoded(shape, residual):
     chex.assert_shape(output.logits, (2, 3))
     chex.assert_trees_all_equal_shapes(stats, after)
     assert jax.tree.leaves(stats)
-    chex.assert_shape(networks.decode(params, output.mean, output.logits, None), images.shape)
+    chex.assert_shape(networks.decode(params, stats, output.mean, output.logits, None)[0], images.shape)
 
 
 @pytest.mark.parametrize("options", [{"posterior": "gaussian"}, {"posterior": "universal"}, {"hidden": (7, 6)}])
@@ -142,6 +142,31 @@ def test_a_discriminator_of_another_length_is_named():
 
 
 def test_perceptrons_are_described_as_earlier_versions_did():
-    plain, convolutional = (network_to_json(dataclasses.replace(CONFIG, kind=kind)) for kind in ("mlp", "conv"))
-    assert set(convolutional) - set(plain) == {"kind", "channels", "kernel_size", "residual"}
+    plain, convolutional = network_to_json(NetworkConfig()), network_to_json(CONFIG)
+    assert set(convolutional) - set(plain) == {
+        "kind",
+        "channels",
+        "kernel_size",
+        "residual",
+        "batch_norm_decoder",
+        "batch_norm_output",
+    }
     assert convolutional["channels"] == (4, 8)
+    assert network_to_json(NetworkConfig(batch_norm_decoder=True))["batch_norm_decoder"] is True
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_a_normalised_decoder_has_moments_that_training_updates_and_evaluation_uses(kind):
+    options = {"kind": kind} | ({} if kind == "conv" else {"channels": (32, 64), "hidden": (6,)})
+    config = dataclasses.replace(CONFIG, batch_norm_decoder=True, batch_norm_output=True, **options)
+    networks = quick_init(build_networks(config, (5, 6, 3), CODES))
+    params, stats = networks.init(jax.random.key(0))
+    z, y = uniform(0, 16, 5), uniform(1, 16, 3)
+    trained, after = networks.decode(params, stats, z, y, jax.random.key(1))
+    chex.assert_trees_all_close(jnp.std(trained, axis=(0, 1, 2)), jnp.ones(3), atol=0.2)
+    assert all(np.any(old != new) for old, new in zip(*map(jax.tree.leaves, (stats, after)), strict=True))
+    evaluated, kept = networks.decode(params, after, z, y, None)
+    chex.assert_trees_all_equal(kept, after)
+    alone, _ = networks.decode(params, after, z[:1], y[:1], None)
+    np.testing.assert_allclose(alone, evaluated[:1], rtol=1e-4, atol=1e-5)
+    assert jax.tree.leaves(after["decoder"]["BatchNorm_0"]["mean"])[0].shape == ((90,) if kind == "mlp" else (3,))

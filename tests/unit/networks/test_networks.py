@@ -75,7 +75,7 @@ def test_every_network_gives_finite_float32_of_its_shape(posterior, output, batc
         outputs = {
             "mean": (encoded.mean, (BATCH, LATENT)),
             "logits": (encoded.logits, (BATCH, CLASSES)),
-            "decoded": (networks.decode(params, z, y, key), (BATCH, SIZE, SIZE)),
+            "decoded": (networks.decode(params, stats, z, y, key)[0], (BATCH, SIZE, SIZE)),
             "score of z": (networks.discriminate_z(params, z, key), (BATCH,)),
             "score of y": (networks.discriminate_y(params, y, key), (BATCH,)),
         }
@@ -135,7 +135,7 @@ def test_dropout_is_random_in_training_and_off_in_evaluation():
     z, y = style_and_label()
     for run in (
         lambda networks, key: networks.encode(params, stats, IMAGES, key)[0].logits,
-        lambda networks, key: networks.decode(params, z, y, key),
+        lambda networks, key: networks.decode(params, stats, z, y, key)[0],
     ):
         np.testing.assert_array_equal(run(dropped, None), run(plain, None))
         np.testing.assert_array_equal(run(dropped, KEY), run(dropped, KEY))
@@ -162,7 +162,7 @@ def test_noise_on_what_discriminators_are_shown_is_theirs_alone_and_off_in_evalu
     noises = 0.3 * jax.random.normal(OTHER_KEY, (200, *shown.shape))
     moved = jax.vmap(lambda noise: without(params, shown + noise, None))(noises)
     assert float(jnp.std(scores, axis=0).mean()) == pytest.approx(float(jnp.std(moved, axis=0).mean()), rel=0.2)
-    np.testing.assert_array_equal(noisy.decode(params, *codes, KEY), plain.decode(params, *codes, KEY))
+    np.testing.assert_array_equal(noisy.decode(params, {}, *codes, KEY)[0], plain.decode(params, {}, *codes, KEY)[0])
 
 
 def test_each_discriminator_has_its_own_noise():
@@ -377,7 +377,7 @@ def test_a_model_without_labels_has_no_such_head(heads):
     output, _ = networks.encode(params, stats, IMAGES, KEY)
     chex.assert_shape(output.logits, (BATCH, 0))
     chex.assert_shape(output.mean, (BATCH, LATENT))
-    decoded = networks.decode(params, output.mean, jnp.zeros((BATCH, 0)), None)
+    decoded = networks.decode(params, stats, output.mean, jnp.zeros((BATCH, 0)), None)[0]
     chex.assert_shape(decoded, (BATCH, SIZE, SIZE))
     chex.assert_shape(networks.discriminate_z(params, output.mean, None), (BATCH,))
     with pytest.raises(InputError, match="no discriminator_y"):
@@ -386,11 +386,11 @@ def test_a_model_without_labels_has_no_such_head(heads):
 
 def test_a_decoder_may_get_a_label_that_no_head_gives():
     """The supervised model (fig. 6): its decoder is told the class."""
-    networks, params, _ = variant(Codes(0, CLASSES, {"discriminator_z": LATENT}))
+    networks, params, stats = variant(Codes(0, CLASSES, {"discriminator_z": LATENT}))
     z, y = style_and_label()
-    first = networks.decode(params, z, y, None)
+    first = networks.decode(params, stats, z, y, None)[0]
     chex.assert_shape(first, (BATCH, SIZE, SIZE))
-    assert not np.allclose(first, networks.decode(params, z, jnp.roll(y, 1, axis=1), None))
+    assert not np.allclose(first, networks.decode(params, stats, z, jnp.roll(y, 1, axis=1), None)[0])
 
 
 def test_an_adversary_may_see_a_label_beside_the_style():

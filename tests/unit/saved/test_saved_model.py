@@ -202,7 +202,9 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "was not written by aae_jax"),
-        ({"format_version": 6}, "format version 6, but this library reads 1 to 5"),
+        ({"format_version": 7}, "format version 7, but this library reads 1 to 6"),
+        ({"format_version": 6, "modules": {"head": "Own"}}, "wrong type"),
+        ({"format_version": 6, "modules": {"encoder": "Own"}}, "has 'Own' for its encoder, a module of a user's own"),
         ({"format_version": None}, "format version None"),
         ({"network": {"hiden": [9]}}, "network.hiden"),
         ({"network": {"hidden": 9}}, "network.hidden is 9"),
