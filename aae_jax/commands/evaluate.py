@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.commands.result import ModelPath, load_model, parse, refuse_overwriting, source_of, write
-from aae_jax.config import RunConfig
+from aae_jax.config import LabelCount, RunConfig
 from aae_jax.config.text import from_mapping, read_yaml
 from aae_jax.data import Dataset, are_unequal, load_dataset, split_indices
 from aae_jax.data.colour_sets import COLOUR_SETS, FACES
@@ -257,10 +257,11 @@ def validation_of(dataset: Dataset, model: str) -> np.ndarray:
     values = read_yaml(file) if file.is_file() else {}
     path, sha256 = values.get("labelled_list"), values.get("labelled_list_sha256")
     listed = None if path is None else read_labelled_list(str(path), expected=sha256).indices
+    count: LabelCount | None = "given" if values.get("labels") == "given" else None if listed is None else "all"
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
-        num_labels=None if listed is None else "all",
+        num_labels=count,
         label_seed=0,
         class_names=dataset.class_names,
         listed=listed,

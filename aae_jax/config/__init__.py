@@ -15,6 +15,7 @@ from aae_jax.config.parts import (
 )
 from aae_jax.config.prior import PriorConfig, validate_prior
 from aae_jax.config.run import (
+    LabelCount,
     LabelledConfig,
     RunConfig,
     ScheduledOptimizers,
@@ -26,6 +27,7 @@ from aae_jax.config.run import (
 
 __all__ = [
     "AveragingConfig",
+    "LabelCount",
     "LabelledConfig",
     "NetworkConfig",
     "OptimizerConfig",

@@ -109,12 +109,17 @@ class RunConfig:
     __repr__ = brief_config
 
 
+LabelCount = int | Literal["all", "given"]
+"""Number of labelled images; all: every image to train on that has a label; given: every image that has a label."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelledConfig(RunConfig):
     """Additional settings of models that learn from labels."""
 
-    labels: Padded[int | Literal["all"]] = 1000
-    """Number of labelled training images, balanced over the classes, or all."""
+    labels: Padded[LabelCount] = 1000
+    """Number of labelled training images, balanced over the classes; all that are not held out; or given, for data of
+    which only some images have a label: all of these, and validation images without."""
     labelled_list: str | None = None
     """File of the indices of the labelled training images (text, .npy, or .npz with `index`, such as the
     train_labeled.npz of init-datasets), instead of `labels` images drawn by seed."""
@@ -126,8 +131,8 @@ class LabelledConfig(RunConfig):
     """Labelled images per update; all of them if there are fewer."""
 
     @property
-    def drawn_labels(self) -> int | Literal["all"] | None:
-        """Number of labelled images; None: the model is trained without labels."""
+    def drawn_labels(self) -> LabelCount | None:
+        """Number of labelled images, all or given; None: the model is trained without labels."""
         return self.labels
 
     __repr__ = brief_config

@@ -1,11 +1,13 @@
 """Data splits: held-out validation images, labelled images, and the arrays that training may use."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.config import LabelCount
+from aae_jax.data.balanced_labels import check_counts, check_number, draw_balanced
 from aae_jax.data.dataset import Dataset, Images
 from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
@@ -56,7 +58,7 @@ def split_indices(
     labels: NDArray[np.int32],
     *,
     num_classes: int,
-    num_labels: int | Literal["all"] | None,
+    num_labels: LabelCount | None,
     label_seed: int,
     validation_size: int | None = None,
     pool_size: int | None = None,
@@ -68,12 +70,15 @@ def split_indices(
     Images without a label, -1, are neither validation nor labelled images, but all belong to the pool; the following
     applies to those with a label, or to all images if none has one. The validation images depend only on the number
     of images, neither on `label_seed` nor on the classes. The labelled images are balanced: the counts of two classes
-    differ by at most one. For a given `label_seed`, the subsets of increasing `num_labels` are nested.
+    differ by at most one. For a given `label_seed`, the subsets of increasing `num_labels` are nested. Their order
+    depends on which images they are and on `label_seed` alone, not on how they were chosen (ADR 0025).
 
     Args:
         labels: int32 `[num_train]`, the classes of the training images, in `0..num_classes - 1`, or -1.
         num_classes: Number of classes; 0 for data without labels.
-        num_labels: Number of labelled images, "all" for every image to train on, or None for none.
+        num_labels: Number of labelled images, "all" for every image to train on, or None for none. "given" for every
+            image with a label: none is held out, and validation images are drawn from the others, as if all images
+            had a label.
         label_seed: Seed of the labelled images, and of the classes that get one more if the shares are uneven.
         validation_size: Number of held-out images; None: 10,000 of 50,000 images or more, and a tenth of fewer.
         pool_size: Number of the other images to train on: random subsets that are the same for all seeds, nested for
@@ -86,14 +91,19 @@ def split_indices(
         InputError: A size or the seed is out of range, a class has too few images for its share, there are no labels
             to keep, or a listed image is not in the training set or has no label.
     """
-    order, others = _orders(labels)
+    given = num_labels == "given" and listed is None
+    order, others = _orders(np.zeros_like(labels) if given else labels)
     names = [str(i) for i in range(num_classes)] if class_names is None else list(class_names)
+    if given:
+        listed = np.flatnonzero(labels >= 0).astype(np.int32)
+        _check_given(labels, names)
     if listed is not None and num_labels is not None:
-        return _split_by_list(labels, listed, order, others, label_seed, validation_size, pool_size, names)
+        _check_list(labels, listed, names)
+        return _split_by_list(np.sort(listed).astype(np.int32), order, others, label_seed, validation_size, pool_size)
+    assert num_labels != "given", "it returned above"
     held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)
     available = np.concatenate([order[held_out:], others])
     rest = np.sort(available[: _pool_size(len(available), pool_size)])
-    generator = seeded_generator(label_seed, "label_seed")
     known = rest[labels[rest] >= 0]
     if num_labels is None:
         labelled = rest[:0]
@@ -104,23 +114,37 @@ def split_indices(
     else:
         counts = np.bincount(labels[known], minlength=num_classes)
         more = np.bincount(labels[order[held_out:]], minlength=num_classes) if pool_size is not None else None
-        _check_num_labels(num_labels)
-        _check_counts(num_labels, counts, more, names, mixed=len(others) > 0)
-        labelled = _draw_balanced(known, labels[known], num_classes, num_labels, generator, names)
-    return Splits(validation=np.sort(order[:held_out]), labelled=generator.permutation(labelled), unlabelled=rest)
+        check_number(num_labels)
+        check_counts(num_labels, counts, more, names, mixed=len(others) > 0)
+        generator = seeded_generator(label_seed, "label_seed")
+        labelled = draw_balanced(known, labels[known], num_classes, num_labels, generator, names)
+    return Splits(np.sort(order[:held_out]), _ordered(labelled, label_seed), rest)
 
 
-def _split_by_list(
-    labels: NDArray[np.int32],
-    listed: NDArray[np.int32],
-    order: NDArray[np.int32],
-    others: NDArray[np.int32],
-    label_seed: int,
-    validation_size: int | None,
-    pool_size: int | None,
-    names: Sequence[str],
-) -> Splits:
-    """Return splits in which the labelled images are those listed."""
+def _ordered(labelled: NDArray[np.int32], label_seed: int) -> NDArray[np.int32]:
+    """Return labelled images in an order that depends on which they are and on the seed alone."""
+    return seeded_generator(label_seed, "label_seed").permutation(np.sort(labelled))
+
+
+def _check_given(labels: NDArray[np.int32], names: Sequence[str]) -> None:
+    """Refuse given labels of which there are none, one for every image, or none of a class."""
+    counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    if not counts.sum():
+        raise InputError("labels is given, but no training image has a label; give data with labels.")
+    if counts.sum() == len(labels):
+        raise InputError(
+            "labels is given, but every training image has a label, so that none is left to validate on; give all, "
+            "or a number."
+        )
+    if not counts.all():
+        name = quoted(names[int(np.argmin(counts))])
+        raise InputError(
+            f"labels is given, but no training image has the label {name}; label some, or leave the class out."
+        )
+
+
+def _check_list(labels: NDArray[np.int32], listed: NDArray[np.int32], names: Sequence[str]) -> None:
+    """Refuse a list of labelled images that is empty, or holds others than images of every class."""
     if not len(listed):
         raise InputError("The list of labelled images is empty; give indices of training images.")
     outside = listed[(listed < 0) | (listed >= len(labels))]
@@ -138,16 +162,25 @@ def _split_by_list(
             f"The list of labelled images holds none of class {quoted(names[int(np.argmin(counts))])}; add some, or "
             "leave the class out of the data."
         )
-    chosen = np.sort(listed).astype(np.int32)
+
+
+def _split_by_list(
+    chosen: NDArray[np.int32],
+    order: NDArray[np.int32],
+    others: NDArray[np.int32],
+    label_seed: int,
+    validation_size: int | None,
+    pool_size: int | None,
+) -> Splits:
+    """Return splits in which the labelled images are those chosen, in ascending order."""
     held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)  # as without a list
     order, others = order[~np.isin(order, chosen)], others[~np.isin(others, chosen)]
     held_out = min(held_out, len(order))
     available = np.concatenate([chosen, order[held_out:], others])
     size = _pool_size(len(available), pool_size)
     if size < len(chosen):
-        raise InputError(f"pool_size is {size}, fewer than the {len(chosen)} listed labelled images; give more.")
-    generator = seeded_generator(label_seed, "label_seed")
-    return Splits(np.sort(order[:held_out]), generator.permutation(chosen), np.sort(available[:size]))
+        raise InputError(f"pool_size is {size}, fewer than the {len(chosen)} labelled images; give more.")
+    return Splits(np.sort(order[:held_out]), _ordered(chosen, label_seed), np.sort(available[:size]))
 
 
 def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -193,75 +226,3 @@ def _pool_size(available: int, wanted: int | None) -> int:
             f"give a number from 1 to {available}."
         )
     return wanted
-
-
-def _check_num_labels(num_labels: int) -> None:
-    if isinstance(num_labels, str):
-        raise InputError(f"The number of labels is {num_labels!r}; give a whole number or 'all'.")
-    if num_labels <= 0:
-        raise InputError(f"The number of labels is {num_labels}; give a positive number or 'all'.")
-
-
-def _check_counts(
-    num_labels: int,
-    counts: NDArray[np.int64],
-    without_pool_size: NDArray[np.int64] | None,
-    names: Sequence[str],
-    *,
-    mixed: bool,
-) -> None:
-    """Refuse a class without images, and fewer labels than classes or more labels than images.
-
-    Args:
-        num_labels: Requested number of labels.
-        counts: Numbers of images to train on, `[classes]`.
-        without_pool_size: The same without the given pool size, or None.
-        names: Names of the classes.
-        mixed: Whether there are images without a label.
-    """
-    with_label = " with a label" if mixed else ""
-    empty = int(np.argmin(counts))
-    if not counts[empty]:
-        if without_pool_size is not None and without_pool_size[empty]:
-            how = "give a larger pool_size, or the number of labels 'all'"
-        else:
-            how = "leave the class out of the data, or give the number of labels 'all'"
-        raise InputError(f"Class {quoted(names[empty])} has no images{with_label} to train on; {how}.")
-    if num_labels < len(counts):
-        raise InputError(
-            f"The number of labels is {num_labels}, fewer than the classes; give at least {len(counts)}, one per "
-            "class."
-        )
-    if num_labels > counts.sum():
-        raise InputError(
-            f"The number of labels is {num_labels}, more than the {counts.sum()} images{with_label} to train on; "
-            f"{_possible(counts)}."
-        )
-
-
-def _possible(counts: NDArray[np.int64]) -> str:
-    """Return the advice on the largest balanced number of labels for these numbers of images."""
-    return f"give at most {len(counts) * counts.min()}, of which every class can have its share, or 'all'"
-
-
-def _draw_balanced(
-    indices: NDArray[np.int32],
-    labels: NDArray[np.int32],
-    num_classes: int,
-    num_labels: int,
-    generator: np.random.Generator,
-    names: Sequence[str],
-) -> NDArray[np.int32]:
-    """Draw `[num_labels]` of the indices, with numbers per class that differ by at most one."""
-    shares = np.full(num_classes, num_labels // num_classes)
-    shares[generator.permutation(num_classes)[: num_labels % num_classes]] += 1
-    chosen = []
-    for label, share in enumerate(shares):
-        members = indices[labels == label]
-        if len(members) < share:
-            raise InputError(
-                f"Class {quoted(names[label])} has {len(members)} images to train on, too few for its share of "
-                f"{share} of {num_labels} labels; {_possible(np.bincount(labels, minlength=num_classes))}."
-            )
-        chosen.append(generator.permutation(members)[:share])
-    return np.concatenate(chosen)

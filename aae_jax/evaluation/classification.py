@@ -18,10 +18,14 @@ __all__ = ["confusion_counts", "error_rate", "evaluate", "exact_share"]
 
 
 def error_rate(logits: Float[Array, "*seeds count classes"], labels: Int[Array, " count"]) -> Float[Array, "*seeds"]:
-    """Return the share of rows whose largest logit is not at `labels`; non-finite rows count as errors."""
+    """Return the share of rows whose largest logit is not at `labels`; non-finite rows count as errors.
+
+    Rows without a label, -1, are left out; NaN if no row has one.
+    """
     finite: Bool[Array, "*seeds count"] = jnp.all(jnp.isfinite(logits), axis=-1)
-    right = (jnp.argmax(logits, axis=-1) == jnp.expand_dims(labels, tuple(range(logits.ndim - 2)))) & finite
-    return jnp.mean(~right, axis=-1, dtype=jnp.float32)
+    labels = jnp.expand_dims(labels, tuple(range(logits.ndim - 2)))
+    wrong = ((jnp.argmax(logits, axis=-1) != labels) | ~finite) & (labels >= 0)
+    return jnp.sum(wrong, axis=-1, dtype=jnp.float32) / jnp.sum(labels >= 0, dtype=jnp.float32)
 
 
 def confusion_counts(

@@ -116,6 +116,11 @@ class RunSetup(NamedTuple):
         return DataShape(self.dataset.image_shape, self.dataset.num_classes, self.dataset.class_names)
 
     @property
+    def validates_labels(self) -> bool:
+        """Whether validation images have labels."""
+        return bool((np.asarray(self.validation_labels) >= 0).any())
+
+    @property
     def steps_per_epoch(self) -> int:
         """Number of updates in one pass over the pool."""
         return int(self.data.pool.shape[0]) // int(self.config.batch_size)
@@ -187,6 +192,9 @@ class ModelSpec:
         find_neighbours: `(configuration, pool, reporter) -> [pool, k]`, indices into the pool of each image's nearest
             neighbours; None if the model does not use them.
         without_classes: Attributes that change if the data have no labels.
+        without_validation_labels: Attributes that change if no validation image has a label, where training images
+            have; None for a model that cannot do without.
+        unmeasured: Metrics that are not measured on the validation images, for lack of labels.
         modules: Encoder and decoder of a user's own.
     """
 
@@ -210,6 +218,8 @@ class ModelSpec:
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
     find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None
     without_classes: Mapping[str, Any] = field(default_factory=dict)
+    without_validation_labels: Mapping[str, Any] | None = None
+    unmeasured: tuple[str, ...] = ()
     modules: Modules = NO_MODULES
 
     @property

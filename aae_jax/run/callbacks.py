@@ -232,7 +232,7 @@ class Validation:
         params, stats = kept_variables(epoch.state)
         number = jnp.asarray(epoch.number, jnp.int32)
         progress.best = self.update_best(progress.best, params, stats, measures[setup.spec.score], number)
-        flattened = flat(measures)
+        flattened = {name: value for name, value in flat(measures).items() if name not in setup.spec.unmeasured}
         for name in flattened.keys() & set(setup.spec.shares):
             flattened[name] = exact_share(flattened[name], len(labels))
         alive = np.asarray([seed not in progress.failed for seed in setup.seeds])

@@ -22,7 +22,7 @@ from aae_jax.priors.custom import read_prior
 from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
 
-__all__ = ["assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
+__all__ = ["adapted", "assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
 
 
 def images_of(setup: RunSetup, *, test: bool) -> Shown:
@@ -62,10 +62,9 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
         InputError: Data or values are unsuitable for training.
     """
     dataset = load_data(config, reporter)
-    if not dataset.num_classes:
-        spec = dataclasses.replace(spec, **spec.without_classes)
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
+    spec = adapted(spec, dataset, arrays[0].validation_labels)
     config = settle(spec, config, dataset, arrays[0].pool)
     frequencies = assumed_frequencies(config, dataset, arrays[0].validation_labels)
     announce_frequencies(config, dataset, arrays[0].validation_labels, frequencies, reporter)
@@ -80,6 +79,24 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
     setup = assemble(spec, config, dataset, arrays[0], seeds, labelled, targets, neighbours, prior=prior)
     shares = class_shares([frequencies] * len(seeds), labelled[1], None)
     return setup._replace(data=setup.data._replace(class_shares=shares), frequencies=frequencies)
+
+
+def adapted(spec: ModelSpec, dataset: Dataset, validation_labels: np.ndarray) -> ModelSpec:
+    """Return the specification for data in which all images, or all validation images, lack a label.
+
+    Raises:
+        InputError: The model needs labels of validation images.
+    """
+    if not dataset.num_classes:
+        return dataclasses.replace(spec, **spec.without_classes)
+    if not len(validation_labels) or (validation_labels >= 0).any():
+        return spec
+    if spec.without_validation_labels is None:
+        raise InputError(
+            f"labels is given, so that no validation image has a label, but {spec.name} needs such labels; give "
+            "--labels all, which holds some out."
+        )
+    return dataclasses.replace(spec, **spec.without_validation_labels)
 
 
 def prior_of(config: Any) -> Prior | None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -15,21 +15,16 @@ from safetensors import SafetensorError, safe_open
 
 from aae_jax.config import NetworkConfig, PriorConfig, validate_network, validate_prior
 from aae_jax.config.text import from_mapping
-from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
 from aae_jax.files import read_text, require_regular
 from aae_jax.networks import Modules, min_weights
 from aae_jax.saved.digest import with_weights
+from aae_jax.saved.versions import FORMAT_VERSION, WITH_WIDE_SCALING
 from aae_jax.text import quoted
-
-if TYPE_CHECKING:
-    from aae_jax.saved.model import Model
 
 __all__ = [
     "CONFIG_FILE",
-    "FORMAT_VERSION",
     "WEIGHTS_FILE",
-    "WITHOUT_SAMPLES",
     "Description",
     "PixelKind",
     "check_samples",
@@ -37,23 +32,13 @@ __all__ = [
     "expected_scaling",
     "name_of",
     "named",
-    "network_to_json",
     "prior_to_json",
     "read_config",
     "read_tensors",
-    "scaling_tensors",
-    "version_of",
 ]
 
-FORMAT_VERSION, WITH_WIDE_SCALING, WITH_SAMPLES, WITHOUT_SAMPLES = 6, 5, 4, 3
-"""1: images of bytes, [height, width] only, classes without names. 2: any image shape, class names, preprocessing.
-3: any prior or none, models without labels, labels for the decoder only, heads, a mode decoder.
-4: a prior given by samples; models without one are still written as version 3.
-5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4.
-6: convolutions, batch norm in the decoder, modules of a user's own; other models are still written as before."""
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MAX_CONFIG_BYTES = 10**7
-NEW_NETWORK_SETTINGS = ("kind", "channels", "kernel_size", "residual", "batch_norm_decoder", "batch_norm_output")
 
 PixelKind = Literal["bytes", "unit"]
 
@@ -251,21 +236,6 @@ def prior_to_json(prior: PriorConfig | None) -> dict[str, Any] | None:
     return {name: value for name, value in dataclasses.asdict(prior).items() if name != "file"}
 
 
-def network_to_json(network: NetworkConfig) -> dict[str, Any]:
-    """Return networks in the form of `config.json`, without the settings that earlier versions do not know.
-
-    Those of a network that has them are kept.
-    """
-    left_out = () if needs_new_networks(network) else NEW_NETWORK_SETTINGS
-    return {name: value for name, value in dataclasses.asdict(network).items() if name not in left_out}
-
-
-def needs_new_networks(network: NetworkConfig) -> bool:
-    """Return whether networks cannot be built by a version that reads formats before 6."""
-    plain = NetworkConfig()
-    return any(getattr(network, name) != getattr(plain, name) for name in NEW_NETWORK_SETTINGS)
-
-
 def named(tree: Any) -> list[tuple[str, Any]]:
     """Return the leaves of a tree with the names of their tensors."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
@@ -338,28 +308,7 @@ def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: 
         )
 
 
-def scaling_tensors(scaling: Scaling, version: int) -> dict[str, np.ndarray]:
-    """Return the tensors of a scaling, in the type of a format version."""
-    kind = np.float64 if version >= WITH_WIDE_SCALING else np.float32
-    return {name: np.asarray(value, kind) for name, value in scaling._asdict().items()}
-
-
-def _needs_float64(scaling: Scaling) -> bool:
-    wide = [np.asarray(value, np.float64) for value in scaling]
-    with np.errstate(over="ignore"):
-        return any(not np.array_equal(value, value.astype(np.float32)) for value in wide)
-
-
 def expected_scaling(image_shape: tuple[int, ...], wide: bool) -> dict[str, Any]:
     """Return the expected tensors of a scaling for `read_tensors`."""
     row = np.broadcast_to(np.zeros((), np.float64 if wide else np.float32), image_shape)
     return {"low": row, "span": row}
-
-
-def version_of(model: "Model") -> int:
-    """Return the earliest version that can describe a model, so that earlier libraries can read it if possible."""
-    if model.modules.named() or needs_new_networks(model.network):
-        return FORMAT_VERSION
-    if model.scaling is not None and _needs_float64(model.scaling):
-        return WITH_WIDE_SCALING
-    return WITHOUT_SAMPLES if model.prior_samples is None else WITH_SAMPLES

@@ -19,8 +19,9 @@ from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.digest import EMBEDDED, digest_of
-from aae_jax.saved.format import CONFIG_FILE, FORMAT_VERSION, WEIGHTS_FILE
+from aae_jax.saved.format import CONFIG_FILE, WEIGHTS_FILE
 from aae_jax.saved.model import Model
+from aae_jax.saved.versions import FORMAT_VERSION, network_to_json, scaling_tensors, version_of
 from aae_jax.text import quoted
 from aae_jax.train.state import used_networks
 
@@ -40,15 +41,20 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
-    version = saved_model.version_of(model)
+    version = version_of(
+        model.network,
+        own_modules=bool(model.modules.named()),
+        scaling=model.scaling,
+        prior_samples=model.prior_samples,
+    )
     if model.scaling is not None:
-        tree["scaling"] = saved_model.scaling_tensors(model.scaling, version)
+        tree["scaling"] = scaling_tensors(model.scaling, version)
     if model.prior_samples is not None:
         tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
     config: dict[str, Any] = {
         "format": "aae_jax",
         "format_version": version,
-        "network": saved_model.network_to_json(model.network),
+        "network": network_to_json(model.network),
         "image_shape": list(model.image_shape),
         "num_classes": model.num_classes,
         "class_names": list(model.class_names),

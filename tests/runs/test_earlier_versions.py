@@ -18,7 +18,7 @@ from aae_jax.models import find_model
 from aae_jax.run.arguments import parse
 from aae_jax.run.run import main as run_model
 from aae_jax.run.sweep import command as sweep
-from aae_jax.saved.format import FORMAT_VERSION
+from aae_jax.saved.versions import FORMAT_VERSION
 from tests.fixtures.earlier.recording import (
     COUNT,
     images_for,

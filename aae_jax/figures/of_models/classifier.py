@@ -23,6 +23,7 @@ from aae_jax.figures.of_models.parts import (
     some_of,
     unit_images,
 )
+from aae_jax.networks import EncoderOutput
 from aae_jax.saved.model import Model
 from aae_jax.types import PRNGKey
 
@@ -59,20 +60,11 @@ def draw_classifier_figures(
     some = some_of(len(shown.images), CODES)
     drawn: dict[str, Callable[[], Figure]] = {
         "learning_curves": lambda: figures.learning_curves(updates, losses_of(rows)),
-        "validation_error": lambda: figures.validation_error(
-            updates,
-            column(rows, "validation_error"),
-            baseline_error=np.nan if baseline_error is None else baseline_error,
-            test_error=np.asarray(test_errors, dtype=np.float64),
-        ),
-        "train_and_validation_error": lambda: figures.train_and_validation_error(
-            updates, column(rows, "classification/error"), column(rows, "validation_error")
-        ),
-        "confusion_matrix": lambda: figures.confusion_matrix(
-            confusion_counts(shown.labels, predicted(), model.num_classes), label_names=short_names(model)
-        ),
-        "reliability_diagram": lambda: _draw_reliability(model, np.asarray(codes().logits), shown.labels),
     }
+    if "validation_error" in rows[0]:
+        drawn |= _draw_errors(rows, baseline_error, test_errors)
+    if (shown.labels >= 0).all():
+        drawn |= _draw_predictions(model, codes, predicted, shown.labels)
     prior = model.prior
     if prior is not None and prior.is_gaussian:
         drawn["code_histograms"] = lambda: figures.code_histograms(
@@ -85,6 +77,35 @@ def draw_classifier_figures(
     if is_drawable(model.image_shape):
         drawn |= _draw_pictures(model, shown, predicted, key)
     return drawn
+
+
+def _draw_errors(
+    rows: Sequence[Mapping[str, Any]], baseline_error: float | None, test_errors: Sequence[float]
+) -> Drawings:
+    updates = np.asarray([row["update"] for row in rows])
+    errors = column(rows, "validation_error")
+    return {
+        "validation_error": lambda: figures.validation_error(
+            updates,
+            errors,
+            baseline_error=np.nan if baseline_error is None else baseline_error,
+            test_error=np.asarray(test_errors, dtype=np.float64),
+        ),
+        "train_and_validation_error": lambda: figures.train_and_validation_error(
+            updates, column(rows, "classification/error"), errors
+        ),
+    }
+
+
+def _draw_predictions(
+    model: Model, codes: Callable[[], EncoderOutput], predicted: Callable[[], np.ndarray], labels: np.ndarray
+) -> Drawings:
+    return {
+        "confusion_matrix": lambda: figures.confusion_matrix(
+            confusion_counts(labels, predicted(), model.num_classes), label_names=short_names(model)
+        ),
+        "reliability_diagram": lambda: _draw_reliability(model, np.asarray(codes().logits), labels),
+    }
 
 
 def _draw_reliability(model: Model, logits: np.ndarray, labels: np.ndarray) -> "Figure":

@@ -1,11 +1,11 @@
 """Configuration of dimensionality reduction around cluster heads."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from aae_jax.config.parts import OptimizerConfig, check_bounds, validate_reconstruction
 from aae_jax.config.prior import PriorConfig, validate_trained_prior
 from aae_jax.config.run import (
+    LabelCount,
     LabelledConfig,
     refuse_noise_in_one_view,
     validate_labels,
@@ -66,7 +66,7 @@ class DimReductionConfig(LabelledConfig):
     weights: DimReductionWeights = field(default_factory=DimReductionWeights)
 
     @property
-    def drawn_labels(self) -> int | Literal["all"] | None:
+    def drawn_labels(self) -> LabelCount | None:
         """Number of labelled images; None if clusters are found without labels."""
         return None if self.num_clusters is not None else self.labels
 

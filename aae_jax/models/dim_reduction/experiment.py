@@ -13,7 +13,7 @@ from aae_jax.models.shared.class_frequencies import build_class_measures, descri
 from aae_jax.models.shared.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.models.shared.measures import build_code_measure
-from aae_jax.models.shared.without_classes import WITHOUT_CLASSES
+from aae_jax.models.shared.without_classes import WITHOUT_CLASSES, without_validation_labels
 from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes, Trained
 from aae_jax.networks import EncoderOutput
 from aae_jax.saved.model import Model
@@ -61,6 +61,8 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     if "clusters" in summary:
         return say_clusters(summary)
     kind = "test" if summary["tested"] else "validation"
+    if "error" not in summary[kind]:
+        return ["no validation image has a label: no validation error"]
     line = f"{kind} error {percent(per_seed(summary[kind]['error']))} ({summary['splits']['labelled']} labels)"
     balanced = summary[kind].get("balanced_error")
     of_classes = [] if balanced is None else say_classes(summary["classes"], kind, percent(per_seed(balanced)))
@@ -84,4 +86,5 @@ SPEC = ModelSpec(
     lines=_lines,
     find_targets=propagated_labels,
     without_classes=WITHOUT_CLASSES,
+    without_validation_labels=without_validation_labels("error"),
 )

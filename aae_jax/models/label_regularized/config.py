@@ -1,10 +1,10 @@
 """Configuration of the adversarial autoencoder whose discriminator sees labels."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from aae_jax.config.prior import PriorConfig
 from aae_jax.config.run import (
+    LabelCount,
     LabelledConfig,
 )
 from aae_jax.config.traced import Padded
@@ -23,7 +23,7 @@ class LabelRegularizedConfig(LabelledConfig):
     The reconstruction reads a separate view even under simultaneous updates: the discriminator's images differ.
     """
 
-    labels: Padded[int | Literal["all"]] = 10_000
+    labels: Padded[LabelCount] = 10_000
     """Number of labelled training images, balanced over the classes; or all: the discriminator sees no others."""
     prior: PriorConfig = field(default_factory=lambda: PriorConfig(kind="mixture"))
     """Prior with parts: mixture, umbrella or swiss_roll. Class k gets part k."""

@@ -11,6 +11,7 @@ from aae_jax.models.label_regularized.config import LabelRegularizedConfig, vali
 from aae_jax.models.label_regularized.presets import PRESETS
 from aae_jax.models.shared.drawings import draw_codes
 from aae_jax.models.shared.measures import build_code_measure, judge_beside_labels
+from aae_jax.models.shared.without_classes import without_validation_labels
 from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes
 from aae_jax.networks import EncoderOutput
 from aae_jax.types import Array, Metrics, Params, PRNGKey
@@ -29,8 +30,9 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
     judge = judge_beside_labels(setup, sample_parts, setup.dataset.num_classes + 1)
 
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
+        known = labels >= 0
         return {
-            SCORE: jnp.mean(part_of(outputs.mean) != labels, dtype=jnp.float32),
+            SCORE: jnp.sum((part_of(outputs.mean) != labels) & known) / jnp.sum(known),
             "discriminator_z_accuracy": judge(params, codes, labels, key),
         }
 
@@ -43,6 +45,8 @@ def _saved_codes(config: LabelRegularizedConfig, shape: DataShape) -> SavedCodes
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     kind = "test" if summary["tested"] else "validation"
+    if SCORE not in summary[kind]:
+        return ["no validation image has a label, so that the parts of the prior cannot be checked"]
     errors = per_seed(summary[kind][SCORE])
     return [f"{percent(errors)} of {kind} codes are not in the part of the prior that belongs to their class"]
 
@@ -61,4 +65,5 @@ SPEC = ModelSpec(
     saved_codes=_saved_codes,
     draw=draw_codes,
     lines=_lines,
+    without_validation_labels=without_validation_labels(SCORE),
 )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aae_jax.evaluation import build_encode, error_rate
+from aae_jax.evaluation import build_encode, build_reconstruction_error, error_rate
 from aae_jax.evaluation.seeds import over_seeds, per_seed, percent
 from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.models.semi_supervised import phases
@@ -20,9 +20,10 @@ from aae_jax.models.shared.class_frequencies import (
     say_classes,
 )
 from aae_jax.models.shared.graph_labels import propagated_labels
-from aae_jax.models.shared.measures import draw_views, health_of
+from aae_jax.models.shared.measures import SCORE, draw_views, health_of
 from aae_jax.models.shared.plan import TrainingPlan, plan_training
 from aae_jax.models.shared.results import calibrate, seed_errors, seed_logits
+from aae_jax.models.shared.without_classes import without_validation_labels
 from aae_jax.models.spec import DataShape, MeasureFn, ModelSpec, RunSetup, SavedCodes, Trained
 from aae_jax.saved.model import Model
 from aae_jax.train.fit import compile_epoch, fit
@@ -31,6 +32,8 @@ from aae_jax.train.state import evaluation_variables
 from aae_jax.types import Array, Metrics, Params, Pixels, PRNGKey, Stats
 
 __all__ = ["SPEC", "baseline_plan"]
+
+UNLABELLED = "no validation image has a label: no validation error, and probabilities are not calibrated"
 
 
 def baseline_plan(setup: RunSetup) -> TrainingPlan:
@@ -45,12 +48,16 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
     assert setup.prior is not None, "the configuration has one"
     draw_codes, health = draw_views(setup), health_of(setup, setup.prior)
     of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
+    by_error = setup.spec.score == SPEC.score
+    rebuild = None if by_error else build_reconstruction_error(setup.networks, setup.config.network.output)
 
     def measure(params: Params, stats: Stats, images: Pixels, labels: Array, key: PRNGKey, hyper: Numbers) -> Metrics:
         key_codes, key_prior = jax.random.split(key)
         outputs = encode(params, stats, images)
         codes = draw_codes(params, stats, images, key_codes, hyper)
         measured = health(params, codes, outputs.logits, key_prior, jnp.asarray(hyper.prior.std))
+        if rebuild is not None:
+            measured = {SCORE: rebuild(params, stats, images, outputs), **measured}
         return {"error": error_rate(outputs.logits, labels), **of_classes(outputs.logits, labels), **measured}
 
     return measure
@@ -123,8 +130,13 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     kind = "test" if summary["tested"] else "validation"
     splits, data, baseline = summary["splits"], summary["data"]["name"], summary["baseline"]
     how = f"{splits['labelled']} labels, {summary['updates']} updates, last weights"
+    unlabelled = "error" not in summary["validation"]
+    if unlabelled and not summary["tested"]:
+        return [UNLABELLED]
     lines = [f"{kind} error {of(summary[kind]['error'])} on {splits[kind]} {data} {kind} images ({how})"]
-    if summary["tested"]:
+    if unlabelled:
+        lines.append(f"  {UNLABELLED}")
+    elif summary["tested"]:
         best = of(summary["best_by_validation"]["test"]["error"])
         lines.append(f"  validation {of(summary['validation']['error'])}; best by validation: {best} on test")
     lines.append(f"  supervised baseline {of(baseline[kind]['error'])}")
@@ -132,7 +144,8 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     calibration = summary["calibration"]
     before, after = of(calibration["expected_error"]), of(calibration["calibrated_error"])
     where = "" if summary["tested"] else " (validation images, on which it was fitted)"
-    return [*lines, f"  expected calibration error {before}, with temperature {after}{where}"]
+    fitted = "" if unlabelled else f", with temperature {after}{where}"
+    return [*lines, f"  expected calibration error {before}{fitted}"]
 
 
 SPEC = ModelSpec(
@@ -151,4 +164,5 @@ SPEC = ModelSpec(
     results=_results,
     lines=_lines,
     find_targets=propagated_labels,
+    without_validation_labels=without_validation_labels("error"),
 )

@@ -68,6 +68,33 @@ phases, learning rates divided by ten after 50 and 1,000 of 5,000 epochs, input 
 a style of ten dimensions with std 1. Rates and number of epochs are those of later implementations that claim to
 follow it."""
 
+PAPER_SVHN = SemiSupervisedConfig(
+    dataset="svhn",
+    epochs=1000,
+    network=NetworkConfig(
+        latent_dim=20,
+        output="linear",
+        batch_norm=True,
+        batch_norm_heads=True,
+        batch_norm_decoder=True,
+        batch_norm_output=True,
+        weight_init="paper",
+    ),
+    optimizers=OptimizersConfig(
+        reconstruction=sgd(1e-4, 0.9),
+        discriminator=sgd(0.01, 0.1),
+        generator=sgd(0.01, 0.1),
+        classification=sgd(0.1, 0.9),
+        schedule="steps",
+        drops=(250 / 1000,),
+    ),
+    views=ViewConfig(noise_std=0.0, dropout=0.2),
+)
+"""Makhzani et al. 2016, appendix A.2.2, as recalled: 1,000 labels of SVHN, a style of 20 dimensions, batch norm in
+every layer of the autoencoder with the softmax, the style and the output, dropout of a fifth of the input, momentum
+0.9 for reconstruction and classification and 0.1 for the adversarial phases, rates divided by ten after 250 of 1,000
+epochs. The hidden layers are those of MNIST, two of 1,000."""
+
 FDUCAU = SemiSupervisedConfig(
     labels=3000,
     epochs=30,
@@ -156,6 +183,7 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
     "marginal": (MARGINAL, "the default of earlier versions: the discriminator of z does not see the label"),
     "smoke": (SMOKE, "marginal with tiny networks for a few seconds: does everything run?"),
     "paper": (PAPER, "the paper's own optimizer and length, 5,000 epochs: days on a CPU"),
+    "paper_svhn": (PAPER_SVHN, "the paper's SVHN: batch norm everywhere, 1,000 labels, 1,000 epochs: days on a CPU"),
     "fducau": (FDUCAU, "AAE_pytorch (Paperspace blog): dropout, 2-D style, 3,000 labels"),
     "naresh": (NARESH, "A wizard's guide to AAEs, part 4: Adam, prior std 5, 1,000 labels"),
     "conan7882": (CONAN7882, "TensorFlow AAEs: Gaussian posterior, tanh, 1,280 labels, 300 epochs"),

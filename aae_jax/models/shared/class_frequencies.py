@@ -33,7 +33,7 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
         config: Configuration; only those with a `class_prior` assume frequencies.
         dataset: Data with the classes.
         validation_labels: Labels of the held-out images, a random sample of the labelled images. If training uses all
-            labels, the labels of the data are counted instead.
+            labels or those given, the labels of the data are counted instead.
 
     Raises:
         InputError: The number of given frequencies differs from the number of classes.
@@ -45,7 +45,7 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
         validate_class_prior(prior, dataset.num_classes)
         given: NDArray[np.float64] = np.asarray(prior, np.float64)
         return np.asarray(given / given.sum())
-    known = dataset.train_labels if config.drawn_labels == "all" else validation_labels
+    known = dataset.train_labels if isinstance(config.drawn_labels, str) else validation_labels
     counts = count_classes(known, dataset.num_classes)
     return estimate_frequencies(counts) if prior == "validation" or are_unequal(counts) else None
 
@@ -84,20 +84,23 @@ def announce_frequencies(
     reporter: Reporter,
 ) -> None:
     """Report unequal class frequencies and their effect before training a model with a label code."""
-    counts = count_classes(validation_labels, dataset.num_classes) if dataset.num_classes else np.zeros(0, np.int64)
+    given = getattr(config, "drawn_labels", None) == "given"
+    known = dataset.train_labels if given else validation_labels
+    counts = count_classes(known, dataset.num_classes) if dataset.num_classes else np.zeros(0, np.int64)
     clusters = getattr(config, "num_clusters", None)
     if not are_unequal(counts) or (clusters is None and not hasattr(config, "class_prior")):
         return
     most, fewest = int(counts.argmax()), int(counts.argmin())
     share, wrong = 100 * counts / counts.sum(), 100 * majority_error(counts)
+    kind = "labelled" if given else "validation"
     often, rarely = (quoted(dataset.class_names[place], 40) for place in (most, fewest))
     seen = (
-        f"Classes are not equally frequent: {share[most]:.0f} % of {counts.sum()} validation images are {often}, "
+        f"Classes are not equally frequent: {share[most]:.0f} % of {counts.sum()} {kind} images are {often}, "
         f"{share[fewest]:.0f} % {rarely}; always answering {often} is wrong for {wrong:.1f} %"
     )
     if frequencies is not None:
-        given = "given" if not isinstance(config.class_prior, str) else "of the validation images"
-        reporter.notice(f"{seen}. The frequencies {given} are assumed of the pool (class_prior).")
+        source = "given" if not isinstance(config.class_prior, str) else f"of the {kind} images"
+        reporter.notice(f"{seen}. The frequencies {source} are assumed of the pool (class_prior).")
     elif isinstance(config, ClusteringConfig) or clusters is not None:
         reporter.notice(f"{seen}. Clusters are pulled to equal frequencies.")
     else:
@@ -110,10 +113,10 @@ def majority_error(counts: NDArray[np.int64]) -> float:
 
 
 def balanced_error(predicted: ArrayLike, labels: ArrayLike, num_classes: int) -> float:
-    """Return the mean over the classes that occur of each class's error; unlabelled images are left out."""
+    """Return the mean over the classes that occur of each class's error, of labelled images; NaN without any."""
     truth, wrong = np.asarray(labels), np.asarray(predicted) != np.asarray(labels)
     errors = [wrong[truth == label].mean() for label in range(num_classes) if (truth == label).any()]
-    return float(np.mean(errors))
+    return float(np.mean(errors)) if errors else float("nan")
 
 
 def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Callable[[Array, Array], Metrics]:

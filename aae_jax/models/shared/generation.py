@@ -123,7 +123,8 @@ def _held_out(setup: RunSetup, trained: Trained, say: Callable[[str], None], fai
     labels = dataset.test_labels if tested else np.asarray(setup.validation_labels)
     kept = np.random.default_rng(0).permutation(len(images))[:SAMPLES]
     images, labels = images[kept], labels[kept]
-    if dataset.num_classes < 2 or not trained.models or trained.models[0].prior is None:
+    unlabelled = bool((labels < 0).any())
+    if dataset.num_classes < 2 or unlabelled or not trained.models or trained.models[0].prior is None:
         return _HeldOut(images, labels, None, None)
     say("judge of generated images: a classifier of real images …")
 
@@ -148,7 +149,7 @@ def _measure(
             found |= failures.run("generated images", lambda: _judged(model, styles(), held_out, key_labels), {})
     if not setup.dataset.num_classes and not model.decoded_label:
         found |= failures.run("images", lambda: _without_classes(setup, model, styles, held_out.images), {})
-    if setup.dataset.num_classes > 1:
+    if setup.dataset.num_classes > 1 and (held_out.labels >= 0).all():
         found |= failures.run("the classes in codes", lambda: _of_classes(setup, model, held_out), {})
     return found
 

@@ -53,8 +53,9 @@ def errors_on_test_images(setup: RunSetup, params: Params, stats: Stats) -> np.n
 def calibrate(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
     """Fit each seed's temperature on the validation images; return the summary's entry on calibration.
 
-    `temperature` is by seed, None for a failed seed. The expected calibration errors are those on the test images,
-    or, if the run must not use them, on the validation images, to which the temperature was fitted.
+    `temperature` is by seed, None for a failed seed, or if no validation image has a label. The expected calibration
+    errors are those on the test images, or, if the run must not use them, on the validation images, to which the
+    temperature was fitted.
     """
     validation = np.asarray(seed_logits(setup, params, stats, setup.validation_images))
     tested, dataset = setup.config.test, setup.dataset
@@ -63,7 +64,8 @@ def calibrate(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence
     temperatures, before, after = [], [], []
     for own, logits, alive in zip(validation, measured, survivors, strict=True):
         alive = alive and bool(np.isfinite(own).all() and np.isfinite(logits).all())
-        found = fit_temperature(own, setup.validation_labels) if alive else None
+        found = fit_temperature(own, setup.validation_labels) if alive and setup.validates_labels else None
+        alive = alive and (tested or setup.validates_labels)
         temperatures.append(found)
         before.append(calibration_error(reliability(logits, truth)) if alive else np.nan)
         after.append(calibration_error(reliability(logits, truth, temperature=found)) if found else np.nan)

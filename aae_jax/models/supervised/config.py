@@ -1,11 +1,12 @@
 """Configuration of the supervised adversarial autoencoder."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from aae_jax.config.parts import check_bounds, validate_reconstruction
 from aae_jax.config.prior import PriorConfig, validate_trained_prior
 from aae_jax.config.run import (
+    LabelCount,
     LabelledConfig,
     refuse_noise_in_one_view,
     validate_labels,
@@ -23,7 +24,7 @@ __all__ = ["SupervisedConfig", "validate_labelled_style", "validate_supervised"]
 class SupervisedConfig(LabelledConfig):
     """An AAE whose decoder also receives the label, which leaves the style to the code (section 4, figure 6)."""
 
-    labels: Padded[int | Literal["all"]] = "all"
+    labels: Padded[LabelCount] = "all"
     """Number of labelled training images, balanced over the classes, or all; the model sees no others. Batches have
     labelled_batch_size images; batch_size and the pool only determine the number of updates per epoch."""
     conditional: bool = False

@@ -30,7 +30,7 @@ from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder, write_text
-from aae_jax.run.setup import load_data, prior_of, settle
+from aae_jax.run.setup import adapted, load_data, prior_of, settle
 from aae_jax.run.sweep.members import (
     Member,
     chunk_size,
@@ -172,8 +172,6 @@ def run(spec: ModelSpec, request: Request) -> int:
 
 def _plan(spec: ModelSpec, request: Request, dataset: Dataset, prior: Prior | None) -> Sweep:
     assert isinstance(request.flags, SweepFlags)
-    if not dataset.num_classes:
-        spec = dataclasses.replace(spec, **spec.without_classes)
     memory = request.flags.memory_gib
     if request.resume is not None:
         settings, size = _read_plan(request.resume, request.flags, dataset)
@@ -184,6 +182,7 @@ def _plan(spec: ModelSpec, request: Request, dataset: Dataset, prior: Prior | No
         for seed in range(config.seed, config.seed + config.num_seeds):
             indices_for_seed(config, dataset, seed)
     first = split_for_seed(apply_setting(spec, request.config, settings[0]), dataset, request.config.seed)
+    spec = adapted(spec, dataset, first.validation_labels)
     request = request._replace(config=settle(spec, request.config, dataset, first.pool))
     if size is None:
         if memory is not None and not 0 < memory < 1e6:

@@ -143,7 +143,7 @@ def program_of(config: Any) -> tuple[Any, ...]:
     batch = 0
     if isinstance(config, LabelledConfig) and config.drawn_labels is not None:
         batch = config.labelled_batch_size
-        batch = batch if config.labels == "all" else min(int(config.labels), batch)
+        batch = batch if isinstance(config.labels, str) else min(config.labels, batch)
     marks = marks_of(type(config)).items()
     return batch, *(value_of(config, name) > 0 for name, mark in marks if mark.zero == "program")
 

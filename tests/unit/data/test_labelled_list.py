@@ -93,7 +93,7 @@ def test_a_pool_keeps_the_listed_images():
     drawn = split(HUNDRED, [98, 99], pool_size=20)
     assert {98, 99} <= set(drawn.unlabelled)
     assert len(drawn.unlabelled) == 20
-    with pytest.raises(InputError, match="pool_size is 1, fewer than the 2 listed labelled images"):
+    with pytest.raises(InputError, match="pool_size is 1, fewer than the 2 labelled images"):
         split(HUNDRED, [98, 99], pool_size=1)
 
 

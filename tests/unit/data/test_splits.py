@@ -171,8 +171,37 @@ def test_splits_of_data_with_all_labels_are_those_they_always_were():
     digest = hashlib.sha256()
     for options in ({}, {"num_labels": "all"}, {"num_labels": 137, "label_seed": 3}, {"pool_size": 300}):
         for part in split(**options):
-            digest.update(part.tobytes())
-    assert digest.hexdigest()[:16] == "033fc97d80284339"
+            digest.update(np.sort(part).tobytes())
+    assert digest.hexdigest()[:16] == "00b25638151866d8"
+
+
+@pytest.mark.parametrize("label_seed", [0, 3])
+def test_labelled_images_are_in_one_order_however_they_are_chosen(label_seed):
+    labels = np.arange(2000, dtype=np.int32) % 10
+    drawn = split_indices(labels, num_classes=10, num_labels=50, label_seed=label_seed)
+    hidden = np.full_like(labels, -1)
+    hidden[drawn.labelled] = labels[drawn.labelled]
+    given = split_indices(hidden, num_classes=10, num_labels="given", label_seed=label_seed)
+    listed = split_indices(
+        labels, num_classes=10, num_labels="all", label_seed=label_seed, listed=np.sort(drawn.labelled)
+    )
+    for other in (given, listed):
+        for one, two in zip(drawn, other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_no_given_label_is_held_out_or_left_out_of_a_smaller_pool():
+    labels = np.full(100, -1, np.int32)
+    labels[:40] = np.arange(40) % 4
+    splits = split_indices(labels, num_classes=4, num_labels="given", label_seed=0, pool_size=50)
+    assert set(splits.labelled) == set(range(40)) <= set(splits.unlabelled)
+    assert len(splits.unlabelled) == 50
+    assert len(splits.validation) == 10
+    assert not (labels[splits.validation] >= 0).any()
+    with pytest.raises(InputError, match="pool_size is 39, fewer than the 40 labelled images"):
+        split_indices(labels, num_classes=4, num_labels="given", label_seed=0, pool_size=39)
+    with pytest.raises(InputError, match=r"no training image has the label '4'; label some, or leave the class out"):
+        split_indices(labels, num_classes=5, num_labels="given", label_seed=0)
 
 
 def test_a_smaller_pool_is_a_random_part_of_a_larger_one_and_has_the_labelled_images():

@@ -116,7 +116,7 @@ def test_the_reconstruction_error_is_a_mean_over_all_pixels(output, classes, mon
     networks, params, stats = small(classes=classes, output=output)
     pictures = images(10)
     codes = build_encode(networks, output)(params, stats, pictures)
-    found = build_reconstruction_error(networks, output)(params, jnp.asarray(pictures), codes)
+    found = build_reconstruction_error(networks, output)(params, stats, jnp.asarray(pictures), codes)
     made = networks.decode(params, stats, codes.mean, class_probabilities(codes.logits), None)[0]
     shown = {
         "sigmoid": jax.nn.sigmoid,

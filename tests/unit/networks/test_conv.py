@@ -11,7 +11,7 @@ import pytest
 from aae_jax.config import NetworkConfig, validate_network
 from aae_jax.errors import InputError
 from aae_jax.networks import Codes, build_networks, conv, min_weights
-from aae_jax.saved.format import network_to_json
+from aae_jax.saved.versions import network_to_json
 from tests.conftest import quick_init, uniform
 
 CODES = Codes(3, 3, {"discriminator_z": 5, "discriminator_y": 3})
