@@ -118,7 +118,7 @@ def test_every_format_and_experiment_is_there():
 
 def test_files_name_no_place_and_stay_small():
     files = [path for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    assert sum(path.stat().st_size for path in files) < 1_500_000
+    assert sum(path.stat().st_size for path in files) < 1_700_000
     assert not [path for path in files if b"/tmp/" in path.read_bytes()]  # where they were made
 
 
