@@ -21,9 +21,10 @@ from aae_jax.evaluation.classifiers import has_lightgbm
 from aae_jax.evaluation.transfer import CLASSIFIERS
 from aae_jax.files import write_whole
 from aae_jax.plotting_backend import neutral_backend
-from aae_jax.run.arguments import run_guarded
+from aae_jax.run.arguments import INTERRUPTED, run_guarded
 from aae_jax.run.console import Console, DataReporter
-from aae_jax.streams import say
+from aae_jax.saved.model import Model
+from aae_jax.streams import complain, say
 from aae_jax.text import duration, printable
 from aae_jax.train.compile_cache import keep_compiled_programs
 
@@ -37,6 +38,8 @@ PLAN = (
 )
 """Features and classifiers, in the order of the table."""
 RESULT, UNFINISHED = "transfer.json", "unfinished.json"
+KEYS = {"task", "features", "size", "classifier", "train", "test", "confusion", "seconds"}
+"""Keys of a row."""
 WITHOUT_LIGHTGBM = (
     "LightGBM is not installed, so its rows are left out; `uv run --extra transfer python experiments/transfer.py …` "
     "(or `pip install 'aae-jax[transfer]'`) adds them."
@@ -82,7 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         keep_compiled_programs()
-        return _run(arguments)
+        try:
+            return _run(arguments)
+        except KeyboardInterrupt:
+            complain("\nstopped; the same command goes on after the rows that are finished")
+            return INTERRUPTED
 
     with neutral_backend():
         return run_guarded(command)
@@ -111,18 +118,30 @@ def _run(argv: Sequence[str]) -> int:
     tasks = _tasks(dataset, flags.pair)
     require_fitting(dataset.image_shape, model.image_shape)
     folder = Path(flags.out_dir)
-    settings = {
-        **{name: getattr(flags, name) for name in ("specialist_epochs", "flip", "seed")},
-        **{"pair": list(tasks[1].classes) if len(tasks) > 1 else [], "data": dataset.name},
-        **{"data_sha256": dataset.sha256, "model_sha256": sha256_of(model), "model_data": model.data.get("name")},
-    }
+    settings = _settings(flags, tasks, dataset, model)
     rows = _earlier(folder, settings)
     specialist = Specialist(flags.specialist_epochs, flags.flip, flags.seed)
+    if model.data.get("sha256") == dataset.sha256:
+        say("! The model was trained on these data: its codes are no transfer.")
     if not has_lightgbm():
         say(f"! {WITHOUT_LIGHTGBM}")
     for task in tasks:
         _fill(rows, task, Features(model, dataset, task.classes, specialist), folder, settings)
     return _report(rows, tasks, dataset, folder, settings)
+
+
+def _settings(flags: _Transfer, tasks: Sequence[_Task], dataset: Dataset, model: Model) -> dict[str, Any]:
+    """Return what the results depend on."""
+    return {
+        "data": dataset.name,
+        "data_sha256": dataset.sha256,
+        "model_data": model.data.get("name"),
+        "model_sha256": sha256_of(model),
+        "pair": list(tasks[1].classes) if len(tasks) > 1 else [],
+        "specialist_epochs": flags.specialist_epochs,
+        "flip": flags.flip,
+        "seed": flags.seed,
+    }
 
 
 def _check(flags: _Transfer) -> None:
@@ -215,9 +234,10 @@ def _read(path: Path) -> dict[str, Any] | None:
     """Return the content of a file of results, or None."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        whole = all(row.keys() >= KEYS for row in stored["rows"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return stored if isinstance(stored, dict) and isinstance(stored.get("rows"), list) else None
+    return stored if whole else None
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -50,13 +50,15 @@ def write_figures(rows: Sequence[Row], tasks: Mapping[str, Sequence[str]], folde
     """
     from aae_jax import figures  # importing matplotlib takes a second
 
+    names = [f"{name_of(row)}, {row['classifier']}" for row in rows]
     results = {
         task: [
-            (f"{name_of(row)}, {row['classifier']}", row["train"], row["test"]) for row in rows if row["task"] == task
+            (name, row["train"], row["test"]) for name, row in zip(names, rows, strict=True) if row["task"] == task
         ]
         for task in tasks
     }
-    figures.save_figure(figures.transfer_results(results), folder / "transfer")
+    codes = [name for name, row in zip(names, rows, strict=True) if row["features"] == "codes"]
+    figures.save_figure(figures.transfer_results(results, highlighted=codes), folder / "transfer")
     written = [folder / "transfer.png"]
     first = next(iter(tasks))
     by_codes = [row for row in rows if row["task"] == first and row["features"] == "codes"]
