@@ -22,6 +22,7 @@ __all__ = [
 HIDDEN = (100, 100)
 MAX_ROUNDS = 200
 NEIGHBOURS = 5
+FEATURES_PER_TREE = 400
 ENOUGH = 500
 """Minimum number of fitted codes for early stopping of the perceptron on a held-out tenth."""
 
@@ -59,8 +60,10 @@ def has_lightgbm() -> bool:
     return importlib.util.find_spec("lightgbm") is not None
 
 
-def gradient_boosting(seed: int = 0) -> Any:
-    """Return LightGBM's classifier (Ke et al. 2017) with its defaults, but 63 bins per feature: a third of the time.
+def gradient_boosting(num_features: int, seed: int = 0) -> Any:
+    """Return LightGBM's classifier (Ke et al. 2017) with its defaults, apart from two that make it faster.
+
+    Features have 63 bins, and of more than 400 features each tree sees a random 400.
 
     Raises:
         InputError: LightGBM is not installed.
@@ -71,7 +74,14 @@ def gradient_boosting(seed: int = 0) -> Any:
         raise InputError(
             "LightGBM is not installed; install it (`pip install 'aae-jax[transfer]'`, or `uv run --extra transfer`)."
         ) from error
-    return LGBMClassifier(max_bin=63, random_state=seed, deterministic=True, force_col_wise=True, verbose=-1)
+    return LGBMClassifier(
+        max_bin=63,
+        colsample_bytree=min(1.0, FEATURES_PER_TREE / num_features),
+        random_state=seed,
+        deterministic=True,
+        force_col_wise=True,
+        verbose=-1,
+    )
 
 
 def perceptron(labels: Int[np.ndarray, " count"], seed: int = 0) -> Any:

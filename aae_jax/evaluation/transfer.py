@@ -96,7 +96,7 @@ def classify_features(kind: str, train: Labelled, test: Labelled, num_classes: i
         InputError: LightGBM is not installed.
     """
     if kind == "LightGBM":
-        fitted = gradient_boosting(seed).fit(*train)
+        fitted = gradient_boosting(train.features.shape[1], seed).fit(*train)
     else:
         classifier = logistic_regression() if kind == "linear" else nearest_neighbours(len(train.labels))
         fitted = fit_classifier(classifier, *train)

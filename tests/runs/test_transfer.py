@@ -27,9 +27,9 @@ PLAIN = [plan for plan in PLAN if "LightGBM" not in plan]
 class _StandIn(DecisionTreeClassifier):
     """A classifier with the name and the flags of LightGBM's, where that is not installed."""
 
-    def __init__(self, max_bin=255, random_state=None, deterministic=False, force_col_wise=False, verbose=1):
+    def __init__(self, random_state=None, **settings):
         super().__init__(max_depth=4, random_state=random_state)
-        self.max_bin, self.deterministic, self.force_col_wise, self.verbose = max_bin, deterministic, True, verbose
+        assert set(settings) == {"max_bin", "colsample_bytree", "deterministic", "force_col_wise", "verbose"}
 
 
 @pytest.fixture

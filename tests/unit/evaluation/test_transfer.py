@@ -73,10 +73,16 @@ def test_a_class_without_training_images_is_never_predicted():
     assert found.confusion[2].sum() == 30
 
 
+@pytest.mark.skipif(not has_lightgbm(), reason="LightGBM, the extra transfer, is not installed")
+def test_trees_see_at_most_400_features():
+    assert gradient_boosting(400).get_params()["colsample_bytree"] == 1.0
+    assert gradient_boosting(3200).get_params()["colsample_bytree"] == 0.125
+
+
 def test_without_lightgbm_one_sentence_tells_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(InputError, match=r"LightGBM is not installed; install it .*aae-jax\[transfer\]"):
-        gradient_boosting()
+        gradient_boosting(2)
 
 
 def test_components_are_of_training_images_and_no_more_than_they_allow():
