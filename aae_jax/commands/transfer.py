@@ -61,7 +61,7 @@ class _Transfer:
     skip_bad_images: bool = False
     """Leave out image files that cannot be read."""
     pair: tuple[str, ...] = ()
-    """Names (or numbers) of two classes that are also told apart alone, such as automobile ship."""
+    """Two classes, by name or number, that are also classified without the others, such as automobile ship."""
     specialist_epochs: int = 30
     """Passes over the training images of the convolutional classifier that is compared; 0 leaves it out."""
     flip: float = 0.5
@@ -73,7 +73,7 @@ class _Transfer:
 
 
 class _Task(NamedTuple):
-    """Classes to tell apart: a name for the table, and their numbers in the data set."""
+    """Classes between which to decide: a name for the table, and their numbers in the data set."""
 
     name: str
     classes: tuple[int, ...]

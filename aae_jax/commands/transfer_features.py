@@ -49,7 +49,7 @@ class Features:
         Args:
             model: Model that encodes them.
             dataset: Labelled images.
-            classes: Numbers of the classes to tell apart.
+            classes: Numbers of the classes between which to decide.
             specialist: Training of the convolutional classifier, whose seed is that of the others too.
         """
         self.model, self.specialist, self.num_classes = model, specialist, len(classes)
