@@ -82,8 +82,9 @@ def measure(
 def classify_features(kind: str, train: Labelled, test: Labelled, num_classes: int, *, seed: int = 0) -> Outcome:
     """Fit a classifier to features of training images, and measure it on them and on test images.
 
-    Linear and nearest-neighbour classifiers standardise the features by the training images. The nearest neighbours
-    of a training image include itself, so that its own class has at least one vote of five.
+    The linear classifier standardises the features by the training images; nearest neighbours do not, since that
+    would inflate small principal components. Those of a training image include itself, so that its own class has at
+    least one vote of five.
 
     Args:
         kind: One of `CLASSIFIERS`.
@@ -95,11 +96,12 @@ def classify_features(kind: str, train: Labelled, test: Labelled, num_classes: i
     Raises:
         InputError: LightGBM is not installed.
     """
-    if kind == "LightGBM":
-        fitted = gradient_boosting(train.features.shape[1], seed).fit(*train)
+    if kind == "linear":
+        fitted = fit_classifier(logistic_regression(), *train)
+    elif kind == "k-NN":
+        fitted = nearest_neighbours(len(train.labels)).fit(*train)
     else:
-        classifier = logistic_regression() if kind == "linear" else nearest_neighbours(len(train.labels))
-        fitted = fit_classifier(classifier, *train)
+        fitted = gradient_boosting(train.features.shape[1], seed).fit(*train)
 
     def predict(features: np.ndarray) -> np.ndarray:
         probabilities = np.zeros((len(features), num_classes))
