@@ -1,5 +1,6 @@
-"""scikit-learn's classifiers of codes, shared by leakage, probes and two-sample tests."""
+"""Classifiers of codes by scikit-learn and LightGBM, shared by leakage, probes, transfer and two-sample tests."""
 
+import importlib.util
 import warnings
 from typing import Any
 
@@ -8,10 +9,20 @@ from jaxtyping import Float, Int
 
 from aae_jax.errors import InputError
 
-__all__ = ["fit_classifier", "logistic_regression", "perceptron", "require_labelled_codes"]
+__all__ = [
+    "fit_classifier",
+    "gradient_boosting",
+    "has_lightgbm",
+    "logistic_regression",
+    "nearest_neighbours",
+    "perceptron",
+    "require_labelled_codes",
+]
 
 HIDDEN = (100, 100)
 MAX_ROUNDS = 200
+NEIGHBOURS = 5
+FEATURES_PER_TREE = 400
 ENOUGH = 500
 """Minimum number of fitted codes for early stopping of the perceptron on a held-out tenth."""
 
@@ -35,6 +46,42 @@ def logistic_regression() -> Any:
     from sklearn.linear_model import LogisticRegression  # slow to import
 
     return LogisticRegression(max_iter=1000)
+
+
+def nearest_neighbours(count: int) -> Any:
+    """Return the classifier by the majority of the five nearest of `count` codes."""
+    from sklearn.neighbors import KNeighborsClassifier  # slow to import
+
+    return KNeighborsClassifier(min(NEIGHBOURS, count))
+
+
+def has_lightgbm() -> bool:
+    """Return whether LightGBM, the extra `transfer`, is installed."""
+    return importlib.util.find_spec("lightgbm") is not None
+
+
+def gradient_boosting(num_features: int, seed: int = 0) -> Any:
+    """Return LightGBM's classifier (Ke et al. 2017) with its defaults, apart from two that make it faster.
+
+    Features have 63 bins, and of more than 400 features each tree sees a random 400.
+
+    Raises:
+        InputError: LightGBM is not installed.
+    """
+    try:
+        from lightgbm import LGBMClassifier  # an extra
+    except ImportError as error:
+        raise InputError(
+            "LightGBM is not installed; install it (`pip install 'aae-jax[transfer]'`, or `uv run --extra transfer`)."
+        ) from error
+    return LGBMClassifier(
+        max_bin=63,
+        colsample_bytree=min(1.0, FEATURES_PER_TREE / num_features),
+        random_state=seed,
+        deterministic=True,
+        force_col_wise=True,
+        verbose=-1,
+    )
 
 
 def perceptron(labels: Int[np.ndarray, " count"], seed: int = 0) -> Any:

@@ -39,6 +39,8 @@ class JudgeTraining(NamedTuple):
         dropout: Probability of dropping a hidden unit.
         noise_std: Standard deviation of the noise on pixels in [0, 1].
         max_shift: Maximum random shift, in pixels.
+        flip: Probability of mirroring an image horizontally.
+        channels: Feature maps of convolutions before the hidden layers; none: a perceptron.
     """
 
     hidden: tuple[int, ...] = (1000, 500)
@@ -47,6 +49,8 @@ class JudgeTraining(NamedTuple):
     dropout: float = 0.2
     noise_std: float = 0.0
     max_shift: int = 0
+    flip: float = 0.0
+    channels: tuple[int, ...] = ()
 
 
 class Judge(NamedTuple):
@@ -103,8 +107,8 @@ def train_judge(
     def loss(params: Params, stats: Stats, key: PRNGKey, pool: Array, classes: Array) -> tuple[Array, Stats]:
         key_batch, key_view, key_dropout = jax.random.split(key, 3)
         chosen = jax.random.randint(key_batch, (batch_size,), 0, classes.shape[0])
-        noise, shift = training.noise_std, training.max_shift
-        view = draw_view(key_view, _unit(pool[chosen]), noise_std=noise, max_shift=shift, output="sigmoid")
+        noise, shift, flip = training.noise_std, training.max_shift, training.flip
+        view = draw_view(key_view, _unit(pool[chosen]), noise_std=noise, max_shift=shift, flip=flip, output="sigmoid")
         classified, stats = network.classify(params, stats, view.seen, key_dropout)
         return classification_loss(classified.logits, classes[chosen]), stats
 
@@ -136,7 +140,9 @@ def train_judge(
 
 def judge_network(image_shape: tuple[int, ...], num_classes: int, training: JudgeTraining) -> Classifier:
     """Return the network of a judge."""
-    return build_classifier(image_shape, num_classes, hidden=training.hidden, dropout=training.dropout)
+    return build_classifier(
+        image_shape, num_classes, hidden=training.hidden, channels=training.channels, dropout=training.dropout
+    )
 
 
 def build_judge(network: Classifier, params: Params, stats: Stats) -> Judge:

@@ -5,11 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from aae_jax.evaluation.classifiers import fit_classifier, logistic_regression, require_labelled_codes
+from aae_jax.evaluation.classifiers import (
+    fit_classifier,
+    logistic_regression,
+    nearest_neighbours,
+    require_labelled_codes,
+)
 
-__all__ = ["Probes", "probe_codes"]
-
-NEIGHBOURS = 5
+__all__ = ["Probes", "mean_area", "probe_codes"]
 
 
 class Probes(NamedTuple):
@@ -39,20 +42,31 @@ def probe_codes(
     Raises:
         InputError: There are no codes, some are not finite, or the fitted ones have only one class.
     """
-    from sklearn.neighbors import KNeighborsClassifier  # slow to import
-
     require_labelled_codes(fitted, scored)
     linear = fit_classifier(logistic_regression(), *fitted)
-    nearest = fit_classifier(KNeighborsClassifier(min(NEIGHBOURS, len(fitted[1]))), *fitted)
+    nearest = fit_classifier(nearest_neighbours(len(fitted[1])), *fitted)
     return Probes(
         linear=float(np.mean(linear.predict(scored[0]) == scored[1])),
         neighbours=float(np.mean(nearest.predict(scored[0]) == scored[1])),
-        auroc=_mean_area(linear.predict_proba(scored[0]), linear.classes_, scored[1]),
+        auroc=mean_area(linear.predict_proba(scored[0]), linear.classes_, scored[1]),
     )
 
 
-def _mean_area(scores: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
+def mean_area(
+    scores: Float[np.ndarray, "count classes"],
+    classes: Int[np.ndarray, " classes"],
+    labels: Int[np.ndarray, " count"],
+) -> float:
+    """Return the area under the ROC curve of each class against the rest, mean over the classes (macro AUROC).
+
+    Classes without labels are left out; the mean of fewer than two is NaN.
+
+    Args:
+        scores: Scores of each image by class, such as probabilities.
+        classes: The class of each column.
+        labels: True classes.
+    """
+    from sklearn.metrics import roc_auc_score  # slow to import
 
     areas = [
         roc_auc_score(labels == each, scores[:, place])

@@ -7,6 +7,7 @@ from aae_jax.plotting_backend import neutral_backend
 
 with neutral_backend():
     from aae_jax.figures import classification, clusters, codes, comparison, curves, health, images, manifold, scatter
+    from aae_jax.figures import transfer as transfer_figures
     from aae_jax.figures.classification import *
     from aae_jax.figures.clusters import *
     from aae_jax.figures.codes import *
@@ -17,6 +18,7 @@ with neutral_backend():
     from aae_jax.figures.manifold import *
     from aae_jax.figures.scatter import *
     from aae_jax.figures.style import save_figure
+    from aae_jax.figures.transfer import *
 
 __all__ = ["save_figure"]
 __all__ += classification.__all__
@@ -28,3 +30,4 @@ __all__ += health.__all__
 __all__ += images.__all__
 __all__ += manifold.__all__
 __all__ += scatter.__all__
+__all__ += transfer_figures.__all__

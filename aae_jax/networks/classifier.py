@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from aae_jax.networks.conv import Convolutions
 from aae_jax.networks.mlp import Trunk, head
 from aae_jax.types import Array, Params, PRNGKey, Stats
 
@@ -38,21 +39,37 @@ class Classifier(NamedTuple):
     classify: Callable[[Params, Stats, Array, PRNGKey | None], tuple[Classified, Stats]]
 
 
-class _MLPClassifier(nn.Module):
+class _Classifier(nn.Module):
     trunk: Trunk
     num_classes: int
+    convolutions: Convolutions | None = None
 
     @nn.compact
     def __call__(self, images: Array, *, train: bool) -> tuple[Array, Array]:
-        features = self.trunk(images.reshape(images.shape[0], -1), train=train)
+        maps = images if self.convolutions is None else self.convolutions(images, train=train)
+        features = self.trunk(maps.reshape(maps.shape[0], -1), train=train)
         return features, head(self.num_classes, self.trunk)(features)
 
 
 def build_classifier(
-    image_shape: tuple[int, ...], num_classes: int, *, hidden: Sequence[int], dropout: float = 0.0
+    image_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    hidden: Sequence[int],
+    channels: Sequence[int] = (),
+    dropout: float = 0.0,
 ) -> Classifier:
-    """Return a perceptron with batch norm that classifies images of `image_shape`."""
-    module = _MLPClassifier(Trunk(tuple(hidden), True, dropout, "he", "float32"), num_classes)
+    """Return a perceptron with batch norm that classifies images of `image_shape`.
+
+    Args:
+        image_shape: Shape of one image.
+        num_classes: Number of classes.
+        hidden: Widths of the dense layers; the last is that of the features.
+        channels: Feature maps of convolutions before them, each of which halves the sides; none: a perceptron alone.
+        dropout: Probability of dropping a unit of a dense layer in training.
+    """
+    convolutions = Convolutions(tuple(channels), 3, False, True, 0.0, "he", "float32") if channels else None
+    module = _Classifier(Trunk(tuple(hidden), True, dropout, "he", "float32"), num_classes, convolutions)
 
     def init(key: PRNGKey) -> tuple[Params, Stats]:
         variables = module.init(key, jnp.zeros((1, *image_shape), jnp.float32), train=False)

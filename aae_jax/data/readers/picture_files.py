@@ -20,6 +20,7 @@ __all__ = [
     "SUFFIXES",
     "decode_of_size",
     "decode_picture",
+    "fit_picture",
     "read_picture",
     "without_warnings",
 ]
@@ -81,7 +82,7 @@ def decode_of_size(content: bytes, what: str, size: tuple[int, int] | None) -> N
                 raise InputError(f"{what} has 16 bits, of which the upper 8 are not used: {UNKNOWN_RANGE}")
             grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;")
             picture = _on_white(_eight_bits(picture, what)).convert("L" if grey else "RGB")
-            return np.asarray(picture if size is None else _fit(picture, size), dtype=np.uint8)
+            return np.asarray(picture if size is None else fit_picture(picture, size), dtype=np.uint8)
     except InputError:
         raise
     except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
@@ -89,7 +90,7 @@ def decode_of_size(content: bytes, what: str, size: tuple[int, int] | None) -> N
         raise InputError(f"{what} cannot be read as a picture ({reason})") from error
 
 
-def _fit(picture: Any, size: tuple[int, int]) -> Any:
+def fit_picture(picture: Any, size: tuple[int, int]) -> Any:
     """Scale an image until it covers `size`, height and width, and crop what protrudes equally on both sides."""
     from PIL import Image, ImageOps
 
@@ -115,7 +116,7 @@ def _decode(stream: Any, what: str, image_shape: tuple[int, ...], resize: bool) 
             picture = _on_white(_eight_bits(picture, what)).convert("L" if len(image_shape) == 2 else "RGB")
             pixels = np.asarray(picture, dtype=np.uint8)
             refuse_darkness(pixels, f"The pixels of {what}", black=True, advice=TO_DO)
-            return np.asarray(_fit(picture, (height, width)), dtype=np.uint8)
+            return np.asarray(fit_picture(picture, (height, width)), dtype=np.uint8)
     except InputError:
         raise
     except Exception as error:  # Pillow raises exceptions of nearly any type for damaged files
