@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from aae_jax.types import Array, Pixels, PRNGKey
+from aae_jax.user_code import Transform
 
 __all__ = [
     "Border",
@@ -34,8 +35,8 @@ CHOICE = 2
 """Number folded into the key to draw which images are augmented; shift and noise use 0 and 1."""
 DROPPED = 3
 """Number folded into the key to draw which pixels are dropped."""
-MIRRORED, JITTERED = 4, 5
-"""Numbers folded into the key to draw which images are mirrored, and how colours change."""
+MIRRORED, JITTERED, TRANSFORMED = 4, 5, 6
+"""Numbers folded into the key to draw which images are mirrored, how colours change, and for a user's transform."""
 Border = Literal["black", "edge", "reflect"]
 """What a shift uncovers."""
 GREY = (0.299, 0.587, 0.114)
@@ -142,12 +143,14 @@ def draw_view(
     border: Border = "black",
     flip: float = 0.0,
     jitter: Jitter | None = None,
+    transform: Transform | None = None,
 ) -> View:
     """Shift, mirror and tint clean images at random; add N(0, noise_std²) to the encoder's input and drop pixels.
 
     The target has neither noise nor dropout. The noise is in units of scaled pixels (Makhzani et al. 2016, appendix
     A.2.1: 0.3 on [0, 1]); a share `dropout` of the pixels is set to 0, the others are divided by 1 − dropout
-    (appendix A.3: 0.2). Each image is augmented with `probability`, and otherwise unchanged.
+    (appendix A.3: 0.2). `transform` changes pixels in [0, 1] after shift, mirroring and colours. Each image is
+    augmented with `probability`, and otherwise unchanged.
     """
     if max_shift is None:
         raise ValueError("max_shift is None, which means by the size of the images; resolve the configuration.")
@@ -155,9 +158,12 @@ def draw_view(
     target = random_shift(key_shift, images, max_shift, -1.0 if output == "tanh" else 0.0, border)
     if flip:
         target = random_mirror(jax.random.fold_in(key, MIRRORED), target, flip)
-    if jitter is not None:
+    if jitter is not None or transform is not None:
         unit = 0.5 * (target + 1.0) if output == "tanh" else target
-        unit = jitter_colours(jax.random.fold_in(key, JITTERED), unit, jitter)
+        if jitter is not None:
+            unit = jitter_colours(jax.random.fold_in(key, JITTERED), unit, jitter)
+        if transform is not None:
+            unit = jnp.clip(transform(jax.random.fold_in(key, TRANSFORMED), unit), 0.0, 1.0)
         target = 2.0 * unit - 1.0 if output == "tanh" else unit
     # Drawn as rows: the same numbers as with the images' shape, in half the time on a CPU.
     rows = target.shape[0], math.prod(target.shape[1:])

@@ -112,6 +112,9 @@ class ViewConfig:
     """Colour jitter: deviations from the image's mean are multiplied by a random factor of up to 1 ± this number."""
     saturation: TracedTerm[float] = 0.0
     """Colour jitter: deviations from grey are multiplied by a random factor of up to 1 ± this number."""
+    transform: str | None = None
+    """Function of your own, FILE.py:FUNCTION or package.module:FUNCTION: (key, images) -> images, both float32 of
+    shape [batch, *image] in [0, 1], applied after the others. The decoder's target is what it returns, clipped."""
     style_of: Literal["view", "clean"] = "view"
     """Images whose styles the discriminator of z compares with the prior. view: augmented. clean: as in evaluation;
     styles of clean images then match the prior even if a style encodes the augmentation, e.g. a shift."""

@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import runpy
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from aae_jax.errors import InputError
 from aae_jax.files import require_regular, write_whole
 from aae_jax.priors.configured import configured_prior
 from aae_jax.priors.prior import Prior
-from aae_jax.text import quoted
+from aae_jax.user_code import importing_from
 
-__all__ = ["PRIOR_FILE", "keep_samples", "read_prior", "refuse_sampler", "with_kept_samples"]
+__all__ = ["PRIOR_FILE", "keep_samples", "names_sampler", "read_prior", "with_kept_samples"]
 
 PRIOR_FILE = "prior.npy"
 """Name of the file in a run's folder that keeps the samples."""
@@ -56,18 +55,10 @@ def with_kept_samples(config: Any, folder: Path) -> Any:
     return dataclasses.replace(config, prior=dataclasses.replace(config.prior, file=str(folder / PRIOR_FILE)))
 
 
-def refuse_sampler(config: Any) -> None:
-    """Reject a configuration from a file or a run's folder that names code to run; only a command line may name it.
-
-    Raises:
-        InputError: The configuration names a function.
-    """
+def names_sampler(config: Any) -> bool:
+    """Return whether the prior of a configuration is a function in a file."""
     file = config.prior.file if hasattr(config, "prior") else None
-    if file is not None and ".py:" in file:
-        raise InputError(
-            f"prior.file is {quoted(file)}, but code runs only if the command line names it; give --prior.file "
-            "too if you trust that file."
-        )
+    return file is not None and ".py:" in file
 
 
 def _read(file: str, latent_dim: int) -> np.ndarray:
@@ -99,21 +90,19 @@ def _draw(module: Path, function: str, file: str, latent_dim: int) -> np.ndarray
     Raises:
         InputError: The function does not exist, or fails.
     """
-    count, before = min(DRAWN, MAX_NUMBERS // latent_dim), list(sys.path)
-    sys.path.insert(0, str(module.parent))
+    count = min(DRAWN, MAX_NUMBERS // latent_dim)
     try:
-        sampler = runpy.run_path(str(module)).get(function)
-        if not callable(sampler):
-            raise InputError(f"prior.file {file} has no function {function!r}; name one that takes (key, n).")
-        return np.asarray(jnp.asarray(sampler(jax.random.key(0), count), jnp.float32))
+        with importing_from(module.parent):
+            sampler = runpy.run_path(str(module)).get(function)
+            if not callable(sampler):
+                raise InputError(f"prior.file {file} has no function {function!r}; name one that takes (key, n).")
+            return np.asarray(jnp.asarray(sampler(jax.random.key(0), count), jnp.float32))
     except InputError:
         raise
     except (Exception, SystemExit) as error:  # user code may raise anything
         raise InputError(
             f"prior.file {file} failed to draw {count} samples ({type(error).__name__}: {error}); fix it."
         ) from error
-    finally:
-        sys.path[:] = before
 
 
 def _checked(samples: np.ndarray, file: str, latent_dim: int) -> np.ndarray:

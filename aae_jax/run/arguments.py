@@ -20,10 +20,11 @@ from aae_jax.models import choose_preset
 from aae_jax.models.clustering.config import ClusteringConfig
 from aae_jax.models.semi_supervised.config import SemiSupervisedConfig
 from aae_jax.models.spec import ModelSpec
-from aae_jax.priors.custom import refuse_sampler, with_kept_samples
+from aae_jax.priors.custom import names_sampler, with_kept_samples
 from aae_jax.run.flags import parse_flags
 from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.streams import complain, mute_output, say, standard_streams
+from aae_jax.text import quoted
 
 __all__ = ["Request", "RunFlags", "parse", "resumed_config", "resumed_folder", "run_guarded"]
 
@@ -120,8 +121,7 @@ def parse(
     said = experiment.description if description is None else description
     flags: RunFlags[Any] = parse_flags(kind, argv, prog=prog, description=said, default=kind(config=base))
     experiment.validate(flags.config)
-    if not any(flag.startswith("--prior.file") for flag in argv):  # samples kept in a run folder are data, not code
-        refuse_sampler(base if early.resume is None else with_kept_samples(base, Path(early.resume)))
+    refuse_code(base if early.resume is None else with_kept_samples(base, Path(early.resume)), argv)
     if flags.resume is not None:
         _refuse_changes(flags, early, base)
     return Request(
@@ -133,6 +133,25 @@ def parse(
         tuple(notes),
         flags,
     )
+
+
+def refuse_code(config: Any, argv: Sequence[str]) -> None:
+    """Reject a configuration from a file or a run's folder that names code to run; only a command line may name it.
+
+    Samples of a prior that are kept in a run folder are data, not code.
+
+    Raises:
+        InputError: The configuration names a function that the flags `argv` do not name.
+    """
+    named = {"prior.file": config.prior.file} if names_sampler(config) else {}
+    if config.views.transform is not None:
+        named["views.transform"] = config.views.transform
+    for option, value in named.items():
+        if not any(flag.startswith(f"--{option}") for flag in argv):
+            raise InputError(
+                f"{option} is {quoted(value)}, but code runs only if the command line names it; give --{option} "
+                "too if you trust that file."
+            )
 
 
 def resumed_folder(argv: Sequence[str]) -> Path | None:

@@ -21,6 +21,7 @@ from aae_jax.networks import fastest_precision, require_precision
 from aae_jax.priors.custom import read_prior
 from aae_jax.priors.prior import Prior
 from aae_jax.train.epoch import TrainData
+from aae_jax.user_code import check_transform
 
 __all__ = ["adapted", "assemble", "build_setup", "images_of", "load_data", "prior_of", "settle"]
 
@@ -132,6 +133,8 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
         )
     _check_shift(config.views.max_shift or 0, dataset.image_shape)
     _check_colours(config.views, dataset.image_shape)
+    if config.views.transform is not None:
+        check_transform(config.views.transform, dataset.image_shape)
     return config
 
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors", "text"),
-    ("types", "streams", "plotting_backend", "files", "records"),
+    ("types", "streams", "plotting_backend", "files", "records", "user_code"),
     ("augment", "losses"),
     ("config",),
     ("data",),

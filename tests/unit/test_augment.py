@@ -185,6 +185,10 @@ def test_jitter_stays_in_the_range_and_leaves_grey_images_grey():
     assert (float(made.min()), float(made.max())) == (0.0, 1.0)
 
 
+def _inverted(key, images):
+    return 1.0 - images
+
+
 @pytest.mark.parametrize("output", RANGES)
 def test_target_and_input_have_the_same_colours_and_sides(output):
     low, high = RANGES[output]
@@ -203,6 +207,11 @@ def test_target_and_input_have_the_same_colours_and_sides(output):
     assert low <= float(view.target.min()) < float(view.target.max()) <= high
     assert float(jnp.abs(view.target - images).mean()) > 0.01
     plain = draw_view(jax.random.key(3), images, noise_std=0.0, max_shift=1, output=output, border="edge")
+    turned = draw_view(
+        jax.random.key(3), images, noise_std=0.0, max_shift=1, output=output, border="edge", transform=_inverted
+    )
+    np.testing.assert_allclose(turned.target, low + high - plain.target, atol=1e-6)
+    np.testing.assert_array_equal(turned.seen, turned.target)
     tinted = draw_view(
         jax.random.key(3), images, noise_std=0.0, max_shift=1, output=output, border="edge", jitter=Jitter()
     )

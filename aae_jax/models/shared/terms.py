@@ -13,6 +13,7 @@ from aae_jax.config import ReconstructionWeights, RunConfig
 from aae_jax.networks import EncoderOutput, Networks, sample_style
 from aae_jax.train.hyper import Numbers
 from aae_jax.types import Array, Metrics, Params, PRNGKey, Stats
+from aae_jax.user_code import load_transform
 
 __all__ = [
     "Auxiliary",
@@ -69,6 +70,7 @@ def draw_seen(
         border=config.views.border,
         flip=config.views.flip,
         jitter=Jitter(*(getattr(hyper.views, name) for name in Jitter._fields)) if config.views.has_jitter else None,
+        transform=None if config.views.transform is None else load_transform(config.views.transform),
         output=config.network.output,
     )
     return view, key_encode
