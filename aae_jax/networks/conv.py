@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
-from aae_jax.networks.convolve import convolve, crop, depth_to_space, features_of, images_of, maps_axis, maps_of
+from aae_jax.networks.convolve import add_bias, convolve, crop, depth_to_space, features_of, images_of, maps_axis, maps_of
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM, Dropout, dense, kernel_init
 from aae_jax.types import Array
 
@@ -80,9 +80,7 @@ class Convolution(nn.Module):
         shape = (size, size, x.shape[maps_axis()], self.features)
         kernel = self.param("kernel", kernel_init(self.weight_init, before_relu=self.before_relu), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
-        along = [1, 1, 1, 1]
-        along[maps_axis()] = self.features
-        return convolve(x, kernel, self.stride, self.precision) + bias.reshape(along)
+        return add_bias(convolve(x, kernel, self.stride, self.precision), bias)
 
 
 class Residual(nn.Module):

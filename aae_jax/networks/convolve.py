@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from aae_jax.networks.precision import product_options
+from aae_jax.networks.precision import product_options, transposed
 from aae_jax.types import Array
 
-__all__ = ["convolve", "crop", "depth_to_space", "features_of", "images_of", "maps_axis", "maps_of"]
+__all__ = ["add_bias", "convolve", "crop", "depth_to_space", "features_of", "images_of", "maps_axis", "maps_of"]
 
 
 def maps_axis() -> int:
@@ -38,6 +38,25 @@ def features_of(x: Array) -> Array:
     """Flatten what is between the layers to `[batch, height · width · maps]`."""
     images = images_of(x)
     return images.reshape(images.shape[0], -1)
+
+
+def add_bias(x: Array, bias: Array) -> Array:
+    """Add a number to each map of what is between the layers."""
+    return _add_bias(x, bias) if maps_axis() == 0 else x + bias[None, None, None]
+
+
+@jax.custom_vjp
+def _add_bias(x: Array, bias: Array) -> Array:
+    """Add a number to each map; its derivative is a product with ones, seven times as fast as XLA's sum on a CPU."""
+    return x + bias[:, None, None, None]
+
+
+def _bias_gradient(gradient: Array) -> Array:
+    flat = gradient.reshape(gradient.shape[0], -1)
+    return lax.dot_general(flat, jnp.ones(flat.shape[1:], flat.dtype), (((1,), (0,)), ((), ())))
+
+
+_add_bias.defvjp(lambda x, bias: (_add_bias(x, bias), None), lambda _, gradient: (gradient, _bias_gradient(gradient)))
 
 
 def crop(x: Array, sides: Sequence[int]) -> Array:
@@ -112,9 +131,9 @@ def _gather(x: Array, kernel: Array, window: Window, precision: str) -> Array:
 
 
 def _gather_forward(x: Array, kernel: Array, window: Window, precision: str) -> tuple[Array, tuple[Array, Array]]:
-    x, weights = _operand(x, precision), _operand(_matrix(kernel), precision)
-    seen = unfold(x, window)
-    made = _contract(weights.T, seen, 1, 0, precision)
+    weights = _operand(_matrix(kernel), precision)
+    seen = _seen(x, window, precision)
+    made = _contract(transposed(weights), seen, 1, 0, precision)
     return made.reshape(-1, *window.steps, x.shape[3]), (seen, weights)
 
 
@@ -148,8 +167,8 @@ def _spread_backward(
     window: Window, precision: str, saved: tuple[Array, Array], gradient: Array
 ) -> tuple[Array, Array]:
     flat, weights = saved
-    seen = unfold(_operand(gradient, precision), window)
-    of_x = _contract(weights.T, seen, 1, 0, precision).reshape(-1, *window.steps, gradient.shape[3])
+    seen = _seen(gradient, window, precision)
+    of_x = _contract(transposed(weights), seen, 1, 0, precision).reshape(-1, *window.steps, gradient.shape[3])
     of_kernel = _contract(seen, flat, 1, 1, precision)
     return of_x, of_kernel.reshape(window.size, window.size, -1, flat.shape[0])
 
@@ -164,7 +183,23 @@ def _matrix(kernel: Array) -> Array:
 
 def _operand(x: Array, precision: str) -> Array:
     """Return an operand of products in its precision."""
-    return x.astype(jnp.bfloat16) if precision == "bfloat16" else x
+    return lax.bitcast_convert_type(_rounded_bits(x), jnp.bfloat16) if precision == "bfloat16" else x
+
+
+def _seen(x: Array, window: Window, precision: str) -> Array:
+    """Return the unfolded pixels in the precision of products.
+
+    bfloat16 moves as whole numbers, because XLA's CPU compiler would convert every element to float32 and back.
+    """
+    if precision != "bfloat16":
+        return unfold(x, window)
+    return lax.bitcast_convert_type(unfold(_rounded_bits(x), window), jnp.bfloat16)
+
+
+def _rounded_bits(x: Array) -> Array:
+    """Return the bits of float32 rounded to bfloat16, which XLA's CPU compiler does four times as fast as a conversion."""
+    bits = lax.bitcast_convert_type(lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7), jnp.uint32)
+    return (bits >> 16).astype(jnp.uint16)
 
 
 def _contract(left: Array, right: Array, left_axis: int, right_axis: int, precision: str) -> Array:
@@ -176,12 +211,7 @@ def _contract(left: Array, right: Array, left_axis: int, right_axis: int, precis
 
 
 def unfold(x: Array, window: Window) -> Array:
-    """Return the pixels that each entry of the kernel sees: `[maps, h, w, batch] -> [size · size · maps, steps · batch]`.
-
-    bfloat16 moves as whole numbers, because XLA's CPU compiler would convert every element to float32 and back.
-    """
-    if x.dtype == jnp.bfloat16:
-        return lax.bitcast_convert_type(unfold(lax.bitcast_convert_type(x, jnp.uint16), window), jnp.bfloat16)
+    """Return the pixels that each entry of the kernel sees: `[maps, h, w, batch] -> [size · size · maps, steps · batch]`."""
     (top, left), (down, across), stride = window.before, window.steps, window.stride
     ends = [(steps - 1) * stride + 1 for steps in (down, across)]
     after = [
