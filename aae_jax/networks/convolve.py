@@ -26,7 +26,12 @@ def maps_axis() -> int:
 
 def maps_of(images: Array) -> Array:
     """Arrange `[batch, height, width, maps]` as between the layers."""
-    return images.transpose(3, 1, 2, 0) if maps_axis() == 0 else images
+    if maps_axis() == 3:
+        return images
+    # In a loop over rows, because XLA would otherwise fuse what computes the images, such as their noise, into the
+    # transposition, which computes each number by itself.
+    rows = lax.map(lambda row: row.transpose(2, 1, 0), images.swapaxes(0, 1))
+    return rows.swapaxes(0, 1)
 
 
 def images_of(x: Array) -> Array:
