@@ -72,10 +72,13 @@ class ConvReport(Report):
     def torch(self, network: Network, variant: str, **options: Any) -> Contender:
         """Start PyTorch's."""
         rival = Contender("torch_conv.py", python=self.args.torch_python)
-        sizes = {"shape": network.shape, "channels": network.channels, "pool": network.pool, "width": self.scale.width}
-        self.found["torch"] = rival.ask(
-            "setup", variant=variant, batch=BATCH, threads=len(CPUS), **sizes, **options
-        )
+        sizes = {
+            "shape": network.shape,
+            "channels": network.channels,
+            "pool": network.pool,
+            "width": self.scale.width,
+        }
+        self.found["torch"] = rival.ask("setup", variant=variant, batch=BATCH, threads=len(CPUS), **sizes, **options)
         return rival
 
     def same_as_ours(self, name: str, network: Network) -> None:

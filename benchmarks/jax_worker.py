@@ -24,6 +24,8 @@ from aae_jax.train.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
 NETWORKS = ("encoder", "decoder", "discriminator_z", "discriminator_y")
+
+
 class Ours:
     """One training, compiled for a number of updates a call."""
 

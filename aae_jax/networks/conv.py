@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
-from aae_jax.networks.convolve import add_bias, convolve, crop, depth_to_space, features_of, images_of, maps_axis, maps_of
+from aae_jax.networks.convolve import (
+    add_bias,
+    convolve,
+    crop,
+    depth_to_space,
+    features_of,
+    images_of,
+    maps_axis,
+    maps_of,
+)
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM, Dropout, dense, kernel_init
 from aae_jax.types import Array
 

@@ -11,7 +11,14 @@ from aae_jax.config import Precision
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product_options", "require_precision", "transposed"]
+__all__ = [
+    "bfloat16_dot_general",
+    "fastest_precision",
+    "has_tf32",
+    "product_options",
+    "require_precision",
+    "transposed",
+]
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 TF32_CAPABILITY = (8, 0)
