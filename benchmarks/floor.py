@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["Product", "ConvSizes", "Sizes", "conv_products_by_phase", "products_by_phase"]
+__all__ = ["ConvSizes", "Product", "Sizes", "conv_products_by_phase", "products_by_phase"]
 
 BYTES_PER_PARAMETER = 7 * 4
 """Adam reads weight, gradient and two moments and writes three of them back, in float32."""

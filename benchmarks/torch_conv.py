@@ -1,9 +1,10 @@
 """The convolutional rival: `torch_worker` with strided convolutions before, and sub-pixel ones after, a hidden layer.
 
-Images are `[batch, colours, height, width]`, in that order in memory or with the channels last; `bfloat16` is PyTorch's
-autocast. Timed networks pad symmetrically, which PyTorch does without a copy; the comparison with ours pads as it does.
+Images are `[batch, colours, height, width]`, in that order in memory or with the channels last; `bfloat16` is
+PyTorch's autocast. Timed networks pad symmetrically, which PyTorch does without a copy; the comparison pads as ours.
 """
 
+import itertools
 import sys
 from typing import Any
 
@@ -142,8 +143,8 @@ class ConvRival(Rival):
         """Return the shapes of the kernels and weight matrices of each network."""
         maps, (height, across) = (colours, *self.model.channels), self.model.sides[-1]
         flat = maps[-1] * height * across
-        down = [(after, before, 3, 3) for before, after in zip(maps[:-1], maps[1:], strict=True)]
-        up = [(4 * after, before, 3, 3) for after, before in zip(maps[:-1], maps[1:], strict=True)][::-1]
+        down = [(after, before, 3, 3) for before, after in itertools.pairwise(maps)]
+        up = [(4 * after, before, 3, 3) for after, before in itertools.pairwise(maps)][::-1]
         judge: list[tuple[int, ...]] = [(width, CODE), (width, width), (1, width)]
         return {
             "encoder": [*down, (width, flat), (CODE, width), (CODE, width)],

@@ -202,7 +202,7 @@ def _seen(x: Array, window: Window, precision: str) -> Array:
 
 
 def _rounded_bits(x: Array) -> Array:
-    """Return the bits of float32 rounded to bfloat16, which XLA's CPU compiler does four times as fast as a conversion."""
+    """Return the bits of float32 rounded to bfloat16, four times as fast as XLA's conversion on a CPU."""
     bits = lax.bitcast_convert_type(lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7), jnp.uint32)
     return (bits >> 16).astype(jnp.uint16)
 
@@ -216,7 +216,7 @@ def _contract(left: Array, right: Array, left_axis: int, right_axis: int, precis
 
 
 def unfold(x: Array, window: Window) -> Array:
-    """Return the pixels that each entry of the kernel sees: `[maps, h, w, batch] -> [size · size · maps, steps · batch]`."""
+    """Return the pixels that each entry sees: `[maps, h, w, batch] -> [size · size · maps, steps · batch]`."""
     (top, left), (down, across), stride = window.before, window.steps, window.stride
     ends = [(steps - 1) * stride + 1 for steps in (down, across)]
     after = [
@@ -263,7 +263,7 @@ def _added(part: Array, whole: Array, at: Sequence[int]) -> Array:
 
 
 def _shifts(window: Window, axis: int, blocks: int) -> list[tuple[int, int, slice]]:
-    """Return for each entry its phase, its first pixel of that phase, and the positions that see pixels of the image."""
+    """Return each entry's phase, its first pixel of that phase, and the positions that see pixels of the image."""
     shifts = []
     for entry in range(window.size):
         block, phase = divmod(entry - window.before[axis], window.stride)
@@ -292,7 +292,7 @@ def depth_to_space(x: Array) -> Array:
 
 @jax.custom_vjp
 def _depth_to_space(x: Array) -> Array:
-    """Return `[4 · maps, h, w, batch]` as `[maps, 2 h, 2 w, batch]`; its derivative copies too, where JAX's would add."""
+    """Return `[4 · maps, h, w, batch]` as `[maps, 2 h, 2 w, batch]`; its derivative copies, where JAX's would add."""
     phases = x.reshape(2, 2, -1, *x.shape[1:])
     return _interleave([[phases[row, column] for column in range(2)] for row in range(2)])
 
