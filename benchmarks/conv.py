@@ -3,9 +3,9 @@
 `python benchmarks/conv.py --torch-python PYTHON [--only mnist colour] [--toy] [--out FILE]`
 
 The preset `plain` with `--network.kind conv`: MNIST's size with 32 and 64 channels, and 64 by 64 pixels in colour
-with 32, 64 and 128; one hidden layer, discriminators of the same width. PyTorch runs eagerly and compiled, with channels
-first and last, in float32 and under bfloat16's autocast; the ratio is that of the fastest of these in the same
-precision to ours. The processors are those that this command may use: `taskset -c 1 python …` measures one.
+with 32, 64 and 128; one hidden layer, discriminators of the same width. PyTorch runs eagerly and compiled, with
+channels first and last, in float32 and under bfloat16's autocast; the ratio is that of the fastest of these in the
+same precision to ours. The processors are those that this command may use: `taskset -c 1 python …` measures one.
 """
 
 import argparse

@@ -30,7 +30,7 @@ def maps_of(images: Array) -> Array:
         return images
     # In a loop over rows, because XLA would otherwise fuse what computes the images, such as their noise, into the
     # transposition, which computes each number by itself.
-    rows = lax.map(lambda row: row.transpose(2, 1, 0), images.swapaxes(0, 1))
+    rows: Array = lax.map(lambda row: row.transpose(2, 1, 0), images.swapaxes(0, 1))
     return rows.swapaxes(0, 1)
 
 
@@ -120,13 +120,13 @@ def by_products(x: Array, kernel: Array, stride: int, precision: str) -> Array:
     Whichever has fewer maps is unfolded, the input or the output: a convolution is the product of the kernel and the
     unfolded input, and if the stride is 1 also the sum of the shifted products of the flipped kernel and the input.
     """
-    size = kernel.shape[0]
+    size, (_, height, width, _) = kernel.shape[0], x.shape
     pads = lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
     (top, bottom), (left, right) = pads
     if stride == 1 and kernel.shape[3] < kernel.shape[2]:
         flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-        return _spread(x, flipped, Window(x.shape[1:3], size, 1, (bottom, right)), precision)
-    return _gather(x, kernel, Window(x.shape[1:3], size, stride, (top, left)), precision)
+        return _spread(x, flipped, Window((height, width), size, 1, (bottom, right)), precision)
+    return _gather(x, kernel, Window((height, width), size, stride, (top, left)), precision)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
