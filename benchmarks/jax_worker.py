@@ -4,13 +4,14 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from layers import layers_of
 from serving import serve
 
 import aae_jax
@@ -23,19 +24,6 @@ from aae_jax.train.phases import build_train_step, constant_schedule
 
 LABELLED = 1000
 NETWORKS = ("encoder", "decoder", "discriminator_z", "discriminator_y")
-LAYERS = {
-    "encoder": (("trunk", "Dense_0"), ("trunk", "Dense_1"), ("style", "Dense_0"), ("label", "Dense_0")),
-    "decoder": (("trunk", "Dense_0"), ("trunk", "Dense_1"), ("Head_0", "Dense_0")),
-}
-
-
-def layers_of(name: str, params: Any) -> list[np.ndarray]:
-    """Return a network's kernels, `[out, in]`, and biases, in the order in which the rival keeps them."""
-    found = []
-    for outer, inner in LAYERS.get(name, LAYERS["decoder"]):
-        layer = params[name][outer][inner]
-        found += [np.ascontiguousarray(np.asarray(layer["kernel"]).T), np.asarray(layer["bias"])]
-    return found
 
 
 class Ours:
@@ -55,24 +43,31 @@ class Ours:
         pool: int = 10_000,
         updates: int = 50,
         order: str = "sequential",
+        shape: Sequence[int] = (28, 28),
+        channels: Sequence[int] = (),
     ) -> dict[str, Any]:
-        """Draw data and weights, and compile `updates` updates as one program."""
-        self.updates, self.seeds = updates, seeds
-        config = aae_jax.resolve(aae_jax.preset(preset), (28, 28))
+        """Draw data and weights, and compile `updates` updates as one program.
+
+        With `channels` the networks are convolutional, with one hidden layer.
+        """
+        self.updates, self.seeds, self.shape = updates, seeds, tuple(shape)
+        config = aae_jax.resolve(aae_jax.preset(preset), self.shape)
         network = dataclasses.replace(
             config.network,
             precision=precision,
-            hidden=(width, width),
+            hidden=(width,) if channels else (width, width),
             discriminator_hidden=(width, width),
             latent_dim=latent_dim,
         )
+        if channels:
+            network = dataclasses.replace(network, kind="conv", channels=tuple(channels))
         config = dataclasses.replace(config, network=network, update_order=order)
         self.config, self.batch = config, batch
-        self.networks = aae_jax.build_mlp_networks(network, (28, 28), classes, conditional=config.conditional)
+        self.networks = aae_jax.build_mlp_networks(network, self.shape, classes, conditional=config.conditional)
         self.phases = aae_jax.build_phases(self.networks, config, num_classes=classes)
         draw = np.random.default_rng(0)
-        images = draw.integers(0, 256, (pool, 28, 28), dtype=np.uint8)
-        labelled = draw.integers(0, 256, (seeds, LABELLED, 28, 28), dtype=np.uint8)
+        images = draw.integers(0, 256, (pool, *self.shape), dtype=np.uint8)
+        labelled = draw.integers(0, 256, (seeds, LABELLED, *self.shape), dtype=np.uint8)
         labels = draw.integers(0, classes, (seeds, LABELLED), dtype=np.int32)
         self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
         self.hyper = aae_jax.traced(config, 10**6)
@@ -194,8 +189,8 @@ class Ours:
         state = aae_jax.init_state(self.networks, phases, jax.random.key(3))
         key = jax.random.key(7)
         real_y = priors.build_categorical(10)(jax.random.fold_in(key, DRAW_PRIOR_Y), self.batch)
-        images = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
-        labelled = draw.random((updates, self.batch, 28, 28), dtype=np.float32)
+        images = draw.random((updates, self.batch, *self.shape), dtype=np.float32)
+        labelled = draw.random((updates, self.batch, *self.shape), dtype=np.float32)
         labels = draw.integers(0, 10, (updates, self.batch))
         arrays = {f"before/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
         for i in range(updates):
@@ -206,12 +201,14 @@ class Ours:
             batch = aae_jax.Batch(jnp.asarray(images[i]), jnp.asarray(labelled[i]), jnp.asarray(labels[i]))
             state, _ = jax.jit(step)(state, batch, key)
         arrays |= {f"after/{n}/{i}": a for n in NETWORKS for i, a in enumerate(layers_of(n, state.params))}
-        flat = {
-            "images": images.reshape(updates, self.batch, -1),
-            "labelled": labelled.reshape(updates, self.batch, -1),
-        }
+        seen = {"images": images, "labelled": labelled}
+        if self.config.network.kind == "mlp":
+            seen = {name: values.reshape(updates, self.batch, -1) for name, values in seen.items()}
+        else:  # as the rival wants them: [updates, batch, colours, height, width]
+            values_of = {name: v if v.ndim == 5 else v[..., None] for name, v in seen.items()}
+            seen = {name: np.moveaxis(values, -1, 2) for name, values in values_of.items()}
         same = np.broadcast_to(np.asarray(real_y), (updates, *real_y.shape))
-        np.savez(path, **arrays, **flat, labels=labels, real_z=real_z, real_y=same)
+        np.savez(path, **arrays, **seen, labels=labels, real_z=real_z, real_y=same)
 
     def classify(self, *, count: int, repeats: int) -> float:
         """Return the least seconds of the classification error of `count` images, by the current weights."""

@@ -45,6 +45,8 @@ def milliseconds(seconds: Sequence[float]) -> str:
 class Report:
     """Prints as it goes, and keeps what is to be written."""
 
+    sections = 4
+
     def __init__(self, args: argparse.Namespace) -> None:
         """Begin with the machine."""
         self.args, self.device = args, "cpu"
@@ -120,9 +122,12 @@ class Report:
         """Take the step apart: what its products and its optimizers' bytes cost at the least, against the step."""
         updates = max(4, min(2000, self.scale.images) // batch)
         by_phase = products_by_phase(Sizes(batch, self.scale.width))
+        self._take_apart(f"batch_{batch}", by_phase, updates, batch=batch)
+
+    def _take_apart(self, label: str, by_phase: dict[str, list[Product]], updates: int, **setup: Any) -> None:
         width, repeats = self.scale.width, self.scale.repeats
         for precision in PRECISIONS:
-            worker, facts = self.ours(batch=batch, updates=updates, precision=precision)
+            worker, facts = self.ours(updates=updates, precision=precision, **setup)
             worker.ask("run")
             steps, bandwidth, rates = [], [], {}
             for _ in range(self.scale.floor_rounds):
@@ -131,7 +136,7 @@ class Report:
                 for product in {p for products in by_phase.values() for p in products}:
                     rates.setdefault(product, []).append(self._product(worker, product, precision, repeats))
             worker.close()
-            self._report_floor(batch, precision, facts, by_phase, (steps, bandwidth, rates))
+            self._report_floor(label, precision, facts, by_phase, (steps, bandwidth, rates))
 
     def _product(self, worker: Contender, product: Product, precision: str, repeats: int) -> float:
         seconds: float = worker.ask(
@@ -145,7 +150,7 @@ class Report:
 
     def _report_floor(
         self,
-        batch: int,
+        label: str,
         precision: str,
         facts: dict[str, Any],
         by_phase: dict[str, list[Product]],
@@ -155,7 +160,7 @@ class Report:
         least = {product: min(seconds) for product, seconds in rates.items()}
         bandwidth = max(bandwidths)
         trained = facts["trained_parameters"]
-        print(f"\nfloor of an update, batch {batch}, {precision}: products at their own rates, bytes at")
+        print(f"\nfloor of an update, {label.replace('_', ' ')}, {precision}: products at their own rates, bytes at")
         print(f"  {bandwidth / 1e9:.1f} GB/s (Adam alone, in place: four arrays read, three written)")
         rows, total = {}, 0.0
         for phase, products in by_phase.items():
@@ -172,7 +177,7 @@ class Report:
         step = statistics.median(steps)
         share = 100 * total / step
         print(f"  floor {1e3 * total:.2f} ms, update {milliseconds(steps)} ms: {share:.0f} % of the floor's speed")
-        self.found[f"floor_batch_{batch}_{precision}"] = {
+        self.found[f"floor_{label}_{precision}"] = {
             "phases": rows,
             "bandwidth": bandwidth,
             "seconds": total,
@@ -229,7 +234,7 @@ class Report:
         """Write the figures."""
         out = Path(self.args.out or f"runs/benchmarks/{time.strftime('%Y-%m-%d-%H%M%S')}.json")
         out.parent.mkdir(parents=True, exist_ok=True)
-        if len(self.args.only) < len(SECTIONS) and out.exists():
+        if out.exists() and len(self.args.only) < self.sections:
             before = json.loads(out.read_text(encoding="utf-8"))
             self.found = {**before, **self.found, "machine": before["machine"], "later": self.found["machine"]}
         out.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")

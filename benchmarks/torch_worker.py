@@ -117,7 +117,7 @@ class Rival:
 
     def _take(self, weights: dict[str, Weights]) -> None:
         self.weights = {
-            name: [w.to(self.device).contiguous().requires_grad_(True) for w in ws] for name, ws in weights.items()
+            name: [self._placed(w.to(self.device)).requires_grad_(True) for w in ws] for name, ws in weights.items()
         }
         capturable = self.variant == "cudagraph"
         self.trained = {phase: [w for name in names for w in self.weights[name]] for phase, names in PHASES.items()}
@@ -127,11 +127,16 @@ class Rival:
             for phase, ws in self.trained.items()
         }
 
+    def _placed(self, w: Tensor) -> Tensor:
+        return w.contiguous()
+
+    def _losses(self) -> list[Callable[..., Any]]:
+        return [reconstruction_loss, discriminator_loss, generator_loss, classification_loss, adversaries_codes]
+
     def _compile(self, variant: str) -> None:
-        functions = (reconstruction_loss, discriminator_loss, generator_loss, classification_loss, adversaries_codes)
         mode = {"compile": "default", "reduce-overhead": "reduce-overhead"}.get(variant)
         self.losses: dict[str, Callable[..., Any]] = {
-            f.__name__: f if mode is None else torch.compile(f, mode=mode, dynamic=False) for f in functions
+            f.__name__: f if mode is None else torch.compile(f, mode=mode, dynamic=False) for f in self._losses()
         }
         self.graph: Any = None
 
@@ -162,11 +167,13 @@ class Rival:
         self._move("classification", losses["classification_loss"](w["encoder"], noisy(labelled), labels))
 
     def _drawn_step(self, rows: Tensor, labelled_rows: Tensor) -> None:
-        images = self.pool[rows].float() / 255
-        labelled = self.labelled[labelled_rows].float() / 255
+        images, labelled = self._scaled(self.pool[rows]), self._scaled(self.labelled[labelled_rows])
         real_z = torch.randn(self.batch, 10, device=self.device)
         real_y = F.one_hot(torch.randint(0, 10, (self.batch,), device=self.device), 10).float()
         self.step(images, labelled, self.labels[labelled_rows], real_z, real_y, 0.3)
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return images.float() / 255
 
     def run(self, *, updates: int) -> float:
         """Make `updates` updates of freshly drawn batches and return the seconds they took."""
@@ -213,8 +220,8 @@ class Rival:
 
         def of(prefix: str) -> dict[str, Weights]:
             return {
-                name: [arrays[f"{prefix}/{name}/{i}"].clone() for i in range(8 if name == "encoder" else 6)]
-                for name in NETWORKS
+                name: [arrays[f"{prefix}/{name}/{i}"].clone() for i in range(len(ws))]
+                for name, ws in self.weights.items()
             }
 
         self._take(of("before"))

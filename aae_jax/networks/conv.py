@@ -1,16 +1,23 @@
 """Convolutions of encoder and decoder (flax modules), before and after the dense layers of a perceptron."""
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
+from aae_jax.networks.convolve import (
+    add_bias,
+    convolve,
+    crop,
+    depth_to_space,
+    features_of,
+    images_of,
+    maps_axis,
+    maps_of,
+)
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM, Dropout, dense, kernel_init
-from aae_jax.networks.precision import product, product_options
 from aae_jax.types import Array
 
 __all__ = ["Convolution", "Convolutions", "Deconvolutions", "count_conv_weights", "halvings", "is_image"]
@@ -79,37 +86,10 @@ class Convolution(nn.Module):
     def __call__(self, x: Array) -> Array:
         """Apply the convolution."""
         size = self.kernel_size
-        shape = (size, size, x.shape[-1], self.features)
+        shape = (size, size, x.shape[maps_axis()], self.features)
         kernel = self.param("kernel", kernel_init(self.weight_init, before_relu=self.before_relu), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
-        convolve = _by_products if jax.default_backend() == "cpu" else _by_device
-        return convolve(x, kernel, self.stride, self.precision) + bias[None, None, None]
-
-
-def _by_products(x: Array, kernel: Array, stride: int, precision: str) -> Array:
-    """Convolve by a matrix product for each row of the kernel, of the pixels that its columns see."""
-    size, _, maps, features = kernel.shape
-    sides = [-(-side // stride) for side in x.shape[1:3]]
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
-    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    down, right = ((side - 1) * stride + 1 for side in sides)
-    wide = jnp.concatenate([padded[:, :, first : first + right : stride] for first in range(size)], axis=-1)
-    seen = (wide[:, first : first + down : stride].reshape(-1, size * maps) for first in range(size))
-    rows = kernel.reshape(size, size * maps, features)
-    products = [product(pixels, rows[first], precision) for first, pixels in enumerate(seen)]
-    return functools.reduce(jnp.add, products).reshape(x.shape[0], *sides, features)
-
-
-def _by_device(x: Array, kernel: Array, stride: int, precision: str) -> Array:
-    """Convolve by the device's own convolution; in bfloat16 its results are rounded too."""
-    options = product_options(precision)
-    if precision == "bfloat16":  # operands and result alike: the gradient of mixed types is not defined
-        x, kernel, options = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), {}
-    layout = ("NHWC", "HWIO", "NHWC")
-    made: Array = jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), "SAME", dimension_numbers=layout, **options
-    )
-    return made.astype(jnp.float32)
+        return add_bias(convolve(x, kernel, self.stride, self.precision), bias)
 
 
 class Residual(nn.Module):
@@ -121,8 +101,8 @@ class Residual(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Add the block's output to its input, and apply a ReLU."""
-        first = nn.relu(Convolution(x.shape[-1], 3, 1, self.weight_init, self.precision)(x))
-        second = Convolution(x.shape[-1], 3, 1, self.weight_init, self.precision, before_relu=False)(first)
+        first = nn.relu(Convolution(x.shape[maps_axis()], 3, 1, self.weight_init, self.precision)(x))
+        second = Convolution(x.shape[maps_axis()], 3, 1, self.weight_init, self.precision, before_relu=False)(first)
         return nn.relu(x + second)
 
 
@@ -150,15 +130,15 @@ class Convolutions(nn.Module):
     @nn.compact
     def __call__(self, images: Array, *, train: bool) -> Array:
         """Apply the convolutions and flatten their last maps."""
-        x = images if images.ndim == 4 else images[..., None]
+        x = maps_of(images if images.ndim == 4 else images[..., None])
         for width in self.channels:
             x = Convolution(width, self.kernel_size, 2, self.weight_init, self.precision)(x)
             if self.batch_norm:
-                x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
+                x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM, axis=maps_axis())(x)
             x = Dropout(self.dropout)(nn.relu(x), train=train)
             if self.residual:
                 x = Residual(self.weight_init, self.precision)(x)
-        return x.reshape(x.shape[0], -1)
+        return features_of(x)
 
 
 class Deconvolutions(nn.Module):
@@ -193,28 +173,21 @@ class Deconvolutions(nn.Module):
         *larger, (height, width) = halvings(self.image_shape, len(self.channels))
         colours = self.image_shape[2] if len(self.image_shape) > 2 else 1
         flat = dense(height * width * self.channels[-1], self.weight_init, self.precision, before_relu=True)(features)
-        x = self._activate(flat.reshape(-1, height, width, self.channels[-1]), train)
+        x = self._activate(maps_of(flat.reshape(-1, height, width, self.channels[-1])), train)
         widths = [colours, *self.channels[:-1]]
         for made, sides in zip(reversed(widths), reversed(larger), strict=True):
             if self.residual:
                 x = Residual(self.weight_init, self.precision)(x)
             last = sides is larger[0]
             x = Convolution(4 * made, self.kernel_size, 1, self.weight_init, self.precision, before_relu=not last)(x)
-            x = _depth_to_space(x)[:, : sides[0], : sides[1]]
+            x = crop(depth_to_space(x), sides)
             x = x if last else self._activate(x, train)
-        return x
+        return images_of(x)
 
     def _activate(self, x: Array, train: bool) -> Array:
         if self.batch_norm:
-            x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM)(x)
+            x = nn.BatchNorm(use_running_average=not train, momentum=BATCH_NORM_MOMENTUM, axis=maps_axis())(x)
         return Dropout(self.dropout)(nn.relu(x), train=train)
-
-
-def _depth_to_space(x: Array) -> Array:
-    """Move groups of four maps into two by two pixels: `[batch, h, w, 4 c] -> [batch, 2 h, 2 w, c]`."""
-    batch, height, width, maps = x.shape
-    blocks = x.reshape(batch, height, width, 2, 2, maps // 4).transpose(0, 1, 3, 2, 4, 5)
-    return blocks.reshape(batch, 2 * height, 2 * width, maps // 4)
 
 
 def is_image(image_shape: tuple[int, ...]) -> bool:

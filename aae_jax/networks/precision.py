@@ -11,7 +11,14 @@ from aae_jax.config import Precision
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["bfloat16_dot_general", "fastest_precision", "has_tf32", "product", "product_options", "require_precision"]
+__all__ = [
+    "bfloat16_dot_general",
+    "fastest_precision",
+    "has_tf32",
+    "product_options",
+    "require_precision",
+    "transposed",
+]
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 TF32_CAPABILITY = (8, 0)
@@ -76,14 +83,6 @@ def product_options(precision: str) -> dict[str, Any]:
     return {"precision": jax.lax.Precision.HIGHEST}
 
 
-def product(x: Array, w: Array, precision: str) -> Array:
-    """Multiply `[rows, in]` by `[in, out]` as a dense layer of this precision does, including gradients."""
-    options = product_options(precision)
-    multiply = options.pop("dot_general", jax.lax.dot_general)
-    made: Array = multiply(x, w, (((1,), (0,)), ((), ())), **options)
-    return made
-
-
 @jax.custom_vjp
 def _product(x: Array, w: Array) -> Array:
     return _forward(x, w)[0]
@@ -99,7 +98,7 @@ def _contract(left: Array, right: Array, left_axis: int, right_axis: int) -> Arr
     return jax.lax.dot_general(left, right, axes, preferred_element_type=jnp.float32)
 
 
-def _transposed(x: Array) -> Array:
+def transposed(x: Array) -> Array:
     """Transpose `[batch, features]` to `[features, batch]` in memory.
 
     A detour through three axes keeps XLA from fusing the transposition into the product, which it would then compute
@@ -120,7 +119,7 @@ def _forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(operands: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, w = operands
     gradient = gradient.astype(jnp.bfloat16)
-    return _contract(gradient, w, 1, 1), _contract(_transposed(x), gradient, 1, 0)
+    return _contract(gradient, w, 1, 1), _contract(transposed(x), gradient, 1, 0)
 
 
 _product.defvjp(_forward, _backward)

@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "other-data": few_labels.other_data_table,
     "steps": speed.steps_table,
     "floor": speed.floor_table,
+    "conv": speed.conv_table,
     "other": speed.other_table,
     "growth": speed.growth_table,
     "start": speed.start_table,

@@ -5,7 +5,7 @@ from typing import Any
 
 from reproduce.pages.markdown import RESULTS, read, table
 
-__all__ = ["floor_table", "growth_table", "other_table", "start_table", "steps_table"]
+__all__ = ["conv_table", "floor_table", "growth_table", "other_table", "start_table", "steps_table"]
 
 
 BENCHMARKS = RESULTS / "benchmarks"
@@ -50,6 +50,28 @@ def floor_table() -> str:
         )
         rows.append(f"{int(batch):,} | {precision} | {products:.1f} | {rate:.0f} | {adam:.1f} | {total}")
     titles = "batch | precision | products, ms | GFLOP/s | Adam, ms | floor, ms | update, ms | fraction of the floor"
+    return table(titles, rows)
+
+
+def conv_table() -> str:
+    """Return ours and the best PyTorch of each precision for convolutional networks, with the floor."""
+    measured = _read("conv.json")
+    rows = []
+    for key, value in measured.items():
+        if not key.startswith("conv_"):
+            continue
+        name = key.removeprefix("conv_")
+        for precision, best in value["best"].items():
+            floor = measured[f"floor_{name}_{precision}"]["seconds"]
+            ours = value["seconds"][f"ours {precision}"]
+            share = f"{100 * floor / statistics.median(ours):.0f} %"
+            rival = best["contender"].removesuffix(f", {precision}")
+            rows += [
+                f"{name} | {precision} | ours | {_milliseconds(ours)} | 1.00 | {share}",
+                f"{name} | {precision} | {rival} | {_milliseconds(value['seconds'][best['contender']])} "
+                f"| {best['ratio']:.2f} | ",
+            ]
+    titles = "images | precision | contender | ms an update: median (least–most) | of ours | fraction of the floor"
     return table(titles, rows)
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -165,6 +166,47 @@ def times_of_the_step(folder: Path) -> None:
     assert [row[:2] for row in floors] == [[b, p] for b in ("100", "1,000") for p in ("float32", "bfloat16")]
     assert len(cells(tables.other_table())) == 4
     assert found["seeds_8"]["peak_bytes"] > 2**27
+
+
+@runs("conv.py", "torch_conv.py", "layers.py", "floor.py")
+def times_of_a_convolutional_step(folder: Path) -> None:
+    """Both compute the same, on images of even and of odd sides; the best rival of each precision is named."""
+    out = folder / "conv.json"
+    rival = ("--torch-python", python_with_torch(folder))
+    call("benchmarks/conv.py", "--toy", "--quick", *rival, "--only", "colour", "--out", out)
+    call("benchmarks/conv.py", "--toy", "--quick", "--only", "mnist", "--out", out)
+    found = read(out)
+    assert 0 < max(found["distance_after_3_updates_colour"].values()) < 1e-3
+    seconds = found["conv_colour"]["seconds"]
+    assert len(seconds) == 2 + 2 * 2 * 2
+    for precision, best in found["conv_colour"]["best"].items():
+        assert best["contender"].endswith(f", {precision}")
+        medians = {name: statistics.median(seconds[name]) for name in (best["contender"], f"ours {precision}")}
+        assert best["ratio"] == pytest.approx(medians[best["contender"]] / medians[f"ours {precision}"])
+    assert found["conv_mnist"]["best"] == {}
+    for name in ("mnist", "colour"):
+        for precision in ("float32", "bfloat16"):
+            assert found[f"floor_{name}_{precision}"]["seconds"] > 0
+    tables = speed_tables(folder)
+    assert [row[:3] for row in cells(tables.conv_table())][:2] == [
+        ["colour", "float32", "ours"],
+        ["colour", "float32", f"torch {found['conv_colour']['best']['float32']['contender'][6:-9]}"],
+    ]
+
+
+@runs("floor.py")
+def products_of_the_convolutional_floor(_: Path) -> None:
+    """The products of a step with one convolution are those written down by hand."""
+    floor = module_of(BENCHMARKS / "floor.py")
+    sizes = floor.ConvSizes(2, (4, 4), 1, (3,), width=5, latent_dim=1, classes=4)
+    products = floor.conv_products_by_phase(sizes)
+    convolution, dense = 2 * 2 * (2 * 2 * 9 * 3), 2 * 2 * (12 * 5 + 5 * 4)
+    # Forward and weights of the convolution, whose input needs no gradient; all three of 12→5→4.
+    assert sum(p.flops for p in products["classification"]) == 2 * convolution + 3 * dense
+    assert sum(p.flops for p in products["codes"]) == convolution + dense + 2 * 2 * 5
+    decoder = 2 * 2 * (5 * 5 + 5 * 12) + 2 * 2 * (2 * 2 * 27 * 4)
+    encoder = 2 * convolution + 3 * (dense + 2 * 2 * 5)
+    assert sum(p.flops for p in products["reconstruction"]) == encoder + 3 * decoder
 
 
 @runs("run.py")

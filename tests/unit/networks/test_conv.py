@@ -1,4 +1,4 @@
-"""Convolutional encoder and decoder: arithmetic, shapes of any image, sizes of saved models, bad input."""
+"""Convolutional encoder and decoder: shapes of any image, sizes of saved models, bad input."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ import pytest
 
 from aae_jax.config import NetworkConfig, validate_network
 from aae_jax.errors import InputError
-from aae_jax.networks import Codes, build_networks, conv, min_weights
+from aae_jax.networks import Codes, build_networks, min_weights
 from aae_jax.saved.versions import network_to_json
 from tests.conftest import quick_init, uniform
 
@@ -22,45 +22,6 @@ SHAPES = [(8, 8), (9, 7), (5, 6, 3), (1, 3), (4, 4, 1)]
 @pytest.fixture(autouse=True)
 def _quick(quick_compile):
     """Compile quickly; nothing here is timed."""
-
-
-def by_hand(x, kernel, stride):
-    """Return the convolution with zero padding as TensorFlow and JAX define it, in NumPy and float64."""
-    size = kernel.shape[0]
-    sides = [-(-side // stride) for side in x.shape[1:3]]
-    missing = [max((out - 1) * stride + size - side, 0) for out, side in zip(sides, x.shape[1:3], strict=True)]
-    padded = np.pad(x, ((0, 0), *((gap // 2, gap - gap // 2) for gap in missing), (0, 0))).astype(np.float64)
-    made = np.zeros((len(x), *sides, kernel.shape[3]))
-    for i, j in np.ndindex(*sides):
-        seen = padded[:, i * stride : i * stride + size, j * stride : j * stride + size]
-        made[:, i, j] = np.tensordot(seen, kernel, axes=3)
-    return made
-
-
-@pytest.mark.parametrize("compute", [conv._by_products, conv._by_device])
-@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (4, 2), (5, 2), (1, 1)])
-def test_a_convolution_is_what_it_is_by_hand(compute, size, stride):
-    x, kernel = np.asarray(uniform(0, 2, 9, 6, 3)), np.asarray(uniform(1, size, size, 3, 4))
-    made = compute(jnp.asarray(x), jnp.asarray(kernel), stride, "float32")
-    np.testing.assert_allclose(made, by_hand(x, kernel, stride), rtol=1e-5)
-
-
-def test_both_computations_have_the_same_gradients():
-    x, kernel = uniform(0, 2, 7, 6, 3), uniform(1, 3, 3, 3, 4)
-
-    def gradients(compute):
-        return jax.grad(lambda x, kernel: jnp.sum(compute(x, kernel, 2, "float32") ** 2), argnums=(0, 1))(x, kernel)
-
-    chex.assert_trees_all_close(gradients(conv._by_products), gradients(conv._by_device), rtol=1e-4)
-
-
-@pytest.mark.parametrize("compute", [conv._by_products, conv._by_device])
-def test_bfloat16_rounds_operands_and_returns_float32(compute):
-    x, kernel = uniform(0, 2, 8, 8, 3), uniform(1, 3, 3, 3, 4)
-    made = compute(x, kernel, 2, "bfloat16")
-    assert made.dtype == jnp.float32
-    exact = compute(x, kernel, 2, "float32")
-    assert 0 < float(jnp.max(jnp.abs(made / exact - 1))) < 0.02
 
 
 @pytest.mark.parametrize("residual", [False, True])

@@ -3,12 +3,13 @@
 It computes the same numbers, slowly, and knows no other device than the CPU.
 """
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
 
 __version__ = "stand-in"
-uint8 = np.uint8
+uint8, bfloat16, channels_last = np.uint8, "bfloat16", "channels_last"
 backends = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)))
 cuda = SimpleNamespace(is_available=lambda: False)
 compiler = SimpleNamespace(cudagraph_mark_step_begin=lambda: None)
@@ -92,10 +93,20 @@ class Tensor:
         return Tensor(result, [(self, lambda g: result * (g - (g * result).sum(axis=axis, keepdims=True)))])
 
     def view(self, *shape):
-        return Tensor(self.data.reshape(shape))
+        return Tensor(self.data.reshape(shape), [(self, lambda g: g.reshape(self.data.shape))])
+
+    def flatten(self, first):
+        return self.view(*self.data.shape[:first], -1)
+
+    def permute(self, *axes):
+        back = np.argsort(axes)
+        return Tensor(self.data.transpose(axes), [(self, lambda g: g.transpose(back))])
+
+    def dim(self):
+        return self.data.ndim
 
     def float(self):
-        return Tensor(self.data.astype(np.float32))
+        return Tensor(self.data.astype(np.float32), [(self, lambda g: g)])
 
     def double(self):
         return Tensor(self.data.astype(np.float64))
@@ -109,7 +120,7 @@ class Tensor:
     def to(self, _device):
         return self
 
-    def contiguous(self):
+    def contiguous(self, memory_format=None):
         return self
 
     def cpu(self):
@@ -203,6 +214,11 @@ class _Adam:
 
 
 optim = SimpleNamespace(SGD=_SGD, Adam=_Adam)
+
+
+def autocast(_device, dtype, enabled):
+    assert dtype == bfloat16
+    return nullcontext()
 
 
 def compile(function, mode, dynamic):
