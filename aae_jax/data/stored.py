@@ -20,6 +20,7 @@ __all__ = [
     "read_rows",
     "release",
     "require_in_memory",
+    "rows_of",
 ]
 
 BLOCK_BYTES = 2**23
@@ -167,3 +168,9 @@ class StoredImages:
         step = max(1, BLOCK_BYTES // self.image_bytes)
         for first in range(0, len(self), step):
             yield self[first : first + step]
+
+
+def rows_of(images: Any, index: slice | NDArray[Any]) -> NDArray[Any]:
+    """Return some images in the host's memory, of an array on any device or of `StoredImages`."""
+    rows: NDArray[Any] = images[index] if isinstance(images, StoredImages) else np.asarray(images)[index]
+    return rows
