@@ -84,7 +84,7 @@ def extremes(images: NDArray[Any]) -> tuple[float, float]:
 
 def read_rows(images: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """Return a copy of some images in memory, `[rows, *image]`, in the order of the rows."""
-    if not is_mapped(images):
+    if not is_mapped(images) or not len(rows):
         picked: NDArray[Any] = images[rows]
         return picked
     found = np.empty((len(rows), *images.shape[1:]), images.dtype)

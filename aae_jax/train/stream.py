@@ -149,7 +149,7 @@ class LoweredStream(NamedTuple):
         seeds, steps = self.order.out_info.keys.shape[:2]
         metrics = self.chunk.out_info[1]
         shape_of: Any = jax.ShapeDtypeStruct
-        return {name: shape_of((seeds, steps), leaf.dtype) for name, leaf in metrics.items()}
+        return {name: shape_of((seeds, steps, *leaf.shape[2:]), leaf.dtype) for name, leaf in metrics.items()}
 
     def compile(self, compiler_options: Any = None) -> "StreamedEpoch":
         """Compile both programs."""
@@ -209,8 +209,7 @@ class StreamedEpoch:
                 measured.take(metrics, updates)
                 if self.on_chunk is not None and measured.updates < steps:
                     self.on_chunk(number, state, measured.so_far)
-        whole: Metrics = dict(measured.so_far().metrics)
-        return state, whole
+        return state, {name: jnp.asarray(values) for name, values in measured.so_far().metrics.items()}
 
     def _chunks(self, pool: StoredImages, drawn: _HostOrder, first: int) -> Iterator[_Chunk]:
         """Yield the chunks of the updates from `first` on; the last is padded to the size of the others."""
@@ -255,7 +254,7 @@ class _Measured:
         for name, value in metrics.items():
             values = np.asarray(value)[:, :count]
             if name not in self.metrics:
-                self.metrics[name] = np.zeros((len(values), self.steps), values.dtype)
+                self.metrics[name] = np.zeros((len(values), self.steps, *values.shape[2:]), values.dtype)
             self.metrics[name][:, first : self.updates] = values
         self.waiting = None
 
