@@ -39,6 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHAPE, TEST, BLOCK = (28, 28), 1000, 4096
 CHUNK = 50
 """Updates per chunk of the runs whose memory is measured: fewer than an epoch of the fewest images has."""
+SAME_PROGRAMS = 60_000
+"""Number of images from which on a run has the same programs but for the order: 10,000 are held out."""
 NETWORKS = {
     "convolutional": ("--network.kind", "conv", "--network.channels", "16", "32", "--network.hidden", "128"),
     "perceptron": ("--network.hidden", "100", "100"),
@@ -109,13 +111,16 @@ def measure_speed(path: Path, network: Sequence[str], rounds: int) -> dict[str, 
     return {"updates_per_second": found, "ratio": ratio}
 
 
-def measure_memory(path: Path, folder: Path) -> dict[str, float]:
-    """Return the largest resident memory in MB of a run of one epoch, and its seconds.
+def measure_memory(count: int, folder: Path) -> dict[str, float]:
+    """Return the largest resident memory in MB of a run of one epoch over so many images, and its seconds.
 
-    It runs twice: the second run reads its programs from the cache, and its peak is not that of compilation.
+    A run before it compiles: the measured one reads its programs from the cache, and its peak is not that of XLA.
     """
-    run_once(path, folder / f"compiled-{path.stat().st_size}")
-    return run_once(path, folder / f"measured-{path.stat().st_size}")
+    path, fewer = folder / "images.npz", folder / "fewer.npz"
+    write_images(fewer, min(count, SAME_PROGRAMS))
+    run_once(fewer, folder / f"compiled-{count}")
+    write_images(path, count)
+    return run_once(path, folder / f"measured-{count}")
 
 
 def run_once(path: Path, folder: Path) -> dict[str, float]:
@@ -159,8 +164,7 @@ def main() -> int:
             told = f"{medians['memory']:.1f} updates/s in memory, {medians['streamed']:.1f} streamed"
             print(f"{name}: {told}; ratio {100 * speed['ratio']:.1f} %", flush=True)
         for size in sizes:
-            write_images(path, size)
-            memory = found["memory"][str(size)] = measure_memory(path, Path(temporary))
+            memory = found["memory"][str(size)] = measure_memory(size, Path(temporary))
             print(f"{size:,} images: {memory['peak_mb']:.0f} MB at most, {memory['seconds']:.0f} s", flush=True)
     peaks = [memory["peak_mb"] for memory in found["memory"].values()]
     found["memory_growth"] = peaks[-1] / peaks[0] - 1
