@@ -25,6 +25,8 @@ __all__ = [
 
 BLOCK_BYTES = 2**23
 """Size of the part of a mapped file that is in memory at once."""
+PART_BYTES = 2**20
+"""Size of a part of streamed images that is computed with: as float32 numbers, and squared, it is larger."""
 ROWS = 128
 """Number of scattered rows read before their pages are released."""
 MAX_READ_BYTES = 2**30
@@ -165,7 +167,7 @@ class StoredImages:
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yield all images in order, in parts of a bounded size."""
-        step = max(1, BLOCK_BYTES // self.image_bytes)
+        step = max(1, PART_BYTES // self.image_bytes)
         for first in range(0, len(self), step):
             yield self[first : first + step]
 

@@ -63,7 +63,7 @@ def test_what_is_no_number_is_found_in_any_part(tmp_path, monkeypatch):
 
 def test_stored_images_are_an_array_but_for_being_read_as_a_whole(pair, monkeypatch):
     array, mapped = pair
-    monkeypatch.setattr(stored, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(stored, "PART_BYTES", 100)
     rows = np.int32([5, 299, 0, 17])
     for source, where in ((array, "memory"), (mapped, "its file")):
         images = StoredImages(source, rows)

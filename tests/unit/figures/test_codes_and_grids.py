@@ -109,7 +109,7 @@ def test_pairs_are_named():
 
 
 def test_the_nearest_of_streamed_images_is_found_part_by_part(monkeypatch):
-    monkeypatch.setattr(stored, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(stored, "PART_BYTES", 100)
     images = np.random.default_rng(0).integers(0, 256, (90, 4, 4)).astype(np.uint8)
     rows = np.random.default_rng(1).permutation(90).astype(np.int32)[:70]
     made = images[rows[[60, 3, 41]]] / np.float32(255) + np.float32(0.01)
