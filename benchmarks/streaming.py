@@ -3,10 +3,11 @@
 `python benchmarks/streaming.py [--toy] [--sizes 10000 100000 1000000] [--out FILE]`
 
 Speed: epochs over the same images by the same program, in memory and streamed from the file in turn, so that both
-see the same load of the machine; of a convolutional network, and of a small perceptron, whose updates leave little
-time to read. Memory: a streamed run with a convolutional network in a process of its own, for each number of images;
-its peak is that of `ru_maxrss`, with programs that an earlier run compiled. The images are random, 28×28 bytes. On
-one core this takes twenty minutes; put `taskset -c 1` in front.
+see the same load of the machine; by the clock, and by the time of the processor, which other programs change less; of
+a convolutional network, and of a small perceptron, whose updates leave little time to read. Memory: a streamed run
+with a convolutional network in a process of its own, for each number of images; its peak is that of `ru_maxrss`, with
+programs that an earlier run compiled. The images are random, 28×28 bytes. On one core this takes twenty minutes; put
+`taskset -c 1` in front.
 """
 
 import argparse
@@ -77,8 +78,8 @@ def flags_of(path: Path, network: Sequence[str]) -> list[str]:
     return [*data, *network]
 
 
-def build_epoch(flags: Sequence[str]) -> Callable[[], float]:
-    """Return a function that trains an epoch and returns its updates per second."""
+def build_epoch(flags: Sequence[str]) -> Callable[[], dict[str, float]]:
+    """Return a function that trains an epoch and returns its updates per second, by clock and by processor."""
     spec = find_model("unsupervised").spec
     setup = build_setup(spec, parse(spec, flags).config, Quiet())
     plan = main_plan(setup)
@@ -86,13 +87,16 @@ def build_epoch(flags: Sequence[str]) -> Callable[[], float]:
     epoch, _ = compile_epoch(plan.train_epoch, state, setup.data, plan.hyper, plan.keys)
     number = 0
 
-    def train() -> float:
+    def train() -> dict[str, float]:
         nonlocal state, number
-        begun = time.perf_counter()
+        clock, processor = time.perf_counter(), time.process_time()
         state, _ = epoch(state, setup.data, plan.hyper, plan.keys, jnp.asarray(number))
         jax.block_until_ready(state)
         number += 1
-        return setup.steps_per_epoch / (time.perf_counter() - begun)
+        return {
+            "clock": setup.steps_per_epoch / (time.perf_counter() - clock),
+            "processor": setup.steps_per_epoch / (time.process_time() - processor),
+        }
 
     return train
 
@@ -101,14 +105,15 @@ def measure_speed(path: Path, network: Sequence[str], rounds: int) -> dict[str, 
     """Return the updates per second of epochs in memory and streamed, in turn, without the first of each."""
     flags = flags_of(path, network)
     epochs = {"memory": build_epoch(flags), "streamed": build_epoch([*flags, "--stream"])}
-    found: dict[str, list[float]] = {name: [] for name in epochs}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in epochs}
     for number in range(rounds + 1):
         for name, train in epochs.items():
             speed = train()
             if number:
                 found[name].append(speed)
-    ratio = statistics.median(b / a for a, b in zip(found["memory"], found["streamed"], strict=True))
-    return {"updates_per_second": found, "ratio": ratio}
+    pairs = list(zip(found["memory"], found["streamed"], strict=True))
+    ratios = {by: statistics.median(b[by] / a[by] for a, b in pairs) for by in ("clock", "processor")}
+    return {"updates_per_second": found, "ratio": ratios}
 
 
 def measure_memory(count: int, folder: Path) -> dict[str, float]:
@@ -160,9 +165,13 @@ def main() -> int:
         write_images(path, images)
         for name, network in NETWORKS.items():
             speed = found["speed"][name] = measure_speed(path, network, rounds)
-            medians = {kind: statistics.median(each) for kind, each in speed["updates_per_second"].items()}
-            told = f"{medians['memory']:.1f} updates/s in memory, {medians['streamed']:.1f} streamed"
-            print(f"{name}: {told}; ratio {100 * speed['ratio']:.1f} %", flush=True)
+            both = {
+                kind: statistics.median(each["clock"] for each in epochs)
+                for kind, epochs in speed["updates_per_second"].items()
+            }
+            rates = f"{both['memory']:.1f} updates/s in memory, {both['streamed']:.1f} streamed"
+            by = ", ".join(f"{100 * ratio:.1f} % by the {kind}" for kind, ratio in speed["ratio"].items())
+            print(f"{name}: {rates}; {by}", flush=True)
         for size in sizes:
             memory = found["memory"][str(size)] = measure_memory(size, Path(temporary))
             print(f"{size:,} images: {memory['peak_mb']:.0f} MB at most, {memory['seconds']:.0f} s", flush=True)
