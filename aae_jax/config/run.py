@@ -73,6 +73,12 @@ class RunConfig:
     where their sizes differ."""
     skip_bad_images: bool = False
     """Leave out image files that cannot be read, with a notice; otherwise the first is an error."""
+    stream: bool = False
+    """Read the training images from their file, or from the host's memory, while the device computes, instead of
+    keeping them on the device: for data larger than memory. Training is the same."""
+    stream_updates: int | None = None
+    """Updates whose images are read at once with stream. None: as many as read 8 MiB. The images of three times as
+    many are in memory."""
     pool_size: int | None = None
     """Number of training images, a random subset that includes the labelled ones. None: all but the validation
     images."""
@@ -206,6 +212,10 @@ def validate_run(config: RunConfig) -> None:
     """
     views = config.views
     validate_network(config.network)
+    if config.stream_updates is not None and not config.stream:
+        raise InputError(
+            f"stream_updates is {config.stream_updates}, but stream is off; give --stream, or leave it out."
+        )
     check_bounds(
         ("num_seeds", config.num_seeds, 1, 1000),
         ("epochs", config.epochs, 1, 10**7),
@@ -223,6 +233,7 @@ def validate_run(config: RunConfig) -> None:
         ("views.flip", views.flip, 0, 1),
         *((f"views.{name}", getattr(views, name), 0, 1) for name in ("brightness", "contrast", "saturation")),
         ("pool_size", config.pool_size, 1, 10**9),
+        ("stream_updates", config.stream_updates, 1, 10**7),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from aae_jax.data.stored import extremes
 from aae_jax.errors import InputError
 
 __all__ = ["DARKEST", "refuse_darkness"]
@@ -31,7 +32,7 @@ def refuse_darkness(
         return
     whole = images.dtype.kind in "iu"
     white = brightest if whole else 1.0
-    largest = float(images.max())
+    largest = extremes(images)[1]
     if largest == 0 and not black:
         raise InputError(f"{what} are entirely black; check how they were produced.")
     if 0 < largest <= DARKEST / 255 * white:

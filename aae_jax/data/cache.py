@@ -8,15 +8,19 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import platformdirs
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.readers.npz import read_arrays
+from aae_jax.data.stored import blocks_of
 from aae_jax.files import private_folder
 
 __all__ = ["CachedDataset", "default_cache_dir", "fingerprint", "read_cache", "user_folder", "write_cache"]
@@ -88,13 +92,16 @@ def fingerprint(files: Iterable[Path]) -> str:
     return json.dumps([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
 
 
-def read_cache(path: Path) -> CachedDataset | None:
-    """Return the data set stored in `path`, or None if it is absent, foreign or damaged, or others could write it."""
+def read_cache(path: Path, *, mapped: bool = False) -> CachedDataset | None:
+    """Return the data set stored in `path`, or None if it is absent, foreign or damaged, or others could write it.
+
+    With `mapped`, its training images stay in the file (see `stored`).
+    """
     if not private_folder(path.parent):
         return None
     # Every fault of an optional file, from a missing one to a torn zip directory, has the same remedy.
     try:
-        stored = read_arrays(path, KEYS, more=(NOTICES,))
+        stored = read_arrays(path, KEYS, more=(NOTICES,), mapped=("train_images",) if mapped else ())
         dataset = build_dataset(
             name=str(stored["name"]),
             source=str(stored["source"]),
@@ -125,21 +132,15 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
     except OSError:
         return False
     try:
-        # Uncompressed, because unpacking would cost more time than the cache saves.
+        arrays = {
+            **{name: np.asarray(getattr(dataset, name)) for name in ("name", "source", "sha256")},
+            "fingerprint": np.asarray(fingerprint),
+            **{name: getattr(dataset, name) for name in KEYS[-4:]},
+            "class_names": np.asarray(dataset.class_names, str),
+            NOTICES: np.asarray(dataset.notices, str),
+        }
         with os.fdopen(handle, "wb") as stream:
-            np.savez(
-                stream,
-                name=np.asarray(dataset.name),
-                source=np.asarray(dataset.source),
-                sha256=np.asarray(dataset.sha256),
-                fingerprint=np.asarray(fingerprint),
-                train_images=dataset.train_images,
-                train_labels=dataset.train_labels,
-                test_images=dataset.test_images,
-                test_labels=dataset.test_labels,
-                class_names=np.asarray(dataset.class_names, str),
-                notices=np.asarray(dataset.notices, str),
-            )
+            _write_npz(stream, arrays)
         os.replace(temporary, path)
     except OSError:
         return False
@@ -147,3 +148,14 @@ def write_cache(path: Path, dataset: Dataset, fingerprint: str) -> bool:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
     return True
+
+
+def _write_npz(stream: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as `numpy.savez` does, mapped ones in parts of a bounded size."""
+    # Uncompressed, because unpacking would cost more time than the cache saves, and the images could not be mapped.
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
+                for block in blocks_of(array):
+                    member.write(np.ascontiguousarray(block).view(np.uint8).data)

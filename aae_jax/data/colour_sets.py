@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.readers import cifar
+from aae_jax.data.readers.decoded import pick
 from aae_jax.data.readers.image_folder import Decoding, decode_all
 from aae_jax.data.readers.image_tree import ImageTree
 from aae_jax.data.readers.svhn import read_matlab
@@ -168,7 +169,9 @@ def find_faces(data_dir: Path) -> Path | None:
     return next((data_dir / name for name in FACE_PLACES if (data_dir / name).exists()), None)
 
 
-def read_faces(tree: ImageTree, decoding: Decoding, *, name: str, split_seed: int) -> Dataset:
+def read_faces(
+    tree: ImageTree, decoding: Decoding, *, name: str, split_seed: int, scratch: Path | None = None
+) -> Dataset:
     """Read faces without classes; a tenth of the people are in the test set alone.
 
     Args:
@@ -176,6 +179,7 @@ def read_faces(tree: ImageTree, decoding: Decoding, *, name: str, split_seed: in
         decoding: How they become arrays.
         name: "lfw", or "lfw/first" for the first image of each person.
         split_seed: Seed of the people to test on.
+        scratch: Folder for decoded training images that stay in a file; None: they are in memory.
 
     Raises:
         InputError: See `image_folder.decode_all`; or there are fewer than two people.
@@ -190,15 +194,15 @@ def read_faces(tree: ImageTree, decoding: Decoding, *, name: str, split_seed: in
         raise InputError(f"{tree.where} holds images of {len(everyone)} people; give a folder for each of several.")
     drawn = seeded_generator(split_seed, "split_seed").permutation(len(everyone))
     held_out = {everyone[i] for i in drawn[: max(1, round(HELD_OUT * len(everyone)))]}
-    images, kept, notices = decode_all(tree, paths, decoding)
+    images, kept, notices = decode_all(tree, paths, decoding, scratch)
     is_test = np.asarray([people[i] in held_out for i in kept])
     without = [np.full(int(count), -1, np.int32) for count in ((~is_test).sum(), is_test.sum())]
     return build_dataset(
         name=name,
         source=f"image files in {tree.where}, {len(held_out):,} of {len(everyone):,} people in the test set alone",
-        train_images=images[~is_test],
+        train_images=pick(images, np.flatnonzero(~is_test), scratch),
         train_labels=without[0],
-        test_images=images[is_test],
+        test_images=pick(images, np.flatnonzero(is_test)),
         test_labels=without[1],
         num_classes=0,
         notices=notices,

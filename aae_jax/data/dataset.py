@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.scaling import Scaling
+from aae_jax.data.stored import blocks_of, extremes, is_mapped
 from aae_jax.errors import InputError
 from aae_jax.text import brief_fields
 
 __all__ = ["Dataset", "build_dataset", "content_sha256", "count_repeated"]
 
+MAX_TEST_BYTES = 2**32
+"""Size of the largest test set of streamed data: test images are evaluated in memory."""
 Images = NDArray[np.uint8] | NDArray[np.float32]
 Labels = NDArray[np.int32]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -30,7 +33,8 @@ class Dataset:
         name: Short name on the command line, such as "mnist".
         source: Origin of the images, in words.
         sha256: Hexadecimal SHA-256 of all four arrays, from `content_sha256`.
-        train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only.
+        train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only. It may
+            be a view of a mapped file (see `stored`).
         train_labels: int32 `[num_train]`, in `0..num_classes - 1`, or -1 for no label; read-only.
         test_images: As `train_images`, `[num_test, *image]`; read-only.
         test_labels: int32 `[num_test]`, in `0..num_classes - 1`, or all -1 without classes; read-only.
@@ -118,8 +122,13 @@ def build_dataset(
     for part, _, labels in parts:
         lowest = -1 if part == "training" or not num_classes else 0
         _check_range(labels, f"The {part} labels of {name!r}", lowest, num_classes)
+    if is_mapped(train_images) and test_images.nbytes > MAX_TEST_BYTES:
+        raise InputError(
+            f"The {len(test_images):,} test images of {name!r} take {test_images.nbytes / 1e9:,.1f} GB, and are "
+            f"evaluated in memory; give a test set of at most {MAX_TEST_BYTES / 1e9:,.1f} GB."
+        )
     arrays = (
-        _read_only_copy(train_images, train_images.dtype.type),
+        train_images if is_mapped(train_images) else _read_only_copy(train_images, train_images.dtype.type),
         _read_only_copy(train_labels, np.int32),
         _read_only_copy(test_images, test_images.dtype.type),
         _read_only_copy(test_labels, np.int32),
@@ -154,9 +163,9 @@ def content_sha256(
     """
     digest = hashlib.sha256()
     for array in (train_images, train_labels, test_images, test_labels):
-        portable = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        digest.update(f"{portable.dtype.name}{list(portable.shape)};".encode())
-        digest.update(portable.data)
+        digest.update(f"{array.dtype.name}{list(array.shape)};".encode())
+        for block in blocks_of(array):
+            digest.update(np.ascontiguousarray(block, dtype=array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
 
 
@@ -169,7 +178,7 @@ def count_repeated(train_images: NDArray[Any], test_images: NDArray[Any]) -> int
     """
     test = [image.tobytes() for image in test_images]
     sought = set(test)
-    met = {content for image in train_images if (content := image.tobytes()) in sought}
+    met = {content for block in blocks_of(train_images) for image in block if (content := image.tobytes()) in sought}
     return sum(content in met for content in test) if met else 0
 
 
@@ -187,7 +196,7 @@ def _check_images(images: NDArray[Any], what: str) -> None:
         raise InputError(f"{what} are empty (shape {images.shape}); give at least one image.")
     if images.dtype == np.float32:
         # One pass, no copy: NaN fails every comparison, so test that both ends are valid.
-        low, high = float(images.min()), float(images.max())
+        low, high = extremes(images)
         if not (low >= 0 and high <= 1):
             bytes_ = "; divide them by 255" if 1 < high <= 255 and low >= 0 else ""
             raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1{bytes_}.")

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aae_jax.data.cache import fingerprint, read_cache, write_cache
+from aae_jax.data.cache import fingerprint, read_cache, user_folder, write_cache
 from aae_jax.data.colour_sets import (
     COLOUR_SETS,
     FACE_PLACES,
@@ -61,8 +62,12 @@ def image_size_of(image_size: int | Sequence[int] | None) -> tuple[int, int] | N
     return sides[0], sides[-1]
 
 
-def load_image_files_of(name: str, decoding: Decoding, where: Places, split_seed: int, reporter: Reporter) -> Dataset:
+def load_image_files_of(
+    name: str, decoding: Decoding, where: Places, split_seed: int, mapped: bool, reporter: Reporter
+) -> Dataset:
     """Read `folder:FOLDER` or `zip:FILE`, or the cache's copy if no file has changed since.
+
+    With `mapped`, the training images are decoded into a file and stay there.
 
     Raises:
         InputError: See `load_image_files`.
@@ -70,10 +75,12 @@ def load_image_files_of(name: str, decoding: Decoding, where: Places, split_seed
     kind, _, rest = name.partition(":")
     path = Path(os.path.expanduser(rest))
     short = f"{kind}:{path.name or path.resolve().name}"
-    return _load_tree(path, kind == "zip", short, load_image_files, decoding, where, split_seed, reporter)
+    return _load_tree(path, kind == "zip", short, load_image_files, decoding, where, split_seed, mapped, reporter)
 
 
-def load_faces(name: str, decoding: Decoding, where: Places, split_seed: int, reporter: Reporter) -> Dataset:
+def load_faces(
+    name: str, decoding: Decoding, where: Places, split_seed: int, mapped: bool, reporter: Reporter
+) -> Dataset:
     """Read Labeled Faces in the Wild from a folder or zip file in the data folder, or the cache's copy of it.
 
     Raises:
@@ -87,7 +94,7 @@ def load_faces(name: str, decoding: Decoding, where: Places, split_seed: int, re
             f"with a folder of images per person, into a folder as {' or '.join(FACE_PLACES[:4])}, and pass "
             "--data-dir FOLDER or set AAE_DATA_DIR."
         )
-    return _load_tree(path, path.is_file(), name, read_faces, decoding, where, split_seed, reporter)
+    return _load_tree(path, path.is_file(), name, read_faces, decoding, where, split_seed, mapped, reporter)
 
 
 def _load_tree(
@@ -98,6 +105,7 @@ def _load_tree(
     decoding: Decoding,
     where: Places,
     seed: int,
+    mapped: bool,
     reporter: Reporter,
 ) -> Dataset:
     """Read the image files below a path by `read`, or the cache's copy of the result."""
@@ -105,11 +113,12 @@ def _load_tree(
         made_from = fingerprint_of(tree)
         key = hashlib.sha256(f"{name}\n{path.resolve()}\n{decoding}\n{seed}".encode(errors="surrogateescape"))
         cache_file = where.cache_dir / f"images-{key.hexdigest()[:16]}.npz"
-        cached = read_cache(cache_file)
+        cached = read_cache(cache_file, mapped=mapped)
         if cached is not None and cached.fingerprint == made_from:
             return cached.dataset
         reporter.working(f"reading {len(tree.files):,} image files in {path}")
-        dataset = read(tree, decoding, name=name, split_seed=seed)
+        scratch = (user_folder(where.cache_dir) or Path(tempfile.gettempdir())) if mapped else None
+        dataset = read(tree, decoding, name=name, split_seed=seed, scratch=scratch)
     write_cache(cache_file, dataset, made_from)
     return dataset
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.data.seeds import draw_test
+from aae_jax.data.stored import require_in_memory
 from aae_jax.errors import InputError
 from aae_jax.text import quoted
 
@@ -143,6 +144,7 @@ def settle_parts(parts: Parts, class_names: Sequence[str], *, name: str, split_s
     bare = test_labels < 0
     if not bare.any():
         return Settled(parts, tuple(class_names), ())
+    require_in_memory(train_images, f"{name} has test images without a label; label them, or leave them out.")
     told_of = f"{bare.sum():,} of the {len(bare):,} test images of {name} have no label and join the training images"
     joined = np.concatenate([train_images, test_images[bare]]), np.concatenate([train_labels, test_labels[bare]])
     if not bare.all():
@@ -159,6 +161,7 @@ def draw_parts(images: NDArray[Any], labels: Labels, *, name: str, split_seed: i
     Raises:
         InputError: A quarter is less than one image.
     """
+    require_in_memory(images, f"{name} has no test images of its own; give training and test images.")
     is_test = draw_test(labels, split_seed)
     if len(labels) and not is_test.any():
         if not (labels >= 0).any():

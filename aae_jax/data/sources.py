@@ -61,6 +61,7 @@ def load_dataset(
     split_seed: int = 0,
     image_size: int | Sequence[int] | None = None,
     skip_bad_images: bool = False,
+    mapped: bool = False,
     reporter: Reporter | None = None,
 ) -> Dataset:
     """Load a data set by name.
@@ -79,6 +80,8 @@ def load_dataset(
         image_size: Height and width in pixels, or one number for both, that image files are scaled to cover and
             cropped to; None: their own size, if all agree.
         skip_bad_images: Leave out image files that cannot be read, with a notice.
+        mapped: Leave the training images of npz:, idx:, folder:, zip: and lfw in a file, from which they are read
+            where they are indexed (see `stored`); other sets are read into memory.
         reporter: Receiver of messages; None: notices go to standard error.
 
     Raises:
@@ -92,7 +95,7 @@ def load_dataset(
     decoding = Decoding(size=image_size_of(image_size), skip_bad=skip_bad_images)
     if are_image_files(name):
         load = load_faces if name in FACES else load_image_files_of
-        dataset = load(name, decoding, where, split_seed, reporter)
+        dataset = load(name, decoding, where, split_seed, mapped, reporter)
         _report(dataset, reporter)
         return dataset
     if decoding != Decoding():
@@ -109,7 +112,7 @@ def load_dataset(
     if name in COLOUR_SETS:
         return load_colour_set(COLOUR_SETS[name], where, reporter)
     if colon and rest and kind in ("tfds", "idx", "npz"):
-        dataset = _load_custom(kind, rest, where, split_seed, reporter)
+        dataset = _load_custom(kind, rest, where, split_seed, mapped, reporter)
         _report(dataset, reporter)
         return dataset
     if name.endswith(".npz"):
@@ -124,11 +127,11 @@ def load_dataset(
     raise InputError(f"There is no data set {name!r}; {did_you_mean(name, DATASET_NAMES)}")
 
 
-def _load_custom(kind: str, rest: str, where: Places, split_seed: int, reporter: Reporter) -> Dataset:
+def _load_custom(kind: str, rest: str, where: Places, split_seed: int, mapped: bool, reporter: Reporter) -> Dataset:
     if kind == "npz":
-        return load_npz(rest, split_seed=split_seed)
+        return load_npz(rest, split_seed=split_seed, mapped=mapped)
     if kind == "idx":
-        return load_idx_folder(rest, split_seed=split_seed)
+        return load_idx_folder(rest, split_seed=split_seed, mapped=mapped)
     roots = tfds_copy.copy_roots(where.data_dir, where.cache_dir)
     copy = tfds_copy.find_copy(rest, roots)
     if copy is None:

@@ -10,6 +10,7 @@ from aae_jax.config import LabelCount
 from aae_jax.data.balanced_labels import check_counts, check_number, draw_balanced
 from aae_jax.data.dataset import Dataset, Images
 from aae_jax.data.seeds import seeded_generator
+from aae_jax.data.stored import StoredImages, read_rows
 from aae_jax.errors import InputError
 from aae_jax.text import quoted
 
@@ -40,14 +41,15 @@ class TrainingArrays(NamedTuple):
     """Arrays for training and model selection: the pool has no labels, so that none can leak.
 
     Attributes:
-        pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, the images to train on.
+        pool: uint8 (or float32 in [0, 1]) `[num_pool, *image]`, the images to train on; streamed ones are read when
+            they are indexed.
         labelled_images: As `pool`, `[num_labels, *image]`.
         labelled_labels: int32 `[num_labels]`.
         validation_images: As `pool`, `[num_validation, *image]`.
         validation_labels: int32 `[num_validation]`.
     """
 
-    pool: Images
+    pool: Images | StoredImages
     labelled_images: Images
     labelled_labels: NDArray[np.int32]
     validation_images: Images
@@ -193,13 +195,14 @@ def _orders(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.in
     return known[generator.permutation(len(known))], others[generator.permutation(len(others))]
 
 
-def training_arrays(dataset: Dataset, splits: Splits) -> TrainingArrays:
-    """Return the images and labels that training may use."""
+def training_arrays(dataset: Dataset, splits: Splits, *, stream: bool = False) -> TrainingArrays:
+    """Return the images and labels that training may use; with `stream`, the pool's images are not read yet."""
+    images = dataset.train_images
     return TrainingArrays(
-        pool=dataset.train_images[splits.unlabelled],
-        labelled_images=dataset.train_images[splits.labelled],
+        pool=StoredImages(images, splits.unlabelled) if stream else images[splits.unlabelled],
+        labelled_images=read_rows(images, splits.labelled),
         labelled_labels=dataset.train_labels[splits.labelled],
-        validation_images=dataset.train_images[splits.validation],
+        validation_images=read_rows(images, splits.validation),
         validation_labels=dataset.train_labels[splits.validation],
     )
 

@@ -4,7 +4,8 @@ Whether a decoder draws the class that it was given cannot be measured by the mo
 was trained with. The judge never sees an image of the model before it is asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 import jax
@@ -14,16 +15,21 @@ import optax
 from jaxtyping import Float, Int
 
 from aae_jax.augment import draw_view
+from aae_jax.data.prefetch import prefetched
+from aae_jax.data.stored import StoredImages
 from aae_jax.errors import InputError
 from aae_jax.evaluation.encoding import join_batches, split_batches
 from aae_jax.losses import classification_loss
 from aae_jax.networks.classifier import Classified, Classifier, build_classifier
 from aae_jax.train.compile import compiler_options
+from aae_jax.train.stream import CHUNK_BYTES
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 
 __all__ = ["Judge", "JudgeTraining", "build_judge", "judge_network", "train_judge"]
 
 State = tuple[Params, Stats, optax.OptState]
+_Part = tuple[Array, Array, Array, Array | None]
+"""Numbers of updates, images, labels, and the rows of each update, if they are not drawn from all images."""
 LEARNING_RATE = 1e-3
 BATCH, CHUNK = 1000, 500
 """Numbers of images classified, and of updates trained, at once."""
@@ -77,7 +83,7 @@ class Judge(NamedTuple):
 
 
 def train_judge(
-    images: Pixels | np.ndarray,
+    images: Pixels | np.ndarray | StoredImages,
     labels: Int[np.ndarray, " count"],
     num_classes: int,
     training: JudgeTraining,
@@ -88,7 +94,8 @@ def train_judge(
     """Train a judge on real images.
 
     Args:
-        images: Stored images `[count, *image]`, bytes or numbers in [0, 1].
+        images: Stored images `[count, *image]`, bytes or numbers in [0, 1]; of `StoredImages`, those of a few updates
+            at a time are read.
         labels: Their classes.
         num_classes: Number of classes.
         training: Architecture, length and augmentation.
@@ -104,9 +111,11 @@ def train_judge(
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, training.updates))
     batch_size = min(training.batch_size, len(images))
 
-    def loss(params: Params, stats: Stats, key: PRNGKey, pool: Array, classes: Array) -> tuple[Array, Stats]:
+    def loss(
+        params: Params, stats: Stats, key: PRNGKey, pool: Array, classes: Array, read: Array | None
+    ) -> tuple[Array, Stats]:
         key_batch, key_view, key_dropout = jax.random.split(key, 3)
-        chosen = jax.random.randint(key_batch, (batch_size,), 0, classes.shape[0])
+        chosen = jax.random.randint(key_batch, (batch_size,), 0, classes.shape[0]) if read is None else read
         noise, shift, flip = training.noise_std, training.max_shift, training.flip
         view = draw_view(key_view, _unit(pool[chosen]), noise_std=noise, max_shift=shift, flip=flip, output="sigmoid")
         classified, stats = network.classify(params, stats, view.seen, key_dropout)
@@ -114,28 +123,61 @@ def train_judge(
 
     key_init, key_train = jax.random.split(key)
 
-    def train(state: State, steps: Array, pool: Array, classes: Array) -> State:
-        def update(state: State, step: Array) -> tuple[State, None]:
+    def train(state: State, steps: Array, pool: Array, classes: Array, read: Array | None) -> State:
+        def update(state: State, now: tuple[Array, Array | None]) -> tuple[State, None]:
             params, stats, moments = state
+            step, rows = now
             key_step = jax.random.fold_in(key_train, step)
-            gradients, stats = jax.grad(loss, has_aux=True)(params, stats, key_step, pool, classes)
+            gradients, stats = jax.grad(loss, has_aux=True)(params, stats, key_step, pool, classes, rows)
             updates, moments = optimizer.update(gradients, moments)
             return (optax.apply_updates(params, updates), stats, moments), None
 
-        trained: State = jax.lax.scan(update, state, steps)[0]
+        trained: State = jax.lax.scan(update, state, (steps, read))[0]
         return trained
 
-    pool, classes = jnp.asarray(images), jnp.asarray(labels)
     compiled = jax.jit(train, compiler_options=compiler_options(), donate_argnums=0)
     params, stats = network.init(key_init)
     state = params, stats, optimizer.init(params)
-    for first in range(0, training.updates, CHUNK):  # between calls, Ctrl-C is heard
-        finished = min(first + CHUNK, training.updates)
-        state = compiled(state, jnp.arange(first, finished), pool, classes)
-        jax.tree.leaves(state)[0].block_until_ready()
-        if on_progress is not None:
-            on_progress(finished)
+    parts = _parts(images, labels, training.updates, batch_size, key_train)
+    with closing(parts):
+        for steps, *part in parts:  # between calls, Ctrl-C is heard
+            state = compiled(state, steps, *part)
+            jax.tree.leaves(state)[0].block_until_ready()
+            if on_progress is not None:
+                on_progress(int(steps[-1]) + 1)
     return build_judge(network, state[0], state[1])
+
+
+def _parts(
+    images: Pixels | np.ndarray | StoredImages,
+    labels: Int[np.ndarray, " count"],
+    updates: int,
+    batch_size: int,
+    key_train: PRNGKey,
+) -> Generator[_Part, None, None]:
+    """Yield numbers of updates with their images and labels: all, or those that the updates read, and their rows."""
+    if not isinstance(images, StoredImages):
+        pool, classes = jnp.asarray(images), jnp.asarray(labels)
+        for first in range(0, updates, CHUNK):
+            yield jnp.arange(first, min(first + CHUNK, updates)), pool, classes, None
+        return
+    stored = images
+    chunk = max(1, min(CHUNK, CHUNK_BYTES // (batch_size * stored.image_bytes)))
+
+    @jax.jit
+    @jax.vmap
+    def draw_rows(step: Array) -> Array:
+        key_batch = jax.random.split(jax.random.fold_in(key_train, step), 3)[0]
+        return jax.random.randint(key_batch, (batch_size,), 0, len(labels))
+
+    def read() -> Iterator[_Part]:
+        for first in range(0, updates, chunk):
+            steps = jnp.arange(first, min(first + chunk, updates))
+            rows = np.asarray(draw_rows(steps)).reshape(-1)
+            places = jnp.arange(len(rows)).reshape(len(steps), batch_size)
+            yield steps, jnp.asarray(stored[rows]), jnp.asarray(labels[rows]), places
+
+    yield from prefetched(read())
 
 
 def judge_network(image_shape: tuple[int, ...], num_classes: int, training: JudgeTraining) -> Classifier:

@@ -216,7 +216,7 @@ class ModelSpec:
     results: Callable[[RunSetup, Trained, Callable[[str], None]], dict[str, Any]] = no_results
     lines: Callable[[Mapping[str, Any]], list[str]] = no_lines
     find_targets: Callable[[Dataset, Sequence[tuple[Any, int]], int, Reporter], np.ndarray | None] | None = None
-    find_neighbours: Callable[[Any, np.ndarray, Reporter], np.ndarray | None] | None = None
+    find_neighbours: Callable[[Any, Any, Reporter], np.ndarray | None] | None = None
     without_classes: Mapping[str, Any] = field(default_factory=dict)
     without_validation_labels: Mapping[str, Any] | None = None
     unmeasured: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Callbacks of a training run: failures, validation, best weights, metric files, progress, signals, checkpoints."""
+"""Callbacks of a training run: failures, validation, best weights, metric files, progress, signals."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,10 @@ from aae_jax.evaluation import exact_share
 from aae_jax.evaluation.health import VALIDATION
 from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
-from aae_jax.run.checkpoint_notes import settings_of
 from aae_jax.run.console import Console
 from aae_jax.run.measures import build_seed_measure, flat
 from aae_jax.run.process import Interruption
 from aae_jax.run.run_dir import RunFolder
-from aae_jax.train import checkpoint
 from aae_jax.train.phases import Phase
 from aae_jax.train.state import AAEState, evaluation_variables, used_networks
 from aae_jax.types import Array, Metrics, Params, Stats
@@ -27,7 +25,6 @@ __all__ = [
     "AllSeedsFailed",
     "Best",
     "Callback",
-    "Checkpoints",
     "EpochEnd",
     "FailureGuard",
     "MetricFiles",
@@ -200,6 +197,10 @@ class FailureGuard:
             self._write_row(epoch)
             raise AllSeedsFailed
 
+    def any_finite(self, state: AAEState) -> bool:
+        """Return whether the weights of any seed are finite."""
+        return bool(np.asarray(self.finite(state.params)).any())
+
     def _write_row(self, epoch: EpochEnd) -> None:
         """Append a row of metrics without values: weights that are not finite are not evaluated."""
         nothing = np.full(len(self.setup.seeds), np.nan)
@@ -301,33 +302,3 @@ class Signals:
         """Request a stop after a signal."""
         signum = self.interruption.signum
         return None if signum is None else Stop("a signal requested it", signum)
-
-
-class Checkpoints:
-    """Saving of the state at the end, every `checkpoint_seconds`, and before training stops."""
-
-    def __init__(self, setup: RunSetup, progress: TrainingProgress, folder: RunFolder) -> None:
-        """Save to `folder`; the first interval starts now."""
-        self.setup, self.progress, self.folder = setup, progress, folder
-        self.saved = time.perf_counter()
-
-    def after_epoch(self, epoch: EpochEnd) -> None:
-        """Save if it is due."""
-        due = time.perf_counter() - self.saved >= self.setup.config.checkpoint_seconds
-        if epoch.last or due or epoch.stop is not None:
-            self.save(epoch)
-
-    def save(self, epoch: EpochEnd) -> None:
-        """Save the state and the best weights."""
-        notes = {
-            "epoch": epoch.number,
-            "seconds": self.progress.seconds,
-            "failed": self.progress.failed,
-            "data_sha256": self.setup.dataset.sha256,
-            **settings_of(self.setup),
-        }
-        best = self.progress.best
-        checkpoint.save(self.folder.best, epoch.number, best, notes, keep=1)
-        state = (epoch.state, best, *precomputed(self.setup).values())
-        checkpoint.save(self.folder.last, epoch.number, state, notes)
-        self.saved = time.perf_counter()

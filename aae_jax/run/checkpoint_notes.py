@@ -16,7 +16,7 @@ __all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
 
 WITHOUT_EFFECT = frozenset(
     {
-        *("dataset", "data_dir", "image_size", "skip_bad_images"),
+        *("dataset", "data_dir", "image_size", "skip_bad_images", "stream_updates"),
         *("test", "checkpoint_seconds", "figures_every", "tensorboard", "judge_updates"),
         "prior.file",
     }
@@ -30,7 +30,8 @@ class Notes(NamedTuple):
     """Validated notes of a checkpoint.
 
     Attributes:
-        epoch: Last trained epoch, counted from 0.
+        epoch: Last finished epoch, counted from 0; −1 in the first.
+        updates: Number of updates in the epoch after that, of a checkpoint within an epoch.
         seconds: Training time up to then.
         failed: `update` and `phase` of the first non-finite loss, by failed seed.
         data_sha256: SHA-256 of the data; None in a checkpoint of the first version.
@@ -41,6 +42,7 @@ class Notes(NamedTuple):
     """
 
     epoch: int
+    updates: int
     seconds: float
     failed: dict[int, dict[str, Any]]
     data_sha256: str | None
@@ -72,13 +74,16 @@ def checked_notes(notes: Mapping[str, Any], folder: Path) -> Notes:
         InputError: An entry is missing or has the wrong type.
     """
     epoch: Any = notes.get("epoch")
+    updates: Any = notes.get("updates", 0)
     seconds: Any = notes.get("seconds")
     failed: Any = notes.get("failed")
     texts = [notes.get(name) for name in ("data_sha256", "config_sha256", "prior_sha256")]
     config = notes.get("config")
     right = (
         type(epoch) is int
-        and 0 <= epoch < 10**9
+        and type(updates) is int
+        and 0 <= updates < 10**9
+        and (-1 if updates else 0) <= epoch < 10**9
         and type(seconds) in (int, float)
         and math.isfinite(seconds)
         and isinstance(failed, dict)
@@ -90,6 +95,7 @@ def checked_notes(notes: Mapping[str, Any], folder: Path) -> Notes:
         raise InputError(f"The checkpoint in {folder} has unexpected notes ({quoted(notes)}); start a new run.")
     return Notes(
         epoch,
+        updates,
         float(seconds),
         {int(seed): failure for seed, failure in failed.items()},
         texts[0],

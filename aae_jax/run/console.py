@@ -11,6 +11,7 @@ import numpy as np
 
 from aae_jax.config import NetworkConfig
 from aae_jax.data import Dataset, Reporter
+from aae_jax.data.stored import StoredImages
 from aae_jax.models.spec import RunSetup
 from aae_jax.streams import mute_output
 from aae_jax.text import duration, printable
@@ -89,17 +90,21 @@ class Console:
             f"plan     {setup.epochs} epochs of {setup.steps_per_epoch} updates = "
             f"{setup.epochs * setup.steps_per_epoch} updates at batch {config.batch_size}"
         )
+        if isinstance(setup.data.pool, StoredImages):
+            self.say(f"stream   pool images are read from {setup.data.pool.source}, part by part")
         self.say(f"folder   {folder}")
 
     def compiling(self) -> None:
         """Print that the program is being compiled."""
         self.say("compiling …")
 
-    def training_starts(self, compile_seconds: float, first_epoch: int) -> None:
-        """Print the compile time in seconds and the first epoch of a resumed run."""
+    def training_starts(self, compile_seconds: float, first_epoch: int, updates: int = 0) -> None:
+        """Print the compile time in seconds, and the epoch and updates after which a resumed run continues."""
         self.first_epoch = first_epoch
         self.seconds_at_start: float | None = None
-        again = f", continuing after epoch {first_epoch}" if first_epoch else ""
+        done = [f"epoch {first_epoch}"] if first_epoch else []
+        done += [f"{updates} updates" + (" of the next" if first_epoch else "")] if updates else []
+        again = f", continuing after {' and '.join(done)}" if done else ""
         self.say(f"compiled in {compile_seconds:.1f} s{again}")
 
     def progress(

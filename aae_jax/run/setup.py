@@ -12,6 +12,7 @@ from aae_jax.config import LabelledConfig, RunConfig, ViewConfig, default_shift,
 from aae_jax.config.run import default_judge_updates
 from aae_jax.data import Dataset, Reporter, TrainingArrays, load_dataset
 from aae_jax.data.labelled_list import read_labelled_list
+from aae_jax.data.stored import StoredImages
 from aae_jax.errors import InputError
 from aae_jax.figures.of_models.drawing import Shown
 from aae_jax.models.shared.class_frequencies import announce_frequencies, assumed_frequencies, class_shares
@@ -46,6 +47,7 @@ def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
         split_seed=config.split_seed,
         image_size=config.image_size,
         skip_bad_images=config.skip_bad_images,
+        mapped=config.stream,
         reporter=reporter,
     )
 
@@ -109,7 +111,7 @@ def prior_of(config: Any) -> Prior | None:
     return read_prior(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
 
 
-def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> Any:
+def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray | StoredImages) -> Any:
     """Resolve the values left open in a configuration from data and device.
 
     Raises:
@@ -135,6 +137,8 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray) -> 
     _check_colours(config.views, dataset.image_shape)
     if config.views.transform is not None:
         check_transform(config.views.transform, dataset.image_shape)
+    if config.stream:
+        _refuse_graphs(config)
     return config
 
 
@@ -164,7 +168,8 @@ def assemble(
         prior: Prior of the style code.
     """
     own: list[Any] = [jnp.asarray(array) for array in labelled]
-    data = TrainData(jnp.asarray(shared.pool), *own)._replace(
+    pool: Any = shared.pool if isinstance(shared.pool, StoredImages) else jnp.asarray(shared.pool)
+    data = TrainData(pool, *own)._replace(
         targets=None if targets is None else jnp.asarray(targets),
         neighbours=None if neighbours is None else jnp.asarray(neighbours),
     )
@@ -207,6 +212,18 @@ def _check_colours(views: ViewConfig, image_shape: tuple[int, ...]) -> None:
         )
     if views.border != "black" and not views.max_shift:
         raise InputError(f"views.border is {views.border}, but views.max_shift is 0; give a shift, or black.")
+
+
+def _refuse_graphs(config: Any) -> None:
+    """Refuse settings for which all images are compared with each other before training."""
+    of_graphs = {"weights.propagation": getattr(config.weights, "propagation", 0)}
+    of_graphs["neighbours"] = getattr(config, "neighbours", 0)
+    given = next((name for name, value in of_graphs.items() if value), None)
+    if given is not None:
+        raise InputError(
+            f"{given} is {of_graphs[given]:g}, which needs a graph of all training images in memory; give 0, "
+            "or leave out --stream."
+        )
 
 
 def _root_keys(seeds: Sequence[int]) -> Keys:

@@ -1,12 +1,14 @@
 """Trainer: `fit` with callbacks, from the start or from a checkpoint."""
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from aae_jax.errors import InputError
 from aae_jax.models.shared.plan import TrainingPlan
@@ -14,7 +16,6 @@ from aae_jax.models.spec import RunSetup
 from aae_jax.run.callbacks import (
     Best,
     Callback,
-    Checkpoints,
     EpochEnd,
     FailureGuard,
     MetricFiles,
@@ -26,6 +27,7 @@ from aae_jax.run.callbacks import (
     precomputed,
 )
 from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings
+from aae_jax.run.checkpoints import NOT_BEGUN, Checkpoints
 from aae_jax.run.console import Console
 from aae_jax.run.process import Interruption, start_is_over
 from aae_jax.run.run_dir import RunFolder, source_commit
@@ -34,6 +36,7 @@ from aae_jax.train import checkpoint
 from aae_jax.train.epoch import EpochFn
 from aae_jax.train.fit import compile_lowered, fit, lower_epoch
 from aae_jax.train.state import AAEState
+from aae_jax.train.stream import LoweredStream, PartialEpoch, StreamedEpoch
 from aae_jax.types import Metrics
 
 __all__ = ["Outcome", "Stopped", "Trainer"]
@@ -96,6 +99,8 @@ class Trainer:
             TypeError: A callback has no method `after_epoch`.
         """
         self.setup, self.plan, self.folder, self.console = setup, plan, folder, console
+        self.metrics: dict[str, jax.ShapeDtypeStruct] = {}
+        self.begin = NOT_BEGUN
         self.callbacks = tuple(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
@@ -112,13 +117,16 @@ class Trainer:
         """
         state, first_epoch, train_epoch = self._resume() if resume else self._begin()
         self.folder.write_origin(command, source_commit())
-        self.console.training_starts(self.compile_seconds, first_epoch)
+        self.console.training_starts(self.compile_seconds, first_epoch, self.begin.updates)
         start_is_over()
         self.progress.started = time.perf_counter()
-        self.updates = first_epoch * self.setup.steps_per_epoch
+        self.updates = first_epoch * self.setup.steps_per_epoch + self.begin.updates
         watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
         with contextlib.closing(watch), Interruption() as self.interruption:
             self._assemble(watch)
+            if isinstance(train_epoch, StreamedEpoch):
+                begin = first_epoch, self.begin
+                train_epoch = dataclasses.replace(train_epoch, begin=begin, on_chunk=self._after_chunk)
             state, _ = fit(
                 state,
                 self.setup.data,
@@ -152,7 +160,16 @@ class Trainer:
             ProgressLine(setup, progress, self.console),
         )
         self.requests = (*self.callbacks, Signals(self.interruption))
-        self.checkpoints = Checkpoints(setup, progress, folder)
+        self.checkpoints = Checkpoints(setup, progress, folder, self.metrics)
+
+    def _after_chunk(self, number: int, state: AAEState, so_far: Callable[[], PartialEpoch]) -> None:
+        """Save within an epoch if it is due, or requested by a signal."""
+        signum = self.interruption.signum
+        if (signum is None and not self.checkpoints.due) or not self.guard.any_finite(state):
+            return  # failed seeds are not saved, and reported at the end of the epoch
+        self.checkpoints.save_within(number, state, so_far())
+        if signum is not None:
+            raise Stopped(signum)
 
     def _after_epoch(self, number: int, state: AAEState, metrics: Metrics) -> bool:
         self.updates = (number + 1) * self.setup.steps_per_epoch
@@ -174,7 +191,7 @@ class Trainer:
         """Initialise the weights while the epoch is compiled, or read from the compilation cache."""
         self.console.compiling()
         begun = time.perf_counter()
-        lowered = self._lower(jax.eval_shape(self.plan.build_state))
+        lowered = self._lower()
         with ThreadPoolExecutor(1, "compile") as pool:
             compiling = pool.submit(compile_lowered, lowered)
             state, best = self._start()
@@ -184,10 +201,11 @@ class Trainer:
         return state, 0, train_epoch
 
     def _resume(self) -> tuple[AAEState, int, EpochFn]:
+        lowered = self._lower()  # the metrics of a checkpoint within an epoch have its shapes
         state, first_epoch = self._restore()
         self.console.compiling()
         begun = time.perf_counter()
-        train_epoch = compile_lowered(self._lower(state))
+        train_epoch = compile_lowered(lowered)
         self.compile_seconds = time.perf_counter() - begun
         return state, first_epoch, train_epoch
 
@@ -195,8 +213,12 @@ class Trainer:
         state = self.plan.build_state()
         return state, initial_best(state, len(self.setup.seeds))
 
-    def _lower(self, state: AAEState) -> jax.stages.Lowered:
-        return lower_epoch(self.plan.train_epoch, state, self.setup.data, self.plan.hyper, self.plan.keys)
+    def _lower(self) -> jax.stages.Lowered | LoweredStream:
+        state = jax.eval_shape(self.plan.build_state)
+        lowered = lower_epoch(self.plan.train_epoch, state, self.setup.data, self.plan.hyper, self.plan.keys)
+        if isinstance(lowered, LoweredStream):
+            self.metrics = lowered.metrics
+        return lowered
 
     def _restore(self) -> tuple[AAEState, int]:
         if not checkpoint.any_saved(self.folder.last):
@@ -207,15 +229,19 @@ class Trainer:
             return state, 0
         arrays = precomputed(self.setup)
         like = jax.eval_shape(lambda: self._start())
-        restored = checkpoint.restore_latest(self.folder.last, (*like, *arrays.values()), self.console.notice)
+        further = (*arrays.values(), *([self.metrics] if self.metrics else []))
+        restored = checkpoint.restore_latest(self.folder.last, (*like, *further), self.console.notice)
         state, best = restored.tree[:2]
-        restored_arrays = dict(zip(arrays, restored.tree[2:], strict=True))
+        restored_arrays = dict(zip(arrays, restored.tree[2:], strict=False))
         self.setup = self.setup._replace(data=self.setup.data._replace(**restored_arrays))
         notes = checked_notes(restored.notes, self.folder.last)
         self._check_data(notes.data_sha256)
         refuse_other_settings(notes, self.setup, self.folder.path)
         self.progress = TrainingProgress(best, notes.failed, notes.seconds)
         self.folder.cut_metrics(notes.epoch)
+        if notes.updates and self.metrics:
+            metrics = {name: np.asarray(value)[:, : notes.updates] for name, value in restored.tree[-1].items()}
+            self.begin = PartialEpoch(notes.updates, metrics)
         return state, notes.epoch + 1
 
     def _check_data(self, trained_on: str | None) -> None:

@@ -12,21 +12,31 @@ from aae_jax.config import UpdateOrder
 from aae_jax.data import TrainingArrays
 from aae_jax.text import brief_fields
 from aae_jax.train.hyper import Numbers
-from aae_jax.train.phases import Phase, build_train_step
+from aae_jax.train.phases import Phase, StepFn, build_train_step
 from aae_jax.train.state import AAEState
 from aae_jax.types import Array, Batch, ClassShares, Metrics, PRNGKey, Schedule
 
-__all__ = ["EpochFn", "TrainData", "build_train_epoch", "over_seeds", "to_device"]
+__all__ = [
+    "EpochFn",
+    "EpochOrder",
+    "TrainData",
+    "build_train_epoch",
+    "build_update",
+    "draw_order",
+    "over_seeds",
+    "to_device",
+]
 
 NEIGHBOURS = 2**20
 """Number folded into a step's key to draw neighbours; phases fold in small numbers."""
 
 
 class TrainData(NamedTuple):
-    """Training data, resident on the device; the pool has no labels.
+    """Training data, on the device; the pool has no labels.
 
     Attributes:
-        pool: `[pool, *image]`, the unlabelled images, as bytes or numbers in [0, 1].
+        pool: `[pool, *image]`, the unlabelled images, as bytes or numbers in [0, 1]. Of a streamed training, a
+            `data.stored.StoredImages`, from which the images of a few updates at a time are put onto the device.
         labelled_images: `[labelled, *image]`, of the same type.
         labels: `[labelled]`, classes of the labelled images.
         num_labelled: Number of labelled images, which come first; the others are padding. None: all.
@@ -60,6 +70,23 @@ def to_device(arrays: TrainingArrays) -> TrainData:
 SeedKeys = Key[Array, " seeds"]
 EpochFn = Callable[[AAEState, TrainData, Numbers, PRNGKey, Array], tuple[AAEState, Metrics]]
 """`(state, data, hyper, root key, epoch) -> (state, metrics stacked over the epoch's updates)`."""
+
+
+class EpochOrder(NamedTuple):
+    """Rows and key of the updates of an epoch; the leading axis is that of the updates.
+
+    Attributes:
+        pool_rows: int32 `[updates, batch]`, indices into the pool.
+        labelled_rows: int32 `[updates, labelled]`, indices into the labelled images.
+        keys: `[updates]`.
+    """
+
+    pool_rows: Int[Array, "updates batch"]
+    labelled_rows: Int[Array, "updates labelled"]
+    keys: Key[Array, " updates"]
+
+
+UpdateFn = Callable[[AAEState, EpochOrder], tuple[AAEState, Metrics]]
 
 
 def cycled_order(key: PRNGKey, count: int | Array, total: int, *, most: int | None = None) -> Int[Array, " total"]:
@@ -106,34 +133,73 @@ def build_train_epoch(
     def train_epoch(
         state: AAEState, data: TrainData, hyper: Numbers, key: PRNGKey, epoch: Array
     ) -> tuple[AAEState, Metrics]:
-        key_pool, key_labelled, key_steps = jax.random.split(jax.random.fold_in(key, epoch), 3)
-        num_pool, most = data.pool.shape[0], data.labels.shape[0]
-        steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
-        pool_order = jax.random.permutation(key_pool, jnp.arange(num_pool, dtype=jnp.int32))[: steps * batch_size]
-        num_labelled = most if data.num_labelled is None else data.num_labelled
-        labelled_order = cycled_order(key_labelled, num_labelled, steps * labelled, most=most)
-        train_step = build_train_step(phases, hyper, schedule, order=order)
-
-        def update(state: AAEState, chosen: tuple[Array, Array, Array]) -> tuple[AAEState, Metrics]:
-            pool_rows, labelled_rows, key_step = chosen
-            batch = Batch(
-                scale_pixels(data.pool[pool_rows], output),
-                scale_pixels(data.labelled_images[labelled_rows], output),
-                data.labels[labelled_rows],
-                None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
-                None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
-                data.class_shares,
-            )
-            return train_step(state, batch, key_step)
-
-        chosen = (
-            pool_order.reshape(steps, batch_size),
-            labelled_order.reshape(steps, labelled),
-            jax.random.split(key_steps, steps),
+        drawn = draw_order(
+            jax.random.fold_in(key, epoch),
+            num_pool=data.pool.shape[0],
+            most=data.labels.shape[0],
+            num_labelled=data.num_labelled,
+            batch_size=batch_size,
+            labelled_batch_size=labelled_batch_size,
         )
-        return jax.lax.scan(update, state, chosen)
+        update = build_update(build_train_step(phases, hyper, schedule, order=order), data, output)
+        return jax.lax.scan(update, state, drawn)
 
     return train_epoch
+
+
+def draw_order(
+    key: PRNGKey,
+    *,
+    num_pool: int,
+    most: int,
+    num_labelled: Array | None,
+    batch_size: int,
+    labelled_batch_size: int,
+) -> EpochOrder:
+    """Draw the order of an epoch; see `build_train_epoch`.
+
+    Args:
+        key: Key of the epoch.
+        num_pool: Number of images in the pool.
+        most: Number of labelled images, including padding.
+        num_labelled: Number of labelled images without padding; None: all.
+        batch_size: Pool images per update.
+        labelled_batch_size: Labelled images per update, if there are as many.
+    """
+    key_pool, key_labelled, key_steps = jax.random.split(key, 3)
+    steps, labelled = num_pool // batch_size, min(labelled_batch_size, most)
+    pool_order = jax.random.permutation(key_pool, jnp.arange(num_pool, dtype=jnp.int32))[: steps * batch_size]
+    count = most if num_labelled is None else num_labelled
+    labelled_order = cycled_order(key_labelled, count, steps * labelled, most=most)
+    return EpochOrder(
+        pool_order.reshape(steps, batch_size),
+        labelled_order.reshape(steps, labelled),
+        jax.random.split(key_steps, steps),
+    )
+
+
+def build_update(train_step: StepFn, data: TrainData, output: OutputKind) -> UpdateFn:
+    """Return `(state, rows and key of one update) -> (state, metrics)`, which reads its images from `data`.
+
+    Args:
+        train_step: Update of the weights on a batch.
+        data: Training data; the pool rows of an update are indices into its pool.
+        output: Output non-linearity, which determines the range that pixels are scaled to.
+    """
+
+    def update(state: AAEState, chosen: EpochOrder) -> tuple[AAEState, Metrics]:
+        pool_rows, labelled_rows, key_step = chosen
+        batch = Batch(
+            scale_pixels(data.pool[pool_rows], output),
+            scale_pixels(data.labelled_images[labelled_rows], output),
+            data.labels[labelled_rows],
+            None if data.targets is None else data.targets[pool_rows].astype(jnp.float32),
+            None if data.neighbours is None else _draw_neighbours(data, pool_rows, key_step, output),
+            data.class_shares,
+        )
+        return train_step(state, batch, key_step)
+
+    return update
 
 
 def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, output: OutputKind) -> Array:
@@ -144,10 +210,12 @@ def _draw_neighbours(data: TrainData, rows: Int[Array, " batch"], key: PRNGKey, 
     return scale_pixels(data.pool[data.neighbours[rows, column]], output)
 
 
-def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False) -> EpochFn:
+def over_seeds(
+    train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: bool = False, own_pool: bool = False
+) -> EpochFn:
     """Return the epoch of many seeds in one program: states, labelled images and keys get a leading seed axis.
 
-    The pool is shared. Seeds trained at once must have made the same number of updates, as in one run.
+    The pool may be shared. Seeds trained at once must have made the same number of updates, as in one run.
 
     Args:
         train_epoch: Epoch function of one seed.
@@ -156,20 +224,21 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
             accelerator, in turn on a CPU, where batched products are slower.
         own_hyper: Whether every leaf of the hyperparameters has the seed axis too, for different settings per seed
             (see `aae_jax.run.sweep.settings`). Otherwise they are shared.
+        own_pool: Whether the pool has the seed axis too: the part that each seed visits next. Otherwise it is shared.
     """
     if at_once is None:
         at_once = jax.default_backend() != "cpu"
 
     def train_epochs(
-        state: AAEState, data: TrainData, hyper: Numbers, keys: SeedKeys, epoch: Array
+        state: AAEState, data: TrainData, hyper: Numbers, keys: SeedKeys | EpochOrder, epoch: Array
     ) -> tuple[AAEState, Metrics]:
-        def one(seed: tuple[AAEState, TrainData, Numbers | None, PRNGKey]) -> tuple[AAEState, Metrics]:
+        def one(seed: tuple[AAEState, TrainData, Numbers | None, Any]) -> tuple[AAEState, Metrics]:
             state, own, numbers, key = seed
             numbers = hyper if numbers is None else numbers
-            shared = own._replace(pool=data.pool, neighbours=data.neighbours)
+            shared = own._replace(pool=own.pool if own_pool else data.pool, neighbours=data.neighbours)
             return train_epoch(state, shared, numbers, key, epoch)
 
-        own: Any = data._replace(pool=None, neighbours=None)  # type: ignore[arg-type]
+        own: Any = data._replace(pool=data.pool if own_pool else None, neighbours=None)  # type: ignore[arg-type]
         seeds = state, own, hyper if own_hyper else None, keys
         together = at_once and len(data.labels) > 1
         result: tuple[AAEState, Metrics] = _together(one, seeds) if together else jax.lax.map(one, seeds)
@@ -179,7 +248,7 @@ def over_seeds(train_epoch: EpochFn, *, at_once: bool | None = None, own_hyper: 
 
 
 def _together(
-    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Numbers | None, SeedKeys]
+    train_epoch: Callable[..., tuple[AAEState, Metrics]], seeds: tuple[AAEState, Any, Numbers | None, Any]
 ) -> tuple[AAEState, Metrics]:
     """Return `jax.vmap(train_epoch)(seeds)` with one step count for all seeds.
 

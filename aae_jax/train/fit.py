@@ -11,30 +11,41 @@ from aae_jax.train.compile import compiler_options
 from aae_jax.train.epoch import EpochFn, TrainData
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.state import AAEState
+from aae_jax.train.stream import LoweredStream, StreamedEpoch, StreamedTraining
 from aae_jax.types import Array, Metrics
 
 __all__ = ["compile_epoch", "compile_lowered", "fit", "lower_epoch"]
 
 
 def lower_epoch(
-    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Numbers, key: Key[Array, "..."]
-) -> jax.stages.Lowered:
+    train_epoch: EpochFn | StreamedTraining,
+    state: AAEState,
+    data: TrainData,
+    hyper: Numbers,
+    key: Key[Array, "..."],
+) -> jax.stages.Lowered | LoweredStream:
     """Trace an epoch for these shapes, with the state donated; of the state, only the shapes are used.
 
     Compile the result with `compile_lowered`. Donation invalidates a state that is passed in; continue with the
     returned one.
     """
+    if isinstance(train_epoch, StreamedTraining):
+        return train_epoch.lower(state, data, hyper, key)
     return jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
 
 
-def compile_lowered(lowered: jax.stages.Lowered) -> EpochFn:
+def compile_lowered(lowered: jax.stages.Lowered | LoweredStream) -> EpochFn:
     """Compile an epoch with the fastest options for this device."""
     compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
     return compiled
 
 
 def compile_epoch(
-    train_epoch: EpochFn, state: AAEState, data: TrainData, hyper: Numbers, key: Key[Array, "..."]
+    train_epoch: EpochFn | StreamedTraining,
+    state: AAEState,
+    data: TrainData,
+    hyper: Numbers,
+    key: Key[Array, "..."],
 ) -> tuple[EpochFn, float]:
     """Compile an epoch for these shapes, with the state donated (see `lower_epoch`); return the seconds it took."""
     start = time.perf_counter()
@@ -46,7 +57,7 @@ def fit(
     state: AAEState,
     data: TrainData,
     *,
-    train_epoch: EpochFn,
+    train_epoch: EpochFn | StreamedTraining,
     hyper: Numbers,
     key: Key[Array, "..."],
     epochs: int,
@@ -57,9 +68,9 @@ def fit(
 
     Args:
         state: Initial state, which is donated if `train_epoch` comes from `compile_epoch`.
-        data: Pool and labelled images.
-        train_epoch: A compiled epoch, or one from `build_train_epoch`, which is then compiled here; the state is
-            copied first, so that the caller's remains valid.
+        data: Pool and labelled images; a streamed epoch reads the images of the pool chunk by chunk.
+        train_epoch: A compiled epoch, or one from `build_train_epoch` or a `StreamedTraining`, which is then compiled
+            here; the state is copied first, so that the caller's remains valid.
         hyper: Traced hyperparameters.
         key: Root key of the run (or one per seed), the same in every call of one run.
         epochs: Number of the epoch to stop before.
@@ -67,7 +78,7 @@ def fit(
         on_epoch: Called after each epoch with its number, the state and its metrics stacked over updates; a true
             return value ends the run.
     """
-    if not isinstance(train_epoch, jax.stages.Compiled):
+    if not isinstance(train_epoch, (jax.stages.Compiled, StreamedEpoch)):
         state = jax.tree.map(jnp.copy, state)
         train_epoch, _ = compile_epoch(train_epoch, state, data, hyper, key)
     history = []

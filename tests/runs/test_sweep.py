@@ -277,7 +277,7 @@ def test_members_whose_labels_fill_other_batches_are_trained_apart(tmp_path):
 def test_a_chunk_that_was_killed_before_its_first_checkpoint_begins_anew(finished_sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "chunk_size", lambda *_: 8)
     with monkeypatch.context() as patch:
-        patch.setattr("aae_jax.run.callbacks.Checkpoints.save", lambda *_: 1 / 0)
+        patch.setattr("aae_jax.run.checkpoints.Checkpoints.save", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             swept(*SMALL, *SPACE, "--out-dir", tmp_path / "out")
     metrics = tmp_path / "out" / "chunks" / "000" / "metrics.jsonl"

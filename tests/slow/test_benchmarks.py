@@ -419,6 +419,16 @@ def queue_for_a_gpu(folder: Path) -> None:
     assert (out / "gpu_queue.tar.gz").stat().st_size > 500
 
 
+@runs("streaming.py")
+def streaming(folder: Path) -> None:
+    printed = call("benchmarks/streaming.py", "--toy", "--out", folder / "streaming.json").stdout
+    found = read(folder / "streaming.json")
+    assert set(found["speed"]) == {"convolutional", "perceptron"}
+    assert all(0.1 < ratio < 10 for speed in found["speed"].values() for ratio in speed["ratio"].values())
+    assert all(100 < memory["peak_mb"] < 10_000 for memory in found["memory"].values())
+    assert "memory from the smallest to the largest: " in printed
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_it_runs_at_toy_size(name: str, tmp_path: Path) -> None:
     CASES[name].check(tmp_path)

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.data.stored import MAX_READ_BYTES, map_array
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
-__all__ = ["parse_idx", "read_bytes", "read_idx"]
+__all__ = ["map_idx", "parse_idx", "read_bytes", "read_idx"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_MAGIC = b"\x00\x00\x08"
+MAX_RANK = 4
+"""Largest number of dimensions of an array that is mapped."""
 MAX_DEFLATED = 1040
 """Upper bound of the expansion by deflate, which is 1,032; a header that claims more is false."""
 
@@ -36,6 +39,31 @@ def read_idx(path: str | os.PathLike[str], *, rank: int | None = None) -> NDArra
             another rank.
     """
     return parse_idx(read_bytes(Path(path)), str(path), rank)
+
+
+def map_idx(path: Path, *, rank: int | None = None) -> NDArray[np.uint8]:
+    """Map an uncompressed IDX file, whose bytes are read when they are indexed; read a small gzipped one.
+
+    Args:
+        path: Path of the file.
+        rank: Required number of dimensions, or None for any.
+
+    Raises:
+        InputError: See `read_idx`; or the file is gzipped and large.
+    """
+    size = 0
+    try:
+        with open_regular(path) as file:
+            start, size = file.read(4 + 4 * MAX_RANK), os.fstat(file.fileno()).st_size
+            if not start.startswith(GZIP_MAGIC):
+                shape = _parse_header(io.BytesIO(start), str(path), rank)
+                _check_length(size, shape, str(path))
+                return map_array(file, np.uint8, shape, 4 + 4 * len(shape))
+    except (OSError, ValueError):
+        pass  # the reader of the whole file names what is wrong
+    if size > MAX_READ_BYTES:
+        raise InputError(f"{path} is compressed or damaged, and too large to read into memory; give it uncompressed.")
+    return read_idx(path, rank=rank)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -76,8 +104,8 @@ def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.u
         raise InputError(f"{what} is a damaged or truncated gzip file ({error}); fetch it again.") from error
 
 
-def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) -> NDArray[np.uint8]:
-    """Parse the array in a stream of at most `most` bytes."""
+def _parse_header(stream: io.BufferedIOBase, what: str, rank: int | None) -> tuple[int, ...]:
+    """Return the shape in the header of an IDX file, and leave the stream at the first byte of the array."""
     magic = stream.read(4)
     if len(magic) < 4:
         raise InputError(f"{what} is truncated: it has {len(magic)} bytes and no IDX header; fetch it again.")
@@ -95,19 +123,28 @@ def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) ->
     sizes = stream.read(4 * actual_rank)
     if len(sizes) < 4 * actual_rank:
         raise InputError(f"{what} is truncated: its header ends after {4 + len(sizes)} bytes; fetch it again.")
-    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * actual_rank, 4))
-    expected = math.prod(shape)
-    header = 4 + len(sizes)
+    return tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * actual_rank, 4))
+
+
+def _check_length(size: int, shape: tuple[int, ...], what: str) -> None:
+    """Refuse a file that is shorter or longer than its header describes."""
+    described = 4 + 4 * len(shape) + math.prod(shape)
+    if size < described:
+        raise InputError(f"{what} is truncated: it has fewer than the {described} bytes that its header describes.")
+    if size > described:
+        raise InputError(
+            f"{what} has more than the {described} bytes that its header describes; give the original file."
+        )
+
+
+def _parse(stream: io.BufferedIOBase, most: int, what: str, rank: int | None) -> NDArray[np.uint8]:
+    """Parse the array in a stream of at most `most` bytes."""
+    shape = _parse_header(stream, what, rank)
+    expected, header = math.prod(shape), 4 + 4 * len(shape)
     content = stream.read(expected) if header + expected <= most else b""
-    if len(content) < expected:
-        raise InputError(
-            f"{what} is truncated: it has fewer than the {header + expected} bytes that its header describes."
-        )
-    if stream.read(1):  # gzip verifies its checksum at the end
-        raise InputError(
-            f"{what} has more than the {header + expected} bytes that its header describes; give the original file."
-        )
+    more = len(stream.read(1)) if len(content) == expected else 0  # gzip verifies its checksum at the end
+    _check_length(header + len(content) + more, shape, what)
     try:
         return np.frombuffer(content, dtype=np.uint8).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy supports
-        raise InputError(f"{what} holds an array of rank {actual_rank}; give one of at most 4.") from error
+        raise InputError(f"{what} holds an array of rank {len(shape)}; give one of at most 4.") from error

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.known import KNOWN, KnownSet, stems
 from aae_jax.data.labels import NO_LABEL, Parts, counted_from, number_classes, settle_parts
-from aae_jax.data.readers.idx import MAX_DEFLATED, parse_idx, read_idx
+from aae_jax.data.readers.idx import MAX_DEFLATED, map_idx, parse_idx, read_idx
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
@@ -171,7 +171,7 @@ def _read_member(opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], n
     return opened.read(info)
 
 
-def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
+def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0, mapped: bool = False) -> Dataset:
     """Load four user-provided IDX files, named like MNIST's: `--dataset idx:FOLDER`.
 
     The classes are the labels that occur. 255, the byte that -1 is stored as, means no label, unless 254 occurs too
@@ -180,6 +180,7 @@ def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> D
     Args:
         folder: Folder of the files.
         split_seed: Seed of a test set of a quarter of each class, drawn if no test image in the folder has a label.
+        mapped: Leave the training images in their file, if it is uncompressed (see `Dataset.train_images`).
 
     Raises:
         InputError: A file is missing or damaged, or the files do not match.
@@ -198,8 +199,11 @@ def load_idx_folder(folder: str | os.PathLike[str], *, split_seed: int = 0) -> D
         )
     arrays = [
         None if file is None else read_idx(file, rank=None if rank == 3 else 1)
-        for file, rank in zip(files[best], RANKS, strict=True)
+        for file, rank in list(zip(files[best], RANKS, strict=True))[1:]
     ]
+    images = files[best][0]
+    assert images is not None, "checked above"
+    arrays.insert(0, map_idx(images) if mapped else read_idx(images))
     return _build_custom(arrays, path, split_seed)
 
 

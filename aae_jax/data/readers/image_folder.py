@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, require_classes, settle_parts
+from aae_jax.data.readers.decoded import InFile, InMemory, pick
 from aae_jax.data.readers.image_tree import ImageTree
 from aae_jax.data.readers.picture_files import decode_of_size, without_warnings
 from aae_jax.errors import InputError
@@ -105,7 +108,9 @@ def _columns(rows: Sequence[tuple[str, str | None]]) -> tuple[tuple[str, ...], t
     return tuple(path for path, _ in rows), tuple(label for _, label in rows)
 
 
-def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_seed: int = 0) -> Dataset:
+def load_image_files(
+    tree: ImageTree, decoding: Decoding, *, name: str, split_seed: int = 0, scratch: Path | None = None
+) -> Dataset:
     """Read image files of classes by `arrange`; images are greyscale if all are grey, else RGB.
 
     Args:
@@ -113,13 +118,14 @@ def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_se
         decoding: How they become arrays.
         name: Name of the data set.
         split_seed: Seed of a test set of a quarter of each class, or of data without classes, if there is none.
+        scratch: Folder for decoded training images that stay in a file; None: they are in memory.
 
     Raises:
         InputError: A file is bad, sizes differ, or there is only one class, or too few images for a test set.
     """
     layout = arrange(tree.files)
     paths = (*layout.train, *layout.test)
-    images, kept, notices = decode_all(tree, paths, decoding)
+    images, kept, notices = decode_all(tree, paths, decoding, scratch)
     classes = np.asarray((*layout.train_classes, *layout.test_classes), dtype=object)[kept]
     names = _sorted_names({label for label in classes if label is not None})
     number = {label: i for i, label in enumerate(names)}
@@ -130,11 +136,13 @@ def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_se
         )
     require_classes(names, labels, f"in {tree.where}", unlabelled="images in no class folder have no label")
     count = int(np.count_nonzero(kept < len(layout.train)))
+    places = np.arange(len(images))  # the parts are arranged as indices: the images may not fit into memory
     if layout.test and count < len(images):
-        parts = Parts(images[:count], labels[:count], images[count:], labels[count:])
+        parts = Parts(places[:count], labels[:count], places[count:], labels[count:])
     else:
-        parts = draw_parts(images, labels, name=name, split_seed=split_seed)
+        parts = draw_parts(places, labels, name=name, split_seed=split_seed)
     settled = settle_parts(parts, names, name=name, split_seed=split_seed)
+    chosen = settled.parts
     alike = [label for label in names if label.lower() in PARTS]
     if alike:
         notices.append(
@@ -147,7 +155,10 @@ def load_image_files(tree: ImageTree, decoding: Decoding, *, name: str, split_se
     return build_dataset(
         name=name,
         source=f"image files in {tree.where}",
-        **settled.parts._asdict(),
+        train_images=pick(images, chosen.train_images, scratch),
+        train_labels=chosen.train_labels,
+        test_images=pick(images, chosen.test_images),
+        test_labels=chosen.test_labels,
         num_classes=len(settled.class_names),
         class_names=settled.class_names,
         notices=(*notices, *settled.notices),
@@ -167,9 +178,15 @@ def _some(paths: Sequence[str]) -> str:
 
 
 def decode_all(
-    tree: ImageTree, paths: Sequence[str], decoding: Decoding
+    tree: ImageTree, paths: Sequence[str], decoding: Decoding, scratch: Path | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
     """Decode image files in parallel.
+
+    Args:
+        tree: The files.
+        paths: Those to decode.
+        decoding: How they become arrays.
+        scratch: Folder of a temporary file that the images are decoded into, and mapped from; None: into memory.
 
     Returns:
         Images `[count, height, width]` if all are grey, else `[count, height, width, 3]`; the indices of their paths,
@@ -178,11 +195,25 @@ def decode_all(
     Raises:
         InputError: The first file that cannot be read, or that has another size than the first; or all are bad.
     """
-    size = decoding.size
-    images: list[NDArray[np.uint8]] = []
+    with contextlib.closing(InMemory() if scratch is None else InFile(scratch)) as images:
+        kept, bad = _decode_into(images, tree, paths, decoding, scratch)
+        if not kept:
+            raise InputError(f"None of the {len(paths):,} image files in {tree.where} can be read; give others.")
+        notices = []
+        if bad:
+            named = _some([paths[i] for i in bad])
+            notices = [f"Left out {len(bad):,} of {len(paths):,} image files, which cannot be read: {named}."]
+        return images.stacked(), np.asarray(kept, np.int64), notices
+
+
+def _decode_into(
+    images: InMemory | InFile, tree: ImageTree, paths: Sequence[str], decoding: Decoding, scratch: Path | None
+) -> tuple[list[int], list[int]]:
+    """Add decoded files to `images`; return the indices of their paths, and of those that cannot be read."""
+    shape: tuple[int, ...] = ()
     kept: list[int] = []
     bad: list[int] = []
-    for i, decoded in enumerate(_in_parallel(tree, paths, size)):
+    for i, decoded in enumerate(_in_parallel(tree, paths, decoding.size)):
         if isinstance(decoded, InputError):
             if not decoding.skip_bad:
                 reason = str(decoded).rstrip(".")
@@ -190,23 +221,18 @@ def decode_all(
                 raise InputError(f"{reason}{remedy} give --skip-bad-images to leave out such files.")
             bad.append(i)
             continue
-        if not images:
-            _check_total(len(paths), decoded, tree)
-        elif decoded.shape[:2] != images[0].shape[:2]:
-            (height, width), other = images[0].shape[:2], decoded.shape[:2]
+        if not kept:
+            shape = decoded.shape[:2]
+            _check_total(len(paths), shape, tree, scratch)
+        elif decoded.shape[:2] != shape:
+            (height, width), other = shape, decoded.shape[:2]
             raise InputError(
                 f"{tree.name_of(paths[i])} has {other[0]} × {other[1]} pixels, but {tree.name_of(paths[kept[0]])} "
                 f"{height} × {width}; give --image-size, such as --image-size {height} {width}."
             )
-        images.append(decoded)
+        images.add(decoded)
         kept.append(i)
-    if not images:
-        raise InputError(f"None of the {len(paths):,} image files in {tree.where} can be read; give others.")
-    notices = []
-    if bad:
-        named = _some([paths[i] for i in bad])
-        notices = [f"Left out {len(bad):,} of {len(paths):,} image files, which cannot be read: {named}."]
-    return _stacked(images), np.asarray(kept, np.int64), notices
+    return kept, bad
 
 
 def _in_parallel(
@@ -235,21 +261,14 @@ def _in_parallel(
                 yield future.result()
 
 
-def _check_total(count: int, first: NDArray[np.uint8], tree: ImageTree) -> None:
-    size = count * first.shape[0] * first.shape[1] * 3
-    if size > MAX_BYTES:
+def _check_total(count: int, shape: tuple[int, ...], tree: ImageTree, scratch: Path | None) -> None:
+    """Refuse more images than fit into memory, or twice onto the disk of a scratch folder."""
+    size = count * shape[0] * shape[1] * 3
+    many = f"{tree.where} holds {count:,} image files like the first, of {shape[0]} × {shape[1]} pixels:"
+    if scratch is None and size > MAX_BYTES:
+        raise InputError(f"{many} {size / 1e9:,.0f} GB in memory; give a smaller --image-size, or --stream.")
+    if scratch is not None and 2 * size > (free := shutil.disk_usage(scratch).free):
         raise InputError(
-            f"{tree.where} holds {count:,} image files like the first, of {first.shape[0]} × {first.shape[1]} "
-            f"pixels: {size / 1e9:,.0f} GB in memory; give a smaller --image-size."
+            f"{many} {2 * size / 1e9:,.0f} GB on disk, of which {scratch} has {free / 1e9:,.0f} GB left; give a "
+            "smaller --image-size, or set AAE_CACHE_DIR to a folder on a larger disk."
         )
-
-
-def _stacked(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Stack images, as greyscale if the channels of every image are equal."""
-    if all(image.ndim == 2 or _is_grey(image) for image in images):
-        return np.stack([image if image.ndim == 2 else image[..., 0] for image in images])
-    return np.stack([np.repeat(image[..., None], 3, axis=-1) if image.ndim == 2 else image for image in images])
-
-
-def _is_grey(image: NDArray[np.uint8]) -> bool:
-    return np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 0], image[..., 2])

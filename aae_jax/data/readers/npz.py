@@ -6,6 +6,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from aae_jax.data.dataset import Dataset, build_dataset
 from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, number_classes, require_classes, settle_parts
 from aae_jax.data.readers.idx import MAX_DEFLATED
 from aae_jax.data.scaling import check_rows, fit_scaling
+from aae_jax.data.stored import MAX_READ_BYTES, is_mapped, map_array, require_in_memory
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
@@ -36,6 +38,10 @@ KEYS = (
 LABEL_KEYS = ("y", "y_train", "y_test")
 NAMES_KEY = "class_names"
 MAX_CHANNELS = 4
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+"""Header of a member of a zip file, which its name and extra fields follow."""
+ENCRYPTED = 1
+"""Bit of a zip member's flags."""
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, OverflowError, KeyError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
@@ -43,7 +49,7 @@ DAMAGE = (
 """Exceptions that zipfile and NumPy raise for damaged files."""
 
 
-def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
+def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0, mapped: bool = False) -> Dataset:
     """Load `x_train, y_train, x_test, y_test`, or `x, y, x_test, y_test`, or `x, y`, from an npz file.
 
     This is `--dataset npz:FILE`. The labels `y` are optional: those of the test images, or all of them.
@@ -57,12 +63,14 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0) -> Dataset:
     Args:
         path: Path of the file.
         split_seed: Seed of a test set of a quarter of each class, or of data without labels, if the file has none.
+        mapped: Leave the training images in the file, if they are bytes or float32 numbers from 0 to 1 and
+            uncompressed (see `Dataset.train_images`); larger ones than 1 GiB must be.
 
     Raises:
         InputError: The file is missing, damaged, has pickled objects, or unsuitable arrays.
     """
     file = Path(os.path.expanduser(path))
-    arrays = read_arrays(file, *KEYS, more=(*LABEL_KEYS, NAMES_KEY))
+    arrays = read_arrays(file, *KEYS, more=(*LABEL_KEYS, NAMES_KEY), mapped=("x", "x_train") if mapped else ())
     given = arrays.pop(NAMES_KEY, None)
     x = "x_train" if "x_train" in arrays else "x"
     y = "y_train" if x == "x_train" else "y"
@@ -169,6 +177,10 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
         )
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
+    if is_mapped(images) and images.ndim > 2 and images.dtype == np.float32:
+        return images
+    if images.dtype != np.uint8:
+        require_in_memory(images, f"{what} have type {images.dtype}; save bytes, or images of float32 from 0 to 1.")
     if images.dtype.kind == "b":
         return images.astype(np.uint8) * np.uint8(255)
     if images.dtype.kind not in "iuf":
@@ -186,13 +198,17 @@ def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
     return images.astype(np.float32)
 
 
-def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+def read_arrays(
+    file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (), mapped: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
     """Read the first complete set of keys among `choices` from an npz file, and those keys of `more` that exist.
 
-    Nothing is unpickled, and no more memory is allocated than the file can fill.
+    Nothing is unpickled, and no more memory is allocated than the file can fill. The arrays that `mapped` names stay
+    in the file, if it is uncompressed, and are read where they are indexed.
 
     Raises:
-        InputError: The file is missing or damaged, or has none of the sets.
+        InputError: The file is missing or damaged, has none of the sets, or a compressed array that `mapped` names
+            has more than 1 GiB.
     """
     try:
         with open_regular(file) as stored, zipfile.ZipFile(stored) as archive:
@@ -200,7 +216,10 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
             for keys in choices:
                 if all(key in names for key in keys):
                     wanted = (*keys, *(key for key in more if key in names))
-                    return {key: _read_array(archive, names[key], file) for key in wanted}
+                    return {
+                        key: _read_array(archive, names[key], file, stored if key in mapped else None)
+                        for key in wanted
+                    }
     except FileNotFoundError as error:
         here = "" if file.is_absolute() else f" in {Path.cwd()}"
         raise InputError(f"The file {file} does not exist{here}; check its name and folder.") from error
@@ -216,22 +235,44 @@ def read_arrays(file: Path, *choices: tuple[str, ...], more: tuple[str, ...] = (
     raise InputError(f"{file} holds {contents}; give the arrays {known}.")
 
 
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> NDArray[Any]:
-    """Read one array; its header is checked against the size of the file first."""
+def _read_array(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path, stored: BufferedReader | None
+) -> NDArray[Any]:
+    """Read one array, or map it if the open file is given; its header is checked against the file's size first."""
     with archive.open(info) as stream:
         version = npy.read_magic(stream)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if read_header is None:
             raise ValueError(f"{info.filename} is of npy version {version}")
-        shape, _, dtype = read_header(stream)
+        shape, by_column, dtype = read_header(stream)
+        size = int(math.prod(shape)) * dtype.itemsize
+        header_bytes = stream.tell()
     if dtype.hasobject:
         raise InputError(f"{info.filename} in {file} holds Python objects; save numbers, or strings by .astype(str).")
     most = min(info.file_size, MAX_DEFLATED * (info.compress_size + 1))
-    if min(shape, default=0) < 0 or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > most:
+    if min(shape, default=0) < 0 or dtype.itemsize == 0 or size > most:
         raise ValueError(f"{info.filename} declares {shape} {dtype}, more than it holds")
+    if stored is not None and size:
+        if info.compress_type == zipfile.ZIP_STORED and not by_column and not info.flag_bits & ENCRYPTED:
+            return map_array(stored, dtype, shape, _first_byte(stored, info) + header_bytes)
+        if size > MAX_READ_BYTES:
+            raise InputError(
+                f"{info.filename} in {file} is compressed, or ordered by column, and too large to read into memory; "
+                "save it by numpy.savez."
+            )
     with archive.open(info) as stream:
         array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
         return array
+
+
+def _first_byte(stored: BufferedReader, info: zipfile.ZipInfo) -> int:
+    """Return the position of the first byte of an uncompressed member of a zip file."""
+    position = stored.tell()
+    stored.seek(info.header_offset)
+    start = stored.read(LOCAL_HEADER.size)
+    stored.seek(position)
+    name_length, extra_length = LOCAL_HEADER.unpack(start)[-2:]
+    return info.header_offset + LOCAL_HEADER.size + int(name_length) + int(extra_length)
 
 
 def read_npy(file: Path) -> NDArray[Any]:

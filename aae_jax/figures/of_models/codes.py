@@ -9,6 +9,7 @@ import numpy as np
 
 from aae_jax import figures
 from aae_jax.config import PriorConfig
+from aae_jax.data.stored import StoredImages, rows_of
 from aae_jax.evaluation import nearest_rows
 from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.figures.of_models.parts import (
@@ -105,11 +106,27 @@ def _draw_page(model: Model, key: PRNGKey) -> "Figure":
 
 def _draw_samples(model: Model, shown: Shown, samples: np.ndarray) -> "Figure":
     made = np.asarray(model.decode(samples))
-    pool = jnp.asarray(shown.pool)
-    flat = (pool / 255.0 if pool.dtype == jnp.uint8 else pool).reshape(len(pool), -1)
-    nearest = np.asarray(nearest_rows(jnp.asarray(made).reshape(len(made), -1), flat))
-    names = ("sample", "nearest training image")
-    return figures.reconstructions(made, unit_images(np.asarray(pool[nearest])), names=names)
+    nearest = rows_of(shown.pool, _nearest(made, shown.pool))
+    return figures.reconstructions(made, unit_images(nearest), names=("sample", "nearest training image"))
+
+
+def _nearest(made: np.ndarray, pool: Array | StoredImages) -> np.ndarray:
+    """Return the index of the pool's image nearest to each one that was made; a streamed pool is read in parts."""
+    rows = jnp.asarray(made).reshape(len(made), -1)
+
+    def among(images: Array | np.ndarray) -> np.ndarray:
+        part = jnp.asarray(images)
+        flat = (part / 255.0 if part.dtype == jnp.uint8 else part).reshape(len(part), -1)
+        return np.asarray(nearest_rows(rows, flat))
+
+    if not isinstance(pool, StoredImages):
+        return among(pool)
+    first, found = 0, []
+    for block in pool.blocks():
+        found.append(first + among(block))
+        first += len(block)
+    candidates = np.unique(np.concatenate(found))
+    return np.asarray(candidates[among(pool[candidates])])
 
 
 def _grid(model: Model, across: Array, down: Array) -> np.ndarray:

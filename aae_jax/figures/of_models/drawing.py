@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
+from aae_jax.data.stored import StoredImages
 from aae_jax.text import printable, shortened
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Shown(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
-    pool: jax.Array
+    pool: jax.Array | StoredImages
 
 
 def draw_and_save(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax import figures
+from aae_jax.data.stored import rows_of
 from aae_jax.figures.animation import Animation
 from aae_jax.figures.of_models.drawing import Shown
 from aae_jax.figures.of_models.parts import is_drawable, some_of, unit_images
@@ -29,7 +30,7 @@ def draw_faces(model: Model, shown: Shown) -> Mapping[str, Callable[[], Any]]:
         return {}
 
     def seen() -> "Figure":
-        images = np.asarray(shown.pool)[some_of(len(shown.pool), SEEN)]
+        images = rows_of(shown.pool, some_of(len(shown.pool), SEEN))
         made = np.asarray(model.reconstruct_stored(jnp.asarray(images)))
         return figures.reconstructions(unit_images(images), made, names=("seen in training", "reconstruction"))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.augment import activate, scale_pixels, unscale_pixels
+from aae_jax.data.stored import rows_of
 from aae_jax.evaluation import (
     Judge,
     build_reconstruction_error,
@@ -172,8 +173,8 @@ def _without_classes(
     setup: RunSetup, model: Model, styles: Callable[[], np.ndarray], unseen: np.ndarray
 ) -> dict[str, float]:
     """Return the errors of seen and unseen images, and the distance of samples to real images."""
-    pool = np.asarray(setup.data.pool)
-    seen = pool[np.random.default_rng(0).permutation(len(pool))[: len(unseen)]]
+    pool = setup.data.pool
+    seen = rows_of(pool, np.random.default_rng(0).permutation(len(pool))[: len(unseen)])
     error = build_reconstruction_error(model.networks, model.network.output)
     found = {
         f"reconstruction/{name}": float(error(model.params, model.stats, images, model.encode_stored(images)))
@@ -182,7 +183,8 @@ def _without_classes(
     if model.prior is None:
         return found
     made = np.asarray(model.decode(styles()[: len(unseen)]))
-    known, real = (np.asarray(scale_pixels(jnp.asarray(images), "sigmoid")) for images in (pool[:COMPARED], unseen))
+    first = rows_of(pool, slice(COMPARED))
+    known, real = (np.asarray(scale_pixels(jnp.asarray(images), "sigmoid")) for images in (first, unseen))
     rows = principal_components(*(each.reshape(len(each), -1) for each in (known, real, made)))
     return {**found, "samples/frechet_distance": frechet_distance(*rows)}
 

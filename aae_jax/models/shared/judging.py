@@ -14,6 +14,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from aae_jax.data.cache import default_cache_dir, user_folder
+from aae_jax.data.stored import StoredImages
 from aae_jax.errors import InputError
 from aae_jax.evaluation import Judge, JudgeTraining, build_judge, judge_network, train_judge
 from aae_jax.files import write_whole
@@ -61,9 +62,15 @@ def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) ->
             tree = jax.tree_util.tree_map_with_path(lambda place, _: jnp.asarray(tensors[name_of(place)]), shapes)
             return build_judge(network, tree["params"], tree["stats"])
     images, labels = dataset.train_images, dataset.train_labels
-    real = (images, labels) if known.all() else (images[known], labels[known])
+    rows = np.flatnonzero(known).astype(np.int32)
+    pool = StoredImages(images, rows) if config.stream else images if known.all() else images[known]
     judge = train_judge(
-        *real, dataset.num_classes, training, jax.random.key(0), on_progress=_progress(training.updates, say)
+        pool,
+        labels[rows],
+        dataset.num_classes,
+        training,
+        jax.random.key(0),
+        on_progress=_progress(training.updates, say),
     )
     if path is not None:
         tensors = {name: np.asarray(leaf) for name, leaf in named({"params": judge.params, "stats": judge.stats})}

@@ -1,28 +1,30 @@
 """Training plans: phases, initial state, compiled epoch, traced hyperparameters, keys and length of one training."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from aae_jax.config import LabelledConfig
+from aae_jax.data.stored import StoredImages
 from aae_jax.models.spec import RunSetup, SeedKeys
 from aae_jax.train.epoch import EpochFn, build_train_epoch, over_seeds
 from aae_jax.train.hyper import Numbers, traced
 from aae_jax.train.optimizers import build_schedule
 from aae_jax.train.phases import Phase, init_state
 from aae_jax.train.state import AAEState
+from aae_jax.train.stream import StreamedTraining, updates_per_chunk
 from aae_jax.types import PRNGKey
 
 __all__ = ["TrainingPlan", "main_plan", "plan_training"]
 
 
 class TrainingPlan(NamedTuple):
-    """One training: phases, initial state, epoch function, traced hyperparameters, keys and number of epochs."""
+    """One training: phases, initial state, epoch, traced hyperparameters, keys and number of epochs."""
 
     phases: dict[str, Phase]
     build_state: Callable[[], AAEState]
-    train_epoch: EpochFn
+    train_epoch: EpochFn | StreamedTraining
     hyper: Numbers
     keys: SeedKeys
     epochs: int
@@ -52,13 +54,28 @@ def plan_training(
         state: AAEState = init(setup.keys.init)
         return state
 
-    epoch = build_train_epoch(
-        phases,
-        batch_size=config.batch_size,
-        labelled_batch_size=config.labelled_batch_size if isinstance(config, LabelledConfig) else 1,
-        output=config.network.output,
-        schedule=build_schedule(config),
-        order=config.update_order,
-    )
+    epoch = _build_epoch(setup, phases, own_hyper=hypers is not None)
     hyper = traced(config, epochs * setup.steps_per_epoch) if hypers is None else hypers
-    return TrainingPlan(phases, build_state, over_seeds(epoch, own_hyper=hypers is not None), hyper, keys, epochs)
+    return TrainingPlan(phases, build_state, epoch, hyper, keys, epochs)
+
+
+def _build_epoch(setup: RunSetup, phases: dict[str, Phase], *, own_hyper: bool) -> EpochFn | StreamedTraining:
+    """Return the epoch of all seeds: one program, or chunks whose images are read while the device computes."""
+    config, pool = setup.config, setup.data.pool
+    options: dict[str, Any] = {
+        "batch_size": config.batch_size,
+        "labelled_batch_size": config.labelled_batch_size if isinstance(config, LabelledConfig) else 1,
+        "output": config.network.output,
+        "schedule": build_schedule(config),
+        "order": config.update_order,
+    }
+    if not isinstance(pool, StoredImages):
+        return over_seeds(build_train_epoch(phases, **options), own_hyper=own_hyper)
+    updates = updates_per_chunk(
+        config.stream_updates,
+        pool_size=len(pool),
+        batch_size=config.batch_size,
+        image_bytes=pool.image_bytes,
+        seeds=len(setup.seeds),
+    )
+    return StreamedTraining(phases=phases, **options, own_hyper=own_hyper, updates=updates)

@@ -40,4 +40,4 @@ def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
 
 def split_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> TrainingArrays:
     """Return the training and validation arrays of a seed."""
-    return training_arrays(dataset, indices_for_seed(config, dataset, seed))
+    return training_arrays(dataset, indices_for_seed(config, dataset, seed), stream=config.stream)

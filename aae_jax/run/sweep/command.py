@@ -152,6 +152,8 @@ def run(spec: ModelSpec, request: Request) -> int:
         return 0
     if request.config.tensorboard:
         require_tensorboard()
+    if request.config.stream:
+        raise InputError("A sweep trains many settings on images in memory; leave out --stream, or give --pool-size.")
     if request.resume is not None:
         request = request._replace(config=with_kept_samples(request.config, request.resume))
     prior = prior_of(request.config)  # before anything long begins

@@ -106,11 +106,11 @@ def test_a_write_that_fails_leaves_the_old_file_whole(small_mnist, tmp_path, mon
     dataset = load_mnist(small_mnist, cache_dir=path.parent)
     before = path.read_bytes()
 
-    def fill_the_disk(stream, **arrays):
+    def fill_the_disk(stream, arrays):
         stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", fill_the_disk)
+    monkeypatch.setattr(cache, "_write_npz", fill_the_disk)
     assert not cache.write_cache(path, dataset, "other")
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == ["mnist.npz"]

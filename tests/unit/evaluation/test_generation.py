@@ -1,11 +1,13 @@
 """Measures of generated images and codes: two-sample tests, sample quality, probes, the judge."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
 
+from aae_jax.data.stored import StoredImages
 from aae_jax.errors import InputError
 from aae_jax.evaluation import (
     JudgeTraining,
@@ -17,6 +19,7 @@ from aae_jax.evaluation import (
     train_judge,
     two_sample_accuracy,
 )
+from aae_jax.evaluation import judge as judge_module
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -133,3 +136,16 @@ def test_a_fitted_mixture_has_the_moments_of_its_codes():
 def test_a_mixture_needs_codes_for_each_component(components, count):
     with pytest.raises(InputError, match="components cannot be fitted"):
         fit_mixture(normal(0, count, 2), components)
+
+
+def test_a_judge_of_streamed_images_is_the_same(monkeypatch):
+    images, labels = bars(100)
+    rows = np.random.default_rng(0).permutation(100).astype(np.int32)[:90]
+    training = JudgeTraining(hidden=(16, 8), updates=50, batch_size=20, noise_std=0.1)
+    finished = []
+    wanted = train_judge(images[rows], labels[rows], 2, training, KEY)
+    monkeypatch.setattr(judge_module, "CHUNK_BYTES", 7 * 20 * images[0].nbytes)
+    streamed = StoredImages(images, rows)
+    judge = train_judge(streamed, labels[rows], 2, training, KEY, on_progress=finished.append)
+    chex.assert_trees_all_equal(judge.params, wanted.params)
+    assert finished == [7, 14, 21, 28, 35, 42, 49, 50]

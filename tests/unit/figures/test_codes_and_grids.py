@@ -1,9 +1,13 @@
 """Figures of codes, of their health, and of what is decoded from chosen ones."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from aae_jax import figures
+from aae_jax.data import stored
+from aae_jax.data.stored import StoredImages
+from aae_jax.figures.of_models.codes import _nearest
 
 
 def test_codes_and_samples_share_a_scale():
@@ -102,3 +106,13 @@ def test_health_shows_discrepancy_deviations_and_accuracies():
 def test_pairs_are_named():
     figure = figures.reconstructions(np.zeros((3, 4, 4)), np.zeros((3, 4, 4)), names=("sample", "nearest"))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
+
+
+def test_the_nearest_of_streamed_images_is_found_part_by_part(monkeypatch):
+    monkeypatch.setattr(stored, "PART_BYTES", 100)
+    images = np.random.default_rng(0).integers(0, 256, (90, 4, 4)).astype(np.uint8)
+    rows = np.random.default_rng(1).permutation(90).astype(np.int32)[:70]
+    made = images[rows[[60, 3, 41]]] / np.float32(255) + np.float32(0.01)
+    wanted = _nearest(made, jnp.asarray(images[rows]))
+    np.testing.assert_array_equal(wanted, [60, 3, 41])
+    np.testing.assert_array_equal(_nearest(made, StoredImages(images, rows)), wanted)
