@@ -1,5 +1,7 @@
 """Images that stay in a file or in the host's memory until an update needs them."""
 
+import contextlib
+import ctypes
 import math
 import mmap
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ __all__ = [
     "release",
     "require_in_memory",
     "rows_of",
+    "trim_heap",
 ]
 
 BLOCK_BYTES = 2**23
@@ -31,6 +34,12 @@ ROWS = 128
 """Number of scattered rows read before their pages are released."""
 MAX_READ_BYTES = 2**30
 """Size of the largest images that are read into memory although streaming was requested."""
+
+
+def trim_heap() -> None:
+    """Return freed memory to the operating system, which glibc keeps otherwise; elsewhere do nothing."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def map_array(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...], offset: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aae_jax.augment import OutputKind
 from aae_jax.config import UpdateOrder
 from aae_jax.data.prefetch import prefetched
-from aae_jax.data.stored import StoredImages
+from aae_jax.data.stored import StoredImages, trim_heap
 from aae_jax.train.epoch import EpochOrder, TrainData, build_update, draw_order, over_seeds
 from aae_jax.train.hyper import Numbers
 from aae_jax.train.phases import Phase, build_train_step
@@ -84,6 +84,7 @@ class StreamedTraining:
     def lower(self, state: AAEState, data: TrainData, hyper: Numbers, keys: SeedKeys) -> "LoweredStream":
         """Trace the programs of an epoch for these shapes; of the state, only the shapes are used."""
         assert isinstance(data.pool, StoredImages), "the pool is not on the device"
+        trim_heap()  # what the splits of many images took
         order = jax.jit(self._draw_orders(data)).lower(data.num_labelled, keys, jnp.asarray(0))
         seeds, images = len(keys), self.updates * self.batch_size
         pool = jax.ShapeDtypeStruct((seeds, images, *data.pool.shape[1:]), data.pool.dtype)
@@ -199,6 +200,7 @@ class StreamedEpoch:
         """Make one pass over the pool, or the rest of one."""
         assert isinstance(data.pool, StoredImages), "the pool is not on the device"
         drawn = _HostOrder(*(np.asarray(leaf) for leaf in self.order(data.num_labelled, keys, epoch)))
+        trim_heap()  # what sorting took
         number, steps = int(epoch), drawn.keys.shape[1]
         measured = _Measured(steps)
         if self.begin is not None and self.begin[0] == number:
