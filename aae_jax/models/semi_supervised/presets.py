@@ -42,6 +42,11 @@ FEW_LABELS_SHIFTS = dataclasses.replace(
     weights=dataclasses.replace(MARGINAL.weights, adversarial_norm=1.5, propagation=3.0, propagation_fade=1.0),
 )
 FEW_LABELS = dataclasses.replace(FEW_LABELS_SHIFTS, views=dataclasses.replace(MARGINAL.views, max_shift=0))
+FEW_LABELS_CONV = dataclasses.replace(
+    FEW_LABELS_SHIFTS,
+    epochs=24,
+    network=dataclasses.replace(FEW_LABELS_SHIFTS.network, kind="conv", channels=(32, 64), hidden=(256,)),
+)
 SMOKE = dataclasses.replace(
     MARGINAL,  # compiles in half the time
     epochs=2,
@@ -179,6 +184,7 @@ PRESETS: dict[str, tuple[SemiSupervisedConfig, str]] = {
         "propagated labels, adversarial view, 200 epochs, blind to which pixels are neighbours: for few labels",
     ),
     "few_labels_shifts": (FEW_LABELS_SHIFTS, "the same with random shifts"),
+    "few_labels_conv": (FEW_LABELS_CONV, "the same with convolutions, 24 epochs"),
     "plain": (PLAIN, "the paper's five phases alone, with Adam"),
     "marginal": (MARGINAL, "the default of earlier versions: the discriminator of z does not see the label"),
     "smoke": (SMOKE, "marginal with tiny networks for a few seconds: does everything run?"),
