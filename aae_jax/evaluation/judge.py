@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int
 
-from aae_jax.augment import draw_view
+from aae_jax.augment import Border, Jitter, draw_view
 from aae_jax.data.prefetch import prefetched
 from aae_jax.data.stored import StoredImages
 from aae_jax.errors import InputError
@@ -36,7 +36,7 @@ BATCH, CHUNK = 1000, 500
 
 
 class JudgeTraining(NamedTuple):
-    """Training of a judge, with the noise and shifts of a run.
+    """Training of a judge, with the augmentation of a run.
 
     Attributes:
         hidden: Widths of the hidden layers; the last is that of the features.
@@ -46,6 +46,8 @@ class JudgeTraining(NamedTuple):
         noise_std: Standard deviation of the noise on pixels in [0, 1].
         max_shift: Maximum random shift, in pixels.
         flip: Probability of mirroring an image horizontally.
+        border: What a shift uncovers.
+        jitter: Largest relative changes of brightness, contrast and saturation, or None.
         channels: Feature maps of convolutions before the hidden layers; none: a perceptron.
     """
 
@@ -56,6 +58,8 @@ class JudgeTraining(NamedTuple):
     noise_std: float = 0.0
     max_shift: int = 0
     flip: float = 0.0
+    border: Border = "black"
+    jitter: tuple[float, float, float] | None = None
     channels: tuple[int, ...] = ()
 
 
@@ -116,8 +120,16 @@ def train_judge(
     ) -> tuple[Array, Stats]:
         key_batch, key_view, key_dropout = jax.random.split(key, 3)
         chosen = jax.random.randint(key_batch, (batch_size,), 0, classes.shape[0]) if read is None else read
-        noise, shift, flip = training.noise_std, training.max_shift, training.flip
-        view = draw_view(key_view, _unit(pool[chosen]), noise_std=noise, max_shift=shift, flip=flip, output="sigmoid")
+        view = draw_view(
+            key_view,
+            _unit(pool[chosen]),
+            noise_std=training.noise_std,
+            max_shift=training.max_shift,
+            border=training.border,
+            flip=training.flip,
+            jitter=None if training.jitter is None else Jitter(*training.jitter),
+            output="sigmoid",
+        )
         classified, stats = network.classify(params, stats, view.seen, key_dropout)
         return classification_loss(classified.logits, classes[chosen]), stats
 

@@ -52,8 +52,9 @@ class Interruption:
     usual. A SIGHUP that the parent ignores (`nohup`) stays ignored.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing requested."""
+    def __init__(self, part: str = "this epoch") -> None:
+        """Start with nothing requested; training stops after `part`, in the words of the message."""
+        self.part = part
         self.signum: int | None = None
         self._previous: dict[int, Any] = {}
 
@@ -82,4 +83,4 @@ class Interruption:
         del frame
         self.signum = signum
         self._restore()
-        complain("\nstopping after this epoch to save; a second signal stops at once")
+        complain(f"\nstopping after {self.part} to save; a second signal stops at once")

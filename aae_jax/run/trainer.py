@@ -122,7 +122,8 @@ class Trainer:
         self.progress.started = time.perf_counter()
         self.updates = first_epoch * self.setup.steps_per_epoch + self.begin.updates
         watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
-        with contextlib.closing(watch), Interruption() as self.interruption:
+        part = "these updates" if self.setup.config.stream else "this epoch"
+        with contextlib.closing(watch), Interruption(part) as self.interruption:
             self._assemble(watch)
             if isinstance(train_epoch, StreamedEpoch):
                 begin = first_epoch, self.begin

@@ -33,7 +33,9 @@ MAX_WEIGHTS = 4_000_000
 
 
 def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) -> Judge:
-    """Return the judge of a run's data, trained on every labelled training image with the run's noise and shifts.
+    """Return the judge of a run's data, trained on every labelled training image with the run's augmentation.
+
+    A transform of the user's own is left out: what it draws need not be what a class looks like.
 
     If the test images must not be used, measures are of the validation images, which the judge is then not trained
     on. It depends on the data and these settings, never on the model, and is read from the cache if it is there.
@@ -49,6 +51,9 @@ def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) ->
         updates=config.judge_updates,
         max_shift=views.max_shift,
         noise_std=scale * views.noise_std,
+        flip=views.flip,
+        border=views.border,
+        jitter=(views.brightness, views.contrast, views.saturation) if views.has_jitter else None,
     )
     known = dataset.train_labels >= 0
     if not config.test:

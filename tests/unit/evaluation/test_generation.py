@@ -121,6 +121,19 @@ def test_a_judge_learns_classes_and_does_not_care_for_the_type_of_images():
         train_judge(images, labels[:-1], 2, training, KEY)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"max_shift": 2}, {"max_shift": 2, "border": "edge"}, {"flip": 0.5}, {"jitter": (0.5, 0.5, 0.0)}]
+)
+def test_a_judge_sees_each_augmentation(changes):
+    images, labels = bars(60)
+    images = images // 2 + np.arange(6, dtype=np.uint8)  # no image is its own mirror image or has a black edge
+    training = JudgeTraining(hidden=(8, 4), updates=3, batch_size=20)
+    plain, augmented = (
+        train_judge(images, labels, 2, each, KEY)(images).logits for each in (training, training._replace(**changes))
+    )
+    assert not np.allclose(plain, augmented)
+
+
 def test_a_fitted_mixture_has_the_moments_of_its_codes():
     labels = np.random.default_rng(0).choice(2, 4000, p=[0.25, 0.75])
     codes = normal(1, 4000, 2) @ np.float32([[1.0, 0.8], [0.0, 0.3]]) + np.float32([[-5, 0], [5, 2]])[labels]
