@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aae_jax.errors import InputError
 from aae_jax.text import quoted
@@ -81,6 +82,16 @@ def load_transform(name: str) -> Transform:
     return load_function(name, "views.transform", "(key, images)")
 
 
+def _trace(transform: Transform, images: Any) -> tuple[str, list[bytes]]:
+    """Return a traced transform as text, with the bytes of its constants."""
+
+    def call(key: PRNGKey, batch: Array) -> Any:  # a function of its own: JAX keeps the traces of known ones
+        return transform(key, batch)
+
+    traced = jax.make_jaxpr(call)(jax.random.key(0), images)
+    return str(traced), [np.asarray(constant).tobytes() for constant in traced.consts]
+
+
 def check_transform(name: str, image_shape: tuple[int, ...]) -> None:
     """Check that a transform returns images of the shape and type that it takes, without computing anything.
 
@@ -91,11 +102,20 @@ def check_transform(name: str, image_shape: tuple[int, ...]) -> None:
     images = jax.eval_shape(lambda: jnp.zeros((2, *image_shape), jnp.float32))
     try:
         made = jax.eval_shape(transform, jax.random.key(0), images)
-    except Exception as error:  # user code may raise anything
+        first, second = (_trace(transform, images) for _ in range(2))
+    except (Exception, SystemExit) as error:  # user code may raise anything
+        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"views.transform {name} cannot be compiled for images {images.shape} ({type(error).__name__}: {error}); "
-            "write it with jax.numpy."
+            f"views.transform {name} cannot be compiled for images {images.shape} "
+            f"({type(error).__name__}: {reason}); write a function (key, images) -> images with jax.numpy."
         ) from error
+    if isinstance(made, tuple | list):
+        raise InputError(f"views.transform {name} returns {len(made)} values; return the images alone.")
+    if first != second:
+        raise InputError(
+            f"views.transform {name} does something else at each call, with random numbers of its own, which would "
+            "be the same in every update; draw them with jax.random from its key."
+        )
     shape, kind = getattr(made, "shape", None), getattr(made, "dtype", None)
     if shape != images.shape or kind != images.dtype:
         raise InputError(

@@ -257,7 +257,13 @@ def validation_of(dataset: Dataset, model: str) -> np.ndarray:
     values = read_yaml(file) if file.is_file() else {}
     path, sha256 = values.get("labelled_list"), values.get("labelled_list_sha256")
     listed = None if path is None else read_labelled_list(str(path), expected=sha256).indices
-    count: LabelCount | None = "given" if values.get("labels") == "given" else None if listed is None else "all"
+    given = values.get("labels") == "given" and values.get("num_clusters") is None and listed is None
+    if given and (dataset.train_labels >= 0).all():
+        raise InputError(
+            f"The run of {model} was trained with the labels given, but every training image of {dataset.name} has a "
+            "label; give the --dataset that it was trained on."
+        )
+    count: LabelCount | None = "given" if given else None if listed is None else "all"
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,

@@ -225,6 +225,8 @@ def _earlier(folder: Path, settings: Mapping[str, Any]) -> list[Row]:
         if any(stored.get(key) != value for key, value in settings.items()):
             raise InputError(f"{folder} is of a run with other settings; give another --out-dir, or remove it.")
         return list(stored["rows"])
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out-dir {folder} is a file; name a folder.")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and not of this experiment; give another --out-dir.")
     return []

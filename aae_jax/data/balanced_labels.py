@@ -52,7 +52,7 @@ def check_counts(
     if num_labels > counts.sum():
         raise InputError(
             f"The number of labels is {num_labels}, more than the {counts.sum()} images{with_label} to train on; "
-            f"{_possible(counts)}."
+            f"{_possible(counts)}{', or given, which holds none out' if mixed else ''}."
         )
 
 

@@ -198,6 +198,8 @@ def _check_images(images: NDArray[Any], what: str) -> None:
         # One pass, no copy: NaN fails every comparison, so test that both ends are valid.
         low, high = extremes(images)
         if not (low >= 0 and high <= 1):
+            if np.isnan(low) or np.isnan(high):
+                raise InputError(f"{what} hold NaN; leave those rows out or correct them.")
             bytes_ = "; divide them by 255" if 1 < high <= 255 and low >= 0 else ""
             raise InputError(f"{what} run from {low:g} to {high:g}; give finite numbers from 0 to 1{bytes_}.")
 

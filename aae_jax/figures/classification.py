@@ -76,6 +76,8 @@ def predicted_classes(
 ) -> Figure:
     """Draw a row of up to 12 images per predicted class, misclassified ones first and framed in vermillion.
 
+    Images without a label are never framed.
+
     Args:
         images: Images, [n, h, w] or [n, h, w, 3] in [0, 1].
         predicted: Predicted classes, [n].
@@ -99,7 +101,7 @@ def predicted_classes(
     tiles = np.ones((classes, _PER_CLASS, tall, wide, 3))
     for row in range(classes):
         for column, index in enumerate(_chosen(guesses, truth, row)):
-            colour = "white" if truth[index] == row else COLOURS["vermillion"]
+            colour = COLOURS["vermillion"] if 0 <= truth[index] != row else "white"
             tiles[row, column] = _framed(pictures[index], colour, frame)
     cell = min(0.6, (WIDTH - 1) / _PER_CLASS)
     figure = new_figure(width=1 + cell * _PER_CLASS + room(names), height=0.5 + cell * classes * tall / wide)
@@ -111,11 +113,12 @@ def predicted_classes(
 
 
 def _chosen(guesses: NDArray[Any], truth: NDArray[Any], label: int) -> NDArray[Any]:
-    """Choose up to 12 images predicted as `label`: errors first, at most half unless too few others are correct."""
-    wrong, right = (
-        np.flatnonzero((guesses == label) & (truth != label)),
-        np.flatnonzero((guesses == label) & (truth == label)),
-    )
+    """Choose up to 12 images predicted as `label`: errors first, at most half unless there are too few others.
+
+    An image without a label, -1, is no error.
+    """
+    is_wrong = (truth != label) & (truth >= 0)
+    wrong, right = (np.flatnonzero((guesses == label) & part) for part in (is_wrong, ~is_wrong))
     shown = wrong[: max(_PER_CLASS // 2, _PER_CLASS - len(right))]
     return np.concatenate([shown, right[: _PER_CLASS - len(shown)]])
 

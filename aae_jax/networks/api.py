@@ -26,7 +26,7 @@ from aae_jax.networks.apply import (
 )
 from aae_jax.networks.conv import Convolutions, Deconvolutions, count_conv_weights, is_image
 from aae_jax.networks.mlp import ClusterHeads, Decoder, Discriminator, Encoder, Trunk, count_mlp_weights
-from aae_jax.networks.modules import NO_MODULES, Modules, check_outputs
+from aae_jax.networks.modules import NO_MODULES, Modules, check_modules
 from aae_jax.networks.precision import fastest_precision
 from aae_jax.text import brief_fields
 from aae_jax.types import Array, Params, PRNGKey, Stats
@@ -195,7 +195,7 @@ def _build_coders(
     own = {name: module for name, module in modules._asdict().items() if module is not None}
     style, gaussian = (1, config.latent_dim), config.posterior == "gaussian"
     outputs = style, (1, codes.encoded_label), style if gaussian else None
-    check_outputs(own, inputs, {"encoder": outputs, "decoder": (1, *image_shape)})
+    check_modules(own, inputs, {"encoder": outputs, "decoder": (1, *image_shape)})
     return {
         "encoder": own.get("encoder") or _build_encoder(config, image_shape, codes, precision),
         "decoder": own.get("decoder") or _build_decoder(config, image_shape, precision),

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from aae_jax.errors import InputError
 from aae_jax.types import Array
 
-__all__ = ["NO_MODULES", "Modules", "check_outputs"]
+__all__ = ["NO_MODULES", "Modules", "check_modules"]
 
 
 class Modules(NamedTuple):
@@ -37,7 +38,7 @@ class Modules(NamedTuple):
 NO_MODULES = Modules()
 
 
-def check_outputs(modules: Mapping[str, nn.Module], inputs: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def check_modules(modules: Mapping[str, Any], inputs: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Check that modules accept their inputs and return arrays of the expected shapes, without computing anything.
 
     Args:
@@ -46,25 +47,51 @@ def check_outputs(modules: Mapping[str, nn.Module], inputs: Mapping[str, Any], e
         expected: Shape of each output by name, for a batch of one, or None for an output that is None.
 
     Raises:
-        InputError: A module fails, or returns something else; the message names module and shape.
+        InputError: Something is no module, fails in training or in evaluation, has other variables than parameters
+            and running moments, or returns something else; the message names module and fault.
     """
     for name, module in modules.items():
+        if not isinstance(module, nn.Module):
+            given = module.__name__ if isinstance(module, type) else type(module).__name__
+            raise InputError(f"modules.{name} is {given}; give an instance of a flax.linen.Module.")
         called = f"The {name} {type(module).__name__}"
-        arguments = f"images and noise, train={False}" if name == "encoder" else f"styles and labels, train={False}"
-        try:
-            outputs, _ = jax.eval_shape(
-                lambda *given, module=module: module.init_with_output(jax.random.key(0), *given, train=False),
-                *inputs[name],
-            )
-        except Exception as error:  # of whatever kind a user's module raises
-            raise InputError(f"{called} cannot be applied to {arguments} ({error}); see aae_jax.Modules.") from error
-        found = _shapes(outputs)
-        if found != expected[name]:
-            raise InputError(f"{called} returns {found}, not {expected[name]}; see aae_jax.Modules.")
+        for train in (False, True):
+            try:
+                outputs = jax.eval_shape(lambda m=module, t=train, n=name: _output(m, inputs[n], train=t))
+            except InputError as error:
+                raise InputError(f"{called} {error}; see aae_jax.Modules.") from error
+            except Exception as error:  # of whatever kind a user's module raises
+                arguments = "images and noise" if name == "encoder" else "styles and labels"
+                reason = str(error).partition("\n")[0]
+                raise InputError(
+                    f"{called} cannot be applied to {arguments} with train={train} ({reason}); see aae_jax.Modules."
+                ) from error
+            found = _shapes(outputs)
+            if found != expected[name]:
+                raise InputError(f"{called} returns {found}, not {expected[name]}; see aae_jax.Modules.")
+
+
+def _output(module: nn.Module, inputs: Any, *, train: bool) -> Any:
+    """Return a module's output as the networks apply it, with weights that are drawn here."""
+    key = jax.random.key(0)
+    variables = module.init(key, *inputs, train=False)
+    others = sorted(set(variables) - {"params", "batch_stats"})
+    if others:
+        raise InputError(f"has the variables {', '.join(others)}; it may have params and batch_stats alone")
+    if "params" not in variables:
+        raise InputError("has no parameters, so that there is nothing to train")
+    mutable = ["batch_stats"] if train and "batch_stats" in variables else False
+    output: Any = module.apply(
+        variables, *inputs, train=train, rngs={"dropout": key} if train else {}, mutable=mutable
+    )
+    return output[0] if mutable else output
 
 
 def _shapes(outputs: Any) -> Any:
-    """Return the shapes of an array, or of each of a tuple."""
+    """Return the shape of a float32 array, or of each of a tuple; of anything else, what it is."""
     if isinstance(outputs, tuple):
         return tuple(_shapes(output) for output in outputs)
-    return tuple(outputs.shape) if isinstance(outputs, Array | jax.ShapeDtypeStruct) else None
+    if isinstance(outputs, Array | jax.ShapeDtypeStruct):
+        shape = tuple(outputs.shape)
+        return shape if outputs.dtype == jnp.float32 else f"{outputs.dtype} {shape}"
+    return None if outputs is None else type(outputs).__name__

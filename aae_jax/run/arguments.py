@@ -26,7 +26,7 @@ from aae_jax.run.run_dir import CONFIG_FILE
 from aae_jax.streams import complain, mute_output, say, standard_streams
 from aae_jax.text import quoted
 
-__all__ = ["Request", "RunFlags", "parse", "resumed_config", "resumed_folder", "run_guarded"]
+__all__ = ["Request", "RunFlags", "code_flags", "parse", "resumed_config", "resumed_folder", "run_guarded"]
 
 NOT_WRITTEN = 1
 BAD_INPUT = 2
@@ -135,6 +135,17 @@ def parse(
     )
 
 
+def code_flags(config: Any) -> str:
+    """Return the flags that a resumed run has to repeat, because they name code, with a space before each."""
+    return "".join(f" --{option} {shlex.quote(value)}" for option, value in _named_code(config).items())
+
+
+def _named_code(config: Any) -> dict[str, str]:
+    """Return the options of a configuration that name code to run."""
+    named = {} if config.views.transform is None else {"views.transform": config.views.transform}
+    return {"prior.file": config.prior.file, **named} if names_sampler(config) else named
+
+
 def refuse_code(config: Any, argv: Sequence[str]) -> None:
     """Reject a configuration from a file or a run's folder that names code to run; only a command line may name it.
 
@@ -143,10 +154,7 @@ def refuse_code(config: Any, argv: Sequence[str]) -> None:
     Raises:
         InputError: The configuration names a function that the flags `argv` do not name.
     """
-    named = {"prior.file": config.prior.file} if names_sampler(config) else {}
-    if config.views.transform is not None:
-        named["views.transform"] = config.views.transform
-    for option, value in named.items():
+    for option, value in _named_code(config).items():
         if not any(flag.startswith(f"--{option}") for flag in argv):
             raise InputError(
                 f"{option} is {quoted(value)}, but code runs only if the command line names it; give --{option} "

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from aae_jax.config.text import differences, from_mapping, to_mapping
 from aae_jax.errors import InputError
+from aae_jax.files import read_text
 from aae_jax.models.spec import RunSetup
 from aae_jax.text import quoted
+from aae_jax.train.checkpoint import MAX_NOTES_BYTES, NOTES
 
-__all__ = ["Notes", "checked_notes", "refuse_other_settings", "settings_of"]
+__all__ = ["Notes", "checked_notes", "refuse_other_modules", "refuse_other_settings", "settings_of"]
 
 WITHOUT_EFFECT = frozenset(
     {
@@ -60,6 +62,8 @@ def settings_of(setup: RunSetup) -> dict[str, Any]:
     samples = None if setup.prior is None else setup.prior.samples
     if samples is not None:
         settings["prior_sha256"] = hashlib.sha256(samples.tobytes()).hexdigest()
+    if setup.networks.modules.named():
+        settings["modules"] = setup.networks.modules.named()
     return {**settings, "config_sha256": _digest(settings)}
 
 
@@ -134,6 +138,26 @@ def refuse_other_settings(notes: Notes, setup: RunSetup, folder: Path) -> None:
         part = "settings of its members" if notes.members != ours.get("members") else "samples of the prior"
         raise InputError(
             f"The checkpoint in {folder} was trained with other {part}; restore them, or start a new run."
+        )
+
+
+def refuse_other_modules(checkpoints: Path, setup: RunSetup) -> None:
+    """Refuse to resume a run without the encoder or decoder of a user's own that its checkpoints were trained with.
+
+    Raises:
+        InputError: The names of their classes differ.
+    """
+    newest = max(checkpoints.iterdir(), key=lambda path: path.name.zfill(20))
+    try:
+        notes = json.loads(read_text(newest / NOTES, MAX_NOTES_BYTES))
+    except (OSError, ValueError, RecursionError):  # damaged: restoring it says so
+        return
+    trained = notes.get("modules", {}) if isinstance(notes, dict) else {}
+    ours = setup.networks.modules.named()
+    if trained != ours:
+        raise InputError(
+            f"The run in {checkpoints.parent.parent} was trained with the modules {quoted(trained)} of a user's own, "
+            f"but this command has {quoted(ours)}; resume it from Python with the same modules."
         )
 
 

@@ -9,7 +9,7 @@ from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, with_kept_samples
-from aae_jax.run.arguments import Request, parse, run_guarded
+from aae_jax.run.arguments import Request, code_flags, parse, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed, Callback
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
@@ -89,7 +89,10 @@ def _run_in(
         trainer = Trainer(setup, main_plan(setup), folder, console, callbacks)
         outcome = trainer.run(resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
-        console.say(f"saved; continue with: {request.launcher} --resume {folder.path}")
+        named = setup.networks.modules.named()
+        with_modules = f" (from Python, with its modules {', '.join(named.values())})" if named else ""
+        code = code_flags(with_kept_samples(setup.config, folder.path))
+        console.say(f"saved; continue with{with_modules}: {request.launcher} --resume {folder.path}{code}")
         return SIGNALLED + stopped.signum
     except AllSeedsFailed:
         kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""

@@ -26,7 +26,7 @@ from aae_jax.run.callbacks import (
     initial_best,
     precomputed,
 )
-from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_settings
+from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_modules, refuse_other_settings
 from aae_jax.run.checkpoints import NOT_BEGUN, Checkpoints
 from aae_jax.run.console import Console
 from aae_jax.run.process import Interruption, start_is_over
@@ -228,6 +228,7 @@ class Trainer:
             state, best = self._start()
             self.progress = TrainingProgress(best)
             return state, 0
+        refuse_other_modules(self.folder.last, self.setup)
         arrays = precomputed(self.setup)
         like = jax.eval_shape(lambda: self._start())
         further = (*arrays.values(), *([self.metrics] if self.metrics else []))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 from typing import Any
 
 import flax.linen as nn
@@ -15,6 +16,7 @@ from aae_jax.errors import InputError
 from aae_jax.models import find_model
 from aae_jax.run.arguments import parse
 from aae_jax.run.run import run
+from tests.runs.conftest import interrupt_after
 
 SPEC = find_model("semi_supervised").spec
 OPTIONS = ["--dataset", "digits", "--labels", "100", "--preset", "smoke", "--epochs", "1"]
@@ -56,6 +58,26 @@ class Broken(nn.Module):
         raise TypeError("no such image")
 
 
+class Odd(nn.Module):
+    """An encoder with one fault."""
+
+    fault: str
+
+    @nn.compact
+    def __call__(self, images: Any, extra: Any, *, train: bool) -> Any:
+        """Encode images, but for the fault."""
+        features = images.reshape(len(images), -1)
+        if self.fault == "cache":
+            self.variable("cache", "seen", lambda: features)
+        if self.fault == "stream" and train:
+            self.make_rng("own")
+        if self.fault == "late" and train:
+            features = nn.Dense(3)(features)
+        pair = [features[:, :10]] * 2 if self.fault == "nothing" else [nn.Dense(10)(features) for _ in range(2)]
+        pair[0] = pair[0].astype(jnp.int32) if self.fault == "whole" else pair[0]
+        return [*pair, None] if self.fault == "list" else (*pair, None)
+
+
 MODULES = aae_jax.Modules(encoder=OwnEncoder(), decoder=OwnDecoder())
 
 
@@ -94,6 +116,18 @@ def test_a_model_of_own_modules_is_loaded_with_them_alone(trained, capsys):
     assert "a module of a user's own" in capsys.readouterr().err
 
 
+def test_an_interrupted_run_is_resumed_with_the_same_modules(tmp_path, capsys):
+    spec, folder = dataclasses.replace(SPEC, modules=MODULES), tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 0, signal.SIGTERM)
+        options = ["--epochs", "2", "--checkpoint-seconds", "0", "--out-dir", str(folder)]
+        assert run(spec, parse(spec, [*OPTIONS, *options])) == 128 + signal.SIGTERM
+    assert "continue with (from Python, with its modules OwnEncoder, OwnDecoder)" in capsys.readouterr().out
+    with pytest.raises(InputError, match="resume it from Python with the same modules"):
+        run(SPEC, parse(SPEC, ["--resume", str(folder)]))
+    assert run(spec, parse(spec, ["--resume", str(folder)])) == 0
+
+
 def test_modules_are_refused_where_none_were_trained(tmp_path):
     spec = find_model("autoencoder").spec
     assert run(spec, parse(spec, [*OPTIONS[:2], *OPTIONS[4:], "--out-dir", str(tmp_path / "run")])) == 0
@@ -107,6 +141,13 @@ def test_modules_are_refused_where_none_were_trained(tmp_path):
         ({"encoder": OwnEncoder(classes=9)}, r"OwnEncoder returns \(\(1, 10\), \(1, 9\), None\), not "),
         ({"encoder": OwnEncoder(styles=9)}, r"not \(\(1, 10\), \(1, 10\), None\); see aae_jax\.Modules"),
         ({"decoder": OwnDecoder(sides=(4, 16))}, r"OwnDecoder returns \(1, 4, 16\), not \(1, 8, 8\)"),
+        ({"encoder": OwnEncoder}, "modules.encoder is OwnEncoder; give an instance"),
+        ({"encoder": Odd("nothing")}, "The encoder Odd has no parameters"),
+        ({"encoder": Odd("cache")}, "The encoder Odd has the variables cache; it may have params and batch_stats"),
+        ({"encoder": Odd("stream")}, "The encoder Odd cannot be applied to images and noise with train=True"),
+        ({"encoder": Odd("late")}, "The encoder Odd cannot be applied to images and noise with train=True"),
+        ({"encoder": Odd("whole")}, r"The encoder Odd returns \('int32 \(1, 10\)', \(1, 10\), None\), not"),
+        ({"encoder": Odd("list")}, "The encoder Odd returns list, not"),
         ({"decoder": Broken()}, r"The decoder Broken cannot be applied to styles and labels.*no such image"),
         ({"encoder": OwnDecoder()}, r"The encoder OwnDecoder cannot be applied to images and noise"),
     ],

@@ -24,6 +24,7 @@ def test_a_transform_changes_training_and_is_resumed_only_by_its_name(plain, tmp
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 0, signal.SIGTERM)
         assert train_plain(half, *FLAG) == 128 + signal.SIGTERM
+    assert f"--resume {half} --views.transform {EXAMPLE}:erase" in capsys.readouterr().out
     assert plain_status("--resume", half) == 2
     assert "views.transform is" in (said := capsys.readouterr().err)
     assert "give --views.transform too if you trust that file" in said
@@ -53,7 +54,11 @@ def test_the_example_erases_a_square_of_each_image(shape):
         ("own.py:NUMBER", "has no function 'NUMBER'"),
         ("own.py:cropped", r"returns float32 of shape \(2, 7, 8\) for float32 images \(2, 8, 8\)"),
         ("own.py:nothing", "returns None of shape None"),
-        ("own.py:eager", "cannot be compiled for images .* write it with jax.numpy"),
+        ("own.py:eager", "cannot be compiled for images .* with jax.numpy"),
+        ("own.py:random", "does something else at each call, with random numbers of its own"),
+        ("own.py:several", "returns 2 values; return the images alone"),
+        ("own.py:alone", r"cannot be compiled .*write a function \(key, images\) -> images"),
+        ("own.py:leaving", "cannot be compiled .*SystemExit"),
         ("broken.py:flip", "cannot be loaded .ZeroDivisionError: division by zero.; correct the module"),
     ],
 )
@@ -63,6 +68,10 @@ def test_a_transform_that_cannot_be_used_is_named(name, message, tmp_path, monke
         "import numpy as np\nNUMBER = 3\n"
         "def cropped(key, images):\n    return images[:, 1:]\n"
         "def nothing(key, images):\n    pass\n"
+        "def random(key, images):\n    return images + np.random.rand(*images.shape).astype('float32')\n"
+        "def several(key, images):\n    return images, key\n"
+        "def alone(images):\n    return images\n"
+        "def leaving(key, images):\n    raise SystemExit(3)\n"
         "def eager(key, images):\n    return np.asarray(images)\n"
     )
     Path("broken.py").write_text("1 / 0\n")

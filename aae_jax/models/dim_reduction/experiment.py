@@ -9,7 +9,12 @@ from aae_jax.figures.of_models.drawing import Drawings, Shown
 from aae_jax.models.dim_reduction import phases
 from aae_jax.models.dim_reduction.config import DimReductionConfig, validate_dim_reduction
 from aae_jax.models.dim_reduction.presets import PRESETS
-from aae_jax.models.shared.class_frequencies import build_class_measures, describe_classes, say_classes
+from aae_jax.models.shared.class_frequencies import (
+    build_class_measures,
+    describe_classes,
+    reference_labels,
+    say_classes,
+)
 from aae_jax.models.shared.clusters import measure_clusters, say_clusters, within_majority
 from aae_jax.models.shared.graph_labels import propagated_labels
 from aae_jax.models.shared.measures import build_code_measure
@@ -23,7 +28,8 @@ __all__ = ["SPEC"]
 
 
 def _build_measure(setup: RunSetup) -> MeasureFn:
-    of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
+    reference = reference_labels(setup.config, setup.dataset, setup.validation_labels)
+    of_classes = build_class_measures(setup.dataset.num_classes, reference)
 
     def own(params: Params, outputs: EncoderOutput, codes: Array, labels: Array, key: PRNGKey) -> Metrics:
         if not setup.dataset.num_classes:
@@ -54,7 +60,9 @@ def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> d
     if setup.config.num_clusters is not None:
         return measure_clusters(setup, trained)
     dataset, tested = setup.dataset, setup.config.test
-    return {"classes": describe_classes(dataset, setup.validation_labels, setup.frequencies, tested=tested)}
+    reference = reference_labels(setup.config, dataset, setup.validation_labels)
+    described = describe_classes(dataset, setup.validation_labels, reference, setup.frequencies, tested=tested)
+    return {"classes": described}
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
@@ -86,5 +94,5 @@ SPEC = ModelSpec(
     lines=_lines,
     find_targets=propagated_labels,
     without_classes=WITHOUT_CLASSES,
-    without_validation_labels=without_validation_labels("error"),
+    without_validation_labels=without_validation_labels("error", "balanced_error", "majority_error"),
 )

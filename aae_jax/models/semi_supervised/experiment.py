@@ -17,6 +17,7 @@ from aae_jax.models.shared.class_frequencies import (
     balanced_error,
     build_class_measures,
     describe_classes,
+    reference_labels,
     say_classes,
 )
 from aae_jax.models.shared.graph_labels import propagated_labels
@@ -47,7 +48,8 @@ def _build_measure(setup: RunSetup) -> MeasureFn:
     encode = build_encode(setup.networks, setup.config.network.output)
     assert setup.prior is not None, "the configuration has one"
     draw_codes, health = draw_views(setup), health_of(setup, setup.prior)
-    of_classes = build_class_measures(setup.dataset.num_classes, setup.validation_labels)
+    reference = reference_labels(setup.config, setup.dataset, setup.validation_labels)
+    of_classes = build_class_measures(setup.dataset.num_classes, reference)
     by_error = setup.spec.score == SPEC.score
     rebuild = None if by_error else build_reconstruction_error(setup.networks, setup.config.network.output)
 
@@ -88,7 +90,10 @@ def _draw(
 def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
     say("supervised baseline: the same encoder, the labelled images alone …")
     last, survivors = (trained.params, trained.stats), trained.survivors
-    classes = describe_classes(setup.dataset, setup.validation_labels, setup.frequencies, tested=setup.config.test)
+    reference = reference_labels(setup.config, setup.dataset, setup.validation_labels)
+    classes = describe_classes(
+        setup.dataset, setup.validation_labels, reference, setup.frequencies, tested=setup.config.test
+    )
     balanced = {kind: found["balanced_error"] for kind, found in _errors(setup, *last, survivors).items() if found}
     return {
         "baseline": _train_baseline(setup, survivors),
@@ -164,5 +169,5 @@ SPEC = ModelSpec(
     results=_results,
     lines=_lines,
     find_targets=propagated_labels,
-    without_validation_labels=without_validation_labels("error"),
+    without_validation_labels=without_validation_labels("error", "balanced_error", "majority_error"),
 )

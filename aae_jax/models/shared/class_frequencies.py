@@ -22,6 +22,7 @@ __all__ = [
     "class_shares",
     "describe_classes",
     "majority_error",
+    "reference_labels",
     "say_classes",
 ]
 
@@ -48,6 +49,12 @@ def assumed_frequencies(config: Any, dataset: Dataset, validation_labels: ArrayL
     known = dataset.train_labels if isinstance(config.drawn_labels, str) else validation_labels
     counts = count_classes(known, dataset.num_classes)
     return estimate_frequencies(counts) if prior == "validation" or are_unequal(counts) else None
+
+
+def reference_labels(config: Any, dataset: Dataset, validation_labels: ArrayLike) -> NDArray[np.int32]:
+    """Return the labels by which classes count as equally frequent or not: of validation images, or those given."""
+    given = getattr(config, "drawn_labels", None) == "given"
+    return np.asarray(dataset.train_labels if given else validation_labels)
 
 
 def class_shares(
@@ -84,15 +91,14 @@ def announce_frequencies(
     reporter: Reporter,
 ) -> None:
     """Report unequal class frequencies and their effect before training a model with a label code."""
-    given = getattr(config, "drawn_labels", None) == "given"
-    known = dataset.train_labels if given else validation_labels
+    known = reference_labels(config, dataset, validation_labels)
     counts = count_classes(known, dataset.num_classes) if dataset.num_classes else np.zeros(0, np.int64)
     clusters = getattr(config, "num_clusters", None)
     if not are_unequal(counts) or (clusters is None and not hasattr(config, "class_prior")):
         return
     most, fewest = int(counts.argmax()), int(counts.argmin())
     share, wrong = 100 * counts / counts.sum(), 100 * majority_error(counts)
-    kind = "labelled" if given else "validation"
+    kind = "labelled" if getattr(config, "drawn_labels", None) == "given" else "validation"
     often, rarely = (quoted(dataset.class_names[place], 40) for place in (most, fewest))
     seen = (
         f"Classes are not equally frequent: {share[most]:.0f} % of {counts.sum()} {kind} images are {often}, "
@@ -119,13 +125,13 @@ def balanced_error(predicted: ArrayLike, labels: ArrayLike, num_classes: int) ->
     return float(np.mean(errors)) if errors else float("nan")
 
 
-def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Callable[[Array, Array], Metrics]:
+def build_class_measures(num_classes: int, reference: ArrayLike) -> Callable[[Array, Array], Metrics]:
     """Return `(logits [count, classes], labels [count]) -> metrics` for unequal classes.
 
     The metrics are the mean over the classes that occur of each class's error, and the error of always predicting the
-    most frequent class. For equal classes there are none.
+    most frequent class. For equal classes there are none; `reference` are labels by which they are judged.
     """
-    unequal = are_unequal(count_classes(validation_labels, num_classes))
+    unequal = are_unequal(count_classes(reference, num_classes))
 
     def measure(logits: Array, labels: Array) -> Metrics:
         if not unequal:
@@ -143,13 +149,19 @@ def build_class_measures(num_classes: int, validation_labels: ArrayLike) -> Call
 
 
 def describe_classes(
-    dataset: Dataset, validation_labels: ArrayLike, frequencies: NDArray[np.float64] | None, *, tested: bool
+    dataset: Dataset,
+    validation_labels: ArrayLike,
+    reference: ArrayLike,
+    frequencies: NDArray[np.float64] | None,
+    *,
+    tested: bool,
 ) -> dict[str, Any]:
     """Return the summary of class frequencies: counts by class, assumed frequencies, error of the majority class.
 
     Args:
         dataset: Data of the run.
         validation_labels: Labels of its validation images.
+        reference: Labels by which classes count as equally frequent or not.
         frequencies: Frequencies assumed for the pool, or None.
         tested: Whether the run may use the test images.
     """
@@ -157,7 +169,7 @@ def describe_classes(
     if tested:
         counts["test"] = count_classes(dataset.test_labels, dataset.num_classes)
     return {
-        "unequal": are_unequal(counts["validation"]),
+        "unequal": are_unequal(count_classes(reference, dataset.num_classes)),
         "counts": {kind: own.tolist() for kind, own in counts.items()},
         "assumed": None if frequencies is None else frequencies.tolist(),
         "majority_error": {kind: majority_error(own) for kind, own in counts.items() if own.sum()},

@@ -58,7 +58,8 @@ def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) ->
     known = dataset.train_labels >= 0
     if not config.test:
         known[indices_for_seed(config, dataset, setup.seeds[0]).validation] = False
-    path = _cached_at(dataset.sha256, training, tested=config.test)
+    held_out = "" if config.test else hashlib.sha256(known.tobytes()).hexdigest()
+    path = _cached_at(dataset.sha256, training, held_out)
     network = judge_network(dataset.image_shape, dataset.num_classes, training)
     shapes = dict(zip(("params", "stats"), jax.eval_shape(network.init, jax.random.key(0)), strict=True))
     if path is not None:
@@ -99,8 +100,11 @@ def _progress(updates: int, say: Callable[[str], None]) -> Callable[[int], None]
     return progress
 
 
-def _cached_at(data: str, training: JudgeTraining, *, tested: bool) -> Path | None:
-    """Return the file of a judge in the cache, or None if the cache is not this user's alone."""
-    described = json.dumps([VERSION, data, training._asdict(), tested, jax.__version__, jax.default_backend()])
+def _cached_at(data: str, training: JudgeTraining, held_out: str) -> Path | None:
+    """Return the file of a judge in the cache, or None if the cache is not this user's alone.
+
+    `held_out` identifies the images that it is not trained on.
+    """
+    described = json.dumps([VERSION, data, training._asdict(), held_out, jax.__version__, jax.default_backend()])
     folder = user_folder(default_cache_dir(), "judges")
     return None if folder is None else folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}.safetensors"

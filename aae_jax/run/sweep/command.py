@@ -25,7 +25,7 @@ from aae_jax.plotting_backend import neutral_backend
 from aae_jax.priors.custom import keep_samples, with_kept_samples
 from aae_jax.priors.prior import Prior
 from aae_jax.records import read_record
-from aae_jax.run.arguments import AnyConfig, Request, RunFlags, parse, resumed_folder, run_guarded
+from aae_jax.run.arguments import AnyConfig, Request, RunFlags, code_flags, parse, resumed_folder, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
@@ -242,7 +242,8 @@ def _run_in(folder: RunFolder, sweep: Sweep, console: Console) -> int:
             try:
                 _train_chunk(RunFolder(place), sweep, chunk, console)
             except Stopped as stopped:
-                console.say(f"saved; continue with: {sweep.request.launcher} --resume {folder.path}")
+                code = code_flags(with_kept_samples(sweep.request.config, folder.path))
+                console.say(f"saved; continue with: {sweep.request.launcher} --resume {folder.path}{code}")
                 return SIGNALLED + stopped.signum
         results += read_results(place / RESULT_FILE, chunk, score)
     results.sort(key=lambda result: result["member"])
