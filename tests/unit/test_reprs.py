@@ -47,6 +47,7 @@ def objects():
         dataset,
         model.networks,
         model.encode(np.zeros((1000, 28, 28), np.uint8)),
+        aae_jax.Modules(),
         aae_jax.Codes(10, 10, {"discriminator_z": 8, "discriminator_y": 10}),
         state,
         phases["rebuild"],

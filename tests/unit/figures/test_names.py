@@ -73,9 +73,19 @@ BY_NAMES = {
     "reliability_diagram": lambda n: figures.reliability_diagram(each(n, some_reliability)),
     "style_class_grid": lambda n: figures.style_class_grid(images(2, len(n)), label_names=n),
     "sweep_figure": lambda n: figures.sweep_figure(each(n, lambda: SERIES), SERIES),
+    "transfer_results": lambda n: figures.transfer_results(
+        each(n, lambda: [("codes", {"auroc": 0.9, "accuracy": 0.8}, {"auroc": 0.7, "accuracy": 0.6})])
+    ),
 }
 """Each function that takes any number of names, by its own."""
-SERIES_OF = {"error_against_labels", "error_curves", "health_curves", "learning_curves", "reliability_diagram"}
+SERIES_OF = {
+    "transfer_results",
+    "error_against_labels",
+    "error_curves",
+    "health_curves",
+    "learning_curves",
+    "reliability_diagram",
+}
 
 
 def chunks(function, names):
