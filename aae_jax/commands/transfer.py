@@ -117,6 +117,8 @@ def _run(argv: Sequence[str]) -> int:
     )
     tasks = _tasks(dataset, flags.pair)
     require_fitting(dataset.image_shape, model.image_shape)
+    if len(dataset.image_shape) == 1:
+        raise InputError(f"{dataset.name} has rows of {dataset.image_shape[0]} numbers; give data of images.")
     folder = Path(flags.out_dir)
     settings = _settings(flags, tasks, dataset, model)
     rows = _earlier(folder, settings)

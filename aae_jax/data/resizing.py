@@ -20,7 +20,7 @@ def require_fitting(shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
         InputError: Either is not that of greyscale or RGB images, and they differ.
     """
     for what, given in (("The images have", shape), ("The model takes", wanted)):
-        if not (len(given) == 2 or (len(given) == 3 and (given[2] == COLOURS or shape == wanted))):
+        if shape != wanted and not (len(given) == 2 or (len(given) == 3 and given[2] == COLOURS)):
             kind = "rows of numbers" if len(given) == 1 else "images"
             raise InputError(
                 f"{what} the shape {list(given)}, {kind} that are neither greyscale nor RGB, and cannot be converted "

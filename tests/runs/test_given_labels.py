@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from aae_jax.cli import main as command
+from aae_jax.commands.evaluate import validation_of
 from aae_jax.data import load_dataset, split_indices
 from tests.runs.conftest import interrupt_after
 from tests.runs.running import status
@@ -102,6 +103,43 @@ def test_a_run_is_resumed_with_the_labels_given(files, tmp_path):
         assert run(files, half, "some", "--labels", "given") == 128 + signal.SIGTERM
     assert status("--resume", half) == 0
     assert_same_weights(whole, half)
+
+
+def test_unequal_classes_are_judged_by_the_given_labels(tmp_path, capsys):
+    digits = load_dataset("digits")
+    train, test = (np.where(labels == 0, 0, 1) for labels in (digits.train_labels, digits.test_labels))
+    train[500:] = -1
+    np.savez(
+        tmp_path / "data.npz", x_train=digits.train_images, y_train=train, x_test=digits.test_images, y_test=test
+    )
+    flags = ("--labels", "given", "--class-prior", "auto", "--dataset", f"npz:{tmp_path / 'data.npz'}")
+    assert status(*SMALL, *flags, "--out-dir", tmp_path / "run") == 0
+    said = capsys.readouterr()
+    assert "of 500 labelled images are '1'" in said.out + said.err
+    assert "always the most frequent class" in said.out
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["classes"]["unequal"] is True
+    assert summary["classes"]["assumed"][0] == pytest.approx(0.1, abs=0.03)
+    assert "balanced_error" in summary["test"]
+    assert "balanced_error" not in summary["validation"]
+
+
+def test_clusters_found_without_labels_are_validated_on_what_was_held_out(files, tmp_path):
+    options = ("--num-clusters", "3", "--labels", "given")
+    assert run(files, tmp_path / "run", "some", *options, model="dim_reduction") == 0
+    dataset = load_dataset(f"npz:{files / 'some.npz'}")
+    splits = split_indices(dataset.train_labels, num_classes=10, num_labels=None, label_seed=0)
+    np.testing.assert_array_equal(validation_of(dataset, str(tmp_path / "run")), splits.validation)
+
+
+def test_commands_ask_for_the_data_that_lack_labels(files, tmp_path, capsys):
+    assert run(files, tmp_path / "run", "some", "--labels", "given") == 0
+    dataset = load_dataset(f"npz:{files / 'some.npz'}")
+    held_out = validation_of(dataset, str(tmp_path / "run"))
+    assert (dataset.train_labels[held_out] == -1).all()
+    flags = ("--dataset", f"npz:{files / 'all.npz'}", "--out-dir", str(tmp_path / "figures"))
+    assert command(["visualize", str(tmp_path / "run"), *flags]) == 2
+    assert "give the --dataset that it was trained on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,17 @@ def test_a_model_of_rows_is_refused(pictures, tmp_path, capsys):
     assert "The model takes the shape [8], rows of numbers" in capsys.readouterr().err
 
 
+def test_rows_of_numbers_are_refused_even_by_a_model_of_rows(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    np.savez(tmp_path / "rows.npz", x=generator.normal(size=(200, 5)) + labels[:, None], y=labels)
+    data = ("--dataset", f"npz:{tmp_path / 'rows.npz'}")
+    assert status(*SMALL, *data, "--out-dir", tmp_path / "model", model="autoencoder") == 0
+    assert transfer.main([str(tmp_path / "model"), *data, "--out-dir", str(tmp_path / "out")]) == 2
+    assert "npz:rows.npz has rows of 5 numbers; give data of images." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.usefixtures("without_boosting")
 def test_codes_of_a_models_own_data_are_no_transfer(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(transfer, "PLAN", (("codes", "linear"),))

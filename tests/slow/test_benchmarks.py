@@ -176,7 +176,8 @@ def times_of_a_convolutional_step(folder: Path) -> None:
     call("benchmarks/conv.py", "--toy", "--quick", *rival, "--only", "colour", "--out", out)
     call("benchmarks/conv.py", "--toy", "--quick", "--only", "mnist", "--out", out)
     found = read(out)
-    assert 0 < max(found["distance_after_3_updates_colour"].values()) < 1e-3
+    distances = found["distance_after_updates_colour"]
+    assert 0 < min(max(networks.values()) for networks in distances.values()) < 1e-4
     seconds = found["conv_colour"]["seconds"]
     assert len(seconds) == 2 + 2 * 2 * 2
     for precision, best in found["conv_colour"]["best"].items():

@@ -67,6 +67,13 @@ def test_at_most_half_are_mistakes_where_there_are_right_ones():
     assert all(not np.allclose(drawn[0, column * 17], 1.0) for column in range(12))
 
 
+def test_images_without_a_label_are_no_mistakes():
+    labels = np.array([-1] * 10 + [1] * 2)
+    drawn = canvas(figures.predicted_classes(np.zeros((12, 14, 14)), np.zeros(12, int), labels))
+    framed = [not np.allclose(drawn[0, column * 17], 1.0) for column in range(12)]
+    assert framed == [True] * 2 + [False] * 10
+
+
 def test_pictures_without_a_label_each_are_refused():
     with pytest.raises(ValueError, match="a prediction and a label"):
         figures.predicted_classes(np.zeros((3, 4, 4)), np.zeros(3, int), np.zeros(2, int))
