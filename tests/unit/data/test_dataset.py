@@ -57,7 +57,7 @@ def test_hash_ignores_memory_order_and_byte_order():
         ({"train_images": np.zeros((30,), np.uint8)}, r"shape \(30,\); give an array of shape"),
         ({"train_images": np.zeros((30, 5, 4, 3, 1), np.uint8)}, "give an array of shape"),
         ({"train_images": np.full((30, 5, 4), 1.5, np.float32)}, "run from 1.5 to 1.5"),
-        ({"train_images": np.full((30, 5, 4), np.nan, np.float32)}, "run from nan to nan"),
+        ({"train_images": np.full((30, 5, 4), np.nan, np.float32)}, "hold NaN; leave those rows out or correct them"),
         ({"train_images": np.zeros((30, 5, 4), np.float32)}, "bring both to one type"),
         ({"class_names": ["a", "b"]}, "2 class names for"),
         ({"train_images": np.zeros((0, 5, 4), np.uint8), "train_labels": np.zeros(0, np.uint8)}, "empty"),
