@@ -50,33 +50,36 @@ class Ours:
 
         With `channels` the networks are convolutional, with one hidden layer.
         """
-        self.updates, self.seeds, self.shape = updates, seeds, tuple(shape)
+        self.updates, self.seeds, self.shape, self.batch = updates, seeds, tuple(shape), batch
         config = aae_jax.resolve(aae_jax.preset(preset), self.shape)
-        network = dataclasses.replace(
-            config.network,
-            precision=precision,
-            hidden=(width,) if channels else (width, width),
-            discriminator_hidden=(width, width),
-            latent_dim=latent_dim,
-        )
+        sizes = {"latent_dim": latent_dim, "discriminator_hidden": (width, width), "precision": precision}
         if channels:
-            network = dataclasses.replace(network, kind="conv", channels=tuple(channels))
-        config = dataclasses.replace(config, network=network, update_order=order)
-        self.config, self.batch = config, batch
+            sizes |= {"kind": "conv", "channels": tuple(channels), "hidden": (width,)}
+        else:
+            sizes["hidden"] = (width, width)
+        network = dataclasses.replace(config.network, **sizes)
+        self.config = config = dataclasses.replace(config, network=network, update_order=order)
         self.networks = aae_jax.build_mlp_networks(network, self.shape, classes, conditional=config.conditional)
         self.phases = aae_jax.build_phases(self.networks, config, num_classes=classes)
-        draw = np.random.default_rng(0)
-        images = draw.integers(0, 256, (pool, *self.shape), dtype=np.uint8)
-        labelled = draw.integers(0, 256, (seeds, LABELLED, *self.shape), dtype=np.uint8)
-        labels = draw.integers(0, classes, (seeds, LABELLED), dtype=np.int32)
-        self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
+        self._draw_data(pool, classes)
         self.hyper = aae_jax.traced(config, 10**6)
         self.epoch = aae_jax.over_seeds(
             _updates(self.phases, config, batch=batch, updates=updates, order=order), at_once=at_once
         )
         self.keys = jax.random.split(jax.random.key(1), seeds)
+        return self._compile()
+
+    def _draw_data(self, pool: int, classes: int) -> None:
+        draw = np.random.default_rng(0)
+        images = draw.integers(0, 256, (pool, *self.shape), dtype=np.uint8)
+        labelled = draw.integers(0, 256, (self.seeds, LABELLED, *self.shape), dtype=np.uint8)
+        labels = draw.integers(0, classes, (self.seeds, LABELLED), dtype=np.int32)
+        self.data = jax.tree.map(jnp.asarray, aae_jax.TrainData(images, labelled, labels))
+
+    def _compile(self) -> dict[str, Any]:
+        """Draw the weights and compile the updates; return what is known of the program."""
         begun = time.perf_counter()
-        averaging = config.averaging.decay > 0
+        averaging = self.config.averaging.decay > 0
 
         def init(key: Any) -> Any:
             return aae_jax.init_state(self.networks, self.phases, key, averaging=averaging)
@@ -84,21 +87,23 @@ class Ours:
         self.state = jax.jit(jax.vmap(init))(self.keys)
         self.compiled, seconds = aae_jax.compile_epoch(self.epoch, self.state, self.data, self.hyper, self.keys)
         cost = self.compiled.cost_analysis() or {}
-        memory = self.compiled.memory_analysis()
         self.calls = 0
+        params = self.state.params
+
+        def size_of(networks: Any) -> int:
+            return sum(leaf.size for leaf in jax.tree.leaves(networks)) // self.seeds
+
         return {
             "jax": jax.__version__,
             "device": jax.devices()[0].device_kind,
             "compile_seconds": seconds,
             "setup_seconds": time.perf_counter() - begun,
-            "parameters": sum(leaf.size for leaf in jax.tree.leaves(self.state.params)) // seeds,
+            "parameters": size_of(params),
             "state_bytes": sum(leaf.nbytes for leaf in jax.tree.leaves(self.state)),
-            "temporary_bytes": memory.temp_size_in_bytes,
+            "temporary_bytes": self.compiled.memory_analysis().temp_size_in_bytes,
             "flops": cost.get("flops"),
             "trained_parameters": {
-                name: sum(leaf.size for net in phase.trained for leaf in jax.tree.leaves(self.state.params[net]))
-                // seeds
-                for name, phase in self.phases.items()
+                name: size_of([params[network] for network in phase.trained]) for name, phase in self.phases.items()
             },
         }
 

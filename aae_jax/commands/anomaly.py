@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aae_jax.commands.data_options import DataOptions
 from aae_jax.commands.result import parse
 from aae_jax.config import resolve
-from aae_jax.data import Dataset, load_dataset
+from aae_jax.data import Dataset
 from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
 from aae_jax.evaluation.anomaly import MIN_REFERENCE, AnomalyScores, auroc
@@ -24,7 +25,6 @@ from aae_jax.plotting_backend import neutral_backend
 from aae_jax.run.arguments import Request, run_guarded
 from aae_jax.run.arguments import parse as parse_run
 from aae_jax.run.callbacks import EpochEnd
-from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.run import run
 from aae_jax.saved.anomaly import AnomalyScorer
 from aae_jax.saved.storage import load
@@ -54,15 +54,7 @@ RESULT, TABLE, BEGUN, OTHERS = "result.json", "anomaly.json", "settings.json", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Anomaly:
-    dataset: str = "auto"
-    """Data set with classes, as for training."""
-    data_dir: str | None = None
-    """Folder for data. Also from $AAE_DATA_DIR."""
-    image_size: tuple[int, ...] = ()
-    """Height and width that image files are scaled to, as for training."""
-    split_seed: int = 0
-    """Seed of the test set of data without one."""
+class _Anomaly(DataOptions):
     classes: tuple[str, ...] = ()
     """Names of the classes to hold out. Default: each in turn."""
     preset: str = "anomaly"
@@ -97,13 +89,7 @@ def _run(argv: Sequence[str]) -> int:
     of the held-out class are the anomalies. Neither they nor their class are seen in training.
     """
     flags = parse(_Anomaly, argv, "anomaly", _run.__doc__)
-    dataset = load_dataset(
-        flags.dataset,
-        data_dir=flags.data_dir,
-        split_seed=flags.split_seed,
-        image_size=flags.image_size,
-        reporter=DataReporter(Console()),
-    )
+    dataset = flags.load()
     wanted = _wanted(dataset, flags.classes)
     seeded_generator(flags.seed, "seed")
     for model, more in _models(flags):

@@ -4,16 +4,16 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from aae_jax.commands.data_options import DataOptions
 from aae_jax.commands.result import parse, refuse_overwriting, source_of
-from aae_jax.data import Dataset, load_dataset, split_indices
+from aae_jax.config import LabelCount
+from aae_jax.data import Dataset, split_indices
 from aae_jax.data.labels import NO_LABEL
 from aae_jax.errors import InputError
 from aae_jax.files import write_whole
-from aae_jax.run.console import Console, DataReporter
 from aae_jax.streams import note
 
 __all__ = ["run_init_datasets"]
@@ -22,26 +22,17 @@ FILES = ("train_labeled", "train_unlabeled", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _InitDatasets:
+class _InitDatasets(DataOptions):
     dir_path: str = "splits"
     """Folder for the files, created if missing. Files of the same names are overwritten."""
-    dataset: str = "auto"
-    """Data set, as for training."""
-    data_dir: str | None = None
-    """Folder for data. Also from $AAE_DATA_DIR."""
-    labels: int | Literal["all"] = 3000
-    """Number of labelled training images, balanced over the classes, or all; none for data without labels."""
+    labels: LabelCount = 3000
+    """Number of labelled training images, balanced over the classes; all; or given, for those that have a label, as
+    for training. None for data without labels."""
     label_seed: int = 0
     """Seed of the labelled images, as in a run of this seed."""
     pool_size: int | None = None
     """Size of the pool, as for training: a random subset that includes the labelled images. None: all but the
     validation images."""
-    split_seed: int = 0
-    """Seed of the test set of data without one."""
-    image_size: tuple[int, ...] = ()
-    """Height and width that image files are scaled to, as for training."""
-    skip_bad_images: bool = False
-    """Leave out image files that cannot be read."""
 
 
 def run_init_datasets(argv: Sequence[str]) -> int:
@@ -53,15 +44,7 @@ def run_init_datasets(argv: Sequence[str]) -> int:
     train_labeled.npz.
     """
     flags = parse(_InitDatasets, argv, "init-datasets", run_init_datasets.__doc__)
-    reporter = DataReporter(Console())
-    dataset = load_dataset(
-        flags.dataset,
-        data_dir=flags.data_dir,
-        split_seed=flags.split_seed,
-        image_size=flags.image_size,
-        skip_bad_images=flags.skip_bad_images,
-        reporter=reporter,
-    )
+    dataset = flags.load()
     folder = Path(flags.dir_path)
     for name in FILES:
         refuse_overwriting(str(folder / f"{name}.npz"), source_of(flags.dataset), flags.data_dir)

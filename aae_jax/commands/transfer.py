@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from aae_jax.commands.data_options import DataOptions
 from aae_jax.commands.result import ModelPath, load_model, parse
 from aae_jax.commands.transfer_features import Features, Specialist, sha256_of
 from aae_jax.commands.transfer_table import Row, lines_of, write_figures
-from aae_jax.data import Dataset, load_dataset
+from aae_jax.data import Dataset
 from aae_jax.data.resizing import require_fitting
 from aae_jax.data.seeds import seeded_generator
 from aae_jax.errors import InputError
@@ -22,7 +23,6 @@ from aae_jax.evaluation.transfer import CLASSIFIERS
 from aae_jax.files import write_whole
 from aae_jax.plotting_backend import neutral_backend
 from aae_jax.run.arguments import INTERRUPTED, run_guarded
-from aae_jax.run.console import Console, DataReporter
 from aae_jax.saved.model import Model
 from aae_jax.streams import complain, say
 from aae_jax.text import duration, printable
@@ -47,19 +47,13 @@ WITHOUT_LIGHTGBM = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Transfer:
+class _Transfer(DataOptions):
     model: ModelPath
     """Folder of a run, or of a saved model, trained on other images."""
     dataset: str = "cifar10"
     """Labelled data set to encode, as for training. Its images are brought to the model's size and colours."""
-    data_dir: str | None = None
-    """Folder for data. Also from $AAE_DATA_DIR."""
     image_size: tuple[int, ...] = ()
     """Height and width that image files are scaled to for the specialist and the baselines. Default: their own."""
-    split_seed: int = 0
-    """Seed of the test set of data without one."""
-    skip_bad_images: bool = False
-    """Leave out image files that cannot be read."""
     pair: tuple[str, ...] = ()
     """Two classes, by name or number, that are also classified without the others, such as automobile ship."""
     specialist_epochs: int = 30
@@ -107,14 +101,7 @@ def _run(argv: Sequence[str]) -> int:
     seeded_generator(flags.seed, "seed")
     _check(flags)
     model = load_model(flags.model)
-    dataset = load_dataset(
-        flags.dataset,
-        data_dir=flags.data_dir,
-        split_seed=flags.split_seed,
-        image_size=flags.image_size,
-        skip_bad_images=flags.skip_bad_images,
-        reporter=DataReporter(Console()),
-    )
+    dataset = flags.load()
     tasks = _tasks(dataset, flags.pair)
     require_fitting(dataset.image_shape, model.image_shape)
     if len(dataset.image_shape) == 1:

@@ -1,7 +1,7 @@
 """Features of the images of `experiments/transfer.py`, and its classifiers of them."""
 
-import time
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -19,17 +19,16 @@ from aae_jax.evaluation.transfer import (
     outcome,
     principal_features,
 )
+from aae_jax.models.shared.judging import progress_lines
 from aae_jax.saved.digest import digest_of
 from aae_jax.saved.format import named
 from aae_jax.saved.model import Model
 from aae_jax.streams import say
-from aae_jax.text import duration
 
 __all__ = ["Features", "Specialist", "encode", "images_of", "sha256_of"]
 
 CHUNK = 1000
 """Number of images that are resized and encoded at once."""
-SECONDS_BETWEEN_LINES = 20.0
 
 
 class Specialist(NamedTuple):
@@ -91,7 +90,8 @@ class Features:
     def _train_specialist(self) -> Outcome:
         epochs, flip, seed = self.specialist
         key = jax.random.key(seed)
-        predict = fit_specialist(self.train, self.num_classes, epochs, key, flip=flip, on_progress=_progress())
+        progress = functools.partial(progress_lines, say=say, training=" of the specialist")
+        predict = fit_specialist(self.train, self.num_classes, epochs, key, flip=flip, build_progress=progress)
         return outcome(predict, self.train, self.test)
 
 
@@ -116,18 +116,3 @@ def sha256_of(model: Model) -> str:
     """Return the SHA-256 of the weights."""
     leaves = named({"params": model.params, "stats": model.stats})
     return digest_of({}, {name: np.asarray(leaf) for name, leaf in leaves})
-
-
-def _progress() -> Callable[[int, int], None]:
-    """Return a function of finished and of all updates that prints a line now and then."""
-    begun = said = time.monotonic()
-
-    def progress(finished: int, updates: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES and finished < updates:
-            said = now
-            left = (now - begun) * (updates - finished) / finished
-            say(f"  {finished} of {updates} updates of the specialist, {duration(left)} left")
-
-    return progress

@@ -141,7 +141,7 @@ def fit_specialist(
     key: PRNGKey,
     *,
     flip: float,
-    on_progress: Callable[[int, int], None] = lambda finished, updates: None,
+    build_progress: Callable[[int], Callable[[int], None]] = lambda updates: lambda finished: None,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Train a small convolutional classifier on images, and return its function of images.
 
@@ -154,7 +154,7 @@ def fit_specialist(
         epochs: Passes over the images.
         key: PRNG key of weights, batches, views and dropout.
         flip: Probability of mirroring an image horizontally.
-        on_progress: Called now and then with the numbers of finished and of all updates.
+        build_progress: Called with the number of updates; its result now and then with that of finished ones.
 
     Returns:
         `images -> probabilities [count, classes]`.
@@ -171,6 +171,6 @@ def fit_specialist(
     )
     judge = train_judge(
         *(images, np.asarray(train.labels), num_classes, training, key),
-        on_progress=lambda finished: on_progress(finished, training.updates),
+        on_progress=build_progress(training.updates),
     )
     return lambda images: np.asarray(jax.nn.softmax(judge(images).logits), np.float64)

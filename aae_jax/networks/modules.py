@@ -30,6 +30,14 @@ class Modules(NamedTuple):
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether the modules are the same objects: not every module can be compared or hashed."""
+        return isinstance(other, Modules) and self.encoder is other.encoder and self.decoder is other.decoder
+
+    def __hash__(self) -> int:
+        """Hash the identity of the modules, by which compiled programs are kept."""
+        return hash((id(self.encoder), id(self.decoder)))
+
     def named(self) -> dict[str, str]:
         """Return the names of the classes of the modules that are given, by network."""
         return {name: type(module).__name__ for name, module in self._asdict().items() if module is not None}

@@ -85,7 +85,9 @@ class Console:
             f"split    {among}{setup.data.pool.shape[0]} pool images, "
             f"{len(setup.validation_labels)} validation, {len(dataset.test_labels)} test{_unlabelled(dataset)}"
         )
-        self.say(f"network  {_layers(config.network)}, code {config.network.latent_dim}, {seeds}")
+        named = setup.networks.modules.named()
+        own = "".join(f", {name} {module} of your own" for name, module in named.items())
+        self.say(f"network  {_layers(config.network)}{own}, code {config.network.latent_dim}, {seeds}")
         self.say(
             f"plan     {setup.epochs} epochs of {setup.steps_per_epoch} updates = "
             f"{setup.epochs * setup.steps_per_epoch} updates at batch {config.batch_size}"

@@ -1,8 +1,7 @@
 """Compiled functions of a saved model's weights, shared by all models of one structure in a process."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,6 @@ __all__ = ["Programs", "Structure", "build_model_networks", "build_programs"]
 
 KEPT = 32
 """Structures of which a process keeps the compiled programs, the last ones used; each model keeps its own too."""
-
-Result = TypeVar("Result")
 
 
 class Structure(NamedTuple):
@@ -58,22 +55,7 @@ class Programs(NamedTuple):
     reconstruct: RowsFn
 
 
-def _kept(build: Callable[[Structure], Result]) -> Callable[[Structure], Result]:
-    """Keep the results for structures; modules of a user's own that cannot be hashed are built anew by each model."""
-    kept = functools.lru_cache(maxsize=KEPT)(build)
-
-    @functools.wraps(build)
-    def call(structure: Structure) -> Result:
-        try:
-            hash(structure)
-        except TypeError:
-            return build(structure)
-        return kept(structure)
-
-    return call
-
-
-@_kept
+@functools.lru_cache(maxsize=KEPT)
 def build_model_networks(structure: Structure) -> Networks:
     """Return the pure functions of a model's networks, without its discriminators."""
     network, image_shape, num_classes, decoded_label, heads, mode_decoder, modules = structure
@@ -81,7 +63,7 @@ def build_model_networks(structure: Structure) -> Networks:
     return build_networks(network, image_shape, codes, modules)
 
 
-@_kept
+@functools.lru_cache(maxsize=KEPT)
 def build_programs(structure: Structure) -> Programs:
     """Return the functions behind the methods of a model, each compiled when it is first called."""
     networks, output = build_model_networks(structure), structure.network.output

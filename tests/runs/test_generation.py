@@ -93,7 +93,7 @@ def test_a_judge_is_read_from_the_cache_unless_it_is_damaged(judged, monkeypatch
 def test_a_long_training_of_the_judge_says_how_far_it_is(monkeypatch):
     lines, clock = [], iter([0.0, 20.0, 21.0, 60.0, 100.0])
     monkeypatch.setattr(judging.time, "monotonic", lambda: next(clock))
-    progress = judging._progress(2000, lines.append)
+    progress = judging.progress_lines(2000, lines.append)
     for finished in (500, 1000, 1500, 2000):
         progress(finished)
     assert lines == ["  500 of 2000 updates, 1:00 left", "  1500 of 2000 updates, 0:20 left"]

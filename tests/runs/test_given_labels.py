@@ -95,6 +95,16 @@ def test_a_run_without_testing_reports_what_needs_no_label(files, tmp_path, caps
     assert "judged to be of their class" not in out
 
 
+def test_the_split_of_given_labels_is_written_as_files(files, tmp_path):
+    flags = ("--dataset", f"npz:{files / 'some.npz'}", "--labels", "given", "--dir-path", str(tmp_path))
+    assert command(["init-datasets", *flags]) == 0
+    stored = {name: np.load(tmp_path / f"{name}.npz") for name in ("train_labeled", "train_unlabeled", "validation")}
+    assert len(stored["train_labeled"]["y"]) == COUNT
+    assert (stored["train_labeled"]["y"] >= 0).all()
+    assert (stored["train_unlabeled"]["y"] == -1).all()
+    assert (stored["validation"]["y"] == -1).all()
+
+
 def test_a_run_is_resumed_with_the_labels_given(files, tmp_path):
     whole, half = tmp_path / "whole", tmp_path / "half"
     assert run(files, whole, "some", "--labels", "given") == 0

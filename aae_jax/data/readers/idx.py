@@ -1,10 +1,12 @@
 """Reader of IDX files of unsigned bytes (LeCun et al. 1998), gzipped or not, that does not trust their headers."""
 
+import contextlib
 import gzip
 import io
 import math
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,8 @@ __all__ = ["map_idx", "parse_idx", "read_bytes", "read_idx"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_MAGIC = b"\x00\x00\x08"
-MAX_RANK = 4
-"""Largest number of dimensions of an array that is mapped."""
+MAX_HEADER = 4 + 4 * 255
+"""Size of the largest header in bytes: the number of dimensions is a byte."""
 MAX_DEFLATED = 1040
 """Upper bound of the expansion by deflate, which is 1,032; a header that claims more is false."""
 
@@ -51,18 +53,15 @@ def map_idx(path: Path, *, rank: int | None = None) -> NDArray[np.uint8]:
     Raises:
         InputError: See `read_idx`; or the file is gzipped and large.
     """
-    size = 0
-    try:
-        with open_regular(path) as file:
-            start, size = file.read(4 + 4 * MAX_RANK), os.fstat(file.fileno()).st_size
-            if not start.startswith(GZIP_MAGIC):
-                shape = _parse_header(io.BytesIO(start), str(path), rank)
-                _check_length(size, shape, str(path))
+    with _opened(path) as file:
+        start, size = file.read(MAX_HEADER), os.fstat(file.fileno()).st_size
+        if not start.startswith(GZIP_MAGIC):
+            shape = _parse_header(io.BytesIO(start), str(path), rank)
+            _check_length(size, shape, str(path))
+            if math.prod(shape):  # an empty array cannot be mapped
                 return map_array(file, np.uint8, shape, 4 + 4 * len(shape))
-    except (OSError, ValueError):
-        pass  # the reader of the whole file names what is wrong
     if size > MAX_READ_BYTES:
-        raise InputError(f"{path} is compressed or damaged, and too large to read into memory; give it uncompressed.")
+        raise InputError(f"{path} is compressed, and too large to read into memory; give it uncompressed.")
     return read_idx(path, rank=rank)
 
 
@@ -72,19 +71,32 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: The file is missing or unreadable.
     """
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content: bytes = file.read(size + 1)
+    if len(content) > size:
+        raise InputError(f"{path} grew while it was read; give a file that is not being written.")
+    return content
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a file for reading.
+
+    Raises:
+        InputError: The file is missing or unreadable.
+    """
     try:
         with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(size + 1)
+            yield file
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"The file {path} does not exist; check its name and folder.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check that it is a readable file.") from error
     except ValueError as error:  # a name with a zero byte
         raise InputError(f"{path} cannot be read ({error}); check its name.") from error
-    if len(content) > size:
-        raise InputError(f"{path} grew while it was read; give a file that is not being written.")
-    return content
 
 
 def parse_idx(stored: bytes, what: str, rank: int | None = None) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from aae_jax.models.spec import RunSetup
 from aae_jax.saved.format import name_of, named, read_tensors
 from aae_jax.text import duration
 
-__all__ = ["judge_of"]
+__all__ = ["judge_of", "progress_lines"]
 
 VERSION = 1
 """Number to raise when a judge is trained otherwise, so that none is read that an earlier version cached."""
@@ -76,7 +76,7 @@ def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) ->
         dataset.num_classes,
         training,
         jax.random.key(0),
-        on_progress=_progress(training.updates, say),
+        on_progress=progress_lines(training.updates, say),
     )
     if path is not None:
         tensors = {name: np.asarray(leaf) for name, leaf in named({"params": judge.params, "stats": judge.stats})}
@@ -85,8 +85,11 @@ def judge_of(setup: RunSetup, say: Callable[[str], None] = lambda line: None) ->
     return judge
 
 
-def _progress(updates: int, say: Callable[[str], None]) -> Callable[[int], None]:
-    """Return `number of finished updates -> None`, which prints progress and the time left."""
+def progress_lines(updates: int, say: Callable[[str], None], *, training: str = "") -> Callable[[int], None]:
+    """Return `number of finished updates -> None`, which prints progress and the time left now and then.
+
+    `training`: What is trained, after "updates", or nothing.
+    """
     begun = said = time.monotonic()
 
     def progress(finished: int) -> None:
@@ -95,7 +98,7 @@ def _progress(updates: int, say: Callable[[str], None]) -> Callable[[int], None]
         if now - said >= SECONDS_BETWEEN_LINES and finished < updates:
             said = now
             left = (now - begun) * (updates - finished) / finished
-            say(f"  {finished} of {updates} updates, {duration(left)} left")
+            say(f"  {finished} of {updates} updates{training}, {duration(left)} left")
 
     return progress
 

@@ -108,10 +108,11 @@ def striped(count, seed):
 def test_the_specialist_learns_from_images():
     train, test, finished = striped(200, 0), striped(60, 1), []
 
+    def build_progress(updates):
+        return lambda done: finished.append((done, updates))
+
     def fit():
-        return transfer.fit_specialist(
-            train, 2, 40, jax.random.key(0), flip=0.5, on_progress=lambda *counts: finished.append(counts)
-        )
+        return transfer.fit_specialist(train, 2, 40, jax.random.key(0), flip=0.5, build_progress=build_progress)
 
     predict = fit()
     found = transfer.outcome(predict, train, test)
