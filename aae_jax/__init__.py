@@ -11,6 +11,7 @@ from aae_jax.compat import module_names
 if TYPE_CHECKING:
     __version__: str
     from aae_jax import losses, models, priors
+    from aae_jax.api import TrainingFailed, train
     from aae_jax.config import AveragingConfig, NetworkConfig, OptimizerConfig, PriorConfig, ViewConfig, resolve
     from aae_jax.data import Dataset, load_dataset, split_indices, training_arrays
     from aae_jax.errors import InputError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from aae_jax.models.semi_supervised.presets import PRESETS
     from aae_jax.models.unsupervised.config import UnsupervisedConfig
     from aae_jax.networks import Codes, EncoderOutput, Modules, Networks, build_mlp_networks, build_networks
+    from aae_jax.run.callbacks import Stop
+    from aae_jax.run.training import Run
+    from aae_jax.run.user_callbacks import EarlyStopping, LogTo
     from aae_jax.saved.model import Model
     from aae_jax.saved.storage import load, save_model
     from aae_jax.train.epoch import TrainData, build_train_epoch, over_seeds, to_device
@@ -41,8 +45,10 @@ __all__ = [
     "Batch",
     "Codes",
     "Dataset",
+    "EarlyStopping",
     "EncoderOutput",
     "InputError",
+    "LogTo",
     "Model",
     "Modules",
     "NetworkConfig",
@@ -52,8 +58,11 @@ __all__ = [
     "OptimizersConfig",
     "Phase",
     "PriorConfig",
+    "Run",
     "SemiSupervisedConfig",
+    "Stop",
     "TrainData",
+    "TrainingFailed",
     "UnsupervisedConfig",
     "ViewConfig",
     "WeightsConfig",
@@ -82,6 +91,7 @@ __all__ = [
     "split_indices",
     "to_device",
     "traced",
+    "train",
     "training_arrays",
     "validate",
 ]
@@ -105,6 +115,7 @@ _SUBMODULES = (
     "types",
 )
 _HOMES = {
+    "api": ("TrainingFailed",),
     "config": ("AveragingConfig", "NetworkConfig", "OptimizerConfig", "PriorConfig", "ViewConfig", "resolve"),
     "data": ("Dataset", "load_dataset", "split_indices", "training_arrays"),
     "errors": ("InputError",),
@@ -116,6 +127,9 @@ _HOMES = {
     "models.semi_supervised.presets": ("PRESETS",),
     "models.unsupervised.config": ("UnsupervisedConfig",),
     "networks": ("Codes", "EncoderOutput", "Modules", "Networks", "build_mlp_networks", "build_networks"),
+    "run.callbacks": ("Stop",),
+    "run.training": ("Run",),
+    "run.user_callbacks": ("EarlyStopping", "LogTo"),
     "saved.model": ("Model",),
     "saved.storage": ("load", "save_model"),
     "train.epoch": ("TrainData", "build_train_epoch", "over_seeds", "to_device"),

@@ -14,7 +14,16 @@ from aae_jax.errors import InputError, did_you_mean, known_name
 from aae_jax.files import read_text
 from aae_jax.text import quoted
 
-__all__ = ["coerce", "differences", "from_mapping", "read_yaml", "to_mapping", "to_yaml", "with_current_names"]
+__all__ = [
+    "coerce",
+    "differences",
+    "from_mapping",
+    "read_yaml",
+    "to_flat",
+    "to_mapping",
+    "to_yaml",
+    "with_current_names",
+]
 
 Config = TypeVar("Config")
 
@@ -210,6 +219,18 @@ def to_mapping(config: Any) -> dict[str, Any]:
     """Return a configuration as nested dictionaries, lists, numbers and strings, for JSON and YAML."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(config))
     return plain
+
+
+def to_flat(config: Any) -> dict[str, Any]:
+    """Return a configuration as one dictionary by dotted names."""
+    return _flattened(to_mapping(config), "")
+
+
+def _flattened(values: Mapping[str, Any], before: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flattened(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return flat
 
 
 def _plain(value: Any) -> Any:

@@ -8,14 +8,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aae_jax.data.arrays import as_labels, as_rows_or_images, content_of
 from aae_jax.data.brightness import refuse_darkness
 from aae_jax.data.scaling import Scaling
 from aae_jax.data.stored import blocks_of, extremes, is_mapped
 from aae_jax.errors import InputError
 from aae_jax.text import brief_fields
 
-__all__ = ["Dataset", "build_dataset", "content_sha256", "count_repeated"]
+__all__ = ["ARRAYS", "Dataset", "build_dataset", "content_sha256", "count_repeated"]
 
+ARRAYS = "arrays"
+"""Name of data that were arrays in Python."""
 MAX_TEST_BYTES = 2**32
 """Size of the largest test set of streamed data: test images are evaluated in memory."""
 Images = NDArray[np.uint8] | NDArray[np.float32]
@@ -36,7 +39,7 @@ class Dataset:
         train_images: uint8 `[num_train, *image]`, 0 is black and 255 white, or float32 in [0, 1]; read-only. It may
             be a view of a mapped file (see `stored`).
         train_labels: int32 `[num_train]`, in `0..num_classes - 1`, or -1 for no label; read-only.
-        test_images: As `train_images`, `[num_test, *image]`; read-only.
+        test_images: As `train_images`, `[num_test, *image]`; read-only. There are none in data for training alone.
         test_labels: int32 `[num_test]`, in `0..num_classes - 1`, or all -1 without classes; read-only.
         num_classes: Number of classes; 0 for data without labels.
         class_names: Names of the classes, `[num_classes]`.
@@ -66,6 +69,63 @@ class Dataset:
         """Return the shape of one image: `(height, width)`, `(height, width, channels)` or `(features,)`."""
         return tuple(self.train_images.shape[1:])
 
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Any,
+        labels: Any = None,
+        *,
+        test_images: Any = None,
+        test_labels: Any = None,
+        image_shape: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        name: str = ARRAYS,
+        split_seed: int = 0,
+        hold_out: bool = True,
+    ) -> "Dataset":
+        """Return a data set of a user's own arrays, as `npz:FILE` reads them from a file.
+
+        Images `[n, height, width]` or `[n, height, width, channels]` are whole numbers from 0 to 255 or floats from
+        0 to 1. Rows `[n, features]` are bytes, treated like images, or any finite numbers, scaled to [0, 1] per
+        feature by the range of the training rows. Negative labels, NaN, None and empty texts mean no label.
+
+        Args:
+            images: An array of any library, nested lists, or a data frame whose columns hold numbers.
+            labels: Integers or texts `[n]`; None for data without labels. The classes are those that occur.
+            test_images: As `images`; None: a quarter of each class, or of data without labels, is drawn.
+            test_labels: As `labels`. Test images without a label join the training images.
+            image_shape: Shape of one image, if `images` are rows of pixels.
+            class_names: Names of the labels 0, 1, …; None: the labels themselves.
+            name: Short name of the data.
+            split_seed: Seed of the drawn test images.
+            hold_out: Whether test images are drawn. Data without any are for training with `test=False`.
+
+        Raises:
+            InputError: The arrays are unsuitable, or only some are given.
+        """
+        if test_labels is not None and test_images is None:
+            raise InputError("test_labels are given without test_images; give both.")
+        if test_labels is not None and labels is None:
+            raise InputError("test_labels are given, but no labels of the training images; give both.")
+        content = content_of(
+            as_rows_or_images(images, "The images", image_shape),
+            None if labels is None else as_labels(labels, "The labels"),
+            None if test_images is None else as_rows_or_images(test_images, "The test images", image_shape),
+            None if test_labels is None else as_labels(test_labels, "The test labels"),
+            called=("images", "labels", "test_images", "test_labels"),
+            where="",
+            name=name,
+            split_seed=split_seed,
+            hold_out=hold_out,
+            class_names=class_names,
+        )
+        return build_dataset(
+            **content.described(),
+            name=name,
+            source="memory",
+            without_test_set=test_images is None and not hold_out,
+        )
+
     def __repr__(self) -> str:
         """Return types and shapes instead of numbers."""
         return brief_fields(self)
@@ -83,6 +143,7 @@ def build_dataset(
     class_names: Sequence[str] | None = None,
     scaling: Scaling | None = None,
     notices: Sequence[str] = (),
+    without_test_set: bool = False,
 ) -> Dataset:
     """Validate the four arrays and return them as a `Dataset` of read-only copies.
 
@@ -97,12 +158,15 @@ def build_dataset(
         class_names: Names of the classes; None counts from "0".
         scaling: Scaling of plain vectors to [0, 1], stored with the model.
         notices: Sentences for the user on the reading of the source.
+        without_test_set: Whether the test set is meant to be empty.
 
     Raises:
         InputError: An array is empty or has the wrong type, rank, length or image shape, a number is not finite or
             outside [0, 1], images are nearly black, or a label is out of range.
     """
-    parts = (("training", train_images, train_labels), ("test", test_images, test_labels))
+    parts = [("training", train_images, train_labels)]
+    if not without_test_set:
+        parts.append(("test", test_images, test_labels))
     for part, images, labels in parts:
         _check_images(images, f"The {part} images of {name!r}")
         _check_shape(labels, f"The {part} labels of {name!r}", length=len(images))
@@ -118,7 +182,8 @@ def build_dataset(
         )
     if train_images.dtype == np.uint8 or train_images.ndim > 2:
         refuse_darkness(train_images, f"The training images of {name!r}")
-        refuse_darkness(test_images, f"The test images of {name!r}", black=True)
+        if not without_test_set:
+            refuse_darkness(test_images, f"The test images of {name!r}", black=True)
     for part, _, labels in parts:
         lowest = -1 if part == "training" or not num_classes else 0
         _check_range(labels, f"The {part} labels of {name!r}", lowest, num_classes)

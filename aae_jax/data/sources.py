@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aae_jax.data.cache import CachedDataset, fingerprint, read_cache, write_cache
 from aae_jax.data.colour_sets import COLOUR_SETS, FACES
-from aae_jax.data.dataset import Dataset, Images, build_dataset, count_repeated
+from aae_jax.data.dataset import ARRAYS, Dataset, Images, build_dataset, count_repeated
 from aae_jax.data.digits import load_digits
 from aae_jax.data.download import DownloadError, NoAnswerError, Remote, download, file_sha256, offline
 from aae_jax.data.image_sources import (
@@ -102,6 +102,11 @@ def load_dataset(
         given = "skip_bad_images" if decoding.size is None else "image_size"
         raise InputError(
             f"{given} is for image files (folder:FOLDER, zip:FILE, lfw), but the data set is {name!r}; leave it out."
+        )
+    if name == ARRAYS:
+        raise InputError(
+            "The data were arrays in Python, which cannot be read again; save them by numpy.savez and give "
+            "--dataset npz:FILE, or go on in Python."
         )
     if name == "digits":
         return load_digits(split_seed=split_seed)

@@ -15,8 +15,8 @@ from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
 from aae_jax.run.console import Console
 from aae_jax.run.measures import build_seed_measure, flat
+from aae_jax.run.memory import RunRecord
 from aae_jax.run.process import Interruption
-from aae_jax.run.run_dir import RunFolder
 from aae_jax.train.phases import Phase
 from aae_jax.train.state import AAEState, evaluation_variables, used_networks
 from aae_jax.types import Array, Metrics, Params, Stats
@@ -100,6 +100,8 @@ class EpochEnd:
         state: Training state, with a leading seed axis; donated to the next epoch, so copy arrays that you keep.
         metrics: Metrics of each update, `[seeds, updates]` by `"phase/metric"`.
         row: Row of metrics for the files, once this epoch has been validated; None before, and without validation.
+        score: Name in the row of the validation score that chooses the best weights; lower is better.
+        best_epochs: Number of the epoch with the best score so far, per seed; -1 before the first.
         stop: First request to end training.
     """
 
@@ -109,6 +111,8 @@ class EpochEnd:
     state: AAEState
     metrics: Metrics
     row: dict[str, Any] | None = None
+    score: str = ""
+    best_epochs: tuple[int, ...] = ()
     stop: Stop | None = None
 
 
@@ -171,7 +175,7 @@ class FailureGuard:
     """
 
     def __init__(
-        self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress, folder: RunFolder, console: Console
+        self, setup: RunSetup, plan: TrainingPlan, progress: TrainingProgress, folder: RunRecord, console: Console
     ) -> None:
         """Build the check of the weights."""
         self.setup, self.plan, self.progress = setup, plan, progress
@@ -244,6 +248,8 @@ class Validation:
             **active_means(epoch.metrics, self.plan.phases, epoch.number * setup.steps_per_epoch),
             "seconds": round(progress.seconds, 3),
         }
+        epoch.score = VALIDATION + setup.spec.score
+        epoch.best_epochs = tuple(np.asarray(progress.best.epoch).tolist())
 
     def _is_due(self, epoch: EpochEnd) -> bool:
         return epoch.last or (epoch.number + 1) % (self.setup.config.evaluate_every or 1) == 0
@@ -266,7 +272,7 @@ def _update_best(best: Best, params: Params, stats: Stats, error: Array, epoch: 
 class MetricFiles:
     """Writer of `metrics.jsonl`, to which rows are appended, and of `metrics.csv`."""
 
-    def __init__(self, folder: RunFolder, seeds: tuple[int, ...]) -> None:
+    def __init__(self, folder: RunRecord, seeds: tuple[int, ...]) -> None:
         """Write to `folder`."""
         self.folder, self.seeds = folder, seeds
 

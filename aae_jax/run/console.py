@@ -16,7 +16,7 @@ from aae_jax.models.spec import RunSetup
 from aae_jax.streams import mute_output
 from aae_jax.text import duration, printable
 
-__all__ = ["Console", "DataReporter"]
+__all__ = ["Console", "DataReporter", "ReporterConsole"]
 
 
 def _layers(network: NetworkConfig) -> str:
@@ -71,8 +71,8 @@ class Console:
         """Print a highlighted line."""
         self.say(f"! {text}")
 
-    def header(self, setup: RunSetup, folder: str) -> None:
-        """Print device, data, sizes and the number of planned updates."""
+    def header(self, setup: RunSetup, folder: str | None) -> None:
+        """Print device, data, sizes and the number of planned updates; and the folder, if there is one."""
         self.setup = setup
         config, dataset = setup.config, setup.dataset
         device = jax.devices()[0]
@@ -94,7 +94,8 @@ class Console:
         )
         if isinstance(setup.data.pool, StoredImages):
             self.say(f"stream   pool images are read from {setup.data.pool.source}, part by part")
-        self.say(f"folder   {folder}")
+        if folder is not None:
+            self.say(f"folder   {folder}")
 
     def compiling(self) -> None:
         """Print that the program is being compiled."""
@@ -143,6 +144,24 @@ class Console:
         shown = text if len(text) < columns else text[: max(columns - 2, 0)] + "…"
         self._print(f"\r\033[K{shown}")
         self.open_line = True
+
+
+class ReporterConsole(Console):
+    """Console that passes its lines on: notices to `Reporter.notice`, all others to `Reporter.working`."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        """Pass lines to `reporter`."""
+        super().__init__()
+        self.rewrite = False
+        self.reporter = reporter
+
+    def say(self, text: str = "") -> None:
+        """Pass a line on."""
+        self.reporter.working(text)
+
+    def notice(self, text: str) -> None:
+        """Pass a notice on."""
+        self.reporter.notice(text)
 
 
 class DataReporter(Reporter):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,8 @@ from aae_jax.models.shared.generation import measure_generation, say_generation
 from aae_jax.models.spec import RunSetup, Trained
 from aae_jax.run.console import Console
 from aae_jax.run.measures import SeedMeasure, build_seed_measure, flat
-from aae_jax.run.run_dir import RunFolder
+from aae_jax.run.memory import RunRecord
+from aae_jax.run.run_dir import RunFolder, to_json
 from aae_jax.run.setup import images_of
 from aae_jax.run.summary import best_epochs, last_measures, summarise
 from aae_jax.run.trainer import Outcome
@@ -23,16 +24,24 @@ from aae_jax.saved.model import Model
 from aae_jax.train.state import evaluation_variables, used_networks
 from aae_jax.types import Params, Stats
 
-__all__ = ["report"]
+__all__ = ["Reported", "report"]
 
 
-def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Console) -> None:
+class Reported(NamedTuple):
+    """Models of the seeds whose losses stayed finite, with last and with best weights, and the summary as in JSON."""
+
+    models: tuple[Model, ...]
+    best_models: tuple[Model, ...]
+    summary: dict[str, Any]
+
+
+def report(setup: RunSetup, outcome: Outcome, folder: RunRecord, console: Console) -> Reported:
     """Evaluate the last weights on the test images, if `config.test` is set; write models, figures and summary.
 
     Args:
         setup: Setup of the run.
         outcome: Result of its training.
-        folder: Run folder.
+        folder: Run folder; of a record in memory, nothing is written or drawn.
         console: Console for the closing lines.
     """
     spec, rows = setup.spec, folder.read_rows()
@@ -42,17 +51,22 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunFolder, console: Consol
         **spec.results(setup, trained, console.say),
     }
     models = _with_temperatures(trained, results)
-    save_models(models, folder)
+    if isinstance(folder, RunFolder):
+        save_models(models, folder)
     notices: list[str] = []
     results |= measure_generation(setup, trained, console.say, notices.append)
     summary = summarise(setup, outcome, folder.read_origin(), results)
-    _save_figures(setup, rows, models[0], summary, folder, notices.append)
-    folder.write_summary(summary)
+    if isinstance(folder, RunFolder):
+        _save_figures(setup, rows, models[0], summary, folder, notices.append)
+        folder.write_summary(summary)
     for notice in notices:
         console.notice(notice)
     for line in (*spec.lines(summary), *_lines(summary)):
         console.say(line)
-    console.say(f"  training time {summary['train_seconds']:.0f} s, results in {folder.path}")
+    where = f", results in {folder.path}" if isinstance(folder, RunFolder) else ""
+    console.say(f"  training time {summary['train_seconds']:.0f} s{where}")
+    best = [model_of(setup, outcome.best.params, outcome.best.stats, place) for place in trained.places()]
+    return Reported(tuple(models), tuple(best), to_json(summary))
 
 
 def _trained(setup: RunSetup, outcome: Outcome) -> Trained:
@@ -148,6 +162,6 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     if "discriminator_z_accuracy" in measured:
         lines.append(f"  discriminator accuracy {100 * np.nanmean(of('discriminator_z_accuracy')):.1f} %")
     lines += say_generation(summary)
-    if not summary["tested"]:
+    if not summary["tested"] and summary["splits"]["test"]:
         lines.append("  the test images were not evaluated")
     return lines

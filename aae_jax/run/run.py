@@ -5,18 +5,17 @@ from collections.abc import Sequence
 
 from aae_jax.errors import InputError
 from aae_jax.models import find_model
-from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec, RunSetup
 from aae_jax.plotting_backend import neutral_backend
-from aae_jax.priors.custom import keep_samples, with_kept_samples
+from aae_jax.priors.custom import with_kept_samples
 from aae_jax.run.arguments import Request, code_flags, parse, run_guarded
 from aae_jax.run.callbacks import AllSeedsFailed, Callback
 from aae_jax.run.console import Console, DataReporter
 from aae_jax.run.event_log import require_tensorboard
-from aae_jax.run.report import report
 from aae_jax.run.run_dir import SIGNALLED, SWEEP_FILE, RunFolder, open_run_folder
 from aae_jax.run.setup import build_setup, prior_of
-from aae_jax.run.trainer import Stopped, Trainer
+from aae_jax.run.trainer import Stopped
+from aae_jax.run.training import train_setup
 from aae_jax.streams import complain
 from aae_jax.train.compile import require_device
 from aae_jax.train.compile_cache import keep_compiled_programs
@@ -81,13 +80,8 @@ def run(experiment: ModelSpec, request: Request, callbacks: Sequence[Callback] =
 def _run_in(
     folder: RunFolder, setup: RunSetup, request: Request, console: Console, callbacks: Sequence[Callback]
 ) -> int:
-    if request.resume is None:
-        folder.write_config(setup.config)
-    keep_samples(setup.prior, folder.path)
-    console.header(setup, str(folder.path))
     try:
-        trainer = Trainer(setup, main_plan(setup), folder, console, callbacks)
-        outcome = trainer.run(resume=request.resume is not None, command=request.command)
+        train_setup(setup, folder, console, callbacks, resume=request.resume is not None, command=request.command)
     except Stopped as stopped:
         named = setup.networks.modules.named()
         with_modules = f" (from Python, with its modules {', '.join(named.values())})" if named else ""
@@ -98,7 +92,6 @@ def _run_in(
         kept = f"; the last good state is kept in {folder.last}" if folder.last.is_dir() else ""
         console.say(f"All seeds failed. Try a lower {_rates(setup)}{kept}.")
         return FAILED
-    report(setup, outcome, folder, console)
     return 0
 
 

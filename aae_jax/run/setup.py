@@ -52,7 +52,9 @@ def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
     )
 
 
-def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None) -> RunSetup:
+def build_setup(
+    spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None, dataset: Dataset | None = None
+) -> RunSetup:
     """Build the setup of a run; values left open in the configuration are resolved from data and device.
 
     Args:
@@ -60,11 +62,12 @@ def build_setup(spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior |
         config: Configuration of the model's class, not yet resolved.
         reporter: Receiver of the messages of data loading.
         prior: Configured prior, if already read; None: it is read now.
+        dataset: The data; None: they are loaded as configured.
 
     Raises:
         InputError: Data or values are unsuitable for training.
     """
-    dataset = load_data(config, reporter)
+    dataset = load_data(config, reporter) if dataset is None else dataset
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     spec = adapted(spec, dataset, arrays[0].validation_labels)
@@ -128,6 +131,8 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray | St
         listed = read_labelled_list(config.labelled_list, expected=config.labelled_list_sha256)
         config = dataclasses.replace(config, labels=len(listed.indices), labelled_list_sha256=listed.sha256)
     spec.validate(config)
+    if config.test and not len(dataset.test_images):
+        raise InputError("test is True, but the data have no test images; give some, or test=False.")
     require_precision(config.network.precision)
     if len(pool) < config.batch_size:
         raise InputError(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from aae_jax.config.text import to_flat
 from aae_jax.errors import InputError
 from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
@@ -29,6 +30,7 @@ from aae_jax.run.callbacks import (
 from aae_jax.run.checkpoint_notes import checked_notes, refuse_other_modules, refuse_other_settings
 from aae_jax.run.checkpoints import NOT_BEGUN, Checkpoints
 from aae_jax.run.console import Console
+from aae_jax.run.memory import RunRecord
 from aae_jax.run.process import Interruption, start_is_over
 from aae_jax.run.run_dir import RunFolder, source_commit
 from aae_jax.run.watch import Watch
@@ -82,7 +84,7 @@ class Trainer:
         self,
         setup: RunSetup,
         plan: TrainingPlan,
-        folder: RunFolder,
+        folder: RunRecord,
         console: Console,
         callbacks: Sequence[Callback] = (),
     ) -> None:
@@ -91,9 +93,11 @@ class Trainer:
         Args:
             setup: Setup of the run.
             plan: Training plan.
-            folder: Run folder, locked.
+            folder: Run folder, locked; or a record in memory, without checkpoints.
             console: Console for the progress.
-            callbacks: User callbacks, called after each epoch, and after its validation if that is due.
+            callbacks: User callbacks, called after each epoch, and after its validation if that is due. Before the
+                first one, a method `before_training(settings)` gets the configuration by dotted names, if there is
+                one.
 
         Raises:
             TypeError: A callback has no method `after_epoch`.
@@ -121,13 +125,15 @@ class Trainer:
         start_is_over()
         self.progress.started = time.perf_counter()
         self.updates = first_epoch * self.setup.steps_per_epoch + self.begin.updates
-        watch = Watch(self.setup, self.folder, first_epoch=first_epoch, notice=self.console.notice)
-        part = "these updates" if self.setup.config.stream else "this epoch"
-        with contextlib.closing(watch), Interruption(part) as self.interruption:
-            self._assemble(watch)
+        with contextlib.ExitStack() as stack:
+            self._assemble(first_epoch, stack)
+            for callback in self.callbacks:
+                if hasattr(callback, "before_training"):
+                    callback.before_training(to_flat(self.setup.config))
             if isinstance(train_epoch, StreamedEpoch):
-                begin = first_epoch, self.begin
-                train_epoch = dataclasses.replace(train_epoch, begin=begin, on_chunk=self._after_chunk)
+                train_epoch = dataclasses.replace(train_epoch, begin=(first_epoch, self.begin))
+                if self.checkpoints is not None:
+                    train_epoch = dataclasses.replace(train_epoch, on_chunk=self._after_chunk)
             state, _ = fit(
                 state,
                 self.setup.data,
@@ -151,20 +157,30 @@ class Trainer:
         """Update and phase at which each failed seed's loss was not finite."""
         return self.progress.failed
 
-    def _assemble(self, watch: Watch) -> None:
+    def _assemble(self, first_epoch: int, stack: contextlib.ExitStack) -> None:
+        """Build the callbacks; without a folder, none that write to one, and signals act as usual."""
         setup, progress, folder = self.setup, self.progress, self.folder
         self.guard = FailureGuard(setup, self.plan, progress, folder, self.console)
+        watches: tuple[Callback, ...] = ()
+        self.requests: tuple[Callback, ...] = self.callbacks
+        self.checkpoints: Checkpoints | None = None
+        if isinstance(folder, RunFolder):
+            watch = Watch(setup, folder, first_epoch=first_epoch, notice=self.console.notice)
+            watches = (stack.enter_context(contextlib.closing(watch)),)
+            part = "these updates" if setup.config.stream else "this epoch"
+            self.interruption = stack.enter_context(Interruption(part))
+            self.requests = (*self.callbacks, Signals(self.interruption))
+            self.checkpoints = Checkpoints(setup, progress, folder, self.metrics)
         self.validation: tuple[Callback, ...] = (
             Validation(setup, self.plan, progress),
             MetricFiles(folder, setup.seeds),
-            watch,
+            *watches,
             ProgressLine(setup, progress, self.console),
         )
-        self.requests = (*self.callbacks, Signals(self.interruption))
-        self.checkpoints = Checkpoints(setup, progress, folder, self.metrics)
 
     def _after_chunk(self, number: int, state: AAEState, so_far: Callable[[], PartialEpoch]) -> None:
         """Save within an epoch if it is due, or requested by a signal."""
+        assert self.checkpoints is not None, "runs without a folder do not call this"
         signum = self.interruption.signum
         if (signum is None and not self.checkpoints.due) or not self.guard.any_finite(state):
             return  # failed seeds are not saved, and reported at the end of the epoch
@@ -180,7 +196,7 @@ class Trainer:
             epoch.last = True
             if epoch.row is None:  # the report needs the metrics of a validated epoch
                 _call(self.validation, epoch)
-        _call([self.checkpoints], epoch)
+        _call([] if self.checkpoints is None else [self.checkpoints], epoch)
         if epoch.stop is None:
             return False
         if epoch.stop.signum is not None:
@@ -222,25 +238,27 @@ class Trainer:
         return lowered
 
     def _restore(self) -> tuple[AAEState, int]:
-        if not checkpoint.any_saved(self.folder.last):
+        folder = self.folder
+        assert isinstance(folder, RunFolder), "a record in memory has no checkpoints"
+        if not checkpoint.any_saved(folder.last):
             self.console.notice("No checkpoint was saved yet; the run starts over.")
-            self.folder.cut_metrics(-1)
+            folder.cut_metrics(-1)
             state, best = self._start()
             self.progress = TrainingProgress(best)
             return state, 0
-        refuse_other_modules(self.folder.last, self.setup)
+        refuse_other_modules(folder.last, self.setup)
         arrays = precomputed(self.setup)
         like = jax.eval_shape(lambda: self._start())
         further = (*arrays.values(), *([self.metrics] if self.metrics else []))
-        restored = checkpoint.restore_latest(self.folder.last, (*like, *further), self.console.notice)
+        restored = checkpoint.restore_latest(folder.last, (*like, *further), self.console.notice)
         state, best = restored.tree[:2]
         restored_arrays = dict(zip(arrays, restored.tree[2:], strict=False))
         self.setup = self.setup._replace(data=self.setup.data._replace(**restored_arrays))
-        notes = checked_notes(restored.notes, self.folder.last)
+        notes = checked_notes(restored.notes, folder.last)
         self._check_data(notes.data_sha256)
-        refuse_other_settings(notes, self.setup, self.folder.path)
+        refuse_other_settings(notes, self.setup, folder.path)
         self.progress = TrainingProgress(best, notes.failed, notes.seconds)
-        self.folder.cut_metrics(notes.epoch)
+        folder.cut_metrics(notes.epoch)
         if notes.updates and self.metrics:
             metrics = {name: np.asarray(value)[:, : notes.updates] for name, value in restored.tree[-1].items()}
             self.begin = PartialEpoch(notes.updates, metrics)

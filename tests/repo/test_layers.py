@@ -20,6 +20,7 @@ LAYERS = (
     ("figures",),
     ("models",),
     ("run", "compat"),
+    ("api",),
     ("commands", "cli"),
 )
 """From the bottom to the top; a module imports from its own layer and from those below it."""

@@ -10,15 +10,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from aae_jax.data.arrays import content_of
 from aae_jax.data.dataset import Dataset, build_dataset
-from aae_jax.data.labels import NO_LABEL, Parts, draw_parts, number_classes, require_classes, settle_parts
 from aae_jax.data.readers.idx import MAX_DEFLATED
-from aae_jax.data.scaling import check_rows, fit_scaling
-from aae_jax.data.stored import MAX_READ_BYTES, is_mapped, map_array, require_in_memory
+from aae_jax.data.stored import MAX_READ_BYTES, map_array
 from aae_jax.errors import InputError
 from aae_jax.files import open_regular
 
@@ -37,7 +35,6 @@ KEYS = (
 """Sets of arrays in a file, of which the first complete one is read; labels may be missing."""
 LABEL_KEYS = ("y", "y_train", "y_test")
 NAMES_KEY = "class_names"
-MAX_CHANNELS = 4
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 """Header of a member of a zip file, which its name and extra fields follow."""
 ENCRYPTED = 1
@@ -79,123 +76,19 @@ def load_npz(path: str | os.PathLike[str], *, split_seed: int = 0, mapped: bool 
         stray.append("y_test")
     if stray:
         raise InputError(f"{file} holds {', '.join(arrays)}, but no images or no {y} for {stray[0]}; give both.")
-    labels, class_names = _read_labels(arrays, (x, y), file)
-    images = arrays[x]
-    if "x_test" in arrays:
-        parts = Parts(images, labels[: len(images)], arrays["x_test"], labels[len(images) :])
-    else:
-        parts = draw_parts(images, labels, name=f"npz:{file.name}", split_seed=split_seed)
-    return _build(parts, class_names if given is None else _named(class_names, given, file), file, split_seed)
-
-
-def _read_labels(
-    arrays: dict[str, NDArray[Any]], keys: tuple[str, str], file: Path
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return the classes of the training images followed by those of the test images, and the class names."""
-    pairs = [(images, labels) for images, labels in (keys, ("x_test", "y_test")) if images in arrays]
-    written = [labels for _, labels in pairs if labels in arrays]
-    columns, what = [arrays[labels] for labels in written], f"{' and '.join(written)} in {file}"
-    if any(
-        each.ndim == 0 or each.shape[1:] != columns[0].shape[1:] or _kind(each) != _kind(columns[0])
-        for each in columns
-    ):
-        raise InputError(f"{what} are of different types or shapes; give both in one form.")
-    for images, labels in pairs:
-        if labels in arrays:
-            _check_lengths(arrays[images], arrays[labels], f"{images} and {labels} in {file}")
-        elif arrays[images].ndim == 0:
-            raise InputError(f"{images} in {file} is a scalar; give an array of images or rows.")
-    counts = [len(arrays[images]) for images, _ in pairs]
-    classes = np.full(sum(counts), NO_LABEL, np.int32)
-    if not columns:
-        return classes, ()
-    numbered, class_names = number_classes(np.concatenate(columns), what)
-    classes[: len(numbered)] = numbered
-    require_classes(class_names, numbered, f"in {file}")
-    return classes, class_names
-
-
-def _kind(labels: NDArray[Any]) -> str:
-    """Return the kind of labels, one for all numbers: NaN for a missing label turns integers into floats."""
-    return "f" if labels.dtype.kind in "iuf" else labels.dtype.kind
-
-
-def _named(class_names: tuple[str, ...], given: NDArray[Any], file: Path) -> tuple[str, ...]:
-    """Return the file's names of the classes 0, 1, …; none for data without labels."""
-    if not class_names:
-        return ()
-    if given.ndim != 1 or given.dtype.kind != "U" or list(class_names) != [str(i) for i in range(len(given))]:
-        raise InputError(
-            f"{NAMES_KEY} in {file} has shape {given.shape} and type {given.dtype} for the labels "
-            f"{', '.join(class_names[:5])}; give one string for each label 0, 1, …, all of which must occur."
-        )
-    return tuple(str(name) for name in given)
-
-
-def _build(parts: Parts, class_names: tuple[str, ...], file: Path, split_seed: int) -> Dataset:
-    train = _as_images(parts.train_images, f"The training images in {file}")
-    test = _as_images(parts.test_images, f"The test images in {file}")
     name = f"npz:{file.name}"
-    parts = parts._replace(train_images=train, test_images=test)
-    parts, class_names, notices = settle_parts(parts, class_names, name=name, split_seed=split_seed)
-    train, test = parts.train_images, parts.test_images
-    scaling = None
-    if train.ndim == 2 and train.dtype != np.uint8:
-        if test.ndim != 2 or train.shape[1] != test.shape[1] or len(train) == 0:
-            raise InputError(
-                f"Training and test rows in {file} have shapes {train.shape} and {test.shape}; give rows of one "
-                "length."
-            )
-        scaling = fit_scaling(train, f"The training rows in {file}")
-        train = scaling.apply(train, f"The training rows in {file}")
-        test = scaling.apply(test, f"The test rows in {file}")
-    return build_dataset(
+    content = content_of(
+        arrays[x],
+        arrays.get(y),
+        arrays.get("x_test"),
+        arrays.get("y_test"),
+        called=(x, y, "x_test", "y_test"),
+        where=f" in {file}",
         name=name,
-        source=f"{file}",
-        train_images=train,
-        train_labels=parts.train_labels,
-        test_images=test,
-        test_labels=parts.test_labels,
-        num_classes=len(class_names),
-        class_names=class_names,
-        scaling=scaling,
-        notices=notices,
+        split_seed=split_seed,
+        class_names=given,
     )
-
-
-def _check_lengths(images: NDArray[Any], labels: NDArray[Any], what: str) -> None:
-    if images.ndim == 0 or len(images) != len(labels):
-        raise InputError(f"{what} have shapes {images.shape} and {labels.shape}; give one label per image.")
-
-
-def _as_images(images: NDArray[Any], what: str) -> NDArray[Any]:
-    """Convert images to bytes or float32, whose range `build_dataset` checks; rows of numbers are not converted."""
-    if images.ndim == 4 and images.shape[1] <= MAX_CHANNELS < min(images.shape[2:]):
-        raise InputError(
-            f"{what} have shape {images.shape}, channels before height and width; "
-            "transpose them to [images, height, width, channels]."
-        )
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    if is_mapped(images) and images.ndim > 2 and images.dtype == np.float32:
-        return images
-    if images.dtype != np.uint8:
-        require_in_memory(images, f"{what} have type {images.dtype}; save bytes, or images of float32 from 0 to 1.")
-    if images.dtype.kind == "b":
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype.kind not in "iuf":
-        raise InputError(f"{what} have type {images.dtype}; give numbers.")
-    if images.dtype == np.uint8:
-        return images
-    if images.ndim == 2:
-        return images  # not converted to float32 before scaling: time stamps would become equal
-    if images.ndim > 2 and images.dtype.kind in "iu":
-        low, high = int(images.min(initial=0)), int(images.max(initial=0))
-        if low < 0 or high > 255:
-            raise InputError(f"{what} run from {low} to {high}; give whole numbers from 0 to 255.")
-        return images.astype(np.uint8)
-    check_rows(images, what)
-    return images.astype(np.float32)
+    return build_dataset(**content.described(), name=name, source=f"{file}")
 
 
 def read_arrays(

@@ -58,7 +58,8 @@ class SemiSupervisedConfig(LabelledConfig):
     propagated labels. validation: estimated from the held-out labels. auto: the same if these differ significantly
     from equal frequencies, else uniform. Or one frequency per class, e.g. 0.1 0.9."""
     baseline_share: float = 0.25
-    """Updates of the supervised baseline, as a share of the run's updates (they are about ten times cheaper)."""
+    """Updates of the supervised baseline, as a share of the run's updates (they are about ten times cheaper). 0: no
+    baseline."""
     conditional: bool = False
     """Show the style discriminator the label as well: the styles of each class, not only of all classes together,
     match the prior. Otherwise, as in the paper, it sees the style alone."""
@@ -81,7 +82,7 @@ def validate(config: SemiSupervisedConfig) -> None:
     validate_reconstruction(config.weights, config.network)
     check_bounds(
         ("classification_every", config.classification_every, 1, 10**6),
-        ("baseline_share", config.baseline_share, 1e-6, 100),
+        ("baseline_share", config.baseline_share, 0, 100),
     )
     validate_trained_prior(config.prior, config.network)
     validate_class_prior(config.class_prior)

@@ -88,7 +88,9 @@ def _draw(
 
 
 def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> dict[str, Any]:
-    say("supervised baseline: the same encoder, the labelled images alone …")
+    trains_baseline = setup.config.baseline_share > 0 and (setup.config.test or setup.validates_labels)
+    if trains_baseline:
+        say("supervised baseline: the same encoder, the labelled images alone …")
     last, survivors = (trained.params, trained.stats), trained.survivors
     reference = reference_labels(setup.config, setup.dataset, setup.validation_labels)
     classes = describe_classes(
@@ -96,7 +98,7 @@ def _results(setup: RunSetup, trained: Trained, say: Callable[[str], None]) -> d
     )
     balanced = {kind: found["balanced_error"] for kind, found in _errors(setup, *last, survivors).items() if found}
     return {
-        "baseline": _train_baseline(setup, survivors),
+        "baseline": _train_baseline(setup, survivors) if trains_baseline else _no_baseline(setup),
         "calibration": calibrate(setup, *last, survivors),
         "classes": {**classes, "balanced_error": balanced},
     }
@@ -109,6 +111,13 @@ def _train_baseline(setup: RunSetup, survivors: Sequence[bool]) -> dict[str, Any
     state, _ = fit(state, setup.data, train_epoch=epoch, hyper=plan.hyper, key=plan.keys, epochs=plan.epochs)
     errors = _errors(setup, *evaluation_variables(state), survivors)
     return {"updates": plan.epochs * setup.steps_per_epoch, **errors}
+
+
+def _no_baseline(setup: RunSetup) -> dict[str, Any]:
+    """Return the entry of a run that leaves the baseline out, or could not measure its error."""
+    nothing = over_seeds(np.full(len(setup.seeds), np.nan), [True] * len(setup.seeds))
+    errors = {"error": nothing, "balanced_error": nothing}
+    return {"updates": 0, "validation": errors, "test": errors if setup.config.test else None}
 
 
 def _errors(setup: RunSetup, params: Params, stats: Stats, survivors: Sequence[bool]) -> dict[str, Any]:
@@ -144,7 +153,8 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     elif summary["tested"]:
         best = of(summary["best_by_validation"]["test"]["error"])
         lines.append(f"  validation {of(summary['validation']['error'])}; best by validation: {best} on test")
-    lines.append(f"  supervised baseline {of(baseline[kind]['error'])}")
+    if baseline["updates"]:
+        lines.append(f"  supervised baseline {of(baseline[kind]['error'])}")
     lines += say_classes(summary["classes"], kind, of(summary["classes"]["balanced_error"][kind]))
     calibration = summary["calibration"]
     before, after = of(calibration["expected_error"]), of(calibration["calibrated_error"])

@@ -1,0 +1,259 @@
+"""Training from Python: `train(experiment, data)` makes the run of a command, bit for bit."""
+
+import dataclasses
+import os
+import signal
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aae_jax.config import LabelledConfig, RunConfig
+from aae_jax.config.text import differences, from_mapping
+from aae_jax.data import Dataset, Reporter
+from aae_jax.data.dataset import ARRAYS
+from aae_jax.errors import InputError
+from aae_jax.models import MODELS, find_model, preset
+from aae_jax.models.shared.plan import main_plan
+from aae_jax.models.spec import ModelSpec
+from aae_jax.networks import NO_MODULES, Modules
+from aae_jax.priors.custom import with_kept_samples
+from aae_jax.run.arguments import resumed_config
+from aae_jax.run.callbacks import AllSeedsFailed, Callback
+from aae_jax.run.console import Console, DataReporter, ReporterConsole
+from aae_jax.run.event_log import require_tensorboard
+from aae_jax.run.memory import RunMemory, RunRecord, refuse_files
+from aae_jax.run.run_dir import CONFIG_FILE, SIGNALLED, RunFolder, open_run_folder
+from aae_jax.run.setup import build_setup, prior_of
+from aae_jax.run.trainer import Stopped
+from aae_jax.run.training import Run, train_setup
+from aae_jax.run.warm_start import warm_started
+from aae_jax.saved.model import Model
+from aae_jax.saved.storage import load
+from aae_jax.train.compile import require_device
+
+__all__ = ["TrainingFailed", "train"]
+
+
+class TrainingFailed(RuntimeError):  # noqa: N818 - the name is the sentence
+    """The losses of every seed became non-finite."""
+
+
+def train(
+    experiment: str | ModelSpec | RunConfig,
+    data: Any = None,
+    *,
+    test_data: Any = None,
+    preset: str | None = None,
+    seed: int | None = None,
+    out_dir: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
+    reporter: Reporter | None = None,
+    resume: bool = False,
+    warm_start: Model | str | os.PathLike[str] | None = None,
+    modules: Modules = NO_MODULES,
+    **settings: Any,
+) -> Run:
+    """Train a model and evaluate it, as its command does: same data and settings, same bits.
+
+    Args:
+        experiment: Name of a model, such as "semi_supervised" or "clustering" (see `MODELS`); its specification; or
+            a configuration, whose class names the model.
+        data: Name of a data set as `--dataset` takes it; a `Dataset`; the path of an npz or zip file or of a folder
+            of images; images or rows of numbers (an array or a data frame, see `Dataset.from_arrays`); or a pair of
+            these and labels, in which negative numbers, NaN, None and "" mean no label. None: the configuration's.
+        test_data: Pair of test images and labels, if the data are such a pair, or test images. Without any, all of
+            the arrays are trained on; with `test=True`, a quarter of each class is held out and becomes the test set.
+        preset: Named settings of the experiment to start from; None: "default".
+        seed: Seed of weights and order; None: the configuration's, 0 by default.
+        out_dir: New or empty folder for what the command leaves in a run's folder. None: nothing is written.
+        callbacks: Objects with a method `after_epoch(epoch)`, which may return a `Stop`.
+        reporter: Receiver of all lines, such as `aae_jax.data.Quiet()`; None: they are printed.
+        resume: Continue the interrupted run in `out_dir`, if there is one with this configuration.
+        warm_start: Model, or folder of one or of a run, whose weights the encoder and decoder start from.
+        modules: Encoder and decoder of a user's own.
+        **settings: Values of the configuration, nested as mappings or by dotted names, such as `epochs=20`,
+            `weights={"propagation": 0}` or `**{"network.latent_dim": 5}`. Of a pair of data and labels, all labels
+            are used unless `labels` is given.
+
+    Returns:
+        Models, metrics and summary.
+
+    Raises:
+        InputError: A name, a setting or the data are unsuitable.
+        TrainingFailed: The losses of every seed became non-finite.
+        KeyboardInterrupt: Ctrl-C; with a folder, after this epoch has been saved.
+        SystemExit: Likewise after SIGTERM or SIGHUP, with a folder.
+    """
+    spec, config = _configured(experiment, preset)
+    spec = dataclasses.replace(spec, modules=modules) if modules != NO_MODULES else spec
+    given = dict(settings) | ({} if seed is None else {"seed": seed})
+    config = _with_settings(config, given)
+    config, dataset = _with_data(config, data, test_data, given)
+    spec.validate(config)
+    return _train(
+        spec,
+        config,
+        dataset,
+        out_dir=None if out_dir is None else Path(out_dir),
+        callbacks=callbacks,
+        console=Console() if reporter is None else ReporterConsole(reporter),
+        resume=resume,
+        warm_start=warm_start,
+    )
+
+
+def _train(
+    spec: ModelSpec,
+    config: Any,
+    dataset: Dataset | None,
+    *,
+    out_dir: Path | None,
+    callbacks: Sequence[Callback],
+    console: Console,
+    resume: bool,
+    warm_start: Model | str | os.PathLike[str] | None,
+) -> Run:
+    require_device()
+    if config.tensorboard:
+        require_tensorboard()
+    if out_dir is None:
+        refuse_files(config)
+    if resume and out_dir is None:
+        raise InputError("resume is True, but out_dir is None; give the folder of the interrupted run.")
+    resuming = resume and out_dir is not None and (out_dir / CONFIG_FILE).is_file()
+    if resuming:
+        assert out_dir is not None
+        _refuse_finished(out_dir)
+        config = with_kept_samples(config, out_dir)
+    setup = build_setup(spec, config, DataReporter(console), prior_of(config), dataset)
+    plan = main_plan(setup)
+    if warm_start is not None:
+        plan = warm_started(plan, warm_start if isinstance(warm_start, Model) else load(warm_start))
+    command = f"aae_jax.train({spec.name!r}, …)"
+    if out_dir is None:
+        return _run(setup, RunMemory(), console, callbacks, plan=plan, resume=False, command=command)
+    if resuming:
+        _refuse_changes(spec, setup.config, out_dir)
+    with open_run_folder(out_dir, out_dir if resuming else None, spec.name, setup.config.seed) as folder:
+        return _run(setup, folder, console, callbacks, plan=plan, resume=resuming, command=command)
+
+
+def _run(setup: Any, folder: RunRecord, console: Console, callbacks: Sequence[Callback], **options: Any) -> Run:
+    try:
+        return train_setup(setup, folder, console, callbacks, **options)
+    except Stopped as stopped:
+        console.say(f"saved; continue with resume=True and out_dir={str(folder.path)!r}")
+        if stopped.signum == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        raise SystemExit(SIGNALLED + stopped.signum) from None
+    except AllSeedsFailed:
+        raise TrainingFailed(
+            "The losses of all seeds became non-finite; try lower learning rates (optimizers.*.learning_rate)."
+        ) from None
+
+
+def _configured(experiment: str | ModelSpec | RunConfig, preset_name: str | None) -> tuple[ModelSpec, Any]:
+    """Return the specification of an experiment, and the configuration to start from."""
+    if isinstance(experiment, RunConfig):
+        if preset_name is not None:
+            raise InputError(f"preset is {preset_name!r}, but a configuration was given; leave one of them out.")
+        found = next((entry for entry in MODELS if entry.spec.config_class is type(experiment)), None)
+        if found is None:
+            raise InputError(f"No experiment has the configuration {type(experiment).__name__}; give its name.")
+        return found.spec, experiment
+    if isinstance(experiment, ModelSpec):
+        return experiment, preset(preset_name or "default", experiment.name)
+    if not isinstance(experiment, str):
+        raise InputError(
+            f"experiment is of type {type(experiment).__name__}; give a name such as 'semi_supervised', or a "
+            "configuration."
+        )
+    spec = find_model(experiment).spec
+    return spec, preset(preset_name or "default", spec.name)
+
+
+def _with_settings(config: Any, settings: Mapping[str, Any]) -> Any:
+    """Return a configuration with further values, by dotted names or nested; parts may be given as dataclasses."""
+    for name, value in settings.items():
+        section, _, rest = name.partition(".")
+        hints = typing.get_type_hints(type(config))
+        if not rest and dataclasses.is_dataclass(hints.get(section)) and isinstance(value, hints[section]):
+            config = dataclasses.replace(config, **{section: value})
+        else:
+            config = from_mapping(type(config), _nested(name, _plain(value)), base=config)
+    return config
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    first, _, rest = name.partition(".")
+    return {first: _nested(rest, value) if rest else value}
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy numbers and paths as Python's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def _with_data(config: Any, data: Any, test_data: Any, settings: Mapping[str, Any]) -> tuple[Any, Dataset | None]:
+    """Return the configuration with the data's name, and the data if they need not be loaded."""
+    if test_data is not None and (data is None or isinstance(data, (str, os.PathLike, Dataset))):
+        raise InputError("test_data are for arrays, but the data have test images of their own; leave test_data out.")
+    if data is None:
+        return config, None
+    if isinstance(data, str):
+        return dataclasses.replace(config, dataset=data), None
+    if isinstance(data, os.PathLike):
+        return dataclasses.replace(config, dataset=_source_of(Path(data))), None
+    if isinstance(data, Dataset):
+        return dataclasses.replace(config, dataset=data.name), data
+    (images, labels), (test_images, test_labels) = _pair(data), _pair(test_data)
+    dataset = Dataset.from_arrays(
+        images,
+        labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        split_seed=config.split_seed,
+        hold_out=bool(settings.get("test", False)),
+    )
+    if test_data is None and "test" not in settings:
+        config = dataclasses.replace(config, test=False)
+    if labels is not None and isinstance(config, LabelledConfig) and not _chooses_labels(settings):
+        config = dataclasses.replace(config, labels="given" if dataset.num_unlabelled else "all")
+    return dataclasses.replace(config, dataset=ARRAYS), dataset
+
+
+def _pair(data: Any) -> tuple[Any, Any]:
+    return data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+
+
+def _chooses_labels(settings: Mapping[str, Any]) -> bool:
+    return any(name in settings for name in ("labels", "labelled_list", "num_clusters"))
+
+
+def _source_of(path: Path) -> str:
+    """Return a path as `--dataset` takes it."""
+    if path.is_dir():
+        return f"folder:{path}"
+    kinds = {".npz": "npz", ".zip": "zip"}
+    if path.suffix.lower() not in kinds:
+        raise InputError(f"The data are {path}; give an npz or zip file, or a folder of images.")
+    return f"{kinds[path.suffix.lower()]}:{path}"
+
+
+def _refuse_finished(folder: Path) -> None:
+    if RunFolder(folder).finished:
+        raise InputError(f"The run in {folder} is finished; load its model by aae_jax.load, or give a new out_dir.")
+
+
+def _refuse_changes(spec: ModelSpec, config: Any, folder: Path) -> None:
+    """Refuse to continue a run with another configuration."""
+    changed = differences(resumed_config(spec, folder), config)
+    if changed:
+        raise InputError(
+            f"The run in {folder} has another configuration ({', '.join(changed)}); give the same, or a new out_dir."
+        )
