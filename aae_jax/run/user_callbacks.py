@@ -1,6 +1,7 @@
 """Callbacks for users: early stopping, and metrics passed on to a logger."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,23 +12,29 @@ from aae_jax.run.callbacks import EpochEnd, Stop
 __all__ = ["EarlyStopping", "LogTo", "Logger"]
 
 
+@dataclass
 class EarlyStopping:
     """End of training once the validation score has not improved for some validations.
 
     With several seeds, training ends when none of them has improved. `Run.best_model` has the best weights. Learning
     rates that fall towards the planned end (the default schedule) have not fallen yet when a run stops early.
+
+    Attributes:
+        patience: Number of validations without an improvement after which training ends.
+        min_epochs: Number of epochs before which it does not end.
+
+    Raises:
+        InputError: `patience` is below 1.
     """
 
-    def __init__(self, patience: int = 10, *, min_epochs: int = 0) -> None:
-        """Wait for `patience` validations without an improvement, and for `min_epochs` in any case.
+    patience: int = 10
+    min_epochs: int = 0
+    _validated: list[int] = field(default_factory=list, init=False, repr=False)
 
-        Raises:
-            InputError: `patience` is below 1.
-        """
-        if patience < 1:
-            raise InputError(f"patience is {patience}; give at least 1.")
-        self.patience, self.min_epochs = patience, min_epochs
-        self._validated: list[int] = []
+    def __post_init__(self) -> None:
+        """Refuse a patience below 1."""
+        if self.patience < 1:
+            raise InputError(f"patience is {self.patience}; give at least 1.")
 
     def after_epoch(self, epoch: EpochEnd) -> Stop | None:
         """Count the validations since the best one."""
@@ -55,12 +62,11 @@ class Logger(Protocol):
         ...
 
 
+@dataclass
 class LogTo:
     """Callback that passes settings and metrics on to a logger."""
 
-    def __init__(self, logger: Logger) -> None:
-        """Pass on to `logger`."""
-        self.logger = logger
+    logger: Logger
 
     def before_training(self, settings: Mapping[str, Any]) -> None:
         """Pass the settings on."""

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -20,8 +20,12 @@ from aae_jax.priors.configured import configured_prior
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.batching import as_rows, draw_rows
 from aae_jax.saved.format import PixelKind
+from aae_jax.saved.labels import is_classes, one_hot_labels
 from aae_jax.saved.preprocessing import to_stored, to_units
 from aae_jax.saved.programs import Programs, Structure, build_model_networks, build_programs
+from aae_jax.saved.tree import register_tree
+from aae_jax.saved.views import accuracy, html_of, sample_images
+from aae_jax.saved.writing import save_model
 from aae_jax.text import count_numbers, described
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 
@@ -39,7 +43,9 @@ class Model:
     Methods take any number of images or codes and compile few programs: outside jit, vmap and grad, batches are
     padded to powers of two (`aae_jax.saved.batching`). A row's result does not depend on the other rows, up to
     rounding in the last bits, which may differ between batch lengths. Models can be pickled and copied (joblib,
-    multiprocessing); to keep one, call `save_model`.
+    multiprocessing); to keep one, call `save`. A model is a pytree of its weights: functions under jit may take one.
+
+    "As the data hold them" also means rows of pixels `[count, pixels]`, and floats in [0, 1] for images of bytes.
 
     Attributes:
         network: Sizes and kinds of the networks.
@@ -115,6 +121,9 @@ class Model:
         listed = ", ".join(f"{name}={described(value)}" for name, value in shown.items())
         return f"Model({listed}, {count_numbers(self.params):,} parameters)"
 
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: compiled programs stay in their process, and are built again on use."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -175,11 +184,39 @@ class Model:
         chances: Array = self._programs.predict_proba(weights, self._as_stored(images))
         return chances
 
-    def predict(self, images: Any) -> Int[Array, " count"]:
-        """Return the most probable class of images as the data hold them."""
+    def predict(self, images: Any, *, names: bool = False) -> Int[Array, " count"] | np.ndarray:
+        """Return the most probable class of images as the data hold them: its index, or by `names` its name."""
         self._require_classes()
         classes: Array = self._programs.predict(self._weights, self._as_stored(images))
-        return classes
+        return np.asarray(self.class_names)[np.asarray(classes)] if names else classes
+
+    def score(self, images: Any, labels: Any) -> float:
+        """Return the accuracy on images as the data hold them, of classes `labels` `[count]`: names or indices.
+
+        Raises:
+            InputError: There is no such class, or the classes are clusters.
+        """
+        return accuracy(self, images, labels)
+
+    def transform(self, images: Any) -> np.ndarray:
+        """Return latent codes `[count, latent]` in NumPy: styles, or W_C y + z of a model with heads."""
+        encoded = self.encode(images)
+        if self.heads:
+            return np.asarray(self.represent(encoded.mean, self.label_codes(encoded)))
+        return np.asarray(encoded.mean)
+
+    def sample(self, count: int, *, label: Any = None, seed: int = 0) -> Decoded:
+        """Return decoded samples of the prior, of a class `label`, or one for each (names or indices); None: random.
+
+        Raises:
+            InputError: There is no prior, or no such class.
+        """
+        images: Decoded = sample_images(self, count, label, seed)
+        return images
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model into the folder `path`, for `load`: see `save_model`."""
+        save_model(self, path)
 
     def _require_classes(self) -> None:
         if not self.num_classes:
@@ -204,10 +241,11 @@ class Model:
         return draw_rows(lambda key, n: prior.sample_part(key, n, component), key, count)
 
     def decode(self, z: Any, y: Any = None) -> Decoded:
-        """Return images of styles `z` `[count, latent]` and labels `y` `[count, classes]`, one-hot or probabilities.
+        """Return images of styles `z` `[count, latent]` and labels `y`.
 
-        They are in [0, 1]; plain vectors are in the units of the data, float64 in a NumPy array (a JAX array within
-        jit, vmap or grad). A decoder without labels takes none.
+        Labels are `[count, classes]`, one-hot or probabilities, or classes `[count]`: names or indices. Images are in
+        [0, 1]; plain vectors are in the units of the data, float64 in a NumPy array (a JAX array within jit, vmap or
+        grad). A decoder without labels takes none.
 
         Raises:
             InputError: The two are not of these shapes.
@@ -251,6 +289,8 @@ class Model:
         """
         z = as_rows(z)
         count = z.shape[0] if z.ndim else 0
+        if is_classes(y) and self.decoded_label:
+            y = one_hot_labels(y, self.class_names, self.decoded_label, count)
         y = np.zeros((count, 0), np.float32) if y is None else as_rows(y)
         if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, self.decoded_label)):
             raise InputError(
@@ -298,17 +338,13 @@ class Model:
             if self.decoded_label != self.num_classes:
                 raise InputError("The decoder takes the class of each image as well as its style; give labels [n].")
             return None
-        traced, length = isinstance(labels, jax.core.Tracer), self.decoded_label or 0
-        classes = labels if traced else np.asarray(labels)
-        if not length:
+        if not self.decoded_label:
             raise InputError("The model takes no labels: its decoder takes only the style; give none.")
-        fits = classes.shape == (count,) and np.issubdtype(classes.dtype, np.integer)
-        if not fits or (not traced and ((classes < 0) | (classes >= length)).any()):
-            raise InputError(f"labels must be one class from 0 to {length - 1} for each of {count} images.")
-        if traced:
-            return jax.nn.one_hot(classes, length, dtype=jnp.float32)
-        return (classes[:, None] == np.arange(length)).astype(np.float32)
+        return one_hot_labels(labels, self.class_names, self.decoded_label, count)
 
     def _as_stored(self, images: Any) -> Any:
         """Return images as training saw them: bytes, or floats in [0, 1]."""
         return to_stored(images, self.image_shape, self.pixels, self.scaling)
+
+
+register_tree(Model)

@@ -1,5 +1,6 @@
 """Preprocessing of users' images to the form of the training data, and the inverse for decoded rows."""
 
+import math
 from typing import Any
 
 import jax
@@ -34,9 +35,11 @@ def to_stored(
     """
     traced = isinstance(images, jax.core.Tracer)
     given: Any = images if traced else np.asarray(images)
+    if given.ndim == 2 and len(image_shape) > 1 and given.shape[1] == math.prod(image_shape):
+        given = given.reshape(given.shape[0], *image_shape)
     if pixels == "bytes":
         given = _as_bytes(given, traced)
-        right_type = given.dtype == np.uint8
+        right_type = given.dtype == np.uint8 or (given.dtype == np.float32 and len(image_shape) > 1)
     else:  # traced integers could be bytes
         right_type = given.dtype.kind in ("f" if traced and scaling is None else "iuf")
     if given.ndim != 1 + len(image_shape) or given.shape[1:] != image_shape or not right_type:
@@ -47,16 +50,26 @@ def to_stored(
         return jnp.asarray(given, None if pixels == "bytes" else jnp.float32)
     if scaling is not None:
         return scaling.apply(given, "The rows of numbers")
-    if pixels == "unit":
+    if pixels == "unit" or given.dtype != np.uint8:
         return _as_unit(given)
     refuse_darkness(given, "The images", black=True)
-    return images if isinstance(images, jax.Array) and images.dtype == np.uint8 else np.asarray(given)
+    as_given = isinstance(images, jax.Array) and images.dtype == np.uint8 and images.ndim == given.ndim
+    return images if as_given else np.asarray(given)
 
 
 def _as_bytes(given: Any, traced: bool) -> Any:
-    """Convert booleans and integers from 0 to 255 to bytes; anything else is unchanged."""
+    """Convert booleans and whole numbers from 0 to 255 to bytes, other floats to float32; the rest is unchanged.
+
+    Floats of which none is above 1 are images in [0, 1].
+    """
     if given.dtype == np.bool_:
         return given.astype(np.uint8) * np.uint8(255)
+    if given.dtype.kind == "f":
+        if traced or given.size == 0 or not given.max() > 1:
+            return given.astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            whole = given.min() >= 0 and given.max() <= 255 and bool((given == np.rint(given)).all())
+        return given.astype(np.uint8) if whole else given.astype(np.float32)
     if traced or given.dtype == np.uint8 or given.dtype.kind not in "iu" or given.size == 0:
         return given
     return given.astype(np.uint8) if given.min() >= 0 and given.max() <= 255 else given
@@ -85,8 +98,6 @@ def _mismatch(given: Any, image_shape: tuple[int, ...], pixels: PixelKind, scali
     advice = "convert them first"
     if given.shape == image_shape:
         advice += " (images[None] is a batch of one)"
-    elif isinstance(given, jax.core.Tracer) and pixels == "bytes" and given.dtype.kind == "f":
-        advice = "for derivatives give floats in [0, 1] to encode_stored"
     shape = ", ".join(map(str, image_shape))
     return f"The model takes {kind} of shape [n, {shape}], not {given.dtype} of shape {list(given.shape)}; {advice}."
 

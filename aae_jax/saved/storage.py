@@ -1,7 +1,6 @@
 """The saved model that people load and share: `config.json` and `model.safetensors`, nothing executable."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,74 +9,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors.numpy import save
 
 from aae_jax.data.scaling import Scaling
 from aae_jax.errors import InputError
-from aae_jax.files import write_whole
 from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved import format as saved_model
-from aae_jax.saved.digest import EMBEDDED, digest_of
 from aae_jax.saved.format import CONFIG_FILE, WEIGHTS_FILE
 from aae_jax.saved.model import Model
-from aae_jax.saved.versions import FORMAT_VERSION, network_to_json, scaling_tensors, version_of
+from aae_jax.saved.versions import FORMAT_VERSION
+from aae_jax.saved.writing import save_model
 from aae_jax.text import quoted
-from aae_jax.train.state import used_networks
 
 __all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
-
-
-def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write `model.safetensors` and `config.json` into the folder `path`.
-
-    The weights' file holds the configuration too: replacing it is what replaces an older model, and until
-    `config.json` follows, `load` takes the configuration from there. Whenever the process is killed, the folder
-    holds the older model or the new one.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    tree: dict[str, Any] = {"params": used_networks(model.params), "stats": model.stats}
-    version = version_of(
-        model.network,
-        own_modules=bool(model.modules.named()),
-        scaling=model.scaling,
-        prior_samples=model.prior_samples,
-    )
-    if model.scaling is not None:
-        tree["scaling"] = scaling_tensors(model.scaling, version)
-    if model.prior_samples is not None:
-        tree["prior_samples"] = np.asarray(model.prior_samples, np.float32)
-    config: dict[str, Any] = {
-        "format": "aae_jax",
-        "format_version": version,
-        "network": network_to_json(model.network),
-        "image_shape": list(model.image_shape),
-        "num_classes": model.num_classes,
-        "class_names": list(model.class_names),
-        "preprocessing": {"pixels": model.pixels, "scaled_by_feature": model.scaling is not None},
-        "prior": saved_model.prior_to_json(model.prior),
-        "decoded_label": model.decoded_label,
-        "heads": model.heads,
-        "mode_decoder": model.mode_decoder,
-        "clusters": model.clusters,
-        "experiment": model.experiment,
-        "temperature": model.temperature,
-        "data": dict(model.data),
-        "seed": model.seed,
-    }
-    if model.prior_samples is not None:
-        config["prior_samples"] = len(model.prior_samples)
-    if model.modules.named():
-        config["modules"] = model.modules.named()
-    tensors = {name: np.ascontiguousarray(leaf) for name, leaf in saved_model.named(tree)}
-    config["digest"] = digest_of(config, tensors)
-    text = json.dumps(config, indent=2) + "\n"
-    write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={EMBEDDED: text}))
-    write_whole(folder / CONFIG_FILE, text.encode())
 
 
 def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Model:

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from tests.conftest import random_data, toy_hyper, toy_networks, toy_phases
 
 MAX_LENGTH = 1000
 CLASSES = {name: getattr(aae_jax, name) for name in aae_jax.__all__ if inspect.isclass(getattr(aae_jax, name))}
-WITHOUT_OBJECTS = {"InputError"}
+WITHOUT_OBJECTS = {"InputError", "TrainingFailed"}
 
 
 def build_model(**fields):
@@ -48,6 +49,17 @@ def objects():
         model.networks,
         model.encode(np.zeros((1000, 28, 28), np.uint8)),
         aae_jax.Modules(),
+        aae_jax.Run(
+            models=(model,),
+            best_models=(model,),
+            history=({"epoch": 0},) * 100,
+            summary={"seeds": [0], "updates": 100, "more": list(range(1000))},
+            config=aae_jax.preset("default"),
+            folder=None,
+        ),
+        aae_jax.Stop("enough"),
+        aae_jax.EarlyStopping(),
+        aae_jax.LogTo(SimpleNamespace(settings=print, metrics=print)),
         aae_jax.Codes(10, 10, {"discriminator_z": 8, "discriminator_y": 10}),
         state,
         phases["rebuild"],

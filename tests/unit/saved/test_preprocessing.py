@@ -105,8 +105,36 @@ def test_derivatives_of_a_model_of_bytes_are_taken_of_floats():
     unit = jnp.asarray(images / 255.0, jnp.float32)
     np.testing.assert_allclose(model.encode_stored(unit).logits, model.encode(images).logits, rtol=1e-5, atol=1e-6)
     assert np.abs(jax.grad(lambda x: model.encode_stored(x).logits[:, 0].sum())(unit)).max() > 0
-    with pytest.raises(InputError, match="for derivatives give floats in \\[0, 1\\] to encode_stored"):
-        jax.grad(lambda x: model.encode(x).logits.sum())(unit)
+    gradients = [
+        jax.grad(lambda x, encode=encode: encode(x).logits[:, 0].sum())(unit)
+        for encode in (model.encode, model.encode_stored)
+    ]
+    np.testing.assert_array_equal(*gradients)
+    with pytest.raises(InputError, match="not int32"):
+        jax.jit(model.encode)(jnp.asarray(images, jnp.int32))
+
+
+def test_floats_and_flat_rows_are_the_same_images():
+    model, images = KINDS["bytes"]
+    expected = model.predict_proba(images)
+    flat = images.reshape(len(images), -1)
+    np.testing.assert_array_equal(model.predict_proba(flat), expected)
+    for whole in (images.astype(np.float64), jnp.asarray(images, jnp.float32), flat.astype(np.float32)):
+        np.testing.assert_array_equal(model.predict_proba(whole), expected)
+    for unit in (images / 255.0, jnp.asarray(flat / 255.0)):
+        np.testing.assert_allclose(model.predict_proba(unit), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(model.predict_proba)(jnp.asarray(flat)), expected, atol=1e-6)
+    other, floats = KINDS["floats"]
+    np.testing.assert_array_equal(other.predict_proba(floats.reshape(len(floats), -1)), other.predict_proba(floats))
+
+
+@pytest.mark.parametrize("bad", [np.nan, -0.1, 1.5, np.inf, 255.5, 300.0], ids=str)
+def test_floats_that_are_no_images_are_refused(bad):
+    model, images = KINDS["bytes"]
+    changed = images / 255.0
+    changed[0, 0, 0] = bad
+    with pytest.raises(InputError, match=r"not all finite, or not all from 0 to 1"):
+        model.predict(changed)
 
 
 def test_labels_may_be_traced():

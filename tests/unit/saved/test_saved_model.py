@@ -146,7 +146,6 @@ def test_one_image_does_not_depend_on_the_others(model, images):
         jnp.zeros((COUNT, 5, 6), jnp.uint8),
         jnp.zeros(SHAPE, jnp.uint8),
         jnp.zeros((COUNT, *SHAPE, 1), jnp.uint8),
-        jnp.zeros((COUNT, *SHAPE)),
         jnp.full((COUNT, *SHAPE), 256, jnp.int32),
         jnp.full((COUNT, *SHAPE), -1, jnp.int32),
     ],
@@ -175,7 +174,7 @@ def test_methods_can_be_part_of_a_users_program(model):
         jax.jit(model.predict_proba)(images.astype(jnp.int32))
 
 
-@pytest.mark.parametrize("labels", [np.zeros(COUNT, int), 3, np.zeros((COUNT + 1, 10)), np.zeros((COUNT, 3))])
+@pytest.mark.parametrize("labels", [3, np.zeros((COUNT + 1, 10)), np.zeros((COUNT, 3)), np.zeros(COUNT)])
 def test_labels_that_cannot_be_decoded_are_refused(labels, model):
     with pytest.raises(InputError, match="decode takes styles"):
         model.decode(np.zeros((COUNT, model.network.latent_dim)), labels)
@@ -566,7 +565,7 @@ def test_classes_are_given_where_the_decoder_alone_has_labels():
     z = model.encode(images).mean
     np.testing.assert_array_equal(made, model.decode(z, jnp.eye(5)[jnp.asarray([0, 4, 2])]))
     for labels in ([0, 1], [0, 1, 5], [0, 1, -1], [0.0, 1.0, 2.0]):
-        with pytest.raises(InputError, match="one class from 0 to 4 for each of 3 images"):
+        with pytest.raises(InputError, match=r"give one class for each of 3 images|There is no class (5|-1);"):
             model.reconstruct(images, labels)
     with pytest.raises(InputError, match="give labels"):
         model.reconstruct(images)
