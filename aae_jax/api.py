@@ -32,7 +32,7 @@ from aae_jax.saved.model import Model
 from aae_jax.saved.storage import load
 from aae_jax.train.compile import require_device
 
-__all__ = ["TrainingFailed", "train"]
+__all__ = ["TrainingFailed", "train", "with_settings"]
 
 
 class TrainingFailed(RuntimeError):  # noqa: N818 - the name is the sentence
@@ -88,7 +88,7 @@ def train(
     spec, config = _configured(experiment, preset)
     spec = dataclasses.replace(spec, modules=modules) if modules != NO_MODULES else spec
     given = dict(settings) | ({} if seed is None else {"seed": seed})
-    config = _with_settings(config, given)
+    config = with_settings(config, given)
     config, dataset = _with_data(config, data, test_data, given)
     spec.validate(config)
     return _train(
@@ -173,7 +173,7 @@ def _configured(experiment: str | ModelSpec | RunConfig, preset_name: str | None
     return spec, preset(preset_name or "default", spec.name)
 
 
-def _with_settings(config: Any, settings: Mapping[str, Any]) -> Any:
+def with_settings(config: Any, settings: Mapping[str, Any]) -> Any:
     """Return a configuration with further values, by dotted names or nested; parts may be given as dataclasses."""
     for name, value in settings.items():
         section, _, rest = name.partition(".")

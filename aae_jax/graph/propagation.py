@@ -33,7 +33,13 @@ def similarity_graph(neighbours: Neighbours) -> scipy.sparse.csr_matrix:
 
 
 def propagate_labels(
-    graph: scipy.sparse.csr_matrix, labelled: Points, labels: Points, num_classes: int, shares: Points | None = None
+    graph: scipy.sparse.csr_matrix,
+    labelled: Points,
+    labels: Points,
+    num_classes: int,
+    shares: Points | None = None,
+    *,
+    alpha: float = ALPHA,
 ) -> NDArray[np.float32]:
     """Return the class probabilities of each point, `[points, classes]`.
 
@@ -43,13 +49,14 @@ def propagate_labels(
         labels: Classes of the labelled points.
         num_classes: Number of classes.
         shares: Class frequencies among the points, `[classes]`; None: equal.
+        alpha: Share of a point's label that comes from its neighbours.
     """
     spread = _normalised(graph)
     given = np.zeros((graph.shape[0], num_classes))
     given[labelled, labels] = 1.0
     scores = given.copy()
     for _ in range(STEPS):
-        scores = ALPHA * (spread @ scores) + (1 - ALPHA) * given
+        scores = alpha * (spread @ scores) + (1 - alpha) * given
     scores /= np.maximum(scores.sum(axis=0), 1e-300)  # match the prior class frequencies (Zhu et al. 2003, §4)
     scores *= 1.0 if shares is None else shares
     scores += 1e-30  # uniform for points that no label reaches

@@ -87,6 +87,8 @@ class Trainer:
         folder: RunRecord,
         console: Console,
         callbacks: Sequence[Callback] = (),
+        *,
+        validate: bool = True,
     ) -> None:
         """Store the parts of a run; nothing is compiled before `run`.
 
@@ -98,6 +100,8 @@ class Trainer:
             callbacks: User callbacks, called after each epoch, and after its validation if that is due. Before the
                 first one, a method `before_training(settings)` gets the configuration by dotted names, if there is
                 one.
+            validate: Whether the weights are evaluated during training. Without, there are no rows of metrics, and
+                the best weights are the first.
 
         Raises:
             TypeError: A callback has no method `after_epoch`.
@@ -106,6 +110,7 @@ class Trainer:
         self.metrics: dict[str, jax.ShapeDtypeStruct] = {}
         self.begin = NOT_BEGUN
         self.callbacks = tuple(callbacks)
+        self.validate = validate
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(f"A callback of type {type(callback).__name__} has no method after_epoch(epoch).")
@@ -171,7 +176,10 @@ class Trainer:
             self.interruption = stack.enter_context(Interruption(part))
             self.requests = (*self.callbacks, Signals(self.interruption))
             self.checkpoints = Checkpoints(setup, progress, folder, self.metrics)
-        self.validation: tuple[Callback, ...] = (
+        self.validation: tuple[Callback, ...] = ()
+        if not self.validate:
+            return
+        self.validation = (
             Validation(setup, self.plan, progress),
             MetricFiles(folder, setup.seeds),
             *watches,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aae_jax.models.shared.plan import TrainingPlan, main_plan
 from aae_jax.models.spec import RunSetup
@@ -15,10 +15,12 @@ from aae_jax.run.memory import RunMemory, RunRecord
 from aae_jax.run.report import report
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.trainer import Trainer
+from aae_jax.run.watch import model_of
 from aae_jax.saved.model import Model
 from aae_jax.text import brief_fields
+from aae_jax.train.state import evaluation_variables, used_networks
 
-__all__ = ["Run", "train_setup"]
+__all__ = ["Run", "TrainedModels", "train_models", "train_setup"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +59,38 @@ class Run:
         brief = dataclasses.replace(self, history=(), summary={})
         shown = brief_fields(brief, ("config", "folder"))
         return f"{shown[:-1]}, seeds={self.summary['seeds']}, updates={self.summary['updates']})"
+
+
+class TrainedModels(NamedTuple):
+    """Models of the seeds whose losses stayed finite, with last and with best weights, and the number of epochs."""
+
+    models: tuple[Model, ...]
+    best_models: tuple[Model, ...]
+    epochs: int
+
+
+def train_models(
+    setup: RunSetup, plan: TrainingPlan, console: Console, callbacks: Sequence[Callback] = (), *, validate: bool
+) -> TrainedModels:
+    """Train a setup in memory, without a report.
+
+    Args:
+        setup: Setup of the run.
+        plan: Training plan.
+        console: Console for progress.
+        callbacks: User callbacks, called after each epoch.
+        validate: See `Trainer`.
+
+    Raises:
+        AllSeedsFailed: No seed is finite any more.
+    """
+    console.header(setup, None)
+    outcome = Trainer(setup, plan, RunMemory(), console, callbacks, validate=validate).run(resume=False, command="")
+    params, stats = evaluation_variables(outcome.state)
+    places = [place for place, seed in enumerate(setup.seeds) if seed not in outcome.failed]
+    last = tuple(model_of(setup, used_networks(params), stats, place) for place in places)
+    best = tuple(model_of(setup, outcome.best.params, outcome.best.stats, place) for place in places)
+    return TrainedModels(last, best, outcome.updates // setup.steps_per_epoch)
 
 
 def train_setup(

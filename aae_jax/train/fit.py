@@ -1,7 +1,11 @@
 """Training loop: compilation of an epoch function, and its iteration."""
 
+import hashlib
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +19,8 @@ from aae_jax.train.stream import LoweredStream, StreamedEpoch, StreamedTraining
 from aae_jax.types import Array, Metrics
 
 __all__ = ["compile_epoch", "compile_lowered", "fit", "lower_epoch"]
+
+MAX_COMPILED = 8
 
 
 def lower_epoch(
@@ -34,9 +40,30 @@ def lower_epoch(
     return jax.jit(train_epoch, donate_argnums=0).lower(state, data, hyper, key, jnp.asarray(0))
 
 
+_compiled: OrderedDict[tuple[Any, ...], EpochFn] = OrderedDict()
+_lock = threading.Lock()
+
+
 def compile_lowered(lowered: jax.stages.Lowered | LoweredStream) -> EpochFn:
-    """Compile an epoch with the fastest options for this device."""
-    compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
+    """Compile an epoch with the fastest options for this device.
+
+    The last epochs are kept: the same program is compiled once in a process, such as in a search of settings that are
+    traced, or in fits of an estimator to rows of one number.
+    """
+    if not isinstance(lowered, jax.stages.Lowered):
+        compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
+        return compiled
+    digest = hashlib.sha256(lowered.as_text().encode()).hexdigest()
+    key = digest, lowered.in_tree, lowered.out_tree
+    with _lock:
+        if key in _compiled:
+            _compiled.move_to_end(key)
+            return _compiled[key]
+    compiled = lowered.compile(compiler_options=compiler_options())
+    with _lock:
+        _compiled[key] = compiled
+        while len(_compiled) > MAX_COMPILED:
+            _compiled.popitem(last=False)
     return compiled
 
 

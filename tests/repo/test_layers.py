@@ -21,6 +21,7 @@ LAYERS = (
     ("models",),
     ("run", "compat"),
     ("api",),
+    ("estimators",),
     ("commands", "cli"),
 )
 """From the bottom to the top; a module imports from its own layer and from those below it."""
