@@ -101,6 +101,7 @@ _SUBMODULES = (
     "config",
     "data",
     "errors",
+    "estimators",
     "evaluation",
     "figures",
     "files",

@@ -11,7 +11,7 @@ from typing import Any
 from aae_jax.config import LabelledConfig, RunConfig
 from aae_jax.config.text import differences, from_mapping
 from aae_jax.data import Dataset, Reporter
-from aae_jax.data.dataset import ARRAYS
+from aae_jax.data.dataset import IN_MEMORY
 from aae_jax.errors import InputError
 from aae_jax.models import MODELS, find_model, preset
 from aae_jax.models.shared.plan import main_plan
@@ -50,7 +50,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     reporter: Reporter | None = None,
     resume: bool = False,
-    warm_start: Model | str | os.PathLike[str] | None = None,
+    warm_start: Model | Run | str | os.PathLike[str] | None = None,
     modules: Modules = NO_MODULES,
     **settings: Any,
 ) -> Run:
@@ -70,7 +70,7 @@ def train(
         callbacks: Objects with a method `after_epoch(epoch)`, which may return a `Stop`.
         reporter: Receiver of all lines, such as `aae_jax.data.Quiet()`; None: they are printed.
         resume: Continue the interrupted run in `out_dir`, if there is one with this configuration.
-        warm_start: Model, or folder of one or of a run, whose weights the encoder and decoder start from.
+        warm_start: Model, run, or folder of either, whose weights the encoder and decoder start from.
         modules: Encoder and decoder of a user's own.
         **settings: Values of the configuration, nested as mappings or by dotted names, such as `epochs=20`,
             `weights={"propagation": 0}` or `**{"network.latent_dim": 5}`. Of a pair of data and labels, all labels
@@ -89,7 +89,7 @@ def train(
     spec = dataclasses.replace(spec, modules=modules) if modules != NO_MODULES else spec
     given = dict(settings) | ({} if seed is None else {"seed": seed})
     config = with_settings(config, given)
-    config, dataset = _with_data(config, data, test_data, given)
+    config, dataset = _with_data(config, data, test_data, given, fixed=isinstance(experiment, RunConfig))
     spec.validate(config)
     return _train(
         spec,
@@ -112,7 +112,7 @@ def _train(
     callbacks: Sequence[Callback],
     console: Console,
     resume: bool,
-    warm_start: Model | str | os.PathLike[str] | None,
+    warm_start: Model | Run | str | os.PathLike[str] | None,
 ) -> Run:
     require_device()
     if config.tensorboard:
@@ -126,10 +126,12 @@ def _train(
         assert out_dir is not None
         _refuse_finished(out_dir)
         config = with_kept_samples(config, out_dir)
+    for notice in () if dataset is None else dataset.notices:
+        console.notice(notice)
     setup = build_setup(spec, config, DataReporter(console), prior_of(config), dataset)
     plan = main_plan(setup)
     if warm_start is not None:
-        plan = warm_started(plan, warm_start if isinstance(warm_start, Model) else load(warm_start))
+        plan = warm_started(plan, _model_of(warm_start))
     command = f"aae_jax.train({spec.name!r}, …)"
     if out_dir is None:
         return _run(setup, RunMemory(), console, callbacks, plan=plan, resume=False, command=command)
@@ -137,6 +139,12 @@ def _train(
         _refuse_changes(spec, setup.config, out_dir)
     with open_run_folder(out_dir, out_dir if resuming else None, spec.name, setup.config.seed) as folder:
         return _run(setup, folder, console, callbacks, plan=plan, resume=resuming, command=command)
+
+
+def _model_of(source: Model | Run | str | os.PathLike[str]) -> Model:
+    if isinstance(source, Run):
+        return source.model
+    return source if isinstance(source, Model) else load(source)
 
 
 def _run(setup: Any, folder: RunRecord, console: Console, callbacks: Sequence[Callback], **options: Any) -> Run:
@@ -191,40 +199,69 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return NumPy numbers and paths as Python's."""
+    """Return NumPy numbers and arrays as Python's numbers and lists, and paths as texts."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return value
 
 
-def _with_data(config: Any, data: Any, test_data: Any, settings: Mapping[str, Any]) -> tuple[Any, Dataset | None]:
-    """Return the configuration with the data's name, and the data if they need not be loaded."""
+def _with_data(
+    config: Any, data: Any, test_data: Any, settings: Mapping[str, Any], *, fixed: bool
+) -> tuple[Any, Dataset | None]:
+    """Return the configuration with the data's name, and the data if they need not be loaded.
+
+    Labels and test images follow from the data unless they are set, or the configuration is the user's (`fixed`).
+    """
     if test_data is not None and (data is None or isinstance(data, (str, os.PathLike, Dataset))):
         raise InputError("test_data are for arrays, but the data have test images of their own; leave test_data out.")
     if data is None:
         return config, None
     if isinstance(data, str):
-        return dataclasses.replace(config, dataset=data), None
+        name = _source_of(Path(data)) if _is_path(data) else data
+        return dataclasses.replace(config, dataset=name), None
     if isinstance(data, os.PathLike):
         return dataclasses.replace(config, dataset=_source_of(Path(data))), None
+    tests = settings.get("test", config.test if fixed else False)
     if isinstance(data, Dataset):
-        return dataclasses.replace(config, dataset=data.name), data
+        dataset, labels = data, data.train_labels if data.source == IN_MEMORY and data.num_classes else None
+        tests = tests or ("test" not in settings and len(dataset.test_images) > 0)
+        return _adapted(config, dataset, labels is not None, bool(tests), settings, fixed=fixed), dataset
     (images, labels), (test_images, test_labels) = _pair(data), _pair(test_data)
+    if labels is not None and test_images is not None and test_labels is None:
+        raise InputError("The data have labels, but test_data have none; give a pair of test images and labels.")
     dataset = Dataset.from_arrays(
         images,
         labels,
         test_images=test_images,
         test_labels=test_labels,
         split_seed=config.split_seed,
-        hold_out=bool(settings.get("test", False)),
+        hold_out=bool(tests),
     )
-    if test_data is None and "test" not in settings:
-        config = dataclasses.replace(config, test=False)
-    if labels is not None and isinstance(config, LabelledConfig) and not _chooses_labels(settings):
+    tests = tests or ("test" not in settings and test_data is not None)
+    return _adapted(config, dataset, labels is not None, bool(tests), settings, fixed=fixed), dataset
+
+
+def _adapted(
+    config: Any, dataset: Dataset, labelled: bool, tests: bool, settings: Mapping[str, Any], *, fixed: bool
+) -> Any:
+    """Return the configuration for data in memory."""
+    if fixed:
+        return dataclasses.replace(config, dataset=dataset.name)
+    named = getattr(config, "labelled_list", None) is not None
+    if labelled and isinstance(config, LabelledConfig) and not named and not _chooses_labels(settings):
         config = dataclasses.replace(config, labels="given" if dataset.num_unlabelled else "all")
-    return dataclasses.replace(config, dataset=ARRAYS), dataset
+    return dataclasses.replace(config, dataset=dataset.name, test=tests)
+
+
+def _is_path(data: str) -> bool:
+    """Return whether text is the path of a file or folder that exists, and no name of a data set."""
+    return os.path.isdir(data) or (os.path.isfile(data) and data.lower().endswith((".npz", ".zip")))
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

@@ -219,7 +219,7 @@ def as_rows_or_images(data: Any, what: str, image_shape: Sequence[int] | None = 
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(f"{what} are not an array of numbers ({error}); give numbers.") from error
-    if image_shape is None or array.shape[1:] == tuple(image_shape):
+    if image_shape is None or array.shape[1:] in (tuple(image_shape), (*image_shape, 1)):
         return array
     shape = tuple(int(side) for side in image_shape)
     if array.ndim != 2 or array.shape[1] != math.prod(shape) or min(shape, default=0) < 1:
@@ -270,8 +270,8 @@ def as_labels(labels: Any, what: str) -> NDArray[Any]:
     if all(isinstance(value, str) for value in known):
         texts = ["" if lacks else value for value, lacks in zip(values, missing, strict=True)]
         return np.asarray(texts, dtype=np.str_).reshape(array.shape)
-    if all(isinstance(value, (int, float, np.integer, np.floating)) for value in known):
-        numbers = [NO_LABEL if lacks else value for value, lacks in zip(values, missing, strict=True)]
+    if all(isinstance(value, (int, float, np.integer, np.floating, np.bool_)) for value in known):
+        numbers = [NO_LABEL if lacks else value + 0 for value, lacks in zip(values, missing, strict=True)]
         return np.asarray(numbers).reshape(array.shape)
     kinds = sorted({type(value).__name__ for value in known})
     raise InputError(f"{what} hold values of type {' and '.join(kinds)}; give integers, or texts alone.")

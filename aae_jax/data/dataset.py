@@ -15,10 +15,12 @@ from aae_jax.data.stored import blocks_of, extremes, is_mapped
 from aae_jax.errors import InputError
 from aae_jax.text import brief_fields
 
-__all__ = ["ARRAYS", "Dataset", "build_dataset", "content_sha256", "count_repeated"]
+__all__ = ["ARRAYS", "IN_MEMORY", "Dataset", "build_dataset", "content_sha256", "count_repeated"]
 
 ARRAYS = "arrays"
 """Name of data that were arrays in Python."""
+IN_MEMORY = "memory"
+"""Source of data that were arrays in Python."""
 MAX_TEST_BYTES = 2**32
 """Size of the largest test set of streamed data: test images are evaluated in memory."""
 Images = NDArray[np.uint8] | NDArray[np.float32]
@@ -122,7 +124,7 @@ class Dataset:
         return build_dataset(
             **content.described(),
             name=name,
-            source="memory",
+            source=IN_MEMORY,
             without_test_set=test_images is None and not hold_out,
         )
 

@@ -113,6 +113,8 @@ def split_indices(
         raise InputError("The data have no labels to keep; give data with labels, or keep none.")
     elif num_labels == "all":
         labelled = known
+        if validation_size is None:
+            _check_all(labels[labelled], labels[order[:held_out]], names)
     else:
         counts = np.bincount(labels[known], minlength=num_classes)
         more = np.bincount(labels[order[held_out:]], minlength=num_classes) if pool_size is not None else None
@@ -142,6 +144,17 @@ def _check_given(labels: NDArray[np.int32], names: Sequence[str]) -> None:
         name = quoted(names[int(np.argmin(counts))])
         raise InputError(
             f"labels is given, but no training image has the label {name}; label some, or leave the class out."
+        )
+
+
+def _check_all(kept: NDArray[np.int32], held_out: NDArray[np.int32], names: Sequence[str]) -> None:
+    """Refuse classes whose images are all held out."""
+    counts, lost = (np.bincount(part[part >= 0], minlength=len(names)) for part in (kept, held_out))
+    missing = np.flatnonzero((counts == 0) & (lost > 0))
+    if len(missing):
+        raise InputError(
+            f"labels is all, but every image of class {quoted(names[int(missing[0])])} is held out for validation; "
+            "give more images of it."
         )
 
 

@@ -5,20 +5,23 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator  # type: ignore[import-untyped, unused-ignore]
 from sklearn.utils import check_random_state  # type: ignore[import-untyped, unused-ignore]
 from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped, unused-ignore]
 
-from aae_jax.api import with_settings
+from aae_jax.api import TrainingFailed, with_settings
 from aae_jax.data import Dataset, Quiet
 from aae_jax.data.dataset import ARRAYS, build_dataset
 from aae_jax.errors import InputError
+from aae_jax.estimators.blocks import in_blocks
 from aae_jax.estimators.columns import Columns, fit_columns, read_rows
 from aae_jax.models import find_model, preset
 from aae_jax.models.shared.plan import main_plan
-from aae_jax.run.callbacks import Callback, EpochEnd, Stop
+from aae_jax.run.callbacks import AllSeedsFailed, Callback, EpochEnd, Stop
 from aae_jax.run.console import Console, ReporterConsole
 from aae_jax.run.setup import build_setup
 from aae_jax.run.training import train_models
@@ -43,11 +46,12 @@ except ImportError:  # scikit-learn before 1.9
 
 __all__ = ["TrainedEstimator", "with_callbacks"]
 
-VALIDATION_SHARE = 0.1
+VALIDATION_SHARE, LARGE, MAX_HELD_OUT = 0.1, 50_000, 10_000
+"""Share of the rows that is held out, and from which number of rows on how many (`aae_jax.data.splits`)."""
 
 
 class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
-    """Base of estimators that train a model on all rows of `fit`; see its subclasses for settings."""
+    """Base of estimators that train a model on the rows of `fit`; see its subclasses for settings."""
 
     _experiment: str
     image_shape: Sequence[int] | None
@@ -71,7 +75,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
         The scaling is fitted in `fit` (`reset`), unless this is a warm start.
         """
         rows = read_rows(self, X, image_shape=self.image_shape, reset=reset)
-        if reset and not (self.warm_start and hasattr(self, "model_") and self._columns.count == rows_count(rows)):
+        if reset and not (self.warm_start and hasattr(self, "model_") and self._columns.is_for(rows)):
             self._columns = fit_columns(rows, images=self.image_shape is not None)
         return self._columns.transform(rows, clip=clip)
 
@@ -79,6 +83,14 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
         """Return rows for the methods of the model, as it was trained on."""
         check_is_fitted(self)
         return self._shaped(self._read(X, reset=False))
+
+    def _chances(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probabilities of the model's classes, of images as it was trained on, however dark they are."""
+
+        def of_block(block: NDArray[np.float32]) -> Any:
+            return jax.nn.softmax(self.model_.encode_stored(jnp.asarray(block)).logits)
+
+        return in_blocks(of_block, images).astype(np.float64)
 
     def _shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.image_shape is None:
@@ -91,9 +103,9 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
         config = preset(self.preset, self._experiment)
         chosen = {
             "network.latent_dim": self.latent_dim,
-            "network.hidden": list(self.hidden),
+            "network.hidden": [self.hidden] if np.ndim(self.hidden) == 0 else list(self.hidden),
             "epochs": self.epochs,
-            "batch_size": max(1, min(self.batch_size, rows)),
+            "batch_size": min(self.batch_size, rows),
             "seed": int(check_random_state(self.random_state).randint(2**31 - 1)),
             "test": False,
             "judge_updates": 0,
@@ -107,9 +119,16 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
         """Train on rows in [0, 1] and classes `[rows]`, -1 for none; `fixed`: further settings of the model."""
         if len(rows) < 2:
             raise ValueError(f"Found array with {len(rows)} sample(s) while a minimum of 2 is required.")
+        labelled = len(rows) if indices is None else int(np.count_nonzero(indices >= 0))
+        if self.early_stopping and round(VALIDATION_SHARE * labelled) < 1:
+            raise ValueError(
+                f"early_stopping holds out a tenth of the rows (with a label), but there are {labelled}. Give at "
+                "least 6, or early_stopping=False."
+            )
         dataset = _dataset(self._shaped(rows), indices, classes, held_out=self.early_stopping)
         held_out = self.early_stopping or indices is None or bool((indices < 0).any())
-        pool = len(rows) - (round(VALIDATION_SHARE * len(dataset.train_labels)) if held_out else 0)
+        share = MAX_HELD_OUT if len(rows) >= LARGE else round(VALIDATION_SHARE * len(dataset.train_labels))
+        pool = len(rows) - (share if held_out else 0)
         config = self._config(max(1, pool), **fixed)
         spec = find_model(self._experiment).spec
         spec.validate(config)
@@ -120,8 +139,11 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
             with contextlib.suppress(InputError):  # other sizes: training starts anew
                 plan = warm_started(plan, self.model_)
         stopping = [EarlyStopping(self.n_iter_no_change)] if self.early_stopping else []
-        with self._progress(plan.epochs) as callbacks:
-            trained = train_models(setup, plan, console, [*callbacks, *stopping], validate=self.early_stopping)
+        try:
+            with self._progress(plan.epochs) as callbacks:
+                trained = train_models(setup, plan, console, [*callbacks, *stopping], validate=self.early_stopping)
+        except AllSeedsFailed:
+            raise TrainingFailed("The losses became non-finite; give lower learning rates in settings.") from None
         self.n_iter_ = trained.epochs
         return trained.best_models[0] if self.early_stopping else trained.models[0]
 
@@ -133,8 +155,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
             return
         context = self._init_callback_context(max_subtasks=epochs)
         context.call_on_fit_task_begin(estimator=self)
-        yield [_Subtasks(self, context)]
-        context.call_on_fit_task_end(estimator=self)
+        try:
+            yield [_Subtasks(self, context)]
+        finally:
+            context.call_on_fit_task_end(estimator=self)
 
 
 class _Subtasks:
@@ -148,11 +172,6 @@ class _Subtasks:
         inner.call_on_fit_task_begin(estimator=self.estimator)
         wants_end = inner.call_on_fit_task_end(estimator=self.estimator)
         return Stop("a callback of scikit-learn requested it") if wants_end else None
-
-
-def rows_count(rows: Any) -> int:
-    """Return the number of columns of rows that were read."""
-    return len(rows.numeric) + len(rows.others)
 
 
 def _dataset(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin  # type: ignore[import-untyped, unused-ignore]
@@ -98,7 +99,7 @@ class AAEClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc, un
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, `[rows, classes]`."""
         images = self._images(X)
-        probabilities = in_blocks(self.model_.predict_proba, images).astype(np.float64)
+        probabilities = self._chances(images)
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -109,7 +110,7 @@ class AAEClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc, un
     def styles(self, X: Any) -> NDArray[np.float32]:
         """Return the styles of rows, `[rows, latent_dim]`."""
         images = self._images(X)
-        return in_blocks(self.model_.transform, images)
+        return in_blocks(lambda block: self.model_.encode_stored(jnp.asarray(block)).mean, images)
 
     def sample(self, count: int = 1, label: Any = None, seed: int = 0) -> NDArray[Any]:
         """Return rows in the units of the data, decoded from styles of the prior: of a class, or of random ones."""

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.base import ClusterMixin  # type: ignore[import-untyped, unused-ignore]
 
 from aae_jax.estimators.base import TrainedEstimator, with_callbacks
-from aae_jax.estimators.blocks import in_blocks
 
 __all__ = ["AAEClusterer"]
 
@@ -16,7 +15,8 @@ __all__ = ["AAEClusterer"]
 class AAEClusterer(ClusterMixin, TrainedEstimator):  # type: ignore[misc, unused-ignore]
     """Clustering adversarial autoencoder (Makhzani et al. 2016, section 6): a label code without labels.
 
-    Clusters begin as those of a graph of nearest neighbours (preset `graph`). A cluster may stay empty.
+    Clusters begin as those of a graph of nearest neighbours (preset `graph`). A cluster may stay empty. A tenth of
+    the rows is not trained on; `labels_` has their clusters too.
 
     Args:
         n_clusters: Number of clusters; more than the classes that are expected, as in the paper, works best.
@@ -79,15 +79,15 @@ class AAEClusterer(ClusterMixin, TrainedEstimator):  # type: ignore[misc, unused
         """
         rows = self._read(X, reset=True)
         self.model_ = self._train(rows, None, 0, num_clusters=self.n_clusters)
-        self.labels_ = in_blocks(self.model_.predict, self._shaped(rows))
+        self.labels_ = self._chances(self._shaped(rows)).argmax(axis=1)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the cluster of each row, `[rows]`."""
         images = self._images(X)
-        return in_blocks(self.model_.predict, images)
+        return np.asarray(self._chances(images).argmax(axis=1))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each cluster, `[rows, n_clusters]`."""
         images = self._images(X)
-        return in_blocks(self.model_.predict_proba, images).astype(np.float64)
+        return self._chances(images)

@@ -1,7 +1,6 @@
 """Rows of users as numbers in [0, 1]: images by one scale, columns of tables by their ranges, categories one-hot."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +29,7 @@ class Columns:
         numeric: Places of the numeric columns among all columns.
         categories: Place and categories of each other column.
         count: Number of columns.
+        whole_images: Whether they are pixels of bytes.
     """
 
     low: NDArray[np.float64]
@@ -37,6 +37,11 @@ class Columns:
     numeric: tuple[int, ...]
     categories: tuple[tuple[int, tuple[Any, ...]], ...]
     count: int
+    whole_images: bool = False
+
+    def is_for(self, rows: "Rows") -> bool:
+        """Return whether rows have columns of the same kinds."""
+        return self.numeric == rows.numeric and tuple(place for place, _ in self.categories) == rows.others
 
     @property
     def width(self) -> int:
@@ -84,7 +89,7 @@ class Rows:
         return len(self.numbers)
 
 
-def read_rows(estimator: Any, X: Any, *, image_shape: Sequence[int] | None, reset: bool) -> Rows:
+def read_rows(estimator: Any, X: Any, *, image_shape: Any, reset: bool) -> Rows:
     """Return the rows of an array or a data frame, checked as scikit-learn's estimators do.
 
     Args:
@@ -99,6 +104,10 @@ def read_rows(estimator: Any, X: Any, *, image_shape: Sequence[int] | None, rese
     """
     if is_frame(X) and image_shape is None:
         return _read_frame(estimator, X, reset)
+    if not reset and estimator._columns.categories:
+        raise ValueError("X is no data frame, but that of fit had columns of texts. Give a frame of its columns.")
+    if image_shape is not None and (isinstance(image_shape, str) or np.ndim(image_shape) != 1):
+        raise ValueError(f"image_shape is {image_shape!r}. Give (height, width), or (height, width, channels).")
     whole = np.asarray(X).dtype == np.uint8 if image_shape is not None else False
     if image_shape is not None and np.ndim(X) > 2:
         X = _flat(np.asarray(X), tuple(image_shape))
@@ -108,7 +117,18 @@ def read_rows(estimator: Any, X: Any, *, image_shape: Sequence[int] | None, rese
             f"X has {numbers.shape[1]} features, but image_shape is {tuple(image_shape)}. Give rows of "
             f"{math.prod(image_shape)} pixels."
         )
+    if not reset and image_shape is not None:
+        _check_range(numbers, bool(whole), estimator._columns)
     return Rows(numbers, (), tuple(range(numbers.shape[1])), (), bool(whole))
+
+
+def _check_range(numbers: NDArray[np.float64], whole: bool, columns: Columns) -> None:
+    """Refuse bytes where the images of `fit` were in [0, 1], and the other way round."""
+    largest, top = float(numbers.max(initial=0.0)), float(columns.high[0])
+    if top == 1.0 and largest > BYTE / 2:
+        raise ValueError(f"X has values up to {largest:g}, but the images of fit were in [0, 1]. Divide them by 255.")
+    if columns.whole_images and not whole and 0 < largest <= 1:
+        raise ValueError("X has floats in [0, 1], but the images of fit were bytes. Give bytes, from 0 to 255.")
 
 
 def _flat(images: NDArray[Any], image_shape: tuple[int, ...]) -> NDArray[Any]:
@@ -122,7 +142,7 @@ def _read_frame(estimator: Any, frame: Any, reset: bool) -> Rows:
     names = list(frame.columns)
     if not names:
         raise ValueError("X has no columns. Give a data frame with at least one.")
-    arrays = [np.asarray(frame[name]) for name in names]
+    arrays = [_column(frame[name], str(name)) for name in names]
     kinds = ["number" if _is_number(array) else "text" for array in arrays]
     if not reset and estimator._columns.count == len(names):  # a column stays what it was in fit
         kinds = ["number" if place in estimator._columns.numeric else "text" for place in range(len(names))]
@@ -134,6 +154,25 @@ def _read_frame(estimator: Any, frame: Any, reset: bool) -> Rows:
         numbers = check_array(stacked, dtype=np.float64, input_name="X")
     texts = tuple(arrays[place].astype(object) for place in others)
     return Rows(np.asarray(numbers), texts, numeric, others, False)
+
+
+def _column(column: Any, name: str) -> NDArray[Any]:
+    """Return a column as numbers, booleans or texts; objects that are numbers become numbers.
+
+    Raises:
+        ValueError: Texts are missing, or the column is of another kind, such as dates.
+    """
+    array = np.asarray(column)
+    if array.dtype.kind not in "biufOUS":
+        raise ValueError(f"Column {name!r} of X has type {array.dtype}. Give numbers, texts or booleans.")
+    if array.dtype.kind != "O":
+        return array
+    values = array.tolist()
+    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
+        return np.asarray([np.nan if value is None else value for value in values], np.float64)
+    if any(value is None or value != value or type(value).__name__ == "NAType" for value in values):
+        raise ValueError(f"Column {name!r} of X has missing values (NaN). Put an imputer before the estimator.")
+    return array
 
 
 def _is_number(array: NDArray[Any]) -> bool:
@@ -158,7 +197,8 @@ def fit_columns(rows: Rows, *, images: bool) -> Columns:
         (place, tuple(sorted(set(column.tolist()), key=lambda value: (str(type(value)), str(value)))))
         for place, column in zip(rows.others, rows.texts, strict=True)
     )
-    return Columns(low, top, rows.numeric, categories, len(rows.numeric) + len(rows.others))
+    count = len(rows.numeric) + len(rows.others)
+    return Columns(low, top, rows.numeric, categories, count, images and rows.whole_images)
 
 
 def _ranges(numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -76,6 +76,11 @@ class GraphLabelSpreading(ClassifierMixin, BaseEstimator):  # type: ignore[misc,
         self._width = BANDWIDTH * float(np.median(apart)) if apart.size else 1.0
         labelled = np.flatnonzero(targets.indices >= 0)
         shares = None if self.class_frequencies is None else np.asarray(self.class_frequencies, np.float64)
+        if shares is not None and (shares.shape != self.classes_.shape or not (shares > 0).all()):
+            raise InputError(
+                f"class_frequencies is {self.class_frequencies}; give one number above 0 for each of the "
+                f"{len(self.classes_)} classes."
+            )
         self.label_distributions_ = propagate_labels(
             similarity_graph(neighbours),
             labelled,
@@ -128,4 +133,8 @@ def _neighbours(points: NDArray[np.float32], k: int) -> Neighbours:
             f"or give at most {MAX_EXACT:,}."
         ) from error
     indices, distances = NNDescent(points, n_neighbors=k + 1, random_state=0).neighbor_graph
-    return Neighbours(indices[:, 1:].astype(np.int32), distances[:, 1:].astype(np.float32) ** 2)
+    itself = indices == np.arange(len(points))[:, None]
+    itself[:, -1] |= ~itself.any(axis=1)  # of more duplicates than neighbours, the last is dropped
+    shape = len(points), k
+    kept = indices[~itself].reshape(shape), distances[~itself].reshape(shape)
+    return Neighbours(kept[0].astype(np.int32), kept[1].astype(np.float32) ** 2)

@@ -47,7 +47,7 @@ class TableScorer:
         self.model = model
         half = len(reference) // 2
         codes = self._codes(np.clip(reference[:half], 0, 1))
-        self.search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, half)).fit(codes)
+        self.search = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, half)).fit(codes)
         parts = self._parts(reference[half:])
         self.centre, self.spread = parts.mean(axis=1, keepdims=True), parts.std(axis=1, keepdims=True) + TINY
 
@@ -59,7 +59,9 @@ class TableScorer:
         codes = self._codes(clipped)
         rebuilt = in_blocks(self.model.reconstruct_stored, clipped).astype(np.float64)
         errors = np.mean((rebuilt - rows) ** 2, axis=1)
-        distances = self.search.kneighbors(codes)[0].mean(axis=1)
+        distances = self.search.kneighbors(codes)[0]
+        is_known = distances[:, :1] == 0  # the row itself, if it is one of the reference
+        distances = np.where(is_known, distances[:, 1:], distances[:, :-1]).mean(axis=1)
         return np.log(np.stack([errors, distances]) + TINY)
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (  # type: ignore[import-untyped, unused-ignore]
@@ -20,6 +21,8 @@ __all__ = ["AAE"]
 
 class AAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):  # type: ignore[misc, unused-ignore]
     """Adversarial autoencoder (Makhzani et al. 2016, section 2): codes that match a Gaussian prior.
+
+    A tenth of the rows is not trained on.
 
     Args:
         latent_dim: Length of the code.
@@ -98,7 +101,7 @@ class AAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator): 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the codes of rows, `[rows, latent_dim]`."""
         images = self._images(X)
-        return in_blocks(self.model_.transform, images)
+        return in_blocks(lambda block: self.model_.encode_stored(jnp.asarray(block)).mean, images)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: codes are float32."""

@@ -150,9 +150,9 @@ class ReporterConsole(Console):
     """Console that passes its lines on: notices to `Reporter.notice`, all others to `Reporter.working`."""
 
     def __init__(self, reporter: Reporter) -> None:
-        """Pass lines to `reporter`."""
-        super().__init__()
-        self.rewrite = False
+        """Pass lines to `reporter`; the streams stay as they are."""
+        self.rewrite, self.open_line, self.failure = False, False, None
+        self.setup: RunSetup | None = None
         self.reporter = reporter
 
     def say(self, text: str = "") -> None:

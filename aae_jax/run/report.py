@@ -24,7 +24,7 @@ from aae_jax.saved.model import Model
 from aae_jax.train.state import evaluation_variables, used_networks
 from aae_jax.types import Params, Stats
 
-__all__ = ["Reported", "report"]
+__all__ = ["Reported", "best_models", "report"]
 
 
 class Reported(NamedTuple):
@@ -65,8 +65,17 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunRecord, console: Consol
         console.say(line)
     where = f", results in {folder.path}" if isinstance(folder, RunFolder) else ""
     console.say(f"  training time {summary['train_seconds']:.0f} s{where}")
-    best = [model_of(setup, outcome.best.params, outcome.best.stats, place) for place in trained.places()]
-    return Reported(tuple(models), tuple(best), to_json(summary))
+    return Reported(tuple(models), best_models(setup, outcome, models), to_json(summary))
+
+
+def best_models(setup: RunSetup, outcome: Outcome, last: Sequence[Model]) -> tuple[Model, ...]:
+    """Return the models of the surviving seeds with their best weights; with the last, if no score was measured."""
+    places = [place for place, seed in enumerate(setup.seeds) if seed not in outcome.failed]
+    best = outcome.best
+    return tuple(
+        model_of(setup, best.params, best.stats, place) if int(best.epoch[place]) >= 0 else model
+        for place, model in zip(places, last, strict=True)
+    )
 
 
 def _trained(setup: RunSetup, outcome: Outcome) -> Trained:

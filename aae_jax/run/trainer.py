@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from aae_jax.config.text import to_flat
 from aae_jax.errors import InputError
 from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
+from aae_jax.priors.custom import names_sampler
 from aae_jax.run.callbacks import (
     Best,
     Callback,
@@ -112,6 +113,8 @@ class Trainer:
         self.callbacks = tuple(callbacks)
         self.validate = validate
         for callback in self.callbacks:
+            if isinstance(callback, type):
+                raise TypeError(f"A callback is a class; give an object, {callback.__name__}(…).")
             if not isinstance(callback, Callback):
                 raise TypeError(f"A callback of type {type(callback).__name__} has no method after_epoch(epoch).")
 
@@ -218,7 +221,7 @@ class Trainer:
         begun = time.perf_counter()
         lowered = self._lower()
         with ThreadPoolExecutor(1, "compile") as pool:
-            compiling = pool.submit(compile_lowered, lowered)
+            compiling = pool.submit(compile_lowered, lowered, _program_key(self.setup))
             state, best = self._start()
             train_epoch = compiling.result()
         self.progress = TrainingProgress(best)
@@ -279,6 +282,15 @@ class Trainer:
                 f"The data have changed since the run started: SHA-256 {str(trained_on)[:9]}… then, {current[:9]}… "
                 "now; restore the old data, or start a new run."
             )
+
+
+def _program_key(setup: RunSetup) -> Hashable | None:
+    """Return all settings of a run's program but the seed; None if it has code of a user's own."""
+    config = setup.config
+    if setup.networks.modules.named() or config.views.transform is not None or names_sampler(config):
+        return None
+    settings = {name: value for name, value in to_flat(config).items() if name != "seed"}
+    return setup.spec.name, repr(settings), len(setup.seeds), setup.members is None
 
 
 def _call(callbacks: Sequence[Callback], epoch: EpochEnd) -> None:

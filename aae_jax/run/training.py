@@ -12,7 +12,7 @@ from aae_jax.priors.custom import keep_samples
 from aae_jax.run.callbacks import Callback
 from aae_jax.run.console import Console
 from aae_jax.run.memory import RunMemory, RunRecord
-from aae_jax.run.report import report
+from aae_jax.run.report import best_models, report
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.trainer import Trainer
 from aae_jax.run.watch import model_of
@@ -89,7 +89,7 @@ def train_models(
     params, stats = evaluation_variables(outcome.state)
     places = [place for place, seed in enumerate(setup.seeds) if seed not in outcome.failed]
     last = tuple(model_of(setup, used_networks(params), stats, place) for place in places)
-    best = tuple(model_of(setup, outcome.best.params, outcome.best.stats, place) for place in places)
+    best = best_models(setup, outcome, last)
     return TrainedModels(last, best, outcome.updates // setup.steps_per_epoch)
 
 

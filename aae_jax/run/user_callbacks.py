@@ -42,6 +42,8 @@ class EarlyStopping:
             return None
         self._validated = [number for number in self._validated if number < epoch.number] + [epoch.number]
         best = max(epoch.best_epochs)
+        if best < 0:  # no score could be measured
+            return None
         since = sum(number > best for number in self._validated)
         if since < self.patience or epoch.number + 1 < self.min_epochs:
             return None

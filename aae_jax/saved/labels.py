@@ -25,21 +25,24 @@ def is_classes(labels: Any) -> bool:
     return array.ndim == 1 and array.size > 0 and array.dtype.kind in "iuUO"
 
 
-def class_indices(labels: Any, class_names: Sequence[str], count: int | None = None) -> NDArray[np.int64]:
-    """Return the indices of classes `[count]`, given by name or by index.
-
-    Whole numbers are names if all of them are: a model trained on labels 1, 2, 3 has the classes "1", "2", "3". Else
-    they are indices.
+def class_indices(
+    labels: Any, class_names: Sequence[str], count: int | None = None, *, of_data: bool = False
+) -> NDArray[np.int64]:
+    """Return the indices of classes `[count]`: texts are names, whole numbers are indices.
 
     Args:
         labels: Names or whole numbers, `[count]`.
         class_names: Names of the classes.
         count: Number of images that the labels are of; None: any.
+        of_data: Whether the labels are those of data: whole numbers are names then, if all classes are called by one
+            (a model trained on the labels 1, 2, 3 has the classes "1", "2", "3"); floats and booleans are taken too.
 
     Raises:
         InputError: There is no such class, or another number of labels.
     """
     array = np.asarray(labels)
+    if of_data and array.dtype.kind in "bf" and bool((array == np.rint(array)).all()):
+        array = array.astype(np.int64)
     length = len(class_names)
     if array.ndim != 1 or array.dtype.kind not in "iuUO" or (count is not None and len(array) != count):
         wanted = "each image" if count is None else f"each of {count} images"
@@ -47,17 +50,18 @@ def class_indices(labels: Any, class_names: Sequence[str], count: int | None = N
             f"labels have shape {list(array.shape)} and type {array.dtype}; give one class for {wanted}: its name, "
             f"or its index from 0 to {length - 1}."
         )
-    known = {name: place for place, name in enumerate(class_names)}
+    by_index = array.dtype.kind in "iu" and not (of_data and all(_is_whole(name) for name in class_names))
+    known = {str(place) if by_index else name: place for place, name in enumerate(class_names)}
     places = [known.get(str(label), -1) for label in array.tolist()]
     if min(places, default=0) >= 0:
         return np.asarray(places, np.int64)
-    if array.dtype.kind in "iu" and (array >= 0).all() and (array < length).all():
-        return array.astype(np.int64)
-    inside = range(length) if array.dtype.kind in "iu" else ()
-    pairs = zip(array.tolist(), places, strict=True)
-    label = next(label for label, place in pairs if place < 0 and label not in inside)
-    known_names = ", ".join(quoted(name) for name in class_names[:10]) + (", …" if length > 10 else "")
-    raise InputError(f"There is no class {quoted(label)}; the model's are {known_names}.")
+    label = next(label for label, place in zip(array.tolist(), places, strict=True) if place < 0)
+    listed = ", ".join(quoted(name) for name in class_names[:10]) + (", …" if length > 10 else "")
+    raise InputError(f"There is no class {quoted(label)}; the model's are {listed}.")
+
+
+def _is_whole(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()
 
 
 def one_hot_labels(labels: Any, class_names: Sequence[str], length: int, count: int) -> Array | NDArray[np.float32]:

@@ -191,7 +191,7 @@ class Model:
         return np.asarray(self.class_names)[np.asarray(classes)] if names else classes
 
     def score(self, images: Any, labels: Any) -> float:
-        """Return the accuracy on images as the data hold them, of classes `labels` `[count]`: names or indices.
+        """Return the accuracy on images as the data hold them, of labels `[count]` as the data had them.
 
         Raises:
             InputError: There is no such class, or the classes are clusters.

@@ -37,6 +37,8 @@ def to_stored(
     given: Any = images if traced else np.asarray(images)
     if given.ndim == 2 and len(image_shape) > 1 and given.shape[1] == math.prod(image_shape):
         given = given.reshape(given.shape[0], *image_shape)
+    if given.ndim == 2 + len(image_shape) and len(image_shape) == 2 and given.shape[-1] == 1:
+        given = given[..., 0]
     if pixels == "bytes":
         given = _as_bytes(given, traced)
         right_type = given.dtype == np.uint8 or (given.dtype == np.float32 and len(image_shape) > 1)

@@ -42,7 +42,7 @@ def accuracy(model: Any, images: Any, labels: Any) -> float:
     predicted = np.asarray(model.predict(images))
     if not len(predicted):
         raise InputError("There are no images to score; give at least one.")
-    return float(np.mean(predicted == class_indices(labels, model.class_names, len(predicted))))
+    return float(np.mean(predicted == class_indices(labels, model.class_names, len(predicted), of_data=True)))
 
 
 def html_of(model: Any) -> str:

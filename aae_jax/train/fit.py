@@ -4,7 +4,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -44,17 +44,21 @@ _compiled: OrderedDict[tuple[Any, ...], EpochFn] = OrderedDict()
 _lock = threading.Lock()
 
 
-def compile_lowered(lowered: jax.stages.Lowered | LoweredStream) -> EpochFn:
+def compile_lowered(lowered: jax.stages.Lowered | LoweredStream, kept_as: Hashable | None = None) -> EpochFn:
     """Compile an epoch with the fastest options for this device.
 
-    The last epochs are kept: the same program is compiled once in a process, such as in a search of settings that are
-    traced, or in fits of an estimator to rows of one number.
+    Args:
+        lowered: The traced epoch.
+        kept_as: All settings that the program depends on, so that the same one is compiled once in a process: such as
+            in fits of an estimator to as many rows. None: it is not kept. The program's text alone is no key: it has
+            neither arguments that are not used nor functions of the host.
     """
-    if not isinstance(lowered, jax.stages.Lowered):
+    if kept_as is None or not isinstance(lowered, jax.stages.Lowered):
         compiled: EpochFn = lowered.compile(compiler_options=compiler_options())
         return compiled
     digest = hashlib.sha256(lowered.as_text().encode()).hexdigest()
-    key = digest, lowered.in_tree, lowered.out_tree
+    device: Any = getattr(jax.config, "jax_default_device", None)
+    key = digest, lowered.in_tree, lowered.out_tree, str(device), jax.default_backend(), kept_as
     with _lock:
         if key in _compiled:
             _compiled.move_to_end(key)

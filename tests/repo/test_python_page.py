@@ -41,7 +41,14 @@ class Recorder:
                 (".SummaryWriter.add_scalar", ("validation_error", 0.25, 40), {}),
             ],
         ),
-        ("MLflow", "mlflow", [(".log_params", (VALUES,), {}), (".log_metrics", (METRICS,), {"step": 40})]),
+        (
+            "MLflow",
+            "mlflow",
+            [
+                *((".log_param", item, {}) for item in VALUES.items()),
+                (".log_metrics", (METRICS,), {"step": 40}),
+            ],
+        ),
         ("WeightsAndBiases", "wandb", [(".config.update", (VALUES,), {}), (".log", (METRICS,), {"step": 40})]),
     ],
 )

@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
+from aae_jax import TrainingFailed
 from aae_jax.estimators import AAE, AAEClassifier, AAEClusterer, AAEOutlierDetector, GraphLabelSpreading
 
 TINY = {"hidden": (32,), "random_state": 0}
@@ -211,6 +212,33 @@ def test_other_features_are_refused_in_predict(classifier):
         classifier.predict(np.zeros((3, 63)))
     with pytest.raises(ValueError, match="contains NaN"):
         classifier.predict(np.full((3, 64), np.nan))
+
+
+def test_a_few_rows_stop_no_training_early(blobs):
+    X, _ = blobs
+    with pytest.raises(ValueError, match="early_stopping holds out a tenth of the rows"):
+        AAE(**TINY, epochs=1, early_stopping=True).fit(X[:4])
+    few = np.where(np.arange(60) < 2, np.arange(60), -1)
+    with pytest.raises(ValueError, match="early_stopping holds out a tenth of the rows"):
+        AAEClassifier(**TINY, epochs=1, early_stopping=True).fit(X[:60], few)
+
+
+def test_divergence_of_an_estimator(blobs):
+    rate = {"optimizers.reconstruction.learning_rate": 1e30}
+    with pytest.raises(TrainingFailed, match="give lower learning rates"):
+        AAE(**TINY, epochs=1, settings=rate).fit(blobs[0])
+
+
+def test_dark_rows_and_other_ranges(classifier, digits):
+    dark = np.zeros((3, 64))
+    dark[:, 5] = 1
+    assert classifier.predict(dark).shape == (3,)
+    unit = AAE(image_shape=(8, 8), **TINY, epochs=1).fit(digits[0][:100] / 16)
+    with pytest.raises(ValueError, match="the images of fit were in"):
+        unit.transform((digits[0][:5] * 15).astype(np.uint8))
+    whole = AAE(image_shape=(8, 8), **TINY, epochs=1).fit((digits[0][:100] * 15).astype(np.uint8))
+    with pytest.raises(ValueError, match="the images of fit were bytes"):
+        whole.transform(digits[0][:5] / 16)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`aae_jax.train`: the runs of the commands from Python, on data of many kinds, with callbacks."""
 
+import dataclasses
 import json
 import signal
 
@@ -127,6 +128,45 @@ def test_all_arrays_are_trained_on_unless_a_test_set_is_asked_for(digits):
     assert not run.summary["tested"]
     held = aae_jax.train("autoencoder", images, test=True, **{**TINY, "batch_size": 20})
     assert held.summary["splits"]["test"] == 100
+
+
+def test_test_images_without_labels_are_not_trained_on(digits):
+    images, labels = digits.train_images[:120], digits.train_labels[:120]
+    with pytest.raises(aae_jax.InputError, match="The data have labels, but test_data have none"):
+        aae_jax.train("semi_supervised", (images, labels), test_data=images[:20], **TINY)
+    reporter = _Lines()
+    half = np.where(np.arange(60) < 30, -1, digits.test_labels[:60])
+    aae_jax.train(
+        "semi_supervised",
+        (images, labels),
+        test_data=(digits.test_images[:60], half),
+        **{**TINY, "epochs": 1, "reporter": reporter},
+    )
+    assert any("30 of the 60 test images of arrays have no label" in line for line in reporter.lines)
+
+
+def test_a_configuration_is_taken_as_it_is(digits):
+    config = dataclasses.replace(aae_jax.preset("smoke"), labels=20, epochs=1, test=True)
+    run = aae_jax.train(config, (digits.train_images[:300], digits.train_labels[:300]), reporter=QUIET)
+    assert (run.config.labels, run.config.test) == (20, True)
+    assert run.summary["splits"]["labelled"] == 20
+    whole = aae_jax.Dataset.from_arrays(digits.train_images[:300], digits.train_labels[:300], hold_out=False)
+    same = aae_jax.train("semi_supervised", whole, **{**TINY, "epochs": 1})
+    assert (same.config.labels, same.config.test) == ("all", False)
+
+
+def test_a_path_may_be_text(tmp_path, digits):
+    np.savez(tmp_path / "d.npz", x=digits.train_images[:200])
+    run = aae_jax.train("autoencoder", str(tmp_path / "d.npz"), **{**TINY, "epochs": 1})
+    assert run.config.dataset == f"npz:{tmp_path / 'd.npz'}"
+
+
+def test_one_channel_and_labels_of_any_number_type(digits):
+    images, labels = digits.train_images[:200, ..., None], digits.train_labels[:200] % 2
+    run = aae_jax.train("semi_supervised", (images, labels.astype(float)), **{**TINY, "epochs": 1})
+    error = run.model.score(images, labels.astype(float))
+    assert error == run.model.score(images[..., 0], labels)
+    aae_jax.Dataset.from_arrays(images, labels.astype(bool).tolist(), image_shape=(8, 8))
 
 
 def test_settings_are_nested_dotted_or_whole(digits):
@@ -261,6 +301,7 @@ REFUSED = {
     "resume without a folder": ({"resume": True}, "resume is True, but out_dir is None"),
     "model to start from": ({"warm_start": "nowhere"}, "nowhere"),
     "sparse": ({"data": __import__("scipy.sparse").sparse.csr_matrix(X)}, "are a sparse array; convert it"),
+    "a class as a callback": ({"callbacks": [aae_jax.EarlyStopping]}, "A callback is a class; give an object"),
     "labels of both kinds": ({"data": (X, ["a", 1] * 30)}, "hold values of type"),
 }
 
@@ -269,7 +310,7 @@ REFUSED = {
 def test_bad_input_gets_one_sentence(case):
     options, sentence = REFUSED[case]
     options = {"experiment": "autoencoder", "data": "digits", "preset": "smoke", "reporter": QUIET, **options}
-    with pytest.raises(aae_jax.InputError, match=sentence) as raised:
+    with pytest.raises((aae_jax.InputError, TypeError), match=sentence) as raised:
         aae_jax.train(options.pop("experiment"), options.pop("data"), **options)
     assert "\n" not in str(raised.value)
 

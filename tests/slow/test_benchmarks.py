@@ -347,6 +347,15 @@ def clusters_of_a_graph(folder: Path) -> None:
         assert all(0 < error < 0.5 for error in row["errors"]), "ten digits; by chance it would be 0.9"
 
 
+@runs("estimators.py", "machine.py")
+def estimators(folder: Path) -> None:
+    printed = call("benchmarks/estimators.py", "--toy", "--splits", 2, "--out", folder / "estimators.json").stdout
+    found = read(folder / "estimators.json")
+    assert {row["data"] for row in found["outliers"]} == {"breast cancer", "wine"}
+    assert all(0 <= error <= 1 for row in found["classification"] for error in row["errors"])
+    assert "| wine, 6 labels | " in printed
+
+
 @runs("label_spreading.py")
 def label_spreading(folder: Path) -> None:
     out = folder / "new" / "spreading.json"

@@ -65,6 +65,20 @@ def test_all_labels_are_all_outside_validation():
     np.testing.assert_array_equal(np.sort(splits.labelled), splits.unlabelled)
 
 
+def test_all_labels_include_every_class():
+    """One image has class 2: it is held out at one of eleven places, where the class would have no label."""
+    refused = []
+    for place in range(11):
+        labels = np.full(30, -1, np.int32)
+        labels[:11] = np.insert([0, 1] * 5, place, 2)
+        try:
+            split_indices(labels, num_classes=3, num_labels="all", label_seed=0)
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) == 1
+    assert "every image of class '2' is held out for validation" in refused[0]
+
+
 @pytest.mark.parametrize(
     ("num_train", "validation_size", "expected"),
     [(60_000, None, 10_000), (50_000, None, 10_000), (49_999, None, 5_000), (2000, 0, 0), (2000, 1999, 1999)],

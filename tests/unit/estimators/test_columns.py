@@ -100,9 +100,21 @@ def test_frames_with_other_columns_are_refused():
         read_rows(estimator, Frame(age=[30, 40]), image_shape=None, reset=False)
 
 
+def test_objects_that_are_numbers_are_numbers():
+    frame = Frame(a=np.asarray([1, 2, 5], object), b=["u", "v", "u"])
+    estimator, _ = fitted(frame)
+    assert estimator._columns.numeric == (0,)
+    with pytest.raises(ValueError, match="X is no data frame"):
+        read_rows(estimator, np.ones((3, 2)), image_shape=None, reset=False)
+
+
 @pytest.mark.parametrize(
     ("X", "shape", "words"),
     [
+        (Frame(a=np.asarray(["u", None], object)), None, "Column 'a' of X has missing values"),
+        (Frame(a=np.asarray(["2020-01-01", "2021-01-01"], "datetime64[D]")), None, "has type datetime64"),
+        (np.ones((3, 4)), 4, "image_shape is 4"),
+        (np.ones((3, 4)), "22", "image_shape is '22'"),
         (np.full((3, 2), np.nan), None, "NaN"),
         (np.full((3, 2), np.inf), None, "infinity"),
         (np.ones(3), None, "2D array"),

@@ -85,8 +85,13 @@ def test_whole_numbers_are_names_where_classes_are_called_so(images):
     model = dataclasses.replace(build(), class_names=tuple(str(i + 1) for i in range(LENGTH)))
     predicted = np.asarray(model.predict(images))
     assert model.score(images, predicted + 1) == 1.0, "labels 1 to 10, as the data had them"
-    z = np.zeros((1, model.network.latent_dim), np.float32)
-    np.testing.assert_array_equal(model.decode(z, np.asarray([1])), model.decode(z, np.eye(LENGTH)[:1]))
+    assert model.score(images, (predicted + 1).astype(float)) == 1.0
+    with pytest.raises(InputError, match="There is no class 0;"):
+        model.score(images, predicted * 0)
+    z = np.zeros((COUNT, model.network.latent_dim), np.float32)
+    np.testing.assert_array_equal(model.decode(z, predicted), model.decode(z, np.eye(LENGTH)[predicted]))
+    traced = jax.jit(lambda model, y: model.decode(jnp.asarray(z), y))(model, jnp.asarray(predicted))
+    np.testing.assert_allclose(traced, model.decode(z, predicted), atol=1e-6)
 
 
 def test_clusters_have_no_accuracy(images):

@@ -145,7 +145,7 @@ def test_one_image_does_not_depend_on_the_others(model, images):
     [
         jnp.zeros((COUNT, 5, 6), jnp.uint8),
         jnp.zeros(SHAPE, jnp.uint8),
-        jnp.zeros((COUNT, *SHAPE, 1), jnp.uint8),
+        jnp.zeros((COUNT, *SHAPE, 2), jnp.uint8),
         jnp.full((COUNT, *SHAPE), 256, jnp.int32),
         jnp.full((COUNT, *SHAPE), -1, jnp.int32),
     ],
