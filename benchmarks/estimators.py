@@ -194,13 +194,18 @@ def _table(rows: Sequence[dict[str, Any]], key: str, scale: float, sign: int, wh
     return lines
 
 
-def main() -> None:
-    """Run both comparisons and write the numbers."""
+def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--toy", action="store_true", help="two small sets and tiny networks")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--out", default="results/estimators.json")
-    flags = parser.parse_args()
+    return parser.parse_args(argv)
+
+
+def main() -> None:
+    """Run both comparisons and write the numbers."""
+    flags = parse_flags()
     sets = load_sets()
     if flags.toy:
         sets = {name: sets[name] for name in ("breast cancer, 6 labels", "wine, 6 labels")}

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from aae_jax.run import run as launch
+from aae_jax.run import training
 from tests.runs.conftest import interrupt_after
 from tests.runs.running import contents, copied, evidence, rows, train_plain
 from tests.runs.running import plain_status as status
@@ -120,7 +120,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(half, plain, capsy
 def test_a_finished_run_is_left_alone(plain, tmp_path, monkeypatch, capsys):
     folder = copied(plain, tmp_path / "run")
     before = contents(folder)
-    monkeypatch.setattr(launch, "Trainer", None)
+    monkeypatch.setattr(training, "Trainer", None)
     assert status("--resume", folder) == 0
     assert "is finished" in capsys.readouterr().out
     assert contents(folder) == before

@@ -16,9 +16,8 @@ from aae_jax.evaluation.seeds import over_seeds
 from aae_jax.models.autoencoder import experiment as autoencoder
 from aae_jax.models.semi_supervised import experiment as semi_supervised
 from aae_jax.models.shared.plan import main_plan
-from aae_jax.run import run as launch
 from aae_jax.run import setup as problem
-from aae_jax.run import trainer
+from aae_jax.run import trainer, training
 from aae_jax.run.arguments import parse
 from aae_jax.run.callbacks import first_failure
 from aae_jax.run.console import Console
@@ -62,7 +61,7 @@ def failed_run(model, network, tmp_path_factory):
     }  # test_run.py has a real one
     with pytest.MonkeyPatch.context() as patch, drawing():
         patch.setattr(semi_supervised, "_train_baseline", lambda *_: baseline)
-        patch.setattr(launch, "main_plan", task)
+        patch.setattr(training, "main_plan", task)
         small = PLAIN if model == "autoencoder" else SMALL
         assert status(*small, "--num-seeds", len(SEEDS), "--seed", SEEDS[0], "--out-dir", folder, model=model) == 0
     return folder, kept["unharmed"]
@@ -174,7 +173,7 @@ def test_when_all_fail_later_the_last_good_checkpoint_is_kept(stopped, tmp_path,
         rates = jax.tree.map(lambda rate: jnp.full_like(rate, 1e30), good.hyper.optimizers)
         return good._replace(hyper=good.hyper.replace({"optimizers": rates}))
 
-    monkeypatch.setattr(launch, "main_plan", task)
+    monkeypatch.setattr(training, "main_plan", task)
     assert plain_status("--resume", folder) == 1
     assert f"the last good state is kept in {folder / 'checkpoints' / 'last'}" in capsys.readouterr().out
     posed = problem.build_setup(autoencoder.SPEC, parse(autoencoder.SPEC, PLAIN).config, Quiet())

@@ -84,6 +84,15 @@ def test_an_interrupted_run_continues(trained, tmp_path, digits):
     assert len(run.history) == EPOCHS
 
 
+@pytest.fixture
+def usual_interrupts():
+    """Let SIGINT raise KeyboardInterrupt, whatever another test has left behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_interrupts")
 def test_without_a_folder_ctrl_c_acts_at_once():
     with pytest.raises(KeyboardInterrupt):
         aae_jax.train("autoencoder", "digits", callbacks=[_Interrupt()], **TINY)

@@ -218,7 +218,7 @@ def test_commands_with_data_of_which_some_have_no_label(semi, tmp_path, capsys):
 
 
 def test_the_header_says_how_many_images_have_no_label(partly, bare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_jax.run.run.Trainer", lambda *_: (_ for _ in ()).throw(InputError("enough")))
+    monkeypatch.setattr("aae_jax.run.training.Trainer", lambda *_: (_ for _ in ()).throw(InputError("enough")))
     assert run(semi_supervised, partly, tmp_path / "a", "--labels", "20") == 2
     assert "20 labelled among 350 pool images, 10 validation, 40 test; 264 of the 360 training images have no" in (
         capsys.readouterr().out

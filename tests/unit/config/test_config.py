@@ -139,7 +139,7 @@ def nested(path, value):
         ("label_seed", -1, 0),
         ("split_seed", -1, 0),
         ("checkpoint_seconds", -1.0, 0.0),
-        ("baseline_share", 0.0, 1e-6),
+        ("baseline_share", -0.1, 0),
         ("network.latent_dim", 0, 1),
         ("network.noise_dim", 0, 1),
         ("network.dropout", 1.0, 0.5),
