@@ -11,8 +11,10 @@ from typing import Any
 from aae_jax.config import LabelledConfig, RunConfig
 from aae_jax.config.text import differences, from_mapping
 from aae_jax.data import Dataset, Reporter
+from aae_jax.data.colour_sets import COLOUR_SETS, FACES
 from aae_jax.data.dataset import IN_MEMORY
-from aae_jax.errors import InputError
+from aae_jax.data.known import KNOWN
+from aae_jax.errors import InputError, known_name
 from aae_jax.models import MODELS, find_model, preset
 from aae_jax.models.shared.plan import main_plan
 from aae_jax.models.spec import ModelSpec
@@ -261,6 +263,9 @@ def _adapted(
 
 def _is_path(data: str) -> bool:
     """Return whether text is the path of a file or folder that exists, and no name of a data set."""
+    names = ("auto", "digits", *KNOWN, *COLOUR_SETS, *FACES)
+    if known_name(data, names) in names:  # a folder of that name changes nothing, as for the command
+        return False
     return os.path.isdir(data) or (os.path.isfile(data) and data.lower().endswith((".npz", ".zip")))
 
 

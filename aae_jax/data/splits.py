@@ -14,7 +14,7 @@ from aae_jax.data.stored import StoredImages, read_rows
 from aae_jax.errors import InputError
 from aae_jax.text import quoted
 
-__all__ = ["Splits", "TrainingArrays", "split_indices", "training_arrays"]
+__all__ = ["Splits", "TrainingArrays", "default_validation_size", "split_indices", "training_arrays"]
 
 # Part of the protocol, not a setting: all runs that were ever compared share the same validation images.
 VALIDATION_SEED = 0
@@ -220,11 +220,16 @@ def training_arrays(dataset: Dataset, splits: Splits, *, stream: bool = False) -
     )
 
 
+def default_validation_size(count: int) -> int:
+    """Return the number of validation images that are held out of `count` unless another is given."""
+    return LARGE_VALIDATION_SIZE if count >= LARGE_TRAINING_SET else round(count / 10)
+
+
 def _validation_size(count: int, wanted: int | None, *, mixed: bool) -> int:
     """Return the number of held-out images among `count`; `mixed`: there are others without a label."""
     if wanted is None:
         least = 1 if mixed and count > 1 else 0  # fewer than ten images may have a label
-        return LARGE_VALIDATION_SIZE if count >= LARGE_TRAINING_SET else max(least, round(count / 10))
+        return max(least, default_validation_size(count))
     if not 0 <= wanted < count:
         raise InputError(
             f"validation_size is {wanted}, but there are {count} training images{' with a label' if mixed else ''}; "

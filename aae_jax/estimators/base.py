@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted  # type: ignore[import-unty
 
 from aae_jax.api import TrainingFailed, with_settings
 from aae_jax.data import Dataset, Quiet
-from aae_jax.data.dataset import ARRAYS, build_dataset
+from aae_jax.data.dataset import ARRAYS, IN_MEMORY, build_dataset
+from aae_jax.data.splits import default_validation_size
 from aae_jax.errors import InputError
 from aae_jax.estimators.blocks import in_blocks
 from aae_jax.estimators.columns import Columns, fit_columns, read_rows
@@ -45,9 +46,6 @@ except ImportError:  # scikit-learn before 1.9
 
 
 __all__ = ["TrainedEstimator", "with_callbacks"]
-
-VALIDATION_SHARE, LARGE, MAX_HELD_OUT = 0.1, 50_000, 10_000
-"""Share of the rows that is held out, and from which number of rows on how many (`aae_jax.data.splits`)."""
 
 
 class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
@@ -120,15 +118,14 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
         if len(rows) < 2:
             raise ValueError(f"Found array with {len(rows)} sample(s) while a minimum of 2 is required.")
         labelled = len(rows) if indices is None else int(np.count_nonzero(indices >= 0))
-        if self.early_stopping and round(VALIDATION_SHARE * labelled) < 1:
+        if self.early_stopping and default_validation_size(labelled) < 1:
             raise ValueError(
                 f"early_stopping holds out a tenth of the rows (with a label), but there are {labelled}. Give at "
                 "least 6, or early_stopping=False."
             )
         dataset = _dataset(self._shaped(rows), indices, classes, held_out=self.early_stopping)
         held_out = self.early_stopping or indices is None or bool((indices < 0).any())
-        share = MAX_HELD_OUT if len(rows) >= LARGE else round(VALIDATION_SHARE * len(dataset.train_labels))
-        pool = len(rows) - (share if held_out else 0)
+        pool = len(rows) - (default_validation_size(len(rows)) if held_out else 0)
         config = self._config(max(1, pool), **fixed)
         spec = find_model(self._experiment).spec
         spec.validate(config)
@@ -185,12 +182,12 @@ def _dataset(
     if labels is None:
         labels = np.full(len(images), -1, np.int32)
     elif not held_out and (labels >= 0).all():
-        more = max(1, round(VALIDATION_SHARE * len(images)))
+        more = max(1, default_validation_size(len(images)))
         images = np.concatenate([images, images[:more]])
         labels = np.concatenate([labels, np.full(more, -1, np.int32)])
     return build_dataset(
         name=ARRAYS,
-        source="memory",
+        source=IN_MEMORY,
         train_images=images,
         train_labels=labels,
         test_images=images[:0],

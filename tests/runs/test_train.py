@@ -164,7 +164,11 @@ def test_a_configuration_is_taken_as_it_is(digits):
     assert (same.config.labels, same.config.test) == ("all", False)
 
 
-def test_a_path_may_be_text(tmp_path, digits):
+def test_a_path_may_be_text(tmp_path, digits, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    named = aae_jax.train("autoencoder", "digits", **{**TINY, "epochs": 1})
+    assert named.config.dataset == "digits", "a folder of a data set's name is not read instead"
     np.savez(tmp_path / "d.npz", x=digits.train_images[:200])
     run = aae_jax.train("autoencoder", str(tmp_path / "d.npz"), **{**TINY, "epochs": 1})
     assert run.config.dataset == f"npz:{tmp_path / 'd.npz'}"
