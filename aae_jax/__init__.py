@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aae_jax.data import Dataset, load_dataset, split_indices, training_arrays
     from aae_jax.errors import InputError
     from aae_jax.evaluation import evaluate
+    from aae_jax.export import export_model
     from aae_jax.models import MODELS, preset
     from aae_jax.models.autoencoder.config import AutoencoderConfig
     from aae_jax.models.semi_supervised.config import OptimizersConfig, SemiSupervisedConfig, WeightsConfig, validate
@@ -76,6 +77,7 @@ __all__ = [
     "compile_epoch",
     "evaluate",
     "evaluation_variables",
+    "export_model",
     "fit",
     "init_state",
     "load",
@@ -103,6 +105,7 @@ _SUBMODULES = (
     "errors",
     "estimators",
     "evaluation",
+    "export",
     "figures",
     "files",
     "graph",
@@ -121,6 +124,7 @@ _HOMES = {
     "data": ("Dataset", "load_dataset", "split_indices", "training_arrays"),
     "errors": ("InputError",),
     "evaluation": ("evaluate",),
+    "export": ("export_model",),
     "models": ("MODELS", "preset"),
     "models.autoencoder.config": ("AutoencoderConfig",),
     "models.semi_supervised.config": ("OptimizersConfig", "SemiSupervisedConfig", "WeightsConfig", "validate"),

@@ -21,6 +21,7 @@ _USAGE = """usage: aae-jax COMMAND [options; --help after a command lists them]
   generate MODEL          decoded samples of the prior, in every class
   interpolate MODEL IMAGES
   score MODEL IMAGES      how strange images are
+  export MODEL            encoder, classifier, decoder as ONNX or StableHLO
   visualize MODEL         figures of a saved model: t-SNE of codes, labels, styles
   init-datasets           files of labelled, validation and test images
   data list|fetch|check   list known data sets, fetch one, describe one
@@ -36,6 +37,7 @@ ON_MODELS = {
     "generate": "model:run_generate",
     "interpolate": "interpolate:run_interpolate",
     "score": "score:run_score",
+    "export": "export:run_export",
     "visualize": "visualize:run_visualize",
     "init-datasets": "splits:run_init_datasets",
     "data": "data:main",

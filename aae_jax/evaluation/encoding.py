@@ -35,6 +35,8 @@ def build_encode(networks: Networks, output: OutputKind, *, batch_size: int = 10
         def one_batch(batch: Array) -> EncoderOutput:
             return networks.encode(params, stats, scale_pixels(batch, output), None)[0]
 
+        if not isinstance(images.shape[0], int):  # of any number of images (jax.export)
+            return one_batch(images)
         outputs = jax.lax.map(one_batch, split_batches(images, batch_size))
         joined: EncoderOutput = jax.tree.map(lambda leaf: join_batches(leaf, images.shape[0]), outputs)
         return joined

@@ -10,6 +10,7 @@ from aae_jax.networks.api import (
     min_weights,
     sample_style,
 )
+from aae_jax.networks.convolve import device_convolutions
 from aae_jax.networks.modules import NO_MODULES, Modules
 from aae_jax.networks.precision import fastest_precision, require_precision
 
@@ -22,6 +23,7 @@ __all__ = [
     "Posterior",
     "build_mlp_networks",
     "build_networks",
+    "device_convolutions",
     "fastest_precision",
     "min_weights",
     "require_precision",

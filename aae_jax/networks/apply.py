@@ -62,8 +62,8 @@ DecodeNetwork = Callable[[Params, Stats, Array, Array, PRNGKey | None], tuple[Ar
 """`(params, stats, z, y, key) -> (images, stats)`, with running moments updated in training, i.e. with a key."""
 
 
-def zeros(*shape: int) -> Array:
-    """Return zeros in float32."""
+def zeros(*shape: Any) -> Array:
+    """Return zeros in float32; a side may be symbolic (jax.export)."""
     return jnp.zeros(shape, jnp.float32)
 
 
@@ -129,7 +129,7 @@ def build_encode(module: nn.Module, config: NetworkConfig) -> EncodeNetwork:
     """Return the function of an encoder, which draws the noise of the universal approximator."""
     apply = _build_with_moments(module, "encoder")
 
-    def noise_input(key: PRNGKey | None, batch: int) -> Array | None:
+    def noise_input(key: PRNGKey | None, batch: Any) -> Array | None:
         if config.posterior != "universal":
             return None
         if key is None:

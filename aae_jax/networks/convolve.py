@@ -5,8 +5,10 @@ copies whole rows of a batch, whatever the number of maps, and no operand of a p
 they are `[batch, height, width, maps]`.
 """
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -16,12 +18,34 @@ from jax import lax
 from aae_jax.networks.precision import product_options, transposed
 from aae_jax.types import Array
 
-__all__ = ["add_bias", "convolve", "crop", "depth_to_space", "features_of", "images_of", "maps_axis", "maps_of"]
+__all__ = [
+    "add_bias",
+    "convolve",
+    "crop",
+    "depth_to_space",
+    "device_convolutions",
+    "features_of",
+    "images_of",
+    "maps_axis",
+    "maps_of",
+]
+
+_BY_DEVICE = contextvars.ContextVar("by_device", default=False)
+
+
+@contextlib.contextmanager
+def device_convolutions() -> Iterator[None]:
+    """Trace convolutions as the device's own, on a CPU too: for programs that run elsewhere."""
+    token = _BY_DEVICE.set(True)
+    try:
+        yield
+    finally:
+        _BY_DEVICE.reset(token)
 
 
 def maps_axis() -> int:
     """Return the axis of the feature maps between the layers: the first on a CPU, the last elsewhere."""
-    return 0 if jax.default_backend() == "cpu" else 3
+    return 0 if jax.default_backend() == "cpu" and not _BY_DEVICE.get() else 3
 
 
 def maps_of(images: Array) -> Array:

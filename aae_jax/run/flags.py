@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import inspect
 import io
 import re
+import shutil
+import textwrap
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, cast
@@ -19,6 +22,16 @@ Flags = TypeVar("Flags")
 FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*")
 
 
+def _reflowed(text: str) -> str:
+    """Wrap the paragraphs of a docstring to the terminal; tyro would join lines that begin with letters."""
+    width = shutil.get_terminal_size().columns
+    wrapped = (
+        textwrap.fill(paragraph, width, initial_indent=" ", subsequent_indent=" ")
+        for paragraph in inspect.cleandoc(text).split("\n\n")
+    )
+    return "\n\n".join(wrapped)
+
+
 def parse_flags(
     kind: Callable[..., Flags], argv: Sequence[str], *, prog: str, description: str, default: Flags | None
 ) -> Flags:
@@ -28,6 +41,7 @@ def parse_flags(
         InputError: A flag is unknown, lacks its value, or has an invalid one.
         SystemExit: With status 0 after `--help`.
     """
+    description = _reflowed(description)
     said, argv = io.StringIO(), _with_known_values(argv, _choices(kind if default is None else default))
     try:
         with contextlib.redirect_stderr(said):

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aae_jax.errors import InputError
+from aae_jax.networks.apply import zeros
+from aae_jax.saved.batching import as_rows
 from aae_jax.text import quoted
 from aae_jax.types import Array
 
-__all__ = ["class_indices", "is_classes", "one_hot_labels"]
+__all__ = ["class_indices", "label_rows", "one_hot_labels"]
 
 
-def is_classes(labels: Any) -> bool:
+def _is_classes(labels: Any) -> bool:
     """Return whether labels are classes `[count]`, names or whole numbers, and not one-hot rows or probabilities."""
-    if labels is None:
-        return False
     if isinstance(labels, jax.Array):
         return labels.ndim == 1 and bool(jnp.issubdtype(labels.dtype, jnp.integer))
     array = np.asarray(labels)
@@ -64,7 +64,7 @@ def _is_whole(name: str) -> bool:
     return name.removeprefix("-").isdecimal()
 
 
-def one_hot_labels(labels: Any, class_names: Sequence[str], length: int, count: int) -> Array | NDArray[np.float32]:
+def one_hot_labels(labels: Any, class_names: Sequence[str], length: int, count: Any) -> Array | NDArray[np.float32]:
     """Return one-hot labels `[count, length]` of classes; traced ones must be whole numbers from 0 on.
 
     Raises:
@@ -77,3 +77,17 @@ def one_hot_labels(labels: Any, class_names: Sequence[str], length: int, count: 
         return rows
     names = class_names if len(class_names) == length else [str(place) for place in range(length)]
     return np.asarray(class_indices(labels, names, count)[:, None] == np.arange(length), np.float32)
+
+
+def label_rows(labels: Any, class_names: Sequence[str], length: int, codes: Any) -> Any:
+    """Return the labels that a decoder takes with `codes` `[count, latent]`, as float32: of no length for None.
+
+    Classes `[count]`, names or indices, become one-hot rows; rows are taken as they are.
+
+    Raises:
+        InputError: See `class_indices`.
+    """
+    count = codes.shape[0] if codes.ndim else 0
+    if labels is None:
+        return zeros(count, 0) if isinstance(codes, jax.core.Tracer) else np.zeros((count, 0), np.float32)
+    return as_rows(one_hot_labels(labels, class_names, length, count) if length and _is_classes(labels) else labels)

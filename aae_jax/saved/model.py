@@ -20,7 +20,7 @@ from aae_jax.priors.configured import configured_prior
 from aae_jax.saved import format as saved_model
 from aae_jax.saved.batching import as_rows, draw_rows
 from aae_jax.saved.format import PixelKind
-from aae_jax.saved.labels import is_classes, one_hot_labels
+from aae_jax.saved.labels import label_rows, one_hot_labels
 from aae_jax.saved.preprocessing import to_stored, to_units
 from aae_jax.saved.programs import Programs, Structure, build_model_networks, build_programs
 from aae_jax.saved.tree import register_tree
@@ -289,9 +289,7 @@ class Model:
         """
         z = as_rows(z)
         count = z.shape[0] if z.ndim else 0
-        if is_classes(y) and self.decoded_label:
-            y = one_hot_labels(y, self.class_names, self.decoded_label, count)
-        y = np.zeros((count, 0), np.float32) if y is None else as_rows(y)
+        y = label_rows(y, self.class_names, self.decoded_label or 0, z)
         if (z.shape, y.shape) != ((count, self.network.latent_dim), (count, self.decoded_label)):
             raise InputError(
                 f"{method} takes styles [n, {self.network.latent_dim}] and {labels}, not "
@@ -328,7 +326,7 @@ class Model:
         codes: Array = self._programs.label((), encoded.logits) if given is None else jax.device_put(given)
         return codes
 
-    def _one_hot(self, labels: Any, count: int) -> Any:
+    def _one_hot(self, labels: Any, count: Any) -> Any:
         """Return one-hot labels `[count, classes]` of given classes, or None where the encoder gives them.
 
         Raises:

@@ -17,7 +17,7 @@ LAYERS = (
     ("train",),
     ("evaluation",),
     ("saved",),
-    ("figures",),
+    ("figures", "export"),
     ("models",),
     ("run", "compat"),
     ("api",),

@@ -1,0 +1,332 @@
+"""JAX's primitives in terms of ONNX operators: one rule for each, or one for a group."""
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from aae_jax.errors import InputError
+from aae_jax.export.onnx_graph import Graph, Value, constant
+
+__all__ = ["ELEMENTWISE", "PASSED_ON", "RULES", "Rule"]
+
+Rule = Callable[[Graph, list[Value], Mapping[str, Any], Value], str]
+"""`(graph, inputs, parameters of the primitive, what the result looks like) -> edge of the result`.
+
+Of elementwise rules inputs may be held without their broadcasting, of the others they are whole."""
+
+
+def _operator(name: str) -> Rule:
+    return lambda graph, inputs, params, result: graph.add(name, *map(graph.edge, inputs))
+
+
+def _with_constant(operator: str, number: float, *, first: bool = False) -> Rule:
+    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        edges = [graph.edge(inputs[0]), graph.store(np.asarray(number, result.kind))]
+        return graph.add(operator, *(reversed(edges) if first else edges))
+
+    return rule
+
+
+def _chain(*rules: Rule) -> Rule:
+    """Return the rule that applies others one after another."""
+
+    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        edge = rules[0](graph, inputs, params, result)
+        for following in rules[1:]:
+            edge = following(graph, [result._replace(content=edge)], params, result)
+        return edge
+
+    return rule
+
+
+def _not_equal(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Not", graph.add("Equal", *map(graph.edge, inputs)))
+
+
+def _square(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Mul", graph.edge(inputs[0]), graph.edge(inputs[0]))
+
+
+def _integer_power(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Pow", graph.edge(inputs[0]), graph.store(np.asarray(params["y"], result.kind)))
+
+
+def _convert(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Cast", graph.edge(inputs[0]), to=graph.tensor_type(result.kind))
+
+
+def _select(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    which, *cases = inputs
+    if len(cases) != 2 or which.kind != np.bool_:
+        raise InputError("A choice among more than two cases has no translation to ONNX; export StableHLO.")
+    return graph.add("Where", graph.edge(which), graph.edge(cases[1]), graph.edge(cases[0]))
+
+
+def _clamp(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    low, middle, high = map(graph.edge, inputs)
+    return graph.add("Min", graph.add("Max", middle, low), high)
+
+
+def _transpose(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Transpose", graph.edge(inputs[0]), perm=list(params["permutation"]))
+
+
+def _reshape(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.reshape(graph.edge(inputs[0]), result.shape)
+
+
+def _concatenate(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    axis = params["dimension"]
+    edges = [graph.edge(each) for each in inputs if each.shape[axis] != 0]
+    return edges[0] if len(edges) == 1 else graph.add("Concat", *edges, axis=axis)
+
+
+def _slice(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    edge, shape = graph.edge(inputs[0]), inputs[0].shape
+    steps = params["strides"] or (1,) * len(shape)
+    cuts = [
+        (axis, first, last, step)
+        for axis, (first, last, step) in enumerate(
+            zip(params["start_indices"], params["limit_indices"], steps, strict=True)
+        )
+        if not (first == 0 and step == 1 and last == shape[axis])
+    ]
+    if not cuts:
+        return edge
+    if not all(isinstance(number, int) for cut in cuts for number in cut):
+        raise InputError("A cut that depends on the batch has no translation to ONNX; export StableHLO.")
+    axes, firsts, lasts, strides = (np.asarray(column, np.int64) for column in zip(*cuts, strict=True))
+    return graph.add("Slice", edge, *map(graph.store, (firsts, lasts, axes, strides)))
+
+
+def _reverse(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    axes = np.asarray(params["dimensions"], np.int64)
+    ends = np.full(len(axes), np.iinfo(np.int64).min)
+    backwards = np.full(len(axes), -1, np.int64)
+    return graph.add("Slice", graph.edge(inputs[0]), *map(graph.store, (backwards, ends, axes, backwards)))
+
+
+def _pad(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    low, high, between = zip(*params["padding_config"], strict=True)
+    if any(between) or min(*low, *high) < 0:
+        raise InputError("Padding between numbers, or by less than none, has no translation to ONNX; use StableHLO.")
+    sides = graph.store(np.asarray([*low, *high], np.int64))
+    return graph.add("Pad", graph.edge(inputs[0]), sides, graph.edge(inputs[1]), mode="constant")
+
+
+def _reduce(operator: str) -> Rule:
+    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        axes = graph.store(np.asarray(params["axes"], np.int64))
+        return graph.add(operator, graph.edge(inputs[0]), axes, keepdims=0)
+
+    return rule
+
+
+def _arg(operator: str) -> Rule:
+    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        found = graph.add(operator, graph.edge(inputs[0]), axis=params["axes"][0], keepdims=0)
+        return graph.add("Cast", found, to=graph.tensor_type(result.kind))
+
+    return rule
+
+
+def _squeeze(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.reshape(graph.edge(inputs[0]), result.shape)
+
+
+def _dot(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    (left_summed, right_summed), (left_batch, right_batch) = params["dimension_numbers"]
+    left, right = (
+        each if each.kind == result.kind else _cast(graph, each, result.kind) for each in inputs
+    )  # e.g. bfloat16 with sums in float32
+    ranks = len(left.shape), len(right.shape)
+    if not left_batch and right_summed == (0,) and left_summed == (ranks[0] - 1,) and ranks[1] == 2:
+        return graph.add("MatMul", graph.edge(left), graph.edge(right))
+    letters = iter(string.ascii_letters)
+    of_left = [next(letters) for _ in range(ranks[0])]
+    of_right = [next(letters) for _ in range(ranks[1])]
+    for mine, theirs in zip((*left_batch, *left_summed), (*right_batch, *right_summed), strict=True):
+        of_right[theirs] = of_left[mine]
+    free = [of_left[axis] for axis in range(ranks[0]) if axis not in (*left_batch, *left_summed)]
+    free += [of_right[axis] for axis in range(ranks[1]) if axis not in (*right_batch, *right_summed)]
+    made = "".join([*(of_left[axis] for axis in left_batch), *free])
+    equation = f"{''.join(of_left)},{''.join(of_right)}->{made}"
+    return graph.add("Einsum", graph.edge(left), graph.edge(right), equation=equation)
+
+
+def _cast(graph: Graph, value: Value, kind: np.dtype[Any]) -> Value:
+    edge = graph.add("Cast", graph.edge(value), to=graph.tensor_type(kind))
+    return value._replace(kind=kind, content=edge)
+
+
+def _ordered(graph: Graph, value: Value, axes: Sequence[int]) -> str:
+    """Return the edge of a value whose axes are put in another order."""
+    if isinstance(value.content, np.ndarray):
+        return graph.edge(constant(np.transpose(value.content, axes)))
+    edge = graph.edge(value)
+    return edge if list(axes) == sorted(axes) else graph.add("Transpose", edge, perm=list(axes))
+
+
+def _convolve(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    numbers, dilated = params["dimension_numbers"], any(step != 1 for step in params["lhs_dilation"])
+    groups = params["feature_group_count"]
+    if params["batch_group_count"] != 1 or (dilated and groups != 1):
+        raise InputError("A convolution by groups of this kind has no translation to ONNX; export StableHLO.")
+    kernel = inputs[1]
+    images = _ordered(graph, inputs[0], numbers.lhs_spec)
+    (tops, bottoms) = zip(*params["padding"], strict=True)
+    if dilated:
+        made = _convolve_transposed(graph, images, kernel, params, (tops, bottoms))
+    else:
+        if min(*tops, *bottoms) < 0:
+            raise InputError("A convolution that crops has no translation to ONNX; export StableHLO.")
+        made = graph.add(
+            "Conv",
+            images,
+            _ordered(graph, kernel, numbers.rhs_spec),
+            strides=list(params["window_strides"]),
+            pads=[*tops, *bottoms],
+            dilations=list(params["rhs_dilation"]),
+            group=groups,
+        )
+    back = np.argsort(numbers.out_spec).tolist()
+    return made if back == sorted(back) else graph.add("Transpose", made, perm=back)
+
+
+def _convolve_transposed(
+    graph: Graph, images: str, kernel: Value, params: Mapping[str, Any], pads: tuple[Sequence[int], Sequence[int]]
+) -> str:
+    """Add a convolution of pixels with zeros between them, which ONNX knows as a transposed one."""
+    spec = params["dimension_numbers"].rhs_spec
+    if not isinstance(kernel.content, np.ndarray) or any(step != 1 for step in params["window_strides"]):
+        raise InputError("A strided convolution with dilated images has no translation to ONNX; export StableHLO.")
+    flipped = np.flip(np.transpose(kernel.content, spec), axis=tuple(range(2, len(spec))))
+    reach = [(side - 1) * step for side, step in zip(flipped.shape[2:], params["rhs_dilation"], strict=True)]
+    tops, bottoms = ([most - pad for most, pad in zip(reach, side, strict=True)] for side in pads)
+    extra = [max(0, -bottom) for bottom in bottoms]
+    if min(tops) < 0 or any(more >= step for more, step in zip(extra, params["lhs_dilation"], strict=True)):
+        raise InputError("A transposed convolution with this padding has no translation to ONNX; export StableHLO.")
+    return graph.add(
+        "ConvTranspose",
+        images,
+        graph.edge(constant(np.swapaxes(flipped, 0, 1))),
+        strides=list(params["lhs_dilation"]),
+        pads=[*tops, *(max(0, bottom) for bottom in bottoms)],
+        output_padding=extra,
+        dilations=list(params["rhs_dilation"]),
+    )
+
+
+def _pool(operator: str) -> Rule:
+    """Return the rule of pooling over height and width of `[batch, height, width, maps]`."""
+
+    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        window, steps, pads = (params[name] for name in ("window_dimensions", "window_strides", "padding"))
+        rank = len(window)
+        plain = all(step == 1 for step in (*params["base_dilation"], *params["window_dilation"]))
+        if rank < 3 or not plain or (window[0], window[-1], steps[0], steps[-1]) != (1, 1, 1, 1):
+            raise InputError("Pooling over maps or images has no translation to ONNX; export StableHLO.")
+        forward = [0, rank - 1, *range(1, rank - 1)]
+        tops, bottoms = zip(*pads[1:-1], strict=True)
+        options: dict[str, Any] = {"kernel_shape": list(window[1:-1]), "strides": list(steps[1:-1])}
+        options["pads"] = [*tops, *bottoms]
+        if operator == "AveragePool":
+            options["count_include_pad"] = 1
+        made = graph.add(operator, _ordered(graph, inputs[0], forward), **options)
+        if operator == "AveragePool":
+            made = graph.add("Mul", made, graph.store(np.asarray(np.prod(window), result.kind)))
+        return graph.add("Transpose", made, perm=np.argsort(forward).tolist())
+
+    return rule
+
+
+def _gather(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    """Add a slice at known places, `x[:, 1:5, 0]`, or the choice of rows along one axis, `x[:, indices]`."""
+    operand, indices = inputs
+    numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
+    axes, rank = numbers.start_index_map, len(indices.shape) - 1
+    if rank == 0 and isinstance(indices.content, np.ndarray):
+        firsts = {axis: int(first) for axis, first in zip(axes, indices.content, strict=True)}
+        steps = [firsts.get(axis, 0) for axis in range(len(sizes))]
+        limits = [first + size for first, size in zip(steps, sizes, strict=True)]
+        cut = _slice(graph, [operand], {"start_indices": steps, "limit_indices": limits, "strides": None}, result)
+        return graph.reshape(cut, result.shape) if numbers.collapsed_slice_dims else cut
+    if len(axes) == 1 and tuple(numbers.collapsed_slice_dims) == tuple(axes):
+        axis = axes[0]
+        rest = [place for place in range(len(result.shape)) if not axis <= place < axis + rank]
+        others = [place for place in range(len(operand.shape)) if place != axis]
+        if list(numbers.offset_dims) == rest and all(sizes[place] == operand.shape[place] for place in others):
+            chosen = graph.reshape(graph.edge(indices), indices.shape[:-1])
+            return graph.add("Gather", graph.edge(operand), chosen, axis=axis)
+    raise InputError("Indexing of this kind has no translation to ONNX; export StableHLO.")
+
+
+def _finite(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    edge = graph.edge(inputs[0])
+    return graph.add("Less", graph.add("Abs", edge), graph.store(np.asarray(np.inf, inputs[0].kind)))
+
+
+ELEMENTWISE: dict[str, Rule] = {
+    "abs": _operator("Abs"),
+    "add": _operator("Add"),
+    "and": _operator("And"),
+    "ceil": _operator("Ceil"),
+    "clamp": _clamp,
+    "convert_element_type": _convert,
+    "cos": _operator("Cos"),
+    "div": _operator("Div"),
+    "eq": _operator("Equal"),
+    "erf": _operator("Erf"),
+    "exp": _operator("Exp"),
+    "expm1": _chain(_operator("Exp"), _with_constant("Sub", 1)),
+    "floor": _operator("Floor"),
+    "ge": _operator("GreaterOrEqual"),
+    "gt": _operator("Greater"),
+    "integer_pow": _integer_power,
+    "is_finite": _finite,
+    "le": _operator("LessOrEqual"),
+    "log": _operator("Log"),
+    "log1p": _chain(_with_constant("Add", 1), _operator("Log")),
+    "logistic": _operator("Sigmoid"),
+    "lt": _operator("Less"),
+    "max": _operator("Max"),
+    "min": _operator("Min"),
+    "mul": _operator("Mul"),
+    "ne": _not_equal,
+    "neg": _operator("Neg"),
+    "not": _operator("Not"),
+    "or": _operator("Or"),
+    "pow": _operator("Pow"),
+    "rsqrt": _chain(_operator("Sqrt"), _operator("Reciprocal")),
+    "select_n": _select,
+    "sign": _operator("Sign"),
+    "sin": _operator("Sin"),
+    "sqrt": _operator("Sqrt"),
+    "square": _square,
+    "sub": _operator("Sub"),
+    "tanh": _operator("Tanh"),
+}
+RULES: dict[str, Rule] = {
+    "argmax": _arg("ArgMax"),
+    "argmin": _arg("ArgMin"),
+    "concatenate": _concatenate,
+    "conv_general_dilated": _convolve,
+    "dot_general": _dot,
+    "gather": _gather,
+    "pad": _pad,
+    "reduce_max": _reduce("ReduceMax"),
+    "reduce_min": _reduce("ReduceMin"),
+    "reduce_prod": _reduce("ReduceProd"),
+    "reduce_sum": _reduce("ReduceSum"),
+    "reduce_window_max": _pool("MaxPool"),
+    "reduce_window_sum": _pool("AveragePool"),
+    "reshape": _reshape,
+    "rev": _reverse,
+    "slice": _slice,
+    "squeeze": _squeeze,
+    "transpose": _transpose,
+}
+PASSED_ON = frozenset({"copy", "copy_p", "optimization_barrier", "sharding_constraint", "stop_gradient"})
+"""Primitives that change no number."""
