@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aae_jax.train.optimizers import build_schedule
     from aae_jax.train.phases import Phase, build_train_step, init_state, phase_step
     from aae_jax.train.state import AAEState, evaluation_variables
+    from aae_jax.tuning import search
     from aae_jax.types import Batch
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "priors",
     "resolve",
     "save_model",
+    "search",
     "split_indices",
     "to_device",
     "traced",
@@ -143,6 +145,7 @@ _HOMES = {
     "train.optimizers": ("build_schedule",),
     "train.phases": ("Phase", "build_train_step", "init_state", "phase_step"),
     "train.state": ("AAEState", "evaluation_variables"),
+    "tuning": ("search",),
     "types": ("Batch",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

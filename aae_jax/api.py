@@ -34,7 +34,7 @@ from aae_jax.saved.model import Model
 from aae_jax.saved.storage import load
 from aae_jax.train.compile import require_device
 
-__all__ = ["TrainingFailed", "train", "with_settings"]
+__all__ = ["TrainingFailed", "configured", "train", "with_settings"]
 
 
 class TrainingFailed(RuntimeError):  # noqa: N818 - the name is the sentence
@@ -87,11 +87,8 @@ def train(
         KeyboardInterrupt: Ctrl-C; with a folder, after this epoch has been saved.
         SystemExit: Likewise after SIGTERM or SIGHUP, with a folder.
     """
-    spec, config = _configured(experiment, preset)
+    spec, config, dataset = configured(experiment, data, test_data, preset=preset, seed=seed, settings=settings)
     spec = dataclasses.replace(spec, modules=modules) if modules != NO_MODULES else spec
-    given = dict(settings) | ({} if seed is None else {"seed": seed})
-    config = with_settings(config, given)
-    config, dataset = _with_data(config, data, test_data, given, fixed=isinstance(experiment, RunConfig))
     spec.validate(config)
     return _train(
         spec,
@@ -103,6 +100,27 @@ def train(
         resume=resume,
         warm_start=warm_start,
     )
+
+
+def configured(
+    experiment: str | ModelSpec | RunConfig,
+    data: Any,
+    test_data: Any = None,
+    *,
+    preset: str | None,
+    seed: int | None,
+    settings: Mapping[str, Any],
+) -> tuple[ModelSpec, Any, Dataset | None]:
+    """Return the model, its configuration, and the data if they need not be loaded; arguments are those of `train`.
+
+    Raises:
+        InputError: A name, a setting or the data are unsuitable.
+    """
+    spec, config = _configured(experiment, preset)
+    given = dict(settings) | ({} if seed is None else {"seed": seed})
+    config = with_settings(config, given)
+    fixed = isinstance(experiment, RunConfig)
+    return spec, *_with_data(config, data, test_data, given, fixed=fixed)
 
 
 def _train(

@@ -19,7 +19,7 @@ from aae_jax.run.run_dir import RunFolder, to_json
 from aae_jax.run.setup import images_of
 from aae_jax.run.summary import best_epochs, last_measures, summarise
 from aae_jax.run.trainer import Outcome
-from aae_jax.run.watch import model_of, save_models
+from aae_jax.run.watch import model_of, save_models, write_cards
 from aae_jax.saved.model import Model
 from aae_jax.train.state import evaluation_variables, used_networks
 from aae_jax.types import Params, Stats
@@ -59,6 +59,7 @@ def report(setup: RunSetup, outcome: Outcome, folder: RunRecord, console: Consol
     if isinstance(folder, RunFolder):
         _save_figures(setup, rows, models[0], summary, folder, notices.append)
         folder.write_summary(summary)
+        write_cards(models, folder, to_json(summary))
     for notice in notices:
         console.notice(notice)
     for line in (*spec.lines(summary), *_lines(summary)):

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from aae_jax.config.text import to_flat
+from aae_jax.config.traced import marks_of
 from aae_jax.errors import InputError
 from aae_jax.models.shared.plan import TrainingPlan
 from aae_jax.models.spec import RunSetup
@@ -285,11 +286,14 @@ class Trainer:
 
 
 def _program_key(setup: RunSetup) -> Hashable | None:
-    """Return all settings of a run's program but the seed; None if it has code of a user's own."""
+    """Return all settings of a run's program, but seed and traced numbers; None if it has code of a user's own."""
     config = setup.config
     if setup.networks.modules.named() or config.views.transform is not None or names_sampler(config):
         return None
     settings = {name: value for name, value in to_flat(config).items() if name != "seed"}
+    for name, mark in marks_of(type(config)).items():  # arguments of the program, which differ in what zero removes
+        if mark.value != "data":
+            settings[name] = mark.zero != "number" and settings[name] > 0
     return setup.spec.name, repr(settings), len(setup.seeds), setup.members is None
 
 

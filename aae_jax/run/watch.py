@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,16 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.figures.of_models.drawing import Drawings, Shown, draw_and_save
+from aae_jax.files import write_whole
 from aae_jax.models.spec import RunSetup
 from aae_jax.run.callbacks import EpochEnd, kept_variables
 from aae_jax.run.event_log import EventLog
 from aae_jax.run.run_dir import RunFolder
 from aae_jax.run.setup import images_of
+from aae_jax.saved.card import CARD_FILE, model_card
 from aae_jax.saved.model import Model
 from aae_jax.saved.storage import save_model
 from aae_jax.types import Params, Stats
 
-__all__ = ["Watch", "model_of", "save_models"]
+__all__ = ["Watch", "model_of", "save_models", "write_cards"]
 
 HISTOGRAM_IMAGES, TILES = 1000, 10
 
@@ -51,9 +54,19 @@ def model_of(setup: RunSetup, params: Params, stats: Stats, index: int, *, tempe
 
 def save_models(models: Sequence[Model], folder: RunFolder) -> None:
     """Save the models of a run, each of which has a seed."""
+    for model, place in _places(models, folder):
+        save_model(model, place)
+
+
+def write_cards(models: Sequence[Model], folder: RunFolder, summary: Mapping[str, Any]) -> None:
+    """Write the cards of the saved models of a run, with what its summary says."""
+    for model, place in _places(models, folder):
+        write_whole(place / CARD_FILE, model_card(model, summary).encode())
+
+
+def _places(models: Sequence[Model], folder: RunFolder) -> list[tuple[Model, Path]]:
     seeds = [model.seed for model in models if model.seed is not None]
-    for model, seed in zip(models, seeds, strict=True):
-        save_model(model, folder.model(seed, seeds[0]))
+    return [(model, folder.model(seed, seeds[0])) for model, seed in zip(models, seeds, strict=True)]
 
 
 class Watch:

@@ -65,6 +65,7 @@ class Description:
     wide_scaling: bool
     temperature: float | None
     modules: dict[str, str]
+    weights: Literal["float32", "float16"]
 
 
 def read_config(folder: Path) -> Description:
@@ -174,7 +175,15 @@ def _describe(config: Mapping[str, Any]) -> Description:
         **_describe_preprocessing(config),
         temperature=temperature,
         modules=_describe_modules(config.get("modules", {})),
+        weights=_describe_weights(config.get("weights", "float32")),
     )
+
+
+def _describe_weights(kind: Any) -> Literal["float32", "float16"]:
+    """Return the type of the stored weights, which files before version 7, and later ones of float32, do not name."""
+    if kind not in ("float32", "float16"):
+        raise ValueError(f"weights is {quoted(kind)}")
+    return "float16" if kind == "float16" else "float32"
 
 
 def _describe_modules(names: Any) -> dict[str, str]:
@@ -265,9 +274,10 @@ def check_size(described: Description, folder: Path) -> None:
     weights = described.prior_samples * network.latent_dim
     if not described.modules:
         weights += min_weights(network, described.image_shape, given, taken)
-    if 4 * weights > stored:
+    needed = np.dtype(described.weights).itemsize * weights
+    if needed > stored:
         raise InputError(
-            f"{path} does not fit its {CONFIG_FILE}: the described weights take {4 * weights} bytes, but the file "
+            f"{path} does not fit its {CONFIG_FILE}: the described weights take {needed} bytes, but the file "
             f"has {stored}."
         )
 
@@ -300,7 +310,7 @@ def read_tensors(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarra
 
 
 def _check_tensor(path: Path, name: str, shape: list[int], kind: str, expected: Any) -> None:
-    wanted = "F64" if expected.dtype == np.float64 else "F32"
+    wanted = f"F{8 * np.dtype(expected.dtype).itemsize}"
     if shape != list(expected.shape) or kind != wanted:
         raise InputError(
             f"{path} does not fit its {CONFIG_FILE}: tensor {quoted(name)} is {kind} of shape {shape}, "

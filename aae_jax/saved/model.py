@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +22,9 @@ from aae_jax.saved.format import PixelKind
 from aae_jax.saved.labels import label_rows, one_hot_labels
 from aae_jax.saved.preprocessing import to_stored, to_units
 from aae_jax.saved.programs import Programs, Structure, build_model_networks, build_programs
+from aae_jax.saved.sharing import Shared
 from aae_jax.saved.tree import register_tree
-from aae_jax.saved.views import accuracy, html_of, sample_images
-from aae_jax.saved.writing import save_model
+from aae_jax.saved.views import accuracy, sample_images
 from aae_jax.text import count_numbers, described
 from aae_jax.types import Array, Params, Pixels, PRNGKey, Stats
 
@@ -35,7 +34,7 @@ Decoded = Float[Array, "count *image"] | Float[np.ndarray, "count *image"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Model:
+class Model(Shared):
     """A trained model: immutable, its methods pure.
 
     `*image` is `height width`, `height width channels`, or `features` of plain vectors.
@@ -120,9 +119,6 @@ class Model:
         }
         listed = ", ".join(f"{name}={described(value)}" for name, value in shown.items())
         return f"Model({listed}, {count_numbers(self.params):,} parameters)"
-
-    def _repr_html_(self) -> str:
-        return html_of(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: compiled programs stay in their process, and are built again on use."""
@@ -213,10 +209,6 @@ class Model:
         """
         images: Decoded = sample_images(self, count, label, seed)
         return images
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model into the folder `path`, for `load`: see `save_model`."""
-        save_model(self, path)
 
     def _require_classes(self) -> None:
         if not self.num_classes:

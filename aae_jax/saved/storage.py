@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aae_jax.data.scaling import Scaling
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, did_you_mean
 from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.networks.precision import has_tf32
 from aae_jax.saved import format as saved_model
@@ -21,7 +21,10 @@ from aae_jax.saved.versions import FORMAT_VERSION
 from aae_jax.saved.writing import save_model
 from aae_jax.text import quoted
 
-__all__ = ["FORMAT_VERSION", "Model", "load", "save_model"]
+__all__ = ["FORMAT_VERSION", "PRETRAINED_FOLDER", "Model", "load", "save_model"]
+
+PRETRAINED = "pretrained:"
+PRETRAINED_FOLDER = Path(__file__).resolve().parent.parent / "pretrained"
 
 
 def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Model:
@@ -30,13 +33,13 @@ def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Mode
     Every format since version 1 is read.
 
     Args:
-        path: The folder.
+        path: The folder, or "pretrained:NAME" for a model that comes with the library.
         modules: Encoder and decoder of a user's own, if the model was trained with them: files hold no code.
 
     Raises:
         InputError: There is none, or its files or the modules do not belong together.
     """
-    folder = Path(path)
+    folder = _place_of(path)
     try:
         if not (folder / CONFIG_FILE).is_file() and (folder / "model" / CONFIG_FILE).is_file():
             folder = folder / "model"
@@ -49,6 +52,7 @@ def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Mode
     if config["network"].precision == "tf32" and not has_tf32():
         config["network"] = dataclasses.replace(config["network"], precision="float32")
     prior = config.pop("prior")
+    weights = np.dtype(config.pop("weights"))
     _check_modules(config.pop("modules"), modules, folder)
     model = Model(**config, prior=None, params={}, stats={}, modules=modules)
     try:
@@ -57,7 +61,8 @@ def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Mode
         if modules.named():
             raise
         raise InputError(f"{folder / CONFIG_FILE} describes no network ({error}); save the model again.") from error
-    expected: dict[str, Any] = {"params": dict(params), "stats": stats}
+    narrowed = jax.tree.map(lambda leaf: jax.eval_shape(lambda: jnp.zeros(leaf.shape, weights)), dict(params))
+    expected: dict[str, Any] = {"params": narrowed, "stats": stats}
     if scaled:
         expected["scaling"] = saved_model.expected_scaling(model.image_shape, wide)
     if num_samples:
@@ -68,11 +73,27 @@ def load(path: str | os.PathLike[str], *, modules: Modules = NO_MODULES) -> Mode
     return dataclasses.replace(
         model,
         prior=prior,
-        params=jax.tree.map(jnp.asarray, tree["params"]),
+        params=jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree["params"]),
         stats=jax.tree.map(jnp.asarray, tree["stats"]),
         scaling=Scaling(**jax.tree.map(np.float64, tree["scaling"])) if scaled else None,
         prior_samples=jnp.asarray(tree["prior_samples"]) if num_samples else None,
     )
+
+
+def _place_of(path: str | os.PathLike[str]) -> Path:
+    """Return the folder of a name.
+
+    Raises:
+        InputError: No such model comes with the library.
+    """
+    name = os.fspath(path)
+    if not isinstance(name, str) or not name.startswith(PRETRAINED):
+        return Path(path)
+    known = sorted(folder.name for folder in PRETRAINED_FOLDER.iterdir() if (folder / CONFIG_FILE).is_file())
+    chosen = name.removeprefix(PRETRAINED)
+    if chosen not in known:
+        raise InputError(f"There is no model {quoted(name)}; {did_you_mean(chosen, known)}")
+    return PRETRAINED_FOLDER / chosen
 
 
 def _check_modules(trained: Mapping[str, str], given: Modules, folder: Path) -> None:

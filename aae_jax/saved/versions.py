@@ -17,19 +17,24 @@ __all__ = [
     "version_of",
 ]
 
-FORMAT_VERSION, WITH_WIDE_SCALING, WITH_SAMPLES, WITHOUT_SAMPLES = 6, 5, 4, 3
+FORMAT_VERSION, WITH_NEW_NETWORKS, WITH_WIDE_SCALING, WITH_SAMPLES, WITHOUT_SAMPLES = 7, 6, 5, 4, 3
 """1: images of bytes, [height, width] only, classes without names. 2: any image shape, class names, preprocessing.
 3: any prior or none, models without labels, labels for the decoder only, heads, a mode decoder.
 4: a prior given by samples; models without one are still written as version 3.
 5: scaling of rows in float64; models whose scaling is exact in float32 are still written as version 3 or 4.
-6: convolutions, batch norm in the decoder, modules of a user's own; other models are still written as before."""
+6: convolutions, batch norm in the decoder, modules of a user's own; other models are still written as before.
+7: weights rounded to float16."""
 NEW_NETWORK_SETTINGS = ("kind", "channels", "kernel_size", "residual", "batch_norm_decoder", "batch_norm_output")
 
 
-def version_of(network: NetworkConfig, *, own_modules: bool, scaling: Scaling | None, prior_samples: Any) -> int:
+def version_of(
+    network: NetworkConfig, *, own_modules: bool, scaling: Scaling | None, prior_samples: Any, rounded: bool = False
+) -> int:
     """Return the earliest version that can describe a model, so that earlier libraries can read it if possible."""
-    if own_modules or needs_new_networks(network):
+    if rounded:
         return FORMAT_VERSION
+    if own_modules or needs_new_networks(network):
+        return WITH_NEW_NETWORKS
     if scaling is not None and _needs_float64(scaling):
         return WITH_WIDE_SCALING
     return WITHOUT_SAMPLES if prior_samples is None else WITH_SAMPLES

@@ -20,7 +20,7 @@ LAYERS = (
     ("figures", "export"),
     ("models",),
     ("run", "compat"),
-    ("api",),
+    ("api", "tuning"),
     ("estimators",),
     ("commands", "cli"),
 )

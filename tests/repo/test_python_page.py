@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
-TRAINING, ADAPTERS, FUNCTIONS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+TRAINING, ADAPTERS, SEARCH, FUNCTIONS = re.findall(
+    r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
+)
 VALUES, METRICS = {"network.latent_dim": 2, "dataset": "digits"}, {"generator/loss": 0.5, "validation_error": 0.25}
 
 
@@ -69,6 +71,16 @@ def test_an_adapter_passes_on_what_it_gets(adapter, module, expected, monkeypatc
 def test_adapters_are_short():
     for adapter in re.split(r"\n\n\n", ADAPTERS.strip()):
         assert len(adapter.splitlines()) <= 20
+
+
+def test_the_search_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = SEARCH.replace("trials=20", "trials=2").replace("labels=100", "labels=100, epochs=1, judge_updates=0")
+    code = code.replace("epochs=20, ", "").replace("(256, 256)", "(16,)")
+    (tmp_path / "search.py").write_text(code, encoding="utf-8")
+    made = runpy.run_path("search.py")
+    assert set(made["study"].best_params) == set(made["space"])
+    assert made["best"].config.views.noise_std == made["study"].best_params["views.noise_std"]
 
 
 @pytest.mark.slow

@@ -201,7 +201,7 @@ def edit(folder, **changes):
     ("changes", "words"),
     [
         ({"format": "other"}, "was not written by aae_jax"),
-        ({"format_version": 7}, "format version 7, but this library reads 1 to 6"),
+        ({"format_version": 8}, "format version 8, but this library reads 1 to 7"),
         ({"format_version": 6, "modules": {"head": "Own"}}, "wrong type"),
         ({"format_version": 6, "modules": {"encoder": "Own"}}, "has 'Own' for its encoder, a module of a user's own"),
         ({"format_version": None}, "format version None"),
