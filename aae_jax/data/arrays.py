@@ -256,6 +256,8 @@ def _frame_rows(frame: Any, what: str) -> NDArray[Any]:
 def as_labels(labels: Any, what: str) -> NDArray[Any]:
     """Return labels of a user as integers, floats or texts `[n]`; None, NaN and pandas' NA become missing ones.
 
+    Among texts, negative numbers are missing ones too.
+
     Raises:
         InputError: They mix texts with numbers, or are neither.
     """
@@ -265,7 +267,8 @@ def as_labels(labels: Any, what: str) -> NDArray[Any]:
     if array.dtype.kind != "O":
         return array
     values = array.reshape(-1).tolist()
-    missing = [_is_missing(value) for value in values]
+    named = any(isinstance(value, str) for value in values)
+    missing = [_is_missing(value) or (named and _is_negative(value)) for value in values]
     known = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     if all(isinstance(value, str) for value in known):
         texts = ["" if lacks else value for value, lacks in zip(values, missing, strict=True)]
@@ -275,6 +278,11 @@ def as_labels(labels: Any, what: str) -> NDArray[Any]:
         return np.asarray(numbers).reshape(array.shape)
     kinds = sorted({type(value).__name__ for value in known})
     raise InputError(f"{what} hold values of type {' and '.join(kinds)}; give integers, or texts alone.")
+
+
+def _is_negative(value: Any) -> bool:
+    """Return whether a label is a number below 0."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and bool(value < 0)
 
 
 def _is_missing(value: Any) -> bool:

@@ -15,6 +15,8 @@ __all__ = ["Columns", "fit_columns", "read_rows"]
 TAIL, REACH = 0.05, 3.0
 """Quantile on either side of a column's bulk, and how many widths of the bulk beyond it values are told apart."""
 BYTE = 255.0
+PLAIN = (str, bool, int, float, np.generic, type(None))
+"""Types of what a column may hold."""
 FAR = 1e6
 """Ranges away from the training rows' beyond which values are the same: their squares are float32 numbers."""
 
@@ -170,6 +172,9 @@ def _column(column: Any, name: str) -> NDArray[Any]:
     values = array.tolist()
     if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
         return np.asarray([np.nan if value is None else value for value in values], np.float64)
+    odd = next((value for value in values if not isinstance(value, PLAIN) and type(value).__name__ != "NAType"), None)
+    if odd is not None:
+        raise ValueError(f"Column {name!r} of X holds a {type(odd).__name__}. Give numbers, texts or booleans.")
     if any(value is None or value != value or type(value).__name__ == "NAType" for value in values):
         raise ValueError(f"Column {name!r} of X has missing values (NaN). Put an imputer before the estimator.")
     return array

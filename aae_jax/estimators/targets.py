@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped, unused-ignore]
 from sklearn.utils.validation import column_or_1d  # type: ignore[import-untyped, unused-ignore]
 
+from aae_jax.data.labels import BLANK_TEXTS
+
 __all__ = ["Targets", "read_targets"]
 
 
@@ -23,7 +25,7 @@ class Targets(NamedTuple):
 
 
 def read_targets(y: Any, count: int) -> Targets:
-    """Return the classes of labels `[count]`, in which -1, NaN, None and "" mean no label.
+    """Return the classes of labels `[count]`, in which -1, NaN, None, and these as texts, mean no label.
 
     Raises:
         ValueError: The labels are no classes, or all of one class or missing, or not one for each row.
@@ -58,23 +60,30 @@ def _missing(y: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(np.isnan(y) | (y == -1))
     if y.dtype.kind == "O":
         return np.asarray([_is_missing(value) for value in y.tolist()], bool)
-    return np.asarray(y == "") if y.dtype.kind == "U" else np.zeros(len(y), bool)
+    return np.isin(y, BLANK_TEXTS) if y.dtype.kind == "U" else np.zeros(len(y), bool)
 
 
 def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, str):
-        return value == ""
+        return value in BLANK_TEXTS
     return bool(value == -1 or value != value)
 
 
 def _plain(known: NDArray[Any]) -> NDArray[Any]:
-    """Return objects as texts or numbers, if all are of one kind; others are left for scikit-learn to judge."""
+    """Return objects as texts or numbers; others are left for scikit-learn to judge.
+
+    Raises:
+        ValueError: There are texts and others.
+    """
     values = known.tolist()
     if all(isinstance(value, str) for value in values):
         return known
+    if any(isinstance(value, str) for value in values):
+        other = next(value for value in values if not isinstance(value, str))
+        raise ValueError(f"y has a mix of texts and values of type {type(other).__name__}. Give one kind of labels.")
     try:
-        return np.asarray(values) if all(not isinstance(value, str) for value in values) else known
+        return np.asarray(values)
     except ValueError:
         return known

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ("reproduce/", "experiments/", "tests/", "benchmarks/", "results/", "docs/")
 USE = """
+import sys
 import tempfile
 
 import jax
@@ -23,7 +24,7 @@ import numpy as np
 import aae_jax
 from aae_jax.cli import main
 
-assert aae_jax.__version__ == VERSION
+assert aae_jax.__version__ == sys.argv[1]
 model = aae_jax.load("pretrained:semi-supervised")
 images = np.asarray(255 * model.sample(10, label=range(10)), np.uint8)
 assert np.mean(np.asarray(model.predict(images)) == np.arange(10)) > 0.8
@@ -109,10 +110,16 @@ def test_the_wheel_works_by_itself(resolution, version, dist, tmp_path):
     place = {"cwd": tmp_path, "env": {**os.environ, "UV_LINK_MODE": "copy"}}
     install = (uv(), "pip", "install", "--python", python, "--resolution", resolution)
     run(*install, "-r", "direct.txt", wheel, **place)
-    (tmp_path / "use.py").write_text(f"VERSION = {project['version']!r}\n{USE}", encoding="utf-8")
+    (tmp_path / "use.py").write_text(USE, encoding="utf-8")
     tests = ("PYTHONPATH", "XLA_", "JAX_")  # what the tests set for themselves
     environment = {name: value for name, value in os.environ.items() if not name.startswith(tests)}
-    said = run(python, "use.py", cwd=tmp_path, env={**environment, "AAE_CACHE_DIR": str(tmp_path / "cache")})
+    said = run(
+        python,
+        "use.py",
+        project["version"],
+        cwd=tmp_path,
+        env={**environment, "AAE_CACHE_DIR": str(tmp_path / "cache")},
+    )
     used = said.splitlines()[-1].removeprefix("jax ").split(".")
     lowest = next(text for text in project["dependencies"] if text.startswith("jax>="))
     oldest = lowest.removeprefix("jax>=").split(",")[0].split(".")
