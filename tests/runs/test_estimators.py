@@ -252,7 +252,8 @@ def test_a_search_in_two_processes(blobs):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*ALL, "GraphLabelSpreading"])
 def test_scikit_learns_own_checks(name):
-    model = GraphLabelSpreading() if name not in ALL else ALL[name](hidden=(8,), epochs=2, random_state=0)
+    sizes = {"hidden": (32,), "epochs": 100} if name == "AAEClassifier" else {"hidden": (8,), "epochs": 2}
+    model = GraphLabelSpreading() if name not in ALL else ALL[name](**sizes, random_state=0)
     minus_one = "-1 means no label, and this check's classes are -1 and 1"
     classifies = name in ("AAEClassifier", "GraphLabelSpreading")
     expected = {"check_classifiers_classes": minus_one} if classifies else {}
