@@ -82,8 +82,12 @@ def search(
     size = _size(prepared, ranges, trials, at_once)
     if study is None:
         study = _new_study(optuna, f"{spec.name} {prepared.score}", config.seed)
-    if [direction.name for direction in study.directions] != ["MINIMIZE"]:
-        raise InputError(f"The study maximises, but {prepared.score} is better when smaller; create another study.")
+    directions = [direction.name for direction in study.directions]
+    if directions != ["MINIMIZE"]:
+        raise InputError(
+            f"The study has the directions {', '.join(directions)}, but {prepared.score} is one number, better when "
+            "smaller; create another study."
+        )
     _run(optuna, study, prepared, ranges, trials, size, console, reports)
     return study
 
@@ -99,13 +103,17 @@ def _run(
     reporter: Reporter,
 ) -> None:
     """Ask for settings, train them, and tell their scores, until all trials are done."""
-    distributions = {name: _distribution(optuna, values) for name, values in ranges.items()}
     failed = optuna.trial.TrialState.FAIL
     for first in range(0, trials, size):
-        asked = [study.ask(distributions) for _ in range(min(size, trials - first))]
-        open_trials = list(asked)
-        console.say(f"trials {first + 1} to {first + len(asked)} of {trials}")
+        asked: list[Any] = []
+        open_trials: list[Any] = []
+        count = min(size, trials - first)
+        console.say(f"trials {first + 1} to {first + count} of {trials}")
         try:
+            for _ in range(count):
+                open_trials.append(study.ask())
+                asked.append(open_trials[-1])
+                _suggest(asked[-1], ranges)
             scores = try_settings(prepared, [trial.params for trial in asked], size, console, reporter)
             for trial, score in zip(asked, scores, strict=True):
                 study.tell(trial, score) if score is not None else study.tell(trial, state=failed)
@@ -152,7 +160,7 @@ def _space(space: Mapping[str, Any] | None, config_class: type) -> dict[str, Val
     Raises:
         InputError: A name cannot vary, or its values are no range.
     """
-    if not space:
+    if not isinstance(space, Mapping) or not space:
         raise InputError('Nothing varies; give a space, such as {"views.noise_std": (0.1, 0.5)}.')
     found: dict[str, Values] = {}
     for given, values in space.items():
@@ -189,12 +197,22 @@ def _ends(values: Values) -> Sequence[float]:
     return (round(values.low), round(values.high)) if values.whole else (values.low, values.high)
 
 
-def _distribution(optuna: Any, values: Values) -> Any:
-    if not isinstance(values, Range):
-        return optuna.distributions.CategoricalDistribution(values)
-    if values.whole:
-        return optuna.distributions.IntDistribution(int(values.low), int(values.high), log=values.log)
-    return optuna.distributions.FloatDistribution(values.low, values.high, log=values.log)
+def _suggest(trial: Any, ranges: Mapping[str, Values]) -> None:
+    """Have Optuna suggest the values of a trial.
+
+    Raises:
+        InputError: The study has other kinds of values of a number, or it is told a value that there is not.
+    """
+    for name, values in ranges.items():
+        try:
+            if not isinstance(values, Range):
+                trial.suggest_categorical(name, values)
+            elif values.whole:
+                trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
+            else:
+                trial.suggest_float(name, values.low, values.high, log=values.log)
+        except ValueError as error:
+            raise InputError(f"The study does not fit the space: {error} ({name}); create another study.") from error
 
 
 def _require_count(name: str, count: Any) -> None:

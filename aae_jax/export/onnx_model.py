@@ -17,6 +17,15 @@ __all__ = ["OPSET", "require_onnx", "to_onnx"]
 
 OPSET, IR_VERSION = 18, 9
 """Of 2023: onnxruntime 1.15 and later read them."""
+CALLS = frozenset(
+    {
+        *("pjit", "jit", "closed_call", "core_call", "core_closed_call", "custom_jvp_call", "custom_vjp_call"),
+        *("custom_vjp_call_jaxpr", "remat", "remat2", "checkpoint"),
+    }
+)
+"""Primitives that are calls of a program, which takes their place."""
+LOGICAL = frozenset({"and", "or", "not"})
+"""Primitives that ONNX has for booleans alone under these rules."""
 
 
 def require_onnx() -> None:
@@ -72,8 +81,8 @@ def _translate(graph: Graph, jaxpr: Any, consts: Sequence[Any], inputs: Sequence
 
 def _translate_equation(graph: Graph, equation: Any, inputs: list[Value]) -> list[Value]:
     name, params = equation.primitive.name, equation.params
-    inner = next((params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params), None)
-    if inner is not None and name not in ("scan", "while", "cond"):
+    if name in CALLS:
+        inner = next(params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params)
         if isinstance(inner, core.ClosedJaxpr):
             return _translate(graph, inner.jaxpr, inner.consts, inputs)
         return _translate(graph, inner, (), inputs)
@@ -81,6 +90,8 @@ def _translate_equation(graph: Graph, equation: Any, inputs: list[Value]) -> lis
         return inputs
     result = equation.outvars[0].aval
     shape, kind = result.shape, np.dtype(result.dtype)
+    if kind == jax.numpy.bfloat16 or (name in LOGICAL and kind != np.bool_) or name == "dim_as_value":
+        raise _untranslated(name, f" with a result of type {kind}")
     if name == "broadcast_in_dim":
         return [_broadcast(graph, inputs[0], shape, params["broadcast_dimensions"])]
     if name in ELEMENTWISE:
@@ -96,11 +107,16 @@ def _translate_equation(graph: Graph, equation: Any, inputs: list[Value]) -> lis
         found = equation.primitive.bind(*(jax.numpy.asarray(each.content) for each in whole), **params)
         return [constant(found)]
     if name not in RULES:
-        raise InputError(
-            f"JAX's operation {name}, which a module of the model uses, has no translation to ONNX; export StableHLO."
-        )
+        raise _untranslated(name)
     looks = Value(shape, kind, shape, "")
     return [looks._replace(content=RULES[name](graph, whole, params, looks))]
+
+
+def _untranslated(name: str, what: str = "") -> InputError:
+    return InputError(
+        f"JAX's operation {name}{what}, which a module of the model uses, has no translation to ONNX; export "
+        "StableHLO."
+    )
 
 
 def _joined(shapes: Sequence[Sequence[Any]]) -> tuple[Any, ...]:

@@ -1,13 +1,15 @@
 """JAX's primitives in terms of ONNX operators: one rule for each, or one for a group."""
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from jax.lax import GatherScatterMode
 
 from aae_jax.errors import InputError
-from aae_jax.export.onnx_graph import Graph, Value, constant
+from aae_jax.export.onnx_conv import convolve, pool
+from aae_jax.export.onnx_graph import Graph, Value
 
 __all__ = ["ELEMENTWISE", "PASSED_ON", "RULES", "Rule"]
 
@@ -54,7 +56,15 @@ def _integer_power(graph: Graph, inputs: list[Value], params: Mapping[str, Any],
 
 
 def _convert(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
-    return graph.add("Cast", graph.edge(inputs[0]), to=graph.tensor_type(result.kind))
+    edge = graph.edge(inputs[0])
+    if inputs[0].kind.kind == "f" and result.kind.kind in "iu" and result.kind.itemsize < 4:  # JAX saturates
+        low, high = (graph.store(np.asarray(end, inputs[0].kind)) for end in _ends(result.kind))
+        edge = graph.add("Min", graph.add("Max", edge, low), high)
+    return graph.add("Cast", edge, to=graph.tensor_type(result.kind))
+
+
+def _ends(kind: np.dtype[Any]) -> tuple[int, int]:
+    return int(np.iinfo(kind).min), int(np.iinfo(kind).max)
 
 
 def _select(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
@@ -118,6 +128,8 @@ def _pad(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: V
 
 def _reduce(operator: str) -> Rule:
     def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+        if not params["axes"]:
+            return graph.edge(inputs[0])
         axes = graph.store(np.asarray(params["axes"], np.int64))
         return graph.add(operator, graph.edge(inputs[0]), axes, keepdims=0)
 
@@ -161,94 +173,18 @@ def _cast(graph: Graph, value: Value, kind: np.dtype[Any]) -> Value:
     return value._replace(kind=kind, content=edge)
 
 
-def _ordered(graph: Graph, value: Value, axes: Sequence[int]) -> str:
-    """Return the edge of a value whose axes are put in another order."""
-    if isinstance(value.content, np.ndarray):
-        return graph.edge(constant(np.transpose(value.content, axes)))
-    edge = graph.edge(value)
-    return edge if list(axes) == sorted(axes) else graph.add("Transpose", edge, perm=list(axes))
-
-
-def _convolve(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
-    numbers, dilated = params["dimension_numbers"], any(step != 1 for step in params["lhs_dilation"])
-    groups = params["feature_group_count"]
-    if params["batch_group_count"] != 1 or (dilated and groups != 1):
-        raise InputError("A convolution by groups of this kind has no translation to ONNX; export StableHLO.")
-    kernel = inputs[1]
-    images = _ordered(graph, inputs[0], numbers.lhs_spec)
-    (tops, bottoms) = zip(*params["padding"], strict=True)
-    if dilated:
-        made = _convolve_transposed(graph, images, kernel, params, (tops, bottoms))
-    else:
-        if min(*tops, *bottoms) < 0:
-            raise InputError("A convolution that crops has no translation to ONNX; export StableHLO.")
-        made = graph.add(
-            "Conv",
-            images,
-            _ordered(graph, kernel, numbers.rhs_spec),
-            strides=list(params["window_strides"]),
-            pads=[*tops, *bottoms],
-            dilations=list(params["rhs_dilation"]),
-            group=groups,
-        )
-    back = np.argsort(numbers.out_spec).tolist()
-    return made if back == sorted(back) else graph.add("Transpose", made, perm=back)
-
-
-def _convolve_transposed(
-    graph: Graph, images: str, kernel: Value, params: Mapping[str, Any], pads: tuple[Sequence[int], Sequence[int]]
-) -> str:
-    """Add a convolution of pixels with zeros between them, which ONNX knows as a transposed one."""
-    spec = params["dimension_numbers"].rhs_spec
-    if not isinstance(kernel.content, np.ndarray) or any(step != 1 for step in params["window_strides"]):
-        raise InputError("A strided convolution with dilated images has no translation to ONNX; export StableHLO.")
-    flipped = np.flip(np.transpose(kernel.content, spec), axis=tuple(range(2, len(spec))))
-    reach = [(side - 1) * step for side, step in zip(flipped.shape[2:], params["rhs_dilation"], strict=True)]
-    tops, bottoms = ([most - pad for most, pad in zip(reach, side, strict=True)] for side in pads)
-    extra = [max(0, -bottom) for bottom in bottoms]
-    if min(tops) < 0 or any(more >= step for more, step in zip(extra, params["lhs_dilation"], strict=True)):
-        raise InputError("A transposed convolution with this padding has no translation to ONNX; export StableHLO.")
-    return graph.add(
-        "ConvTranspose",
-        images,
-        graph.edge(constant(np.swapaxes(flipped, 0, 1))),
-        strides=list(params["lhs_dilation"]),
-        pads=[*tops, *(max(0, bottom) for bottom in bottoms)],
-        output_padding=extra,
-        dilations=list(params["rhs_dilation"]),
-    )
-
-
-def _pool(operator: str) -> Rule:
-    """Return the rule of pooling over height and width of `[batch, height, width, maps]`."""
-
-    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
-        window, steps, pads = (params[name] for name in ("window_dimensions", "window_strides", "padding"))
-        rank = len(window)
-        plain = all(step == 1 for step in (*params["base_dilation"], *params["window_dilation"]))
-        if rank < 3 or not plain or (window[0], window[-1], steps[0], steps[-1]) != (1, 1, 1, 1):
-            raise InputError("Pooling over maps or images has no translation to ONNX; export StableHLO.")
-        forward = [0, rank - 1, *range(1, rank - 1)]
-        tops, bottoms = zip(*pads[1:-1], strict=True)
-        options: dict[str, Any] = {"kernel_shape": list(window[1:-1]), "strides": list(steps[1:-1])}
-        options["pads"] = [*tops, *bottoms]
-        if operator == "AveragePool":
-            options["count_include_pad"] = 1
-        made = graph.add(operator, _ordered(graph, inputs[0], forward), **options)
-        if operator == "AveragePool":
-            made = graph.add("Mul", made, graph.store(np.asarray(np.prod(window), result.kind)))
-        return graph.add("Transpose", made, perm=np.argsort(forward).tolist())
-
-    return rule
-
-
 def _gather(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
     """Add a slice at known places, `x[:, 1:5, 0]`, or the choice of rows along one axis, `x[:, indices]`."""
     operand, indices = inputs
     numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
     axes, rank = numbers.start_index_map, len(indices.shape) - 1
+    clips, fills = (params["mode"] == getattr(GatherScatterMode, mode) for mode in ("CLIP", "FILL_OR_DROP"))
     if rank == 0 and isinstance(indices.content, np.ndarray):
         firsts = {axis: int(first) for axis, first in zip(axes, indices.content, strict=True)}
+        if clips:
+            firsts = {axis: max(0, min(first, operand.shape[axis] - sizes[axis])) for axis, first in firsts.items()}
+        if any(not 0 <= first <= operand.shape[axis] - sizes[axis] for axis, first in firsts.items()):
+            raise InputError("An index beyond the end of an array has no translation to ONNX; export StableHLO.")
         steps = [firsts.get(axis, 0) for axis in range(len(sizes))]
         limits = [first + size for first, size in zip(steps, sizes, strict=True)]
         cut = _slice(graph, [operand], {"start_indices": steps, "limit_indices": limits, "strides": None}, result)
@@ -259,7 +195,16 @@ def _gather(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result
         others = [place for place in range(len(operand.shape)) if place != axis]
         if list(numbers.offset_dims) == rest and all(sizes[place] == operand.shape[place] for place in others):
             chosen = graph.reshape(graph.edge(indices), indices.shape[:-1])
-            return graph.add("Gather", graph.edge(operand), chosen, axis=axis)
+            low, high = (graph.store(np.asarray(end, indices.kind)) for end in (0, operand.shape[axis] - 1))
+            inside = graph.add("Min", graph.add("Max", chosen, low), high) if clips or fills else chosen
+            taken = graph.add("Gather", graph.edge(operand), inside, axis=axis)
+            if not fills:
+                return taken
+            sides = [*[1] * axis, *indices.shape[:-1], *[1] * (len(result.shape) - axis - rank)]
+            valid = graph.reshape(graph.add("Equal", inside, chosen), sides)
+            value = params["fill_value"]
+            value = value if value is not None else np.nan if result.kind.kind == "f" else _ends(result.kind)[0]
+            return graph.add("Where", valid, taken, graph.store(np.asarray(value, result.kind)))
     raise InputError("Indexing of this kind has no translation to ONNX; export StableHLO.")
 
 
@@ -312,7 +257,7 @@ RULES: dict[str, Rule] = {
     "argmax": _arg("ArgMax"),
     "argmin": _arg("ArgMin"),
     "concatenate": _concatenate,
-    "conv_general_dilated": _convolve,
+    "conv_general_dilated": convolve,
     "dot_general": _dot,
     "gather": _gather,
     "pad": _pad,
@@ -320,8 +265,8 @@ RULES: dict[str, Rule] = {
     "reduce_min": _reduce("ReduceMin"),
     "reduce_prod": _reduce("ReduceProd"),
     "reduce_sum": _reduce("ReduceSum"),
-    "reduce_window_max": _pool("MaxPool"),
-    "reduce_window_sum": _pool("AveragePool"),
+    "reduce_window_max": pool("MaxPool"),
+    "reduce_window_sum": pool("AveragePool"),
     "reshape": _reshape,
     "rev": _reverse,
     "slice": _slice,

@@ -59,7 +59,12 @@ def model_parts(model: Model, *, calibrated: bool = False) -> list[Part]:
     """
     if calibrated and model.temperature is None:
         raise InputError("The model has no temperature, so its probabilities cannot be calibrated; leave it out.")
-    model = dataclasses.replace(model, network=dataclasses.replace(model.network, precision="float32"))
+    model = dataclasses.replace(
+        model,
+        network=dataclasses.replace(model.network, precision="float32"),
+        params=_in_float32(model.params),
+        stats=_in_float32(model.stats),
+    )
     images = Row(model.image_shape, np.dtype(np.uint8 if model.pixels == "bytes" else np.float32))
     latent, labels = model.network.latent_dim, model.decoded_label or 0
 
@@ -84,6 +89,10 @@ def model_parts(model: Model, *, calibrated: bool = False) -> list[Part]:
     return [*parts, Part("decoder", decode, codes, "images", model.image_shape)]
 
 
+def _in_float32(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
+
+
 @contextlib.contextmanager
 def traced_part(part: Part) -> Iterator[tuple[Any, list[Any]]]:
     """Yield the jitted function of a part and its arguments, with a batch of any length, for tracing within.
@@ -95,7 +104,7 @@ def traced_part(part: Part) -> Iterator[tuple[Any, list[Any]]]:
     rows = [shape_of((batch, *row.shape), row.dtype) for row in part.inputs.values()]
 
     def call(*inputs: Array) -> Array:
-        return part.function(*inputs)
+        return part.function(*inputs).astype(jnp.float32)
 
     with device_convolutions():
         yield jax.jit(call), rows

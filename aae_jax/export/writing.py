@@ -11,7 +11,7 @@ from aae_jax.errors import InputError, did_you_mean
 from aae_jax.export.onnx_model import OPSET, require_onnx, to_onnx
 from aae_jax.export.parts import Part, model_parts
 from aae_jax.export.stablehlo import PLATFORMS, require_stablehlo, to_stablehlo
-from aae_jax.files import write_whole
+from aae_jax.files import read_text, write_whole
 from aae_jax.saved.format import prior_to_json
 from aae_jax.saved.model import Model
 
@@ -19,7 +19,7 @@ __all__ = ["SIGNATURE_FILE", "Format", "export_model"]
 
 Format = Literal["onnx", "stablehlo"]
 SIGNATURE_FILE = "signature.json"
-PARTS = ("encoder", "classifier", "decoder")
+FILES = tuple(f"{part}.{kind}" for part in ("encoder", "classifier", "decoder") for kind in get_args(Format))
 
 
 def export_model(
@@ -36,7 +36,7 @@ def export_model(
 
     Args:
         model: A trained model; in ONNX, one of a user's own modules too, if their operations have a translation.
-        folder: Where to write; it is made. Files of an earlier export are replaced.
+        folder: Where to write; it is made. The files of an earlier export, in either format, are removed.
         format: "onnx" (extra onnx), or "stablehlo" (extra export).
         parts: Names of the parts to write; None: all that the model has.
         calibrated: Whether the classifier's probabilities are calibrated (`Model.predict_proba`).
@@ -50,6 +50,8 @@ def export_model(
         raise InputError(f"There is no format {format!r}; {did_you_mean(str(format), get_args(Format))}")
     if parts is not None and not parts:
         raise InputError("parts is empty; give at least one, or leave it out.")
+    if isinstance(parts, str):
+        parts = (parts,)
     available = model_parts(model, calibrated=calibrated)
     chosen = [part for part in available if parts is None or part.name in parts]
     missing = [name for name in parts or () if name not in {part.name for part in available}]
@@ -61,14 +63,32 @@ def export_model(
     (require_onnx if format == "onnx" else require_stablehlo)()
     contents = {f"{part.name}.{format}": _convert(model, part, format) for part in chosen}
     target = Path(folder)
+    earlier = _earlier(target)
     target.mkdir(parents=True, exist_ok=True)
-    for name in (SIGNATURE_FILE, *(f"{part}.{kind}" for part in PARTS for kind in get_args(Format))):
+    for name in (SIGNATURE_FILE, *earlier):
         (target / name).unlink(missing_ok=True)
     for name, content in contents.items():
         write_whole(target / name, content)
     signature = _signature(model, format, chosen, calibrated)
     write_whole(target / SIGNATURE_FILE, (json.dumps(signature, indent=2) + "\n").encode())
     return [*(target / name for name in contents), target / SIGNATURE_FILE]
+
+
+def _earlier(folder: Path) -> list[str]:
+    """Return the files of an earlier export into a folder.
+
+    Raises:
+        InputError: The folder has a signature that no export wrote.
+    """
+    path = folder / SIGNATURE_FILE
+    if not os.path.lexists(path):
+        return []
+    try:
+        parts = json.loads(read_text(path))["parts"]
+        files = [str(part["file"]) for part in parts.values()]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path} was not written by an export of aae_jax; give another folder.") from error
+    return [name for name in files if name in FILES]
 
 
 def _convert(model: Model, part: Part, format: str) -> bytes:
@@ -85,8 +105,8 @@ def _convert(model: Model, part: Part, format: str) -> bytes:
         if not model.modules.named():
             raise
         raise InputError(
-            f"The {part.name} cannot be traced for a batch of any length ({type(error).__name__}: {error}); let its "
-            "module take images.shape[0], not len(images), and no other number that depends on the batch."
+            f"The {part.name}, a module of a user's own, cannot be translated ({type(error).__name__}: {error}); if "
+            "it takes len(images), let it take images.shape[0]; else export StableHLO."
         ) from error
 
 

@@ -9,9 +9,9 @@ from aae_jax.text import count_numbers, printable
 __all__ = ["CARD_FILE", "model_card"]
 
 CARD_FILE = "README.md"
-LOCAL = re.compile(r" --(?:data-dir|out-dir|resume|config-path|warm-start) (?:'[^']*'|\S+)")
+LOCAL = re.compile(r" --(?:data-dir|out-dir|resume|config-path|warm-start)[ =](?:'[^']*'|\S+)")
 """Flags whose values are paths of the machine that trained the model."""
-FOLDERS = re.compile(r"(?<=[\s:'])[~/][^\s']*/(?=[^\s/']+)")
+FOLDERS = re.compile(r"(?<=[\s:='])(?:[~/][^\s']*/|[A-Za-z]:\\[^']*\\)(?=[^\s/\\']+)")
 """The folders of a path."""
 OTHERS = ("code_", "discriminator_", "label")
 """Beginnings of the names of measures that say how training went."""
@@ -48,12 +48,18 @@ def model_card(model: Any, summary: Mapping[str, Any] | None = None) -> str:
 def _title(model: Any) -> str:
     kind = (model.experiment or "autoencoder").replace("_", "-")
     prior = f" with a prior of kind {model.prior.kind}" if model.prior is not None else ""
-    data, shape = printable(model.data.get("name", "unknown data")), " × ".join(map(str, model.image_shape))
+    data, shape = _name_of(model), " × ".join(map(str, model.image_shape))
     return (
         f"# {kind[0].upper()}{kind[1:]}: {data}\n\n"
         f"An adversarial autoencoder (Makhzani et al. 2016) by aae_jax: a code of {model.network.latent_dim} "
         f"dimensions{prior}, of data of shape {shape}; {count_numbers(model.params):,} weights."
     )
+
+
+def _name_of(model: Any) -> str:
+    """Return the name of the data, without folders, harmless in Markdown."""
+    name = FOLDERS.sub("", f" {model.data.get('name', 'unknown data')}").strip()
+    return printable(name).translate({ord("<"): "&lt;", ord("`"): "'", ord("|"): "/", ord("\n"): " "})
 
 
 def _example(model: Any) -> str:
@@ -68,13 +74,13 @@ def _example(model: Any) -> str:
 
 def _training(model: Any, summary: Mapping[str, Any]) -> Iterator[str]:
     digest = model.data.get("sha256")
-    yield f"data: {printable(model.data.get('name', 'unknown'))}" + (f", SHA-256 `{digest}`" if digest else "")
+    yield f"data: {_name_of(model)}" + (f", SHA-256 `{digest}`" if digest else "")
     if "splits" in summary:
         sizes = ", ".join(f"{size:,} {name}" for name, size in summary["splits"].items() if size)
         yield f"images: {sizes}"
     if summary.get("command"):
         command = FOLDERS.sub("", LOCAL.sub("", f" {summary['command']}")).strip()
-        yield f"command: `{printable(command)}`"
+        yield f"command: `{printable(command).replace('`', '')}`"
     if "updates" in summary:
         yield f"{summary['updates']:,} updates, seed {model.seed}"
     versions = summary.get("versions", {})
@@ -111,7 +117,7 @@ def _measured(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _spread(name: str, value: Mapping[str, Any]) -> str:
     """Return a mean with its standard deviation, shares in percent."""
     mean, std = value.get("mean"), value.get("std")
-    if mean is None:
+    if mean is None or mean != mean:
         return "–"
     share = name.endswith(("accuracy", "error")) and "reconstruction" not in name
     factor, unit, digits = (100, " %", ".2f") if share else (1, "", ".4g")
@@ -120,7 +126,7 @@ def _spread(name: str, value: Mapping[str, Any]) -> str:
 
 
 def _limits(model: Any) -> Iterator[str]:
-    data = printable(model.data.get("name", "its data"))
+    data = _name_of(model)
     yield (
         f"It knows {data} alone. Other images get a code, and a class where there are classes, however little they "
         "resemble the data; `aae-jax score` ranks images by how unusual they are."

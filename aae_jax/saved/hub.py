@@ -12,8 +12,8 @@ from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.saved.card import CARD_FILE, model_card
 from aae_jax.saved.format import CONFIG_FILE, WEIGHTS_FILE
 from aae_jax.saved.storage import load
-from aae_jax.saved.writing import WeightType, save_model
-from aae_jax.text import printable
+from aae_jax.saved.writing import save_model
+from aae_jax.text import printable, quoted
 
 __all__ = ["from_anywhere", "push_to_hub"]
 
@@ -27,8 +27,10 @@ def from_anywhere(name: str | os.PathLike[str], *, modules: Modules = NO_MODULES
         InputError: There is no such model.
     """
     path = os.fspath(name)
-    if options or (REPOSITORY.fullmatch(path) and not os.path.lexists(path)):
+    if REPOSITORY.fullmatch(path) and not os.path.lexists(path):
         return _from_hub(path, modules=modules, **options)
+    if options:
+        raise InputError(f"{next(iter(options))} is an option of a hub, but {quoted(path)} is no OWNER/NAME of one.")
     return load(path, modules=modules)
 
 
@@ -43,7 +45,7 @@ def push_to_hub(
     repo_id: str,
     *,
     summary: Mapping[str, Any] | None = None,
-    weights: WeightType = "float32",
+    weights: str = "float32",
     **options: Any,
 ) -> str:
     """Upload a model and its card, and return the address of the commit; `options` are those of the mixin.

@@ -8,7 +8,7 @@ from typing import Any
 from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.saved.card import model_card
 from aae_jax.saved.views import html_of
-from aae_jax.saved.writing import WeightType, save_model
+from aae_jax.saved.writing import save_model
 
 __all__ = ["Shared"]
 
@@ -19,7 +19,7 @@ class Shared:
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    def save(self, path: str | os.PathLike[str], *, weights: WeightType = "float32") -> None:
+    def save(self, path: str | os.PathLike[str], *, weights: str = "float32") -> None:
         """Write the model into the folder `path`, for `load`: see `save_model`."""
         save_model(self, path, weights=weights)
 
@@ -46,7 +46,7 @@ class Shared:
         repo_id: str,
         *,
         summary: Mapping[str, Any] | None = None,
-        weights: WeightType = "float32",
+        weights: str = "float32",
         **options: Any,
     ) -> str:
         """Upload the model with its card to the repository "OWNER/NAME", and return the address of the commit.

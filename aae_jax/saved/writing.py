@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from aae_jax.saved import format as saved_model
 from aae_jax.saved.digest import EMBEDDED, digest_of
 from aae_jax.saved.format import CONFIG_FILE, WEIGHTS_FILE
 from aae_jax.saved.versions import network_to_json, scaling_tensors, version_of
+from aae_jax.text import quoted
 from aae_jax.train.state import used_networks
 
 __all__ = ["WeightType", "save_model"]
@@ -22,7 +23,7 @@ __all__ = ["WeightType", "save_model"]
 WeightType = Literal["float32", "float16"]
 
 
-def save_model(model: Any, path: str | os.PathLike[str], *, weights: WeightType = "float32") -> None:
+def save_model(model: Any, path: str | os.PathLike[str], *, weights: str = "float32") -> None:
     """Write `model.safetensors` and `config.json` of a `Model` into the folder `path`.
 
     The weights' file holds the configuration too: replacing it is what replaces an older model, and until
@@ -38,6 +39,8 @@ def save_model(model: Any, path: str | os.PathLike[str], *, weights: WeightType 
         InputError: Weights are too large for float16.
         OSError: The folder cannot be written.
     """
+    if weights not in get_args(WeightType):
+        raise InputError(f"weights is {quoted(weights)}; give 'float32' or 'float16'.")
     params = used_networks(model.params)
     if weights == "float16":
         params = _rounded(params)

@@ -101,6 +101,14 @@ def test_a_study_is_continued_and_failures_are_told(tmp_path, monkeypatch):
     assert [trial.state.name for trial in again.trials[4:]] == ["FAIL"] * 3
 
 
+def test_a_study_of_another_space_is_refused_and_leaves_no_trial_open():
+    study = optuna.create_study()
+    study.tell(study.ask({"views.noise_std": optuna.distributions.FloatDistribution(0.1, 0.2)}), 1.0)
+    with pytest.raises(InputError, match="The study does not fit the space"):
+        search("semi_supervised", "digits", {"views.noise_std": [0.1, 0.3]}, trials=2, study=study, **OPTIONS)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"]
+
+
 @pytest.mark.parametrize(
     ("space", "options", "words"),
     [
@@ -116,7 +124,7 @@ def test_a_study_is_continued_and_failures_are_told(tmp_path, monkeypatch):
         ({"views.noise_std": (-1.0, 0.1)}, {}, "noise_std is -1"),
         (SPACE, {"trials": 0}, "trials is 0; give a whole number from 1"),
         (SPACE, {"at_once": -1}, "at_once is -1; give a whole number from 1"),
-        (SPACE, {"study": optuna.create_study(direction="maximize")}, "The study maximises"),
+        (SPACE, {"study": optuna.create_study(direction="maximize")}, "The study has the directions MAXIMIZE"),
         (SPACE, {"tensorboard": True}, "tensorboard is True, but the run has no folder"),
         (SPACE, {"nonsense": 1}, "nonsense"),
     ],

@@ -78,16 +78,24 @@ GRAPH = dataclasses.replace(
     views=dataclasses.replace(NOISY, noise_std=0.1),
     weights=dataclasses.replace(CLUSTERS.weights, balance=0.0, propagation=3.0, propagation_fade=1.0),
 )
+GRAPH_SHIFTS = dataclasses.replace(GRAPH, views=dataclasses.replace(GRAPH.views, max_shift=None))
+SEPARATE = dataclasses.replace(
+    GRAPH_SHIFTS,
+    conditional=True,
+    views=dataclasses.replace(GRAPH_SHIFTS.views, style_of="clean"),
+    optimizers=dataclasses.replace(GRAPH_SHIFTS.optimizers, reconstruction=adam(1e-3), encoder_share=0.1),
+    weights=dataclasses.replace(GRAPH_SHIFTS.weights, style_mmd=30.0, generated_label=1.0),
+)
+"""Style and cluster separated as in the default of `semi_supervised` (ADR 0022), with its rate of reconstruction: an
+image's cluster decides its digit, its style how the digit is drawn."""
 PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
     "default": (CLUSTERS, "30 clusters, consistent under noise and adversarial directions"),
     "twenty": (_with_clusters(20), "the same with 20 clusters"),
     "sixteen": (SIXTEEN, "16 clusters, which ten classes cannot fill equally, less noise"),
     "ten": (_with_clusters(10), "the same with 10 clusters"),
     "graph": (GRAPH, "30 clusters, begun with those of a graph of nearest neighbours"),
-    "graph_shifts": (
-        dataclasses.replace(GRAPH, views=dataclasses.replace(GRAPH.views, max_shift=None)),
-        "the same with random shifts, of neighbours too",
-    ),
+    "graph_shifts": (GRAPH_SHIFTS, "the same with random shifts, of neighbours too"),
+    "separate": (SEPARATE, "the same with the style kept apart from the cluster, which decides the digit"),
     "plain": (
         dataclasses.replace(CLUSTERS, weights=ClusteringWeights()),
         "the default without consistency: the paper's losses alone",

@@ -17,6 +17,8 @@ import aae_jax
 from aae_jax import InputError, Model, Modules, NetworkConfig, PriorConfig
 from aae_jax.data.scaling import fit_scaling
 from aae_jax.export import export_model, model_parts
+from aae_jax.export.onnx_model import to_onnx
+from aae_jax.export.parts import Part, Row
 
 CLASSES, LATENT = 4, 3
 PLAIN: dict[str, Any] = {"hidden": (9, 8), "discriminator_hidden": (4,), "latent_dim": LATENT}
@@ -278,6 +280,58 @@ def test_a_missing_extra_is_named(format, package, tmp_path, monkeypatch):
     extra = "onnx" if format == "onnx" else "export"
     with pytest.raises(InputError, match=rf"not installed; install the extra {extra}"):
         export_model(MODELS["perceptron"](), tmp_path, format)
+
+
+TABLE = np.arange(40, dtype=np.float32).reshape(10, 4)
+OPERATIONS = {
+    "no axes": lambda x: jnp.sum(x, axis=()) + jnp.max(x, axis=()),
+    "clipped index": lambda x: jnp.take(x, jnp.array([-1, 0, 99]), axis=1, mode="clip"),
+    "filled index": lambda x: jnp.nan_to_num(jnp.asarray(TABLE)[(3 * x[..., 0] - 1).astype(jnp.int32)], nan=-1),
+    "filled place": lambda x: jnp.nan_to_num(jnp.take(x, jnp.array([1, 12]), axis=1, mode="fill"), nan=-1),
+    "saturation": lambda x: (300 * x).astype(jnp.uint8).astype(jnp.float32),
+    "batched product": lambda x: jnp.einsum("nhc,nkc->nhk", x, x),
+}
+REFUSED = {
+    "own reduction": (lambda x: jax.lax.reduce(x, 0.0, lambda a, b: jnp.maximum(a, -b), (2,)), "operation reduce"),
+    "bfloat16": (lambda x: x.astype(jnp.bfloat16).astype(jnp.float32), "with a result of type bfloat16"),
+    "bits": (lambda x: (x.astype(jnp.int32) & 3).astype(jnp.float32), "operation and with a result of type int32"),
+    "mean of the batch": (lambda x: x - x.mean(0, keepdims=True), "operation dim_as_value"),
+    "sorting": (lambda x: jnp.sort(x, axis=1), "operation sort"),
+    "index out of bounds": (lambda x: x[:, jnp.int32(20)], "beyond the end|no translation"),
+}
+
+
+def part_of(function):
+    return Part("encoder", function, {"x": Row((6, 4), np.dtype(np.float32))}, "codes", ())
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_of_a_users_module(name, tmp_path):
+    x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
+    (tmp_path / "x.onnx").write_bytes(to_onnx(part_of(OPERATIONS[name])))
+    np.testing.assert_allclose(run_onnx(tmp_path / "x.onnx", {"x": x}), OPERATIONS[name](jnp.asarray(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_operation_without_a_translation(name):
+    function, words = REFUSED[name]
+    with pytest.raises(InputError, match=words):
+        to_onnx(part_of(function))
+
+
+def test_weights_in_float64_are_exported_in_float32(tmp_path):
+    model = MODELS["perceptron"]()
+    wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), model.params)
+    export_model(dataclasses.replace(model, params=wide), tmp_path, parts="decoder")
+    given = inputs_of(model, 3)
+    same(run_onnx(tmp_path / "decoder.onnx", given), expected_of(model, given)["decoder"])
+
+
+def test_a_signature_of_somebody_else_is_kept(tmp_path):
+    (tmp_path / "signature.json").write_text("{}")
+    with pytest.raises(InputError, match="was not written by an export of aae_jax"):
+        export_model(MODELS["perceptron"](), tmp_path)
+    assert (tmp_path / "signature.json").read_text() == "{}"
 
 
 def test_rows_too_coarse_for_float32_are_refused(tmp_path):

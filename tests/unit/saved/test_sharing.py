@@ -111,6 +111,30 @@ def test_a_card_says_what_was_measured_and_no_path():
         assert words not in text, words
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("npz:/srv/me/secret/d.npz", "npz:d.npz"),
+        (r"npz:C:\Users\Me Too\secret\d.npz", "npz:d.npz"),
+        ("folder:~/secret/faces", "folder:faces"),
+        ("<b>`a|b`", "&lt;b>'a/b'"),
+    ],
+)
+def test_a_card_shows_names_without_folders_and_markup(name, shown):
+    command = f"x --dataset={name} --out-dir=/srv/secret/run --data-dir '/srv/se cret'"
+    text = model_card(dataclasses.replace(build(), data={"name": name}), {"command": command})
+    assert f"- data: {shown}" in text
+    assert "secret" not in text
+    assert "srv" not in text
+
+
+def test_a_type_of_weights_that_there_is_not(tmp_path):
+    with pytest.raises(InputError, match="weights is 'float8'; give 'float32' or 'float16'"):
+        build().save(tmp_path / "never", weights="float8")
+    with pytest.raises(InputError, match="revision is an option of a hub"):
+        Model.from_pretrained("pretrained:gaussian", revision="main")
+
+
 def test_a_card_of_a_model_alone():
     assert "## Results" not in build().card()
     assert "not calibrated" in build().card()
