@@ -136,7 +136,7 @@ def test_the_saved_model_is_the_last_averaged_weights(finished, tmp_path):
 
 
 def test_the_model_is_json_and_safetensors(finished):
-    assert {path.name for path in (finished / "model").iterdir()} == {"config.json", "model.safetensors"}
+    assert {path.name for path in (finished / "model").iterdir()} == {"config.json", "model.safetensors", "README.md"}
     raw = (finished / "model" / "model.safetensors").read_bytes()
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     assert all(entry["dtype"] == "F32" for name, entry in header.items() if name != "__metadata__")
@@ -183,6 +183,9 @@ def test_its_configuration_reruns_it_bit_for_bit_also_over_a_stop(finished, tmp_
         assert status("--config-path", finished / "config.yaml", "--out-dir", again) == 128 + signal.SIGTERM
     assert status("--resume", again) == 0
     assert evidence(again) == evidence(finished)
-    assert contents(again / "model") == contents(finished / "model")
+    made, expected = contents(again / "model"), contents(finished / "model")
+    assert b"## Results" in made.pop("README.md")  # the card, which names the command
+    del expected["README.md"]
+    assert made == expected
     assert (again / "config.yaml").read_bytes() == (finished / "config.yaml").read_bytes()
     assert rows(again) == rows(finished)

@@ -212,7 +212,9 @@ def test_styles_do_not_depend_on_the_length_that_is_drawn(name, count):
     network = NetworkConfig(hidden=(9,), latent_dim=2)
     model = build(network=network, prior=PRIORS[name])
     key = jax.random.key(7)
-    np.testing.assert_array_equal(model.draw_styles(key, count), configured_prior(PRIORS[name], 2)(key, count))
+    # The random bits are the same; sines and cosines of arrays of other lengths may differ in the last bit.
+    expected = configured_prior(PRIORS[name], 2)(key, count)
+    np.testing.assert_allclose(model.draw_styles(key, count), expected, rtol=1e-6, atol=1e-7)
     if name in ("swiss_roll", "mixture", "umbrella"):
         assert model.draw_styles(key, count, component=1).shape == (count, 2)
 
