@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aae_jax.text import MAX_MESSAGE, printable, shortened
 
-__all__ = ["InputError", "StorageError", "did_you_mean", "known_name"]
+__all__ = ["InputError", "StorageError", "did_you_mean", "known_name", "missing_extra"]
 
 
 class InputError(ValueError):
@@ -27,6 +27,14 @@ class StorageError(Exception):
     def __init__(self, message: str = "") -> None:
         """Store the message, sanitised and shortened."""
         super().__init__(shortened(printable(shortened(message, 2 * MAX_MESSAGE)), MAX_MESSAGE))
+
+
+def missing_extra(package: str, extra: str) -> InputError:
+    """Return the error for a call that needs a package of an extra which is not installed."""
+    return InputError(
+        f"{package} is not installed; install the extra {extra} (`pip install 'aae-jax[{extra}]'`, or "
+        f"`uv run --extra {extra}`)."
+    )
 
 
 def known_name(word: str, known: Iterable[str]) -> str:

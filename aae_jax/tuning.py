@@ -8,7 +8,7 @@ import numpy as np
 
 from aae_jax.api import configured
 from aae_jax.data import Reporter
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, missing_extra
 from aae_jax.models.spec import ModelSpec
 from aae_jax.run.console import Console, DataReporter, ReporterConsole
 from aae_jax.run.memory import refuse_files
@@ -147,10 +147,7 @@ def _optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise InputError(
-            "Optuna is not installed; install the extra optuna (`pip install 'aae-jax[optuna]'`, or "
-            "`uv run --extra optuna`)."
-        ) from error
+        raise missing_extra("Optuna", "optuna") from error
     return optuna
 
 

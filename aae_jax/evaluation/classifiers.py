@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, missing_extra
 
 __all__ = [
     "fit_classifier",
@@ -71,9 +71,7 @@ def gradient_boosting(num_features: int, seed: int = 0) -> Any:
     try:
         from lightgbm import LGBMClassifier  # an extra
     except ImportError as error:
-        raise InputError(
-            "LightGBM is not installed; install it (`pip install 'aae-jax[transfer]'`, or `uv run --extra transfer`)."
-        ) from error
+        raise missing_extra("LightGBM", "transfer") from error
     return LGBMClassifier(
         max_bin=63,
         colsample_bytree=min(1.0, FEATURES_PER_TREE / num_features),

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, missing_extra
 from aae_jax.export.onnx_graph import Graph, Value, constant
 from aae_jax.export.onnx_rules import ELEMENTWISE, PASSED_ON, RULES
 from aae_jax.export.parts import Part, traced_part
@@ -35,9 +35,7 @@ def require_onnx() -> None:
         InputError: onnx is not installed.
     """
     if importlib.util.find_spec("onnx") is None:
-        raise InputError(
-            "onnx is not installed; install the extra onnx (`pip install 'aae-jax[onnx]'`, or `uv run --extra onnx`)."
-        )
+        raise missing_extra("onnx", "onnx")
 
 
 def to_onnx(part: Part) -> bytes:

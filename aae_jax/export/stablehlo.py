@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jax import export
 
-from aae_jax.errors import InputError
+from aae_jax.errors import missing_extra
 from aae_jax.export.parts import Part, traced_part
 
 __all__ = ["PLATFORMS", "require_stablehlo", "to_stablehlo"]
@@ -20,10 +20,7 @@ def require_stablehlo() -> None:
         InputError: flatbuffers is not installed.
     """
     if importlib.util.find_spec("flatbuffers") is None:
-        raise InputError(
-            "StableHLO is written by flatbuffers, which is not installed; install the extra export "
-            "(`pip install 'aae-jax[export]'`, or `uv run --extra export`)."
-        )
+        raise missing_extra("flatbuffers, which StableHLO is written with,", "export")
 
 
 def to_stablehlo(part: Part, platforms: Sequence[str] = PLATFORMS) -> bytes:

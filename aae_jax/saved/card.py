@@ -36,7 +36,8 @@ def model_card(model: Any, summary: Mapping[str, Any] | None = None) -> str:
     if measured:
         seeds = len(summary.get("seeds", ())) - len(summary.get("failed_seeds", ()))
         spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-        where = f"{summary['splits']['test']:,} test images" if summary.get("tested") else "validation images"
+        tested = (summary.get("splits") or {}).get("test") if summary.get("tested") else None
+        where = f"{tested:,} test images" if tested else "test images" if summary.get("test") else "validation images"
         rows = "\n".join(f"| {name} | {value} |" for name, value in measured)
         sections.append(f"## Results\n\nOn {where}, {spread}:\n\n| measure | value |\n|---|---|\n{rows}")
     sections.append("## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(model)))
@@ -75,7 +76,7 @@ def _example(model: Any) -> str:
 def _training(model: Any, summary: Mapping[str, Any]) -> Iterator[str]:
     digest = model.data.get("sha256")
     yield f"data: {_name_of(model)}" + (f", SHA-256 `{digest}`" if digest else "")
-    if "splits" in summary:
+    if summary.get("splits"):
         sizes = ", ".join(f"{size:,} {name}" for name, size in summary["splits"].items() if size)
         yield f"images: {sizes}"
     if summary.get("command"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aae_jax.errors import InputError
+from aae_jax.errors import InputError, missing_extra
 from aae_jax.networks import NO_MODULES, Modules
 from aae_jax.saved.card import CARD_FILE, model_card
 from aae_jax.saved.format import CONFIG_FILE, WEIGHTS_FILE
@@ -78,10 +78,7 @@ def _hub_model() -> type[Any]:
     try:
         from huggingface_hub import ModelHubMixin, hf_hub_download
     except ImportError as error:
-        raise InputError(
-            "huggingface_hub is not installed; install the extra hub (`pip install 'aae-jax[hub]'`, or "
-            "`uv run --extra hub`)."
-        ) from error
+        raise missing_extra("huggingface_hub", "hub") from error
 
     class HubModel(ModelHubMixin):
         """A model with what its card says."""
