@@ -64,12 +64,9 @@ and decoder. It updates the generator before the discriminators, which see codes
 follow the paper's order and use batch moments."""
 
 
-def _with_clusters(count: int) -> ClusteringConfig:
-    return dataclasses.replace(CLUSTERS, num_clusters=count)
-
-
 SIXTEEN = dataclasses.replace(
-    _with_clusters(16),
+    CLUSTERS,
+    num_clusters=16,
     views=dataclasses.replace(NOISY, noise_std=0.1),
     weights=dataclasses.replace(CLUSTERS.weights, balance_slack=0.1),
 )
@@ -89,26 +86,27 @@ SEPARATE = dataclasses.replace(
 """Style and cluster separated as in the default of `semi_supervised` (ADR 0022), with its rate of reconstruction: an
 image's cluster decides its digit, its style how the digit is drawn."""
 PRESETS: dict[str, tuple[ClusteringConfig, str]] = {
-    "default": (CLUSTERS, "30 clusters, consistent under noise and adversarial directions"),
-    "twenty": (_with_clusters(20), "the same with 20 clusters"),
-    "sixteen": (SIXTEEN, "16 clusters, which ten classes cannot fill equally, less noise"),
-    "ten": (_with_clusters(10), "the same with 10 clusters"),
-    "graph": (GRAPH, "30 clusters, begun with those of a graph of nearest neighbours"),
-    "graph_shifts": (GRAPH_SHIFTS, "the same with random shifts, of neighbours too"),
-    "separate": (SEPARATE, "the same with the style kept apart from the cluster, which decides the digit"),
+    "default": (SEPARATE, "30 clusters, begun with those of a graph of nearest neighbours, and styles without them"),
+    "twenty": (dataclasses.replace(SEPARATE, num_clusters=20), "the same with 20 clusters"),
+    "sixteen": (dataclasses.replace(SEPARATE, num_clusters=16), "the same with 16 clusters"),
+    "ten": (dataclasses.replace(SEPARATE, num_clusters=10), "the same with 10 clusters"),
+    "graph_shifts": (GRAPH_SHIFTS, "the default without the terms that separate style and cluster"),
+    "graph": (GRAPH, "the same without random shifts"),
+    "no_graph": (CLUSTERS, "30 clusters, consistent under noise and adversarial directions, without a graph"),
+    "no_graph_sixteen": (SIXTEEN, "16 clusters, which ten classes cannot fill equally, less noise"),
     "plain": (
         dataclasses.replace(CLUSTERS, weights=ClusteringWeights()),
-        "the default without consistency: the paper's losses alone",
+        "no_graph without consistency: the paper's losses alone",
     ),
     "shifts": (
         dataclasses.replace(CLUSTERS, views=dataclasses.replace(NOISY, max_shift=None)),
-        "the default with random shifts",
+        "no_graph with random shifts",
     ),
     "modes": (
         dataclasses.replace(
             CLUSTERS, weights=dataclasses.replace(CLUSTERS.weights, cyclic=1.0, mode=1.0, mode_separation=1.0)
         ),
-        "the default with all of shaharazulay's further phases",
+        "no_graph with all of shaharazulay's further phases",
     ),
     "paper": (PAPER, "the paper's settings as far as they are known"),
     "shaharazulay": (SHAHARAZULAY, "shaharazulay's settings by its YAML file"),
