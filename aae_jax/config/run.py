@@ -82,6 +82,8 @@ class RunConfig:
     pool_size: int | None = None
     """Number of training images, a random subset that includes the labelled ones. None: all but the validation
     images."""
+    validation_size: int | None = None
+    """Number of training images that are held out for validation. None: 10,000 of 50,000 or more, a tenth of fewer."""
     seed: int = 0
     """Random seed of the initial weights and the order of images."""
     num_seeds: int = 1
@@ -233,6 +235,7 @@ def validate_run(config: RunConfig) -> None:
         ("views.flip", views.flip, 0, 1),
         *((f"views.{name}", getattr(views, name), 0, 1) for name in ("brightness", "contrast", "saturation")),
         ("pool_size", config.pool_size, 1, 10**9),
+        ("validation_size", config.validation_size, 0, 10**9),
         ("stream_updates", config.stream_updates, 1, 10**7),
         ("averaging.decay", config.averaging.decay, 0, 0.999999),
     )

@@ -98,7 +98,7 @@ def split_indices(
     names = [str(i) for i in range(num_classes)] if class_names is None else list(class_names)
     if given:
         listed = np.flatnonzero(labels >= 0).astype(np.int32)
-        _check_given(labels, names)
+        _check_given(labels, names, validated=validation_size != 0)
     if listed is not None and num_labels is not None:
         _check_list(labels, listed, names)
         return _split_by_list(np.sort(listed).astype(np.int32), order, others, label_seed, validation_size, pool_size)
@@ -113,8 +113,7 @@ def split_indices(
         raise InputError("The data have no labels to keep; give data with labels, or keep none.")
     elif num_labels == "all":
         labelled = known
-        if validation_size is None:
-            _check_all(labels[labelled], labels[order[:held_out]], names)
+        _check_all(labels[labelled], labels[order[:held_out]], names)
     else:
         counts = np.bincount(labels[known], minlength=num_classes)
         more = np.bincount(labels[order[held_out:]], minlength=num_classes) if pool_size is not None else None
@@ -130,12 +129,12 @@ def _ordered(labelled: NDArray[np.int32], label_seed: int) -> NDArray[np.int32]:
     return seeded_generator(label_seed, "label_seed").permutation(np.sort(labelled))
 
 
-def _check_given(labels: NDArray[np.int32], names: Sequence[str]) -> None:
-    """Refuse given labels of which there are none, one for every image, or none of a class."""
+def _check_given(labels: NDArray[np.int32], names: Sequence[str], *, validated: bool) -> None:
+    """Refuse given labels of which there are none, one for every image to be `validated` on, or none of a class."""
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
     if not counts.sum():
         raise InputError("labels is given, but no training image has a label; give data with labels.")
-    if counts.sum() == len(labels):
+    if validated and counts.sum() == len(labels):
         raise InputError(
             "labels is given, but every training image has a label, so that none is left to validate on; give all, "
             "or a number."

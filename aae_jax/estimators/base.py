@@ -123,14 +123,13 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
                 f"early_stopping holds out a tenth of the rows (with a label), but there are {labelled}. Give at "
                 "least 6, or early_stopping=False."
             )
-        dataset = _dataset(self._shaped(rows), indices, classes, held_out=self.early_stopping)
-        held_out = self.early_stopping or indices is None or bool((indices < 0).any())
-        pool = len(rows) - (default_validation_size(len(rows)) if held_out else 0)
-        config = self._config(max(1, pool), **fixed)
+        held_out = default_validation_size(labelled) if self.early_stopping else 0
+        dataset = _dataset(self._shaped(rows), indices, classes)
+        config = self._config(len(rows) - held_out, validation_size=held_out, **fixed)
         spec = find_model(self._experiment).spec
         spec.validate(config)
         console = Console() if self.verbose else ReporterConsole(Quiet())
-        setup = build_setup(spec, config, Quiet(), None, dataset)
+        setup = build_setup(spec, config, Quiet(), None, dataset, validate=self.early_stopping)
         plan = main_plan(setup)
         if self.warm_start and hasattr(self, "model_"):
             with contextlib.suppress(InputError):  # other sizes: training starts anew
@@ -171,20 +170,10 @@ class _Subtasks:
         return Stop("a callback of scikit-learn requested it") if wants_end else None
 
 
-def _dataset(
-    images: NDArray[np.float32], labels: NDArray[np.int32] | None, classes: int, *, held_out: bool
-) -> Dataset:
-    """Return the rows as data for training alone.
-
-    Every label is used for training (`labels="given"`), unless some rows are held out for early stopping. Where every
-    row has a label, some are repeated without one, to be the validation images that such a run has to have.
-    """
+def _dataset(images: NDArray[np.float32], labels: NDArray[np.int32] | None, classes: int) -> Dataset:
+    """Return the rows as data for training alone."""
     if labels is None:
         labels = np.full(len(images), -1, np.int32)
-    elif not held_out and (labels >= 0).all():
-        more = max(1, default_validation_size(len(images)))
-        images = np.concatenate([images, images[:more]])
-        labels = np.concatenate([labels, np.full(more, -1, np.int32)])
     return build_dataset(
         name=ARRAYS,
         source=IN_MEMORY,

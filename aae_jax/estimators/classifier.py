@@ -24,8 +24,7 @@ class AAEClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc, un
     """Semi-supervised adversarial autoencoder (Makhzani et al. 2016, section 5) that learns from unlabelled rows too.
 
     Labels are classes of any type; -1, NaN, None and "" mean no label. Labels are first spread over a graph of
-    nearest neighbours, which training begins with (preset `few_labels`). Every label is trained on; a tenth of the
-    unlabelled rows is not used.
+    nearest neighbours, which training begins with (preset `few_labels`).
 
     Args:
         latent_dim: Length of the style.

@@ -15,8 +15,7 @@ __all__ = ["AAEClusterer"]
 class AAEClusterer(ClusterMixin, TrainedEstimator):  # type: ignore[misc, unused-ignore]
     """Clustering adversarial autoencoder (Makhzani et al. 2016, section 6): a label code without labels.
 
-    Clusters begin as those of a graph of nearest neighbours (preset `graph`). A cluster may stay empty. A tenth of
-    the rows is not trained on; `labels_` has their clusters too.
+    Clusters begin as those of a graph of nearest neighbours (preset `graph`). A cluster may stay empty.
 
     Args:
         n_clusters: Number of clusters; more than the classes that are expected, as in the paper, works best.

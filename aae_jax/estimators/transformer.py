@@ -22,8 +22,6 @@ __all__ = ["AAE"]
 class AAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):  # type: ignore[misc, unused-ignore]
     """Adversarial autoencoder (Makhzani et al. 2016, section 2): codes that match a Gaussian prior.
 
-    A tenth of the rows is not trained on.
-
     Args:
         latent_dim: Length of the code.
         hidden: Units of the hidden layers of encoder and decoder.

@@ -53,7 +53,13 @@ def load_data(config: RunConfig, reporter: Reporter) -> Dataset:
 
 
 def build_setup(
-    spec: ModelSpec, config: Any, reporter: Reporter, prior: Prior | None = None, dataset: Dataset | None = None
+    spec: ModelSpec,
+    config: Any,
+    reporter: Reporter,
+    prior: Prior | None = None,
+    dataset: Dataset | None = None,
+    *,
+    validate: bool = True,
 ) -> RunSetup:
     """Build the setup of a run; values left open in the configuration are resolved from data and device.
 
@@ -63,6 +69,7 @@ def build_setup(
         reporter: Receiver of the messages of data loading.
         prior: Configured prior, if already read; None: it is read now.
         dataset: The data; None: they are loaded as configured.
+        validate: Whether the run is validated, and needs images for it.
 
     Raises:
         InputError: Data or values are unsuitable for training.
@@ -71,7 +78,7 @@ def build_setup(
     seeds = tuple(range(config.seed, config.seed + config.num_seeds))
     arrays = [split_for_seed(config, dataset, seed) for seed in seeds]
     spec = adapted(spec, dataset, arrays[0].validation_labels)
-    config = settle(spec, config, dataset, arrays[0].pool)
+    config = settle(spec, config, dataset, arrays[0].pool, validate=validate)
     frequencies = assumed_frequencies(config, dataset, arrays[0].validation_labels)
     announce_frequencies(config, dataset, arrays[0].validation_labels, frequencies, reporter)
     labelled = np.stack([a.labelled_images for a in arrays]), np.stack([a.labelled_labels for a in arrays])
@@ -114,7 +121,9 @@ def prior_of(config: Any) -> Prior | None:
     return read_prior(config.prior, config.network.latent_dim) if hasattr(config, "prior") else None
 
 
-def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray | StoredImages) -> Any:
+def settle(
+    spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray | StoredImages, *, validate: bool = True
+) -> Any:
     """Resolve the values left open in a configuration from data and device.
 
     Raises:
@@ -131,6 +140,8 @@ def settle(spec: ModelSpec, config: Any, dataset: Dataset, pool: np.ndarray | St
         listed = read_labelled_list(config.labelled_list, expected=config.labelled_list_sha256)
         config = dataclasses.replace(config, labels=len(listed.indices), labelled_list_sha256=listed.sha256)
     spec.validate(config)
+    if validate and config.validation_size == 0:
+        raise InputError("validation_size is 0, but every run is validated; give 1 or more, or leave it out.")
     if config.test and not len(dataset.test_images):
         raise InputError("test is True, but the data have no test images; give some, or test=False.")
     require_precision(config.network.precision)

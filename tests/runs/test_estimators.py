@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from aae_jax import TrainingFailed
 from aae_jax.estimators import AAE, AAEClassifier, AAEClusterer, AAEOutlierDetector, GraphLabelSpreading
+from aae_jax.run.callbacks import AllSeedsFailed
 
 TINY = {"hidden": (32,), "random_state": 0}
 ALL = {
@@ -103,6 +104,28 @@ def test_labels_of_any_type_and_without_a_missing_one(blobs):
     assert model.classes_.tolist() == ["blue", "green", "red"]
     assert model.score(X, names) > 0.95
     assert model.n_iter_ == 100
+
+
+@pytest.mark.parametrize("labelled", [200, 20, 0])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_every_row_is_trained_on_but_those_held_out_to_stop_early(labelled, early_stopping, blobs, monkeypatch):
+    seen = []
+
+    def untrained(setup, *_, **__):
+        seen.append(setup)
+        raise AllSeedsFailed
+
+    monkeypatch.setattr("aae_jax.estimators.base.train_models", untrained)
+    X, y = blobs
+    own = {**TINY, "epochs": 1, "early_stopping": early_stopping}
+    with pytest.raises(TrainingFailed):
+        AAEClassifier(**own).fit(X, np.where(np.arange(200) < labelled, y, -1)) if labelled else AAE(**own).fit(X)
+    (setup,) = seen
+    held_out = (labelled or 200) // 10 if early_stopping else 0
+    assert len(setup.validation_images) == held_out
+    assert len(setup.data.pool) == 200 - held_out
+    if labelled:
+        assert setup.data.labels.shape == (1, labelled - held_out)
 
 
 def test_early_stopping_and_a_warm_start(blobs):

@@ -196,6 +196,14 @@ def test_a_run_is_trained_on_a_random_subset():
     assert problem.steps_per_epoch == 300 // problem.config.batch_size
 
 
+def test_as_many_images_are_held_out_as_asked_for():
+    argv = ["--preset", "smoke", "--dataset", "digits", "--labels", "all", "--validation-size", "40"]
+    problem = build_setup(semi_supervised.SPEC, parse(semi_supervised.SPEC, argv).config, Quiet())
+    assert len(problem.validation_images) == len(problem.validation_labels) == 40
+    assert problem.data.pool.shape == (1347 - 40, 8, 8)
+    assert problem.data.labels.shape == (1, 1347 - 40)
+
+
 def few_labels(name):
     """Return flags without which a preset wants more labels than there are digits."""
     return ("--labels", "100") if name in ("label_regularized", "dim_reduction") else ()

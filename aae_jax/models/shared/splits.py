@@ -32,6 +32,7 @@ def indices_for_seed(config: RunConfig, dataset: Dataset, seed: int) -> Splits:
         num_classes=dataset.num_classes,
         num_labels=None if own is None else own.drawn_labels,
         label_seed=seed if own is None or own.label_seed is None else own.label_seed,
+        validation_size=config.validation_size,
         pool_size=config.pool_size,
         class_names=dataset.class_names,
         listed=listed,

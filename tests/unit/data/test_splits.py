@@ -85,7 +85,7 @@ def test_all_labels_include_every_class():
 )
 def test_validation_size(num_train, validation_size, expected):
     labels = np.arange(num_train, dtype=np.int32) % 10
-    assert len(split(labels, num_labels="all", validation_size=validation_size).validation) == expected
+    assert len(split(labels, num_labels=None, validation_size=validation_size).validation) == expected
 
 
 @pytest.mark.parametrize(
