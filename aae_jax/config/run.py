@@ -83,7 +83,7 @@ class RunConfig:
     """Number of training images, a random subset that includes the labelled ones. None: all but the validation
     images."""
     validation_size: int | None = None
-    """Number of training images that are held out for validation. None: 10,000 of 50,000 or more, a tenth of fewer."""
+    """Number of images held out for validation. None: 10,000 of 50,000 training images or more, a tenth of fewer."""
     seed: int = 0
     """Random seed of the initial weights and the order of images."""
     num_seeds: int = 1

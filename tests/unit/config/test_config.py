@@ -31,7 +31,16 @@ def test_every_preset_can_be_trained_with(name, size):
     resolved = resolve(preset(name), size)
     validate(resolved)
     assert open_fields(resolved) <= {
-        *("data_dir", "label_seed", "figures_every", "pool_size", "validation_size", "file", "labelled_list", "labelled_list_sha256"),
+        *(
+            "data_dir",
+            "label_seed",
+            "figures_every",
+            "pool_size",
+            "validation_size",
+            "file",
+            "labelled_list",
+            "labelled_list_sha256",
+        ),
         *("stream_updates", "transform"),
     }
     assert resolved.network.precision in ("float32", "bfloat16")
