@@ -1,10 +1,11 @@
-"""Estimators against scikit-learn's: errors with few labels, and outliers.
+"""Estimators against scikit-learn's and PyOD's: errors with few labels, and outliers.
 
-`python benchmarks/estimators.py [--toy] [--splits 5] [--out results/estimators.json]`
+`python benchmarks/estimators.py [--toy] [--splits 10] [--data-dir FOLDER] [--out results/estimators.json]`
 
 Classification: each split has its own labelled rows and test rows; the other training rows are unlabelled. Every
 method has its default settings, or those named in `CLASSIFIERS`; none is chosen on test rows. Outliers: the ordinary
 class is trained on, the other has to be told apart from its held-out rows. Prints the tables of docs/estimators.md.
+MNIST is left out without the folder of its files, PyOD's autoencoder without benchmarks/requirements-pyod.txt.
 """
 
 import argparse
@@ -29,9 +30,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
+try:
+    from pyod.models.auto_encoder import AutoEncoder
+except ImportError:
+    AutoEncoder = None
+
+from aae_jax import load_dataset
 from aae_jax.estimators import AAEClassifier, AAEOutlierDetector, GraphLabelSpreading
 
 OUTLIER_SPLITS = 3
+"""Splits for outliers, and for MNIST."""
+MNIST_ROWS = 10_000
 BEST = 1.0
 """Standard deviations within which a mean counts as the best."""
 
@@ -45,22 +54,44 @@ class Data(NamedTuple):
     image_shape: tuple[int, ...] | None = None
 
 
-def load_sets() -> dict[str, Data]:
-    """Return the data sets by the name in the table."""
+def load_sets(data_dir: str | None = None) -> dict[str, Data]:
+    """Return the data sets by the name in the table; with the folder of MNIST's files, rows of these too."""
     digits, cancer, wine = load_digits(), load_breast_cancer(), load_wine()
     made = make_classification(5000, 20, n_informative=8, n_classes=4, class_sep=1.5, random_state=0)
     moons, side = make_moons(5000, noise=0.2, random_state=0)
     wide = np.random.default_rng(0).normal(size=(5000, 6))
-    return {
+    sets = {
         "digits, 100 labels": Data(digits.data, digits.target, 10, (8, 8)),
         "breast cancer, 6 labels": Data(cancer.data, cancer.target, 3),
         "wine, 6 labels": Data(wine.data, wine.target, 2),
         "made up, 52 labels": Data(*made, 13),
         "moons and noise, 50 labels": Data(np.concatenate([moons, 0.3 * wide], axis=1), side, 25),
     }
+    if data_dir is not None:
+        mnist = load_dataset("mnist", data_dir=data_dir)
+        chosen = np.random.default_rng(0).permutation(len(mnist.train_images))[:MNIST_ROWS]
+        rows = mnist.train_images[chosen].reshape(MNIST_ROWS, -1)
+        sets[f"MNIST ({MNIST_ROWS:,}), 100 labels"] = Data(rows, mnist.train_labels[chosen], 10, (28, 28))
+    return sets
 
 
 Build = Callable[[Data, int], Any]
+
+
+class PyODAutoEncoder:
+    """PyOD's autoencoder, with scikit-learn's sign."""
+
+    def __init__(self, data: Data, seed: int) -> None:
+        """Build it with its default settings."""
+        self.model = AutoEncoder(random_state=seed, verbose=0)
+
+    def fit(self, rows: np.ndarray) -> None:
+        """Train on rows, which it standardises itself."""
+        self.model.fit(np.asarray(rows, np.float64))
+
+    def score_samples(self, rows: np.ndarray) -> np.ndarray:
+        """Return how ordinary rows are."""
+        return -np.asarray(self.model.decision_function(np.asarray(rows, np.float64)))
 
 
 class PCALogistic:
@@ -110,6 +141,9 @@ DETECTORS: dict[str, Build] = {
     "LocalOutlierFactor": lambda data, seed: _scaled(LocalOutlierFactor(novelty=True), data),
 }
 
+if AutoEncoder is not None:
+    DETECTORS["AutoEncoder (PyOD)"] = PyODAutoEncoder
+
 
 def split(data: Data, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return training rows, their labels with -1 for none, test rows and their labels; a quarter is tested."""
@@ -127,7 +161,7 @@ def classify(sets: dict[str, Data], splits: int, toy: bool) -> list[dict[str, An
     for name, data in sets.items():
         for method, (build, unlabelled) in CLASSIFIERS.items():
             errors, begun = [], time.perf_counter()
-            for seed in range(splits):
+            for seed in range(min(splits, OUTLIER_SPLITS) if name.startswith("MNIST") else splits):
                 train, known, test, truth = split(data, seed)
                 model = build(data, seed)
                 if toy and isinstance(model, AAEClassifier):
@@ -137,7 +171,7 @@ def classify(sets: dict[str, Data], splits: int, toy: bool) -> list[dict[str, An
                     warnings.simplefilter("ignore")
                     model.fit(train[rows], known[rows])
                 errors.append(float(np.mean(model.predict(test) != truth)))
-            seconds = (time.perf_counter() - begun) / splits
+            seconds = (time.perf_counter() - begun) / len(errors)
             found.append({"data": name, "method": method, "errors": errors, "seconds": round(seconds, 2)})
             print(f"{name}: {method} {100 * np.mean(errors):.2f} %, {seconds:.1f} s a fit", flush=True)
     return found
@@ -198,7 +232,8 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--toy", action="store_true", help="two small sets and tiny networks")
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--data-dir", help="folder with MNIST's files; without it MNIST is left out")
     parser.add_argument("--out", default="results/estimators.json")
     return parser.parse_args(argv)
 
@@ -206,11 +241,11 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Run both comparisons and write the numbers."""
     flags = parse_flags()
-    sets = load_sets()
+    sets = load_sets(flags.data_dir)
     if flags.toy:
         sets = {name: sets[name] for name in ("breast cancer, 6 labels", "wine, 6 labels")}
     results = {
-        "command": f"python benchmarks/estimators.py --splits {flags.splits}",
+        "command": f"python benchmarks/estimators.py --splits {flags.splits} --data-dir FOLDER",
         "machine": describe_machine(),
         "splits": flags.splits,
         "classification": classify(sets, flags.splits, flags.toy),

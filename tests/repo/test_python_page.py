@@ -73,6 +73,7 @@ def test_adapters_are_short():
         assert len(adapter.splitlines()) <= 20
 
 
+@pytest.mark.slow
 def test_the_search_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = SEARCH.replace("trials=20", "trials=2").replace("labels=100", "labels=100, epochs=1, judge_updates=0")

@@ -86,7 +86,7 @@ def test_copies_answer_the_same(how, classifier, digits, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), expected)
 
 
-@pytest.mark.parametrize("name", ["AAE", "AAEClusterer"])
+@pytest.mark.parametrize("name", ["AAE", pytest.param("AAEClusterer", marks=pytest.mark.slow)])
 def test_the_same_seed_gives_the_same_bits(name, blobs):
     X, y = blobs
     method = "predict_proba" if "Cl" in name else "score_samples"
@@ -128,6 +128,19 @@ def test_every_row_is_trained_on_but_those_held_out_to_stop_early(labelled, earl
         assert setup.data.labels.shape == (1, labelled - held_out)
 
 
+def test_a_transformer_stops_early_and_starts_warm(blobs):
+    X, _ = blobs
+    own = {**TINY, "early_stopping": True, "n_iter_no_change": 1}
+    still = {"optimizers.reconstruction.learning_rate": 1e-12, "optimizers.generator.learning_rate": 1e-12}
+    assert AAE(**own, epochs=40, settings=still).fit(X).n_iter_ < 40
+    model = AAE(**own, epochs=40, warm_start=True).fit(X)
+    stopped = model.transform(X)
+    near = np.linalg.norm(model.set_params(epochs=1).fit(X).transform(X) - stopped)
+    afresh = AAE(**own, epochs=1).fit(X).transform(X)
+    assert near < 0.5 * np.linalg.norm(afresh - stopped), "it began where it had stopped"
+
+
+@pytest.mark.slow
 def test_early_stopping_and_a_warm_start(blobs):
     X, y = blobs
     model = AAEClassifier(
@@ -143,7 +156,7 @@ def test_early_stopping_and_a_warm_start(blobs):
 
 def test_codes_of_a_transformer_and_rows_of_codes(blobs):
     X, y = blobs
-    model = AAE(latent_dim=3, **TINY, epochs=400).fit(X)
+    model = AAE(latent_dim=3, **TINY, epochs=150).fit(X)
     codes = model.transform(X)
     assert codes.shape == (200, 3)
     assert codes.dtype == np.float32

@@ -12,6 +12,7 @@ import aae_jax
 from aae_jax import InputError
 from aae_jax.data import Quiet
 from aae_jax.estimators import AAE, AAEClassifier, AAEClusterer, AAEOutlierDetector, GraphLabelSpreading
+from aae_jax.estimators.targets import read_targets
 
 WINE = load_wine(as_frame=True)
 NUMBERS = WINE.data.set_index(np.arange(len(WINE.data)) + 1000)
@@ -26,7 +27,7 @@ TINY = {"epochs": 1, "hidden": (8,), "random_state": 0}
 KINDS = {"pandas": lambda frame: frame, "polars": lambda frame: pl.from_pandas(frame)}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["pandas", pytest.param("polars", marks=pytest.mark.slow)])
 def test_estimators_take_frames_and_give_them(kind):
     frame = KINDS[kind](MIXED)
     for wanted, class_ in (("pandas", pd.DataFrame), ("polars", pl.DataFrame)):
@@ -54,12 +55,16 @@ def test_labels_are_series_of_names_numbers_or_categories(kind):
     given = [series([None if label == -1 else label for label in SOME]), np.array([str(label) for label in SOME])]
     if kind == "pandas":
         given += [SOME.tolist(), pd.Series(SOME).where(SOME != -1).astype("category")]
+    names = ["barbera", "barolo", "grignolino"]
     for labels in given:
-        classifier = AAEClassifier(**TINY).fit(frame, labels)
-        assert classifier.classes_.tolist() == ["barbera", "barolo", "grignolino"]
-        run = aae_jax.train("semi_supervised", (frame, labels), preset="smoke", epochs=1, reporter=Quiet())
-        assert run.model.class_names == ("barbera", "barolo", "grignolino")
-        assert run.summary["labels"] == "given"
+        assert read_targets(labels, 178).classes.tolist() == names
+        dataset = aae_jax.Dataset.from_arrays(frame, labels, hold_out=False)
+        assert list(dataset.class_names) == names
+        np.testing.assert_array_equal(dataset.train_labels >= 0, SOME != -1)
+    options = {"preset": "smoke", "epochs": 1, "reporter": Quiet(), "prior.parts": 3}
+    run = aae_jax.train("label_regularized", (frame, given[0]), **options)
+    assert run.summary["splits"]["labelled"] == 89
+    assert run.summary["labels"] == "given"
     numbers = np.where(np.arange(178) % 2, WINE.target, -1)
     spread = GraphLabelSpreading().fit(frame, series(numbers))
     assert np.mean(spread.transduction_ == WINE.target) > 0.6

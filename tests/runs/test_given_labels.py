@@ -1,5 +1,7 @@
 """`--labels given`: data of which only some images have a label, against a run that hides the same labels itself."""
 
+import contextlib
+import io
 import json
 import signal
 
@@ -40,6 +42,15 @@ def run(files, out, data, *extra, model="semi_supervised"):
     return status(*SMALL, "--dataset", f"npz:{files / data}.npz", "--out-dir", out, *extra, model=model)
 
 
+@pytest.fixture(scope="module")
+def given(files, tmp_path_factory):
+    """Return the folder of a run with the labels given, and what it printed."""
+    folder, said = tmp_path_factory.mktemp("given") / "run", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert run(files, folder, "some", "--labels", "given") == 0
+    return folder, said.getvalue()
+
+
 def weights(folder):
     return load_file(folder / "model" / "model.safetensors")
 
@@ -55,8 +66,8 @@ def assert_same_weights(one, other):
     ("model", "extra"),
     [
         ("semi_supervised", ("--weights.propagation", "1")),
-        ("dim_reduction", ()),
-        ("label_regularized", ()),
+        pytest.param("dim_reduction", (), marks=pytest.mark.slow),
+        pytest.param("label_regularized", (), marks=pytest.mark.slow),
     ],
 )
 def test_given_labels_train_as_hidden_ones_bit_for_bit(files, tmp_path, model, extra):
@@ -70,10 +81,8 @@ def test_given_labels_train_as_hidden_ones_bit_for_bit(files, tmp_path, model, e
     assert {name: given["test"][name] for name in shared} == {name: hidden["test"][name] for name in shared}
 
 
-def test_errors_that_cannot_be_measured_are_absent(files, tmp_path, capsys):
-    folder = tmp_path / "run"
-    assert run(files, folder, "some", "--labels", "given") == 0
-    said = capsys.readouterr().out
+def test_errors_that_cannot_be_measured_are_absent(given):
+    folder, said = given
     assert "no validation image has a label: no validation error, and probabilities are not calibrated" in said
     assert "validation reconstruction error" in said
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -105,9 +114,9 @@ def test_the_split_of_given_labels_is_written_as_files(files, tmp_path):
     assert (stored["validation"]["y"] == -1).all()
 
 
-def test_a_run_is_resumed_with_the_labels_given(files, tmp_path):
-    whole, half = tmp_path / "whole", tmp_path / "half"
-    assert run(files, whole, "some", "--labels", "given") == 0
+@pytest.mark.slow
+def test_a_run_is_resumed_with_the_labels_given(files, given, tmp_path):
+    whole, half = given[0], tmp_path / "half"
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 0, signal.SIGTERM)
         assert run(files, half, "some", "--labels", "given") == 128 + signal.SIGTERM
@@ -115,6 +124,7 @@ def test_a_run_is_resumed_with_the_labels_given(files, tmp_path):
     assert_same_weights(whole, half)
 
 
+@pytest.mark.slow
 def test_unequal_classes_are_judged_by_the_given_labels(tmp_path, capsys):
     digits = load_dataset("digits")
     train, test = (np.where(labels == 0, 0, 1) for labels in (digits.train_labels, digits.test_labels))
@@ -134,6 +144,7 @@ def test_unequal_classes_are_judged_by_the_given_labels(tmp_path, capsys):
     assert "balanced_error" not in summary["validation"]
 
 
+@pytest.mark.slow
 def test_clusters_found_without_labels_are_validated_on_what_was_held_out(files, tmp_path):
     options = ("--num-clusters", "3", "--labels", "given")
     assert run(files, tmp_path / "run", "some", *options, model="dim_reduction") == 0
@@ -142,13 +153,13 @@ def test_clusters_found_without_labels_are_validated_on_what_was_held_out(files,
     np.testing.assert_array_equal(validation_of(dataset, str(tmp_path / "run")), splits.validation)
 
 
-def test_commands_ask_for_the_data_that_lack_labels(files, tmp_path, capsys):
-    assert run(files, tmp_path / "run", "some", "--labels", "given") == 0
+def test_commands_ask_for_the_data_that_lack_labels(files, given, tmp_path, capsys):
+    folder, _ = given
     dataset = load_dataset(f"npz:{files / 'some.npz'}")
-    held_out = validation_of(dataset, str(tmp_path / "run"))
+    held_out = validation_of(dataset, str(folder))
     assert (dataset.train_labels[held_out] == -1).all()
     flags = ("--dataset", f"npz:{files / 'all.npz'}", "--out-dir", str(tmp_path / "figures"))
-    assert command(["visualize", str(tmp_path / "run"), *flags]) == 2
+    assert command(["visualize", str(folder), *flags]) == 2
     assert "give the --dataset that it was trained on" in capsys.readouterr().err
 
 

@@ -120,6 +120,7 @@ def test_a_model_of_own_modules_is_loaded_with_them_alone(trained, capsys):
     assert "a module of a user's own" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_with_the_same_modules(tmp_path, capsys):
     spec, folder = dataclasses.replace(SPEC, modules=MODULES), tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:

@@ -176,6 +176,7 @@ def test_the_configuration_is_resolved(finished):
     assert config.optimizers == resolve(preset("smoke"), (8, 8)).optimizers
 
 
+@pytest.mark.slow
 def test_its_configuration_reruns_it_bit_for_bit_also_over_a_stop(finished, tmp_path):
     again = tmp_path / "again"
     with pytest.MonkeyPatch.context() as patch:

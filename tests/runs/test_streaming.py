@@ -63,6 +63,7 @@ def test_a_streamed_run_has_the_bits_of_one_in_memory(plain, tmp_path, capsys):
     assert "stream_updates: 10" in config
 
 
+@pytest.mark.slow
 def test_labels_and_the_baseline_are_the_same(finished, tmp_path):
     assert train(tmp_path / "run", *STREAM) == 0
     assert evidence(tmp_path / "run") == evidence(finished)
@@ -111,8 +112,11 @@ def file(tmp_path):
 @pytest.mark.parametrize(
     ("model", "more"),
     [
-        ("unsupervised", ("--network.kind", "conv", "--network.channels", "4", "4")),
-        ("semi_supervised", ("--labels", "30", "--num-seeds", "2")),
+        ("autoencoder", ("--num-seeds", "2")),
+        pytest.param(
+            *("unsupervised", ("--network.kind", "conv", "--network.channels", "4", "4")), marks=pytest.mark.slow
+        ),
+        pytest.param("semi_supervised", ("--labels", "30", "--num-seeds", "2"), marks=pytest.mark.slow),
     ],
 )
 def test_images_are_read_from_their_file(file, tmp_path, capsys, model, more):
@@ -124,6 +128,7 @@ def test_images_are_read_from_their_file(file, tmp_path, capsys, model, more):
     assert summary(tmp_path / "stream")["data"] == summary(tmp_path / "memory")["data"]
 
 
+@pytest.mark.slow
 def test_measures_and_figures_read_parts(file, tmp_path, capsys):
     found = []
     for name, stream in (("memory", ()), ("stream", STREAM)):

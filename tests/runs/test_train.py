@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import aae_jax
+from aae_jax.api import configured
 from aae_jax.config.text import to_flat
 from aae_jax.data import Quiet, Reporter
 from aae_jax.run.run_dir import CONFIG_FILE
@@ -142,11 +143,11 @@ def test_all_arrays_are_trained_on_unless_a_test_set_is_asked_for(digits):
 def test_test_images_without_labels_are_not_trained_on(digits):
     images, labels = digits.train_images[:120], digits.train_labels[:120]
     with pytest.raises(aae_jax.InputError, match="The data have labels, but test_data have none"):
-        aae_jax.train("semi_supervised", (images, labels), test_data=images[:20], **TINY)
+        aae_jax.train("label_regularized", (images, labels), test_data=images[:20], **TINY)
     reporter = _Lines()
     half = np.where(np.arange(60) < 30, -1, digits.test_labels[:60])
     aae_jax.train(
-        "semi_supervised",
+        "label_regularized",
         (images, labels),
         test_data=(digits.test_images[:60], half),
         **{**TINY, "epochs": 1, "reporter": reporter},
@@ -155,13 +156,13 @@ def test_test_images_without_labels_are_not_trained_on(digits):
 
 
 def test_a_configuration_is_taken_as_it_is(digits):
-    config = dataclasses.replace(aae_jax.preset("smoke"), labels=20, epochs=1, test=True)
+    config = dataclasses.replace(aae_jax.preset("smoke", "label_regularized"), labels=20, epochs=1, test=True)
     run = aae_jax.train(config, (digits.train_images[:300], digits.train_labels[:300]), reporter=QUIET)
     assert (run.config.labels, run.config.test) == (20, True)
     assert run.summary["splits"]["labelled"] == 20
     whole = aae_jax.Dataset.from_arrays(digits.train_images[:300], digits.train_labels[:300], hold_out=False)
-    same = aae_jax.train("semi_supervised", whole, **{**TINY, "epochs": 1})
-    assert (same.config.labels, same.config.test) == ("all", False)
+    _, same, _ = configured("semi_supervised", whole, preset="smoke", seed=None, settings={})
+    assert (same.labels, same.test) == ("all", False)
 
 
 def test_a_path_may_be_text(tmp_path, digits, monkeypatch):
@@ -174,6 +175,7 @@ def test_a_path_may_be_text(tmp_path, digits, monkeypatch):
     assert run.config.dataset == f"npz:{tmp_path / 'd.npz'}"
 
 
+@pytest.mark.slow
 def test_one_channel_and_labels_of_any_number_type(digits):
     images, labels = digits.train_images[:200, ..., None], digits.train_labels[:200] % 2
     run = aae_jax.train("semi_supervised", (images, labels.astype(float)), **{**TINY, "epochs": 1})

@@ -115,6 +115,7 @@ def test_codes_are_those_of_the_model(trained, pictures):
     np.testing.assert_allclose(codes, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_with_classes_gives_their_probabilities_too(tmp_path):
     flags = ("--preset", "smoke", "--dataset", "digits", "--labels", "100", "--epochs", "2")
     assert status(*flags, "--out-dir", tmp_path / "run") == 0
@@ -229,7 +230,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(trained, pictures, tmp_pat
 def test_a_model_of_rows_is_refused(pictures, tmp_path, capsys):
     generator = np.random.default_rng(0)
     np.savez("rows.npz", x=generator.normal(size=(300, 8)), y=np.arange(300) % 2)
-    assert status(*SMALL, "--dataset", "npz:rows.npz", "--out-dir", tmp_path / "run", model="unsupervised") == 0
+    assert status(*SMALL, "--dataset", "npz:rows.npz", "--out-dir", tmp_path / "run", model="autoencoder") == 0
     assert run(tmp_path / "run", pictures, tmp_path / "out") == 2
     assert "The model takes the shape [8], rows of numbers" in capsys.readouterr().err
 

@@ -87,6 +87,7 @@ def corner_rows(path, count=2000, dim=2):
     return table.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_run_by_a_sampler_is_resumed_saved_and_drawn_from_without_it(sampler, tmp_path, capsys, monkeypatch):
     whole, half = tmp_path / "whole", tmp_path / "half"
     argv = (*SMOKE, *own(f"{sampler}:corner"), "--epochs", "2")

@@ -305,6 +305,17 @@ def second_start(folder: Path) -> None:
     assert len(cells(speed_tables(folder).start_table())) == 2
 
 
+@runs("interface.py", "machine.py")
+def interface(folder: Path) -> None:
+    out = folder / "interface.json"
+    call("benchmarks/interface.py", "--toy", "--out", out)
+    found = read(out)
+    assert found["imports"]["ratio"] > 0
+    assert found["callbacks"]["update_seconds"] > 0
+    assert found["search"]["trials"] == 4
+    assert found["search"]["compiled"] == 1
+
+
 @runs("ablation.py")
 def ablation(folder: Path) -> None:
     """Rows are trained and recorded once; a finished run of other settings is refused."""

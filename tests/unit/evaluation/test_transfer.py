@@ -104,6 +104,7 @@ def striped(count, seed):
     return Labelled(images, labels.astype(np.int32))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_compile")
 def test_the_specialist_learns_from_images():
     train, test, finished = striped(200, 0), striped(60, 1), []

@@ -160,7 +160,13 @@ def same(made: Any, expected: np.ndarray) -> None:
     np.testing.assert_allclose(np.asarray(made) / span, expected / span, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("conv residual", "conv colour") else ())
+        for name in MODELS
+    ],
+)
 def test_onnx_computes_what_the_model_computes(name, tmp_path):
     model = MODELS[name]()
     files = export_model(model, tmp_path / "exported")
