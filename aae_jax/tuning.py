@@ -111,10 +111,18 @@ def _run(
         console.say(f"trials {first + 1} to {first + count} of {trials}")
         try:
             for _ in range(count):
-                open_trials.append(study.ask())
-                asked.append(open_trials[-1])
-                _suggest(asked[-1], ranges)
-            scores = try_settings(prepared, [trial.params for trial in asked], size, console, reporter)
+                trial = study.ask()
+                open_trials.append(trial)
+                _suggest(trial, ranges)
+                try:  # a trial that the user enqueued may have any value
+                    apply_setting(prepared.spec, prepared.config, trial.params)
+                    asked.append(trial)
+                except InputError as error:
+                    console.say(f"trial {trial.number} failed: {error}")
+                    study.tell(trial, state=failed)
+                    open_trials.remove(trial)
+            settings = [trial.params for trial in asked]
+            scores = try_settings(prepared, settings, size, console, reporter) if settings else []
             for trial, score in zip(asked, scores, strict=True):
                 study.tell(trial, score) if score is not None else study.tell(trial, state=failed)
                 open_trials.remove(trial)

@@ -10,7 +10,7 @@ from jax.extend import core
 
 from aae_jax.errors import InputError, missing_extra
 from aae_jax.export.onnx_graph import Graph, Value, constant
-from aae_jax.export.onnx_rules import ELEMENTWISE, PASSED_ON, RULES
+from aae_jax.export.onnx_rules import ELEMENTWISE, PASSED_ON, RULES, split
 from aae_jax.export.parts import Part, traced_part
 
 __all__ = ["OPSET", "require_onnx", "to_onnx"]
@@ -86,6 +86,10 @@ def _translate_equation(graph: Graph, equation: Any, inputs: list[Value]) -> lis
         return _translate(graph, inner, (), inputs)
     if name in PASSED_ON:
         return inputs
+    if name == "split" and not inputs[0].known:
+        parts = split(graph, graph.whole(inputs[0]), params)
+        seen = [each.aval for each in equation.outvars]
+        return [Value(v.shape, np.dtype(v.dtype), v.shape, edge) for v, edge in zip(seen, parts, strict=True)]
     result = equation.outvars[0].aval
     shape, kind = result.shape, np.dtype(result.dtype)
     if kind == jax.numpy.bfloat16 or (name in LOGICAL and kind != np.bool_) or name == "dim_as_value":

@@ -1,17 +1,18 @@
 """JAX's primitives in terms of ONNX operators: one rule for each, or one for a group."""
 
+import itertools
 import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from jax.lax import GatherScatterMode
+from jax.lax import GatherScatterMode, RoundingMethod
 
 from aae_jax.errors import InputError
 from aae_jax.export.onnx_conv import convolve, pool
 from aae_jax.export.onnx_graph import Graph, Value
 
-__all__ = ["ELEMENTWISE", "PASSED_ON", "RULES", "Rule"]
+__all__ = ["ELEMENTWISE", "PASSED_ON", "RULES", "Rule", "split"]
 
 Rule = Callable[[Graph, list[Value], Mapping[str, Any], Value], str]
 """`(graph, inputs, parameters of the primitive, what the result looks like) -> edge of the result`.
@@ -21,14 +22,6 @@ Of elementwise rules inputs may be held without their broadcasting, of the other
 
 def _operator(name: str) -> Rule:
     return lambda graph, inputs, params, result: graph.add(name, *map(graph.edge, inputs))
-
-
-def _with_constant(operator: str, number: float, *, first: bool = False) -> Rule:
-    def rule(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
-        edges = [graph.edge(inputs[0]), graph.store(np.asarray(number, result.kind))]
-        return graph.add(operator, *(reversed(edges) if first else edges))
-
-    return rule
 
 
 def _chain(*rules: Rule) -> Rule:
@@ -65,6 +58,59 @@ def _convert(graph: Graph, inputs: list[Value], params: Mapping[str, Any], resul
 
 def _ends(kind: np.dtype[Any]) -> tuple[int, int]:
     return int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+
+
+def _exponential_less_one(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    """Near 0, exp(x) − 1 = 2 sinh(x / 2) exp(x / 2), which cancels nothing."""
+    edge = graph.edge(inputs[0])
+    half = graph.add("Mul", edge, _number(graph, 0.5, result))
+    product = graph.add("Mul", graph.add("Sinh", half), graph.add("Exp", half))
+    near = graph.add("Mul", product, _number(graph, 2, result))
+    return _near_zero(graph, edge, near, graph.add("Sub", graph.add("Exp", edge), _number(graph, 1, result)), result)
+
+
+def _logarithm_of_one_more(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    """Near 0, log(1 + x) = 2 atanh(x / (2 + x)), which loses no digit of x."""
+    edge = graph.edge(inputs[0])
+    ratio = graph.add("Div", edge, graph.add("Add", edge, _number(graph, 2, result)))
+    near = graph.add("Mul", graph.add("Atanh", ratio), _number(graph, 2, result))
+    return _near_zero(graph, edge, near, graph.add("Log", graph.add("Add", edge, _number(graph, 1, result))), result)
+
+
+def _near_zero(graph: Graph, edge: str, near: str, far: str, result: Value) -> str:
+    return graph.add("Where", graph.add("Less", graph.add("Abs", edge), _number(graph, 0.5, result)), near, far)
+
+
+def _number(graph: Graph, number: float, result: Value) -> str:
+    return graph.store(np.asarray(number, result.kind))
+
+
+def _remainder(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    return graph.add("Mod", *map(graph.edge, inputs), fmod=1)
+
+
+def _round(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    edge = graph.edge(inputs[0])
+    if params["rounding_method"] == RoundingMethod.TO_NEAREST_EVEN:
+        return graph.add("Round", edge)
+    whole = graph.add("Floor", graph.add("Abs", edge))
+    rest = graph.add("Sub", graph.add("Abs", edge), whole)
+    more = graph.add("Add", whole, _number(graph, 1, result))
+    up = graph.add("GreaterOrEqual", rest, _number(graph, 0.5, result))
+    return graph.add("Mul", graph.add("Sign", edge), graph.add("Where", up, more, whole))
+
+
+def _cumulative_sum(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    axis = graph.store(np.asarray(params["axis"], np.int64))
+    return graph.add("CumSum", graph.edge(inputs[0]), axis, reverse=int(params["reverse"]))
+
+
+def split(graph: Graph, value: Value, params: Mapping[str, Any]) -> list[str]:
+    """Add the cuts of an array into parts along an axis, and return their edges."""
+    ends = [0, *np.cumsum(params["sizes"]).tolist()]
+    edge, axis = graph.edge(value), graph.store(np.asarray([params["axis"]], np.int64))
+    places = [graph.store(np.asarray([end], np.int64)) for end in ends]
+    return [graph.add("Slice", edge, first, last, axis) for first, last in itertools.pairwise(places)]
 
 
 def _select(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
@@ -225,7 +271,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "eq": _operator("Equal"),
     "erf": _operator("Erf"),
     "exp": _operator("Exp"),
-    "expm1": _chain(_operator("Exp"), _with_constant("Sub", 1)),
+    "expm1": _exponential_less_one,
     "floor": _operator("Floor"),
     "ge": _operator("GreaterOrEqual"),
     "gt": _operator("Greater"),
@@ -233,7 +279,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "is_finite": _finite,
     "le": _operator("LessOrEqual"),
     "log": _operator("Log"),
-    "log1p": _chain(_with_constant("Add", 1), _operator("Log")),
+    "log1p": _logarithm_of_one_more,
     "logistic": _operator("Sigmoid"),
     "lt": _operator("Less"),
     "max": _operator("Max"),
@@ -244,6 +290,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "not": _operator("Not"),
     "or": _operator("Or"),
     "pow": _operator("Pow"),
+    "rem": _remainder,
+    "round": _round,
     "rsqrt": _chain(_operator("Sqrt"), _operator("Reciprocal")),
     "select_n": _select,
     "sign": _operator("Sign"),
@@ -258,6 +306,7 @@ RULES: dict[str, Rule] = {
     "argmin": _arg("ArgMin"),
     "concatenate": _concatenate,
     "conv_general_dilated": convolve,
+    "cumsum": _cumulative_sum,
     "dot_general": _dot,
     "gather": _gather,
     "pad": _pad,

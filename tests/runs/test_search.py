@@ -112,6 +112,26 @@ def test_a_study_is_continued_and_failures_are_told(tmp_path, monkeypatch):
     assert [trial.state.name for trial in again.trials[4:]] == ["FAIL"] * 3
 
 
+class Lines(Quiet):
+    """A reporter that keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def working(self, message):
+        self.lines.append(message)
+
+
+def test_an_enqueued_trial_out_of_range_fails_alone():
+    study, reporter = optuna.create_study(), Lines()
+    study.enqueue_trial({"views.noise_std": -1.0})
+    options = {"preset": "smoke", "epochs": 1, "study": study, "reporter": reporter}
+    with pytest.warns(UserWarning, match="out of range"):
+        search("autoencoder", "digits", {"views.noise_std": (0.1, 0.3)}, trials=2, **options)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
+    assert any("trial 0 failed: views.noise_std is -1" in line for line in reporter.lines)
+
+
 def test_a_study_of_another_space_is_refused_and_leaves_no_trial_open():
     study = optuna.create_study()
     study.tell(study.ask({"views.noise_std": optuna.distributions.FloatDistribution(0.1, 0.2)}), 1.0)

@@ -295,6 +295,13 @@ OPERATIONS = {
     "filled index": lambda x: jnp.nan_to_num(jnp.asarray(TABLE)[(3 * x[..., 0] - 1).astype(jnp.int32)], nan=-1),
     "filled place": lambda x: jnp.nan_to_num(jnp.take(x, jnp.array([1, 12]), axis=1, mode="fill"), nan=-1),
     "saturation": lambda x: (300 * x).astype(jnp.uint8).astype(jnp.float32),
+    "expm1 and log1p near 0": lambda x: 1e6 * (jnp.expm1(1e-6 * x) + jnp.log1p(-1e-6 * x)) + jnp.log1p(x**2),
+    "expm1 far from 0": lambda x: jnp.expm1(jnp.where(x < 0, -jnp.inf, 3 * x)),
+    "elu": lambda x: nn.elu(x) + nn.softplus(30 * x),
+    "remainders": lambda x: jnp.fmod(x, 0.3) + (7 * x).astype(jnp.int32) % 3,
+    "rounding": lambda x: jnp.round(2 * x) / 2 + jax.lax.round(jnp.floor(4 * x) / 2),
+    "running sums": lambda x: jnp.cumsum(x, axis=1) + jax.lax.cumsum(x, axis=2, reverse=True),
+    "parts": lambda x: jnp.concatenate(jnp.split(x, [1, 4], axis=1)[::-1], axis=1),
     "batched product": lambda x: jnp.einsum("nhc,nkc->nhk", x, x),
 }
 REFUSED = {
