@@ -75,9 +75,10 @@ def run_evaluate(argv: Sequence[str]) -> int:
     dataset = dataset_of(model, flags, flags.out)
     refuse_other_data(model, dataset)
     measure = _classify if model.num_classes else _measure_codes
-    if model.clusters:
-        measure = _measure_clusters if dataset.num_classes else _measure_codes
-    result, show = measure(model, dataset)
+    if model.clusters and dataset.num_classes:
+        result, show = _measure_clusters(model, dataset, validation_of(dataset, flags.model))
+    else:
+        result, show = (_measure_codes if model.clusters else measure)(model, dataset)
     if flags.out is not None:
         write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
     show()
@@ -107,10 +108,11 @@ def refuse_other_data(model: Model, dataset: Dataset) -> None:
         )
 
 
-def _measure_clusters(model: Model, dataset: Dataset) -> tuple[dict[str, Any], Callable[[], None]]:
+def _measure_clusters(
+    model: Model, dataset: Dataset, validation: np.ndarray
+) -> tuple[dict[str, Any], Callable[[], None]]:
     """Evaluate clusters, mapped to classes on validation images; return the results and a function to print them."""
-    splits = split_indices(dataset.train_labels, num_classes=dataset.num_classes, num_labels=None, label_seed=0)
-    named = dataset.train_images[splits.validation], dataset.train_labels[splits.validation]
+    named = dataset.train_images[validation], dataset.train_labels[validation]
     clusters = clusters_of(model, named, (dataset.test_images, dataset.test_labels), dataset.num_classes)
     numbers = {name: value for name, value in clusters._asdict().items() if np.ndim(value) == 0}
     result = {
@@ -264,11 +266,13 @@ def validation_of(dataset: Dataset, model: str) -> np.ndarray:
             "label; give the --dataset that it was trained on."
         )
     count: LabelCount | None = "given" if given else None if listed is None else "all"
+    held_out = values.get("validation_size")
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
         num_labels=count,
         label_seed=0,
+        validation_size=held_out if held_out is None or held_out < len(dataset.train_images) else None,
         class_names=dataset.class_names,
         listed=listed,
     ).validation

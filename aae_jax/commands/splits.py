@@ -33,6 +33,9 @@ class _InitDatasets(DataOptions):
     pool_size: int | None = None
     """Size of the pool, as for training: a random subset that includes the labelled images. None: all but the
     validation images."""
+    validation_size: int | None = None
+    """Number of validation images, as for training. None: 10,000 of 50,000 training images or more, a tenth of
+    fewer."""
 
 
 def run_init_datasets(argv: Sequence[str]) -> int:
@@ -68,6 +71,7 @@ def _files(dataset: Dataset, flags: _InitDatasets) -> dict[str, dict[str, np.nda
         num_classes=dataset.num_classes,
         num_labels=flags.labels if dataset.num_classes else None,
         label_seed=flags.label_seed,
+        validation_size=flags.validation_size,
         pool_size=flags.pool_size,
         class_names=dataset.class_names,
     )

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from aae_jax import cli, load, save_model
+from aae_jax.commands.evaluate import validation_of
 from aae_jax.compat.command_names import translate
 from aae_jax.data import Quiet, load_digits, split_indices
 from aae_jax.errors import InputError
@@ -219,6 +220,19 @@ def test_split_files_hold_what_a_run_trains_on(tmp_path):
     np.testing.assert_array_equal(np.sort(np.concatenate(places)), np.arange(len(digits.train_labels)))
     assert cli.main(["init-datasets", *argv, "--pool-size", "400"]) == 0
     assert len(np.load(folder / "train_unlabeled.npz")["y"]) == 350
+    assert cli.main(["init-datasets", *argv, "--validation-size", "20"]) == 0
+    assert len(np.load(folder / "validation.npz")["y"]) == 20
+
+
+@pytest.mark.parametrize(("held_out", "count"), [(None, 135), (20, 20), (5000, 135)])
+def test_validation_images_are_those_of_the_run(held_out, count, tmp_path):
+    """A number that the data given now cannot hold out is that of other data."""
+    (tmp_path / "config.yaml").write_text(f"validation_size: {'null' if held_out is None else held_out}\n")
+    digits = load_digits()
+    expected = split_indices(
+        digits.train_labels, num_classes=10, num_labels=None, label_seed=0, validation_size=count
+    ).validation
+    np.testing.assert_array_equal(validation_of(digits, str(tmp_path)), expected)
 
 
 @pytest.mark.parametrize(
