@@ -102,6 +102,7 @@ class EpochEnd:
         row: Row of metrics for the files, once this epoch has been validated; None before, and without validation.
         score: Name in the row of the validation score that chooses the best weights; lower is better.
         best_epochs: Number of the epoch with the best score so far, per seed; -1 before the first.
+        evaluate_every: Number of epochs from one validation to the next.
         stop: First request to end training.
     """
 
@@ -113,6 +114,7 @@ class EpochEnd:
     row: dict[str, Any] | None = None
     score: str = ""
     best_epochs: tuple[int, ...] = ()
+    evaluate_every: int = 1
     stop: Stop | None = None
 
 
@@ -249,6 +251,7 @@ class Validation:
             "seconds": round(progress.seconds, 3),
         }
         epoch.score = VALIDATION + setup.spec.score
+        epoch.evaluate_every = self.setup.config.evaluate_every or 1
         epoch.best_epochs = tuple(np.asarray(progress.best.epoch).tolist())
 
     def _is_due(self, epoch: EpochEnd) -> bool:

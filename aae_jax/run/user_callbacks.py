@@ -1,7 +1,7 @@
 """Callbacks for users: early stopping, and metrics passed on to a logger."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -29,7 +29,6 @@ class EarlyStopping:
 
     patience: int = 10
     min_epochs: int = 0
-    _validated: list[int] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a patience below 1."""
@@ -37,14 +36,13 @@ class EarlyStopping:
             raise InputError(f"patience is {self.patience}; give at least 1.")
 
     def after_epoch(self, epoch: EpochEnd) -> Stop | None:
-        """Count the validations since the best one."""
+        """Count the validations since the best one, also of a run that was resumed in between."""
         if epoch.row is None:
             return None
-        self._validated = [number for number in self._validated if number < epoch.number] + [epoch.number]
         best = max(epoch.best_epochs)
         if best < 0:  # no score could be measured
             return None
-        since = sum(number > best for number in self._validated)
+        since = (epoch.number + 1) // epoch.evaluate_every - (best + 1) // epoch.evaluate_every
         if since < self.patience or epoch.number + 1 < self.min_epochs:
             return None
         name = epoch.score.removeprefix("validation_").replace("_", " ")

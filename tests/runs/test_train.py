@@ -227,7 +227,9 @@ def test_early_stopping_keeps_the_best_weights(digits):
 
         def after_epoch(self, epoch):
             epoch.best_epochs = (0,)
+            ends.append(epoch)
 
+    ends = []
     options = {**TINY, "epochs": 8, "reporter": (reporter := _Lines())}
     run = aae_jax.train("autoencoder", digits, callbacks=[Worse(), aae_jax.EarlyStopping(2)], **options)
     assert len(run.history) == 3
@@ -236,6 +238,13 @@ def test_early_stopping_keeps_the_best_weights(digits):
         in (reporter.lines)
     )
     assert run.summary["updates"] == run.history[-1]["update"]
+    stopped = [
+        aae_jax.EarlyStopping(2).after_epoch(  # every validation by a new object, as in a resumed run
+            dataclasses.replace(ends[-1], number=number, evaluate_every=3, best_epochs=(2,))
+        )
+        for number in (2, 5, 8)
+    ]
+    assert [stop is not None for stop in stopped] == [False, False, True]
     full = aae_jax.train("autoencoder", digits, callbacks=[aae_jax.EarlyStopping(2)], **{**TINY, "epochs": 4})
     assert len(full.history) == 4, "the error falls in every epoch"
     assert_same_weights(full.best_model, full.model)
