@@ -14,7 +14,7 @@ from aae_jax.run.console import Console, DataReporter, ReporterConsole
 from aae_jax.run.memory import refuse_files
 from aae_jax.run.setup import load_data, prior_of
 from aae_jax.run.sweep.members import parse_space
-from aae_jax.run.sweep.settings import Range, apply_setting, swept_name
+from aae_jax.run.sweep.settings import Range, swept_name
 from aae_jax.run.sweep.trials import Trials, prepare_trials, try_settings
 from aae_jax.text import quoted
 from aae_jax.train.compile import require_device
@@ -78,7 +78,7 @@ def search(
     reports = DataReporter(console)
     prepared = prepare_trials(spec, config, dataset or load_data(config, reports), prior_of(config))
     for value in (0, -1):  # the ends of every range are settings, before anything long begins
-        apply_setting(prepared.spec, prepared.config, {name: _ends(each)[value] for name, each in ranges.items()})
+        prepared.require({name: _ends(each)[value] for name, each in ranges.items()})
     size = _size(prepared, ranges, trials, at_once)
     if study is None:
         study = _new_study(optuna, f"{spec.name} {prepared.score}", config.seed)
@@ -115,7 +115,7 @@ def _run(
                 open_trials.append(trial)
                 _suggest(trial, ranges)
                 try:  # a trial that the user enqueued may have any value
-                    apply_setting(prepared.spec, prepared.config, trial.params)
+                    prepared.require(trial.params)
                     asked.append(trial)
                 except InputError as error:
                     console.say(f"trial {trial.number} failed: {error}")

@@ -245,7 +245,8 @@ def main() -> None:
     if flags.toy:
         sets = {name: sets[name] for name in ("breast cancer, 6 labels", "wine, 6 labels")}
     results = {
-        "command": f"python benchmarks/estimators.py --splits {flags.splits} --data-dir FOLDER",
+        "command": f"python benchmarks/estimators.py --splits {flags.splits}"
+        + (" --data-dir FOLDER" if flags.data_dir else ""),
         "machine": describe_machine(),
         "splits": flags.splits,
         "classification": classify(sets, flags.splits, flags.toy),

@@ -83,8 +83,11 @@ for row in faithful-100 faithful-1000 faithful-all; do
     job "few_labels_$row" "the paper's settings, as many updates as 8 minutes hold" reproduce --row "$row" --minutes 8
 done
 job clustering_30 "30 clusters, 100,000 updates, 10 seeds: the paper's 4.10 %" \
-    experiment --experiment clustering --preset default --seeds 10
-job clustering_16 "16 clusters: the paper's 9.55 %" experiment --experiment clustering --preset sixteen --seeds 10
+    experiment --experiment clustering --preset no_graph --seeds 10
+job clustering_16 "16 clusters: the paper's 9.55 %" \
+    experiment --experiment clustering --preset no_graph_sixteen --seeds 10
+job clustering_30_default "30 clusters that decide the digit" \
+    experiment --experiment clustering --preset default --seeds 5
 job clustering_graph "30 clusters begun with a graph's" experiment --experiment clustering --preset graph --seeds 5
 job clustering_graph_shifts "the same with shifts" experiment --experiment clustering --preset graph_shifts --seeds 5
 job label_regularized "a digit's codes in its own part" experiment --experiment label_regularized --preset default --seeds 5

@@ -267,12 +267,15 @@ def validation_of(dataset: Dataset, model: str) -> np.ndarray:
         )
     count: LabelCount | None = "given" if given else None if listed is None else "all"
     held_out = values.get("validation_size")
+    known = int(np.count_nonzero(dataset.train_labels >= 0)) or len(dataset.train_labels)
+    if not isinstance(held_out, int) or not 0 < held_out < known:  # of other data
+        held_out = None
     return split_indices(
         dataset.train_labels,
         num_classes=dataset.num_classes,
         num_labels=count,
         label_seed=0,
-        validation_size=held_out if held_out is None or held_out < len(dataset.train_images) else None,
+        validation_size=held_out,
         class_names=dataset.class_names,
         listed=listed,
     ).validation

@@ -16,7 +16,8 @@ from aae_jax.text import quoted
 
 __all__ = ["Splits", "TrainingArrays", "default_validation_size", "split_indices", "training_arrays"]
 
-# Part of the protocol, not a setting: all runs that were ever compared share the same validation images.
+# Part of the protocol, not settings: all runs that were ever compared share the same validation images. Runs with
+# another `validation_size` have others, and other labelled images.
 VALIDATION_SEED = 0
 LARGE_TRAINING_SET = 50_000
 LARGE_VALIDATION_SIZE = 10_000
@@ -189,6 +190,11 @@ def _split_by_list(
     """Return splits in which the labelled images are those chosen, in ascending order."""
     held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)  # as without a list
     order, others = order[~np.isin(order, chosen)], others[~np.isin(others, chosen)]
+    if validation_size is not None and validation_size > len(order) + len(others) - 1 > 0:
+        raise InputError(
+            f"validation_size is {validation_size}, but there are {len(order)} training images beside the "
+            f"{len(chosen)} labelled ones; give a number below {len(order)}."
+        )
     held_out = min(held_out, len(order))
     available = np.concatenate([chosen, order[held_out:], others])
     size = _pool_size(len(available), pool_size)

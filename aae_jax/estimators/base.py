@@ -123,13 +123,26 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[mis
                 f"early_stopping holds out a tenth of the rows (with a label), but there are {labelled}. Give at "
                 "least 6, or early_stopping=False."
             )
+        decided = next((name for name in ("labels", "validation_size") if name in (self.settings or {})), None)
+        if decided is not None:
+            raise ValueError(
+                f"settings has {decided}, which the labels of fit and early_stopping decide; leave it out."
+            )
         held_out = default_validation_size(labelled) if self.early_stopping else 0
         dataset = _dataset(self._shaped(rows), indices, classes)
         config = self._config(len(rows) - held_out, validation_size=held_out, **fixed)
         spec = find_model(self._experiment).spec
         spec.validate(config)
         console = Console() if self.verbose else ReporterConsole(Quiet())
-        setup = build_setup(spec, config, Quiet(), None, dataset, validate=self.early_stopping)
+        try:
+            setup = build_setup(spec, config, Quiet(), None, dataset, validate=self.early_stopping)
+        except InputError as error:
+            if self.early_stopping and "is held out for validation" in str(error):
+                raise ValueError(
+                    "early_stopping holds out a tenth of the rows, which are all rows of a class; give more rows of "
+                    "every class, or early_stopping=False."
+                ) from error
+            raise
         plan = main_plan(setup)
         if self.warm_start and hasattr(self, "model_"):
             with contextlib.suppress(InputError):  # other sizes: training starts anew

@@ -86,8 +86,11 @@ def _translate_equation(graph: Graph, equation: Any, inputs: list[Value]) -> lis
         return _translate(graph, inner, (), inputs)
     if name in PASSED_ON:
         return inputs
-    if name == "split" and not inputs[0].known:
-        parts = split(graph, graph.whole(inputs[0]), params)
+    if name == "split":
+        array = graph.whole(inputs[0])
+        if isinstance(array.content, np.ndarray):
+            return [constant(part) for part in equation.primitive.bind(jax.numpy.asarray(array.content), **params)]
+        parts = split(graph, array, params)
         seen = [each.aval for each in equation.outvars]
         return [Value(v.shape, np.dtype(v.dtype), v.shape, edge) for v, edge in zip(seen, parts, strict=True)]
     result = equation.outvars[0].aval

@@ -101,12 +101,20 @@ def _round(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result:
 
 
 def _cumulative_sum(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
+    if result.kind.itemsize < 4:
+        raise InputError(f"A running sum of type {result.kind} has no translation to ONNX; export StableHLO.")
     axis = graph.store(np.asarray(params["axis"], np.int64))
     return graph.add("CumSum", graph.edge(inputs[0]), axis, reverse=int(params["reverse"]))
 
 
 def split(graph: Graph, value: Value, params: Mapping[str, Any]) -> list[str]:
-    """Add the cuts of an array into parts along an axis, and return their edges."""
+    """Add the cuts of an array into parts along an axis, and return their edges.
+
+    Raises:
+        InputError: The axis is that of the batch.
+    """
+    if not isinstance(value.shape[params["axis"]], int):
+        raise InputError("A cut that depends on the batch has no translation to ONNX; export StableHLO.")
     ends = [0, *np.cumsum(params["sizes"]).tolist()]
     edge, axis = graph.edge(value), graph.store(np.asarray([params["axis"]], np.int64))
     places = [graph.store(np.asarray([end], np.int64)) for end in ends]

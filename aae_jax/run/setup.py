@@ -237,8 +237,8 @@ def _refuse_graphs(config: Any) -> None:
     given = next((name for name, value in of_graphs.items() if value), None)
     if given is not None:
         raise InputError(
-            f"{given} is {of_graphs[given]:g}, which needs a graph of all training images in memory; give 0, "
-            "or leave out --stream."
+            f"{given} is {of_graphs[given]:g}, which needs a graph of all training images in memory; give 0 (in "
+            "clustering the preset no_graph), or leave out --stream."
         )
 
 

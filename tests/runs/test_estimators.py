@@ -259,6 +259,16 @@ def test_a_few_rows_stop_no_training_early(blobs):
         AAEClassifier(**TINY, epochs=1, early_stopping=True).fit(X[:60], few)
 
 
+def test_what_early_stopping_decides_is_not_set(blobs):
+    X, _ = blobs
+    with pytest.raises(ValueError, match="settings has validation_size, which the labels of fit and early_stopping"):
+        AAE(**TINY, settings={"validation_size": 50}).fit(X)
+    with pytest.raises(
+        ValueError, match="early_stopping holds out a tenth of the rows, which are all rows of a class"
+    ):
+        AAEClassifier(**TINY, early_stopping=True).fit(X[:10], np.arange(10))
+
+
 def test_divergence_of_an_estimator(blobs):
     rate = {"optimizers.reconstruction.learning_rate": 1e30}
     with pytest.raises(TrainingFailed, match="give lower learning rates"):

@@ -38,6 +38,16 @@ class OwnEncoder(nn.Module):
         return nn.Dense(self.styles)(features), nn.Dense(self.classes)(features), None
 
 
+class StyleEncoder(nn.Module):
+    """One layer, then a style."""
+
+    @nn.compact
+    def __call__(self, images: Any, extra: Any, *, train: bool) -> Any:
+        """Encode images."""
+        features = nn.relu(nn.Dense(12)(images.reshape(len(images), -1)))
+        return nn.Dense(2)(features), features[:, :0], None
+
+
 class OwnDecoder(nn.Module):
     """One layer with batch norm, then an image."""
 
@@ -120,16 +130,25 @@ def test_a_model_of_own_modules_is_loaded_with_them_alone(trained, capsys):
     assert "a module of a user's own" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_an_interrupted_run_is_resumed_with_the_same_modules(tmp_path, capsys):
-    spec, folder = dataclasses.replace(SPEC, modules=MODULES), tmp_path / "run"
+@pytest.mark.parametrize(
+    ("model", "modules"),
+    [
+        ("autoencoder", aae_jax.Modules(encoder=StyleEncoder())),
+        pytest.param("semi_supervised", MODULES, marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupted_run_is_resumed_with_the_same_modules(model, modules, tmp_path, capsys):
+    plain, folder = find_model(model).spec, tmp_path / "run"
+    spec = dataclasses.replace(plain, modules=modules)
     with pytest.MonkeyPatch.context() as patch:
         interrupt_after(patch, 0, signal.SIGTERM)
-        options = ["--epochs", "2", "--checkpoint-seconds", "0", "--out-dir", str(folder)]
-        assert run(spec, parse(spec, [*OPTIONS, *options])) == 128 + signal.SIGTERM
-    assert "continue with (from Python, with its modules OwnEncoder, OwnDecoder)" in capsys.readouterr().out
+        options = OPTIONS if model == "semi_supervised" else [*OPTIONS[:2], *OPTIONS[4:]]
+        options = [*options, "--epochs", "2", "--checkpoint-seconds", "0", "--out-dir", str(folder)]
+        assert run(spec, parse(spec, options)) == 128 + signal.SIGTERM
+    named = ", ".join(modules.named().values())
+    assert f"continue with (from Python, with its modules {named})" in capsys.readouterr().out
     with pytest.raises(InputError, match="resume it from Python with the same modules"):
-        run(SPEC, parse(SPEC, ["--resume", str(folder)]))
+        run(plain, parse(plain, ["--resume", str(folder)]))
     assert run(spec, parse(spec, ["--resume", str(folder)])) == 0
 
 

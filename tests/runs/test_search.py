@@ -153,6 +153,7 @@ def test_a_study_of_another_space_is_refused_and_leaves_no_trial_open():
         ({"views.noise_std": [True]}, {}, "or a list of numbers"),
         ({"views.noise_std": ["much"]}, {}, "or a list of numbers"),
         ({"views.noise_std": (-1.0, 0.1)}, {}, "noise_std is -1"),
+        ({"labels": (10, 5000)}, {}, "5000"),
         (SPACE, {"trials": 0}, "trials is 0; give a whole number from 1"),
         (SPACE, {"at_once": -1}, "at_once is -1; give a whole number from 1"),
         (SPACE, {"study": optuna.create_study(direction="maximize")}, "The study has the directions MAXIMIZE"),

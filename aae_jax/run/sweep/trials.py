@@ -8,7 +8,7 @@ import numpy as np
 
 from aae_jax.data import Dataset, Reporter
 from aae_jax.evaluation import exact_share
-from aae_jax.models.shared.splits import split_for_seed
+from aae_jax.models.shared.splits import indices_for_seed, split_for_seed
 from aae_jax.models.spec import ModelSpec
 from aae_jax.priors.prior import Prior
 from aae_jax.run.callbacks import AllSeedsFailed
@@ -42,6 +42,16 @@ class Trials(NamedTuple):
     def score(self) -> str:
         """Name of the measure on the validation images by which settings are compared; smaller is better."""
         return score_name(self.spec)
+
+    def require(self, setting: Mapping[str, float]) -> None:
+        """Refuse values that cannot be trained with on these data.
+
+        Raises:
+            InputError: A value is out of range, or there are not as many labels.
+        """
+        config = apply_setting(self.spec, self.config, setting)
+        for seed in range(config.seed, config.seed + config.num_seeds):
+            indices_for_seed(config, self.dataset, seed)
 
     def most_at_once(self, setting: Mapping[str, float]) -> int:
         """Return how many members of a setting fit into half of the free memory."""

@@ -302,6 +302,9 @@ OPERATIONS = {
     "rounding": lambda x: jnp.round(2 * x) / 2 + jax.lax.round(jnp.floor(4 * x) / 2),
     "running sums": lambda x: jnp.cumsum(x, axis=1) + jax.lax.cumsum(x, axis=2, reverse=True),
     "parts": lambda x: jnp.concatenate(jnp.split(x, [1, 4], axis=1)[::-1], axis=1),
+    "parts of a constant": lambda x: x + jnp.split(jnp.sin(jnp.arange(7.0)), [3])[1][None, None],
+    "one part": lambda x: jnp.split(x, 1, axis=2)[0] + 1,
+    "parts of ones": lambda x: x + sum(jnp.split(jnp.ones((x.shape[0], 6, 8)), 2, axis=2)),
     "batched product": lambda x: jnp.einsum("nhc,nkc->nhk", x, x),
 }
 REFUSED = {
@@ -309,6 +312,8 @@ REFUSED = {
     "bfloat16": (lambda x: x.astype(jnp.bfloat16).astype(jnp.float32), "with a result of type bfloat16"),
     "bits": (lambda x: (x.astype(jnp.int32) & 3).astype(jnp.float32), "operation and with a result of type int32"),
     "mean of the batch": (lambda x: x - x.mean(0, keepdims=True), "operation dim_as_value"),
+    "parts of the batch": (lambda x: jnp.split(x, [1], axis=0)[1], "A cut that depends on the batch"),
+    "sums of bytes": (lambda x: jnp.cumsum(x.astype(jnp.uint8), axis=1, dtype=jnp.uint8) + x, "of type uint8"),
     "sorting": (lambda x: jnp.sort(x, axis=1), "operation sort"),
     "index out of bounds": (lambda x: x[:, jnp.int32(20)], "beyond the end|no translation"),
 }
