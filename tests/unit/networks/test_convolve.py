@@ -59,8 +59,8 @@ def test_a_convolution_is_what_it_is_by_hand(form, maps, size, stride):
     np.testing.assert_allclose(made, by_hand(x, kernel, stride), rtol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("maps", [(3, 4), (4, 3)])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("maps", [(3, 4), pytest.param((4, 3), marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("size", "stride"), KERNELS)
 @pytest.mark.parametrize("sides", [(7, 6), (1, 3)])
 def test_gradients_are_those_of_xlas_own_convolution(sides, size, stride, maps, precision):
