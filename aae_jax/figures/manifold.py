@@ -40,12 +40,14 @@ def image_grid(
     shape = height / width
     cell = min(_LARGEST_CELL, (WIDTH - 0.5) / columns, _LARGEST_HEIGHT / (rows * shape))
     names = literals(row_names)
-    figure = new_figure(width=max(cell * columns + 0.5, 4.0) + room(names), height=cell * rows * shape + 0.7)
+    figure = new_figure(
+        width=max(cell * columns + 1.0 + room(names, free=3), 4.0 + room(names)), height=cell * rows * shape + 0.7
+    )
     axes = figure.subplots()
     draw_tiles(axes, tiles, columns=columns)
     places = [(height - 1) / 2 + row * (height + gap(height)) for row in range(rows)] if row_names else []
     axes.set_yticks(places, names)
-    axes.set_title(caption(title), loc="left", fontsize=FONT_SIZE, fontweight="bold")
+    figure.suptitle(caption(title), x=0.01, ha="left", fontsize=FONT_SIZE, fontweight="bold")
     axes.set_xlabel(caption(across), fontsize=FONT_SIZE)
     axes.set_ylabel(caption(down), fontsize=FONT_SIZE)
     return figure

@@ -59,7 +59,7 @@ def test_a_grid_has_its_rows_and_columns(channels):
     (axes,) = figure.axes
     canvas = axes.get_images()[0].get_array()
     np.testing.assert_allclose(canvas[::15, ::15, 0], np.arange(6).reshape(2, 3) / 10)
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title("left")) == ("step", "part", "Walks")
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.figure.get_suptitle()) == ("step", "part", "Walks")
     with pytest.raises(ValueError, match="rows, columns"):
         figures.image_grid(np.zeros((2, 14, 14)), title="Walks")
 

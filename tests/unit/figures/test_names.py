@@ -167,7 +167,7 @@ def test_random_characters_of_all_planes_can_be_drawn(tmp_path):
 
 def test_mathematics_of_our_own_is_still_mathematics():
     axes = figures.image_grid(images(2, 2), title="$z_1$ from 0", across="$z_1$").axes[0]
-    assert (axes.get_title("left"), axes.get_xlabel()) == ("$z_1$ from 0", "$z_1$")
+    assert (axes.figure.get_suptitle(), axes.get_xlabel()) == ("$z_1$ from 0", "$z_1$")
     assert caption("$z_1$ \n $z_2$") == "$z_1$ \n $z_2$"
 
 
