@@ -9,7 +9,6 @@ turn, so that a millisecond would be seen; the difference is divided by the time
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from machine import describe_machine
+from machine import describe_machine, write_results
 
 import aae_jax
 from aae_jax.data import Quiet
@@ -141,10 +140,7 @@ def main() -> int:
     print(f"{IDLE} idle callbacks: {added:.0f} µs an epoch, {100 * found['callbacks']['share']:.3f} % of an update")
     found["search"] = search(*((4, 1) if args.toy else (20, 20)))
     print("search: {trials} trials, {seconds:.0f} s, {compiled} programs compiled".format(**found["search"]))
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"written to {out}")
+    write_results(found, args.out)
     return 0
 
 

@@ -1,5 +1,6 @@
 """The machine that a benchmark runs on, as its result file describes it."""
 
+import json
 import os
 import platform
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CPUS", "describe_machine"]
+__all__ = ["CPUS", "describe_machine", "write_results"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
@@ -31,6 +32,14 @@ def describe_machine() -> dict[str, Any]:
         "git_commit": commit.stdout.strip() or None,
         "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_anywhere, sys.argv[1:])]),
     }
+
+
+def write_results(found: dict[str, Any], path: str) -> None:
+    """Write the numbers of a benchmark as JSON, creating the folder, and say where."""
+    out = Path(path)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {out}")
 
 
 def _anywhere(argument: str) -> str:

@@ -8,7 +8,6 @@ before its first update, and is killed then. Imports are timed by themselves, as
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from machine import describe_machine
+from machine import describe_machine, write_results
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,10 +66,7 @@ def main() -> int:
     seconds = [start(flags) for _ in range(1 if args.toy else args.starts)]
     found = {"machine": describe_machine(), "seconds": seconds, "imports": imports(1 if args.toy else 5)}
     print(f"then: {' '.join(f'{second:.2f}' for second in seconds)} s, of which imports {found['imports']:.2f} s")
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"written to {out}")
+    write_results(found, args.out)
     return 0
 
 

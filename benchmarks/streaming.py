@@ -11,7 +11,6 @@ programs that an earlier run compiled. The images are random, 28×28 bytes. On o
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -26,7 +25,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from machine import describe_machine
+from machine import describe_machine, write_results
 from numpy.lib import format as npy
 
 from aae_jax.data import Quiet
@@ -178,10 +177,7 @@ def main() -> int:
     peaks = [memory["peak_mb"] for memory in found["memory"].values()]
     found["memory_growth"] = peaks[-1] / peaks[0] - 1
     print(f"memory from the smallest to the largest: {100 * found['memory_growth']:+.1f} %")
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"written to {out}")
+    write_results(found, args.out)
     return 0
 
 

@@ -74,11 +74,12 @@ def run_evaluate(argv: Sequence[str]) -> int:
     model = load_model(flags.model)
     dataset = dataset_of(model, flags, flags.out)
     refuse_other_data(model, dataset)
-    measure = _classify if model.num_classes else _measure_codes
     if model.clusters and dataset.num_classes:
         result, show = _measure_clusters(model, dataset, validation_of(dataset, flags.model))
+    elif model.num_classes and not model.clusters:
+        result, show = _classify(model, dataset)
     else:
-        result, show = (_measure_codes if model.clusters else measure)(model, dataset)
+        result, show = _measure_codes(model, dataset)
     if flags.out is not None:
         write(flags.out, (json.dumps(result, indent=2) + "\n").encode())
     show()

@@ -190,10 +190,10 @@ def _split_by_list(
     """Return splits in which the labelled images are those chosen, in ascending order."""
     held_out = _validation_size(len(order), validation_size, mixed=len(others) > 0)  # as without a list
     order, others = order[~np.isin(order, chosen)], others[~np.isin(others, chosen)]
-    if validation_size is not None and validation_size > len(order) + len(others) - 1 > 0:
+    if validation_size is not None and validation_size > len(order):
         raise InputError(
-            f"validation_size is {validation_size}, but there are {len(order)} training images beside the "
-            f"{len(chosen)} labelled ones; give a number below {len(order)}."
+            f"validation_size is {validation_size}, but there are {len(order)} images to hold out beside the "
+            f"{len(chosen)} labelled ones; give at most {len(order)}."
         )
     held_out = min(held_out, len(order))
     available = np.concatenate([chosen, order[held_out:], others])

@@ -101,7 +101,7 @@ def _round(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result:
 
 
 def _cumulative_sum(graph: Graph, inputs: list[Value], params: Mapping[str, Any], result: Value) -> str:
-    if result.kind.itemsize < 4:
+    if result.kind.kind == "u" or (result.kind.kind == "i" and result.kind.itemsize < 4):
         raise InputError(f"A running sum of type {result.kind} has no translation to ONNX; export StableHLO.")
     axis = graph.store(np.asarray(params["axis"], np.int64))
     return graph.add("CumSum", graph.edge(inputs[0]), axis, reverse=int(params["reverse"]))

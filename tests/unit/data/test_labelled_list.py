@@ -93,8 +93,9 @@ def test_a_pool_keeps_the_listed_images():
     drawn = split(HUNDRED, [98, 99], pool_size=20)
     assert {98, 99} <= set(drawn.unlabelled)
     assert len(drawn.unlabelled) == 20
-    with pytest.raises(InputError, match="validation_size is 98, but there are 98 training images beside the 2"):
-        split(HUNDRED, [98, 99], validation_size=98)
+    assert len(split(HUNDRED, [98, 99], validation_size=98).validation) == 98
+    with pytest.raises(InputError, match="validation_size is 99, but there are 98 images to hold out beside the 2"):
+        split(HUNDRED, [98, 99], validation_size=99)
     with pytest.raises(InputError, match="pool_size is 1, fewer than the 2 labelled images"):
         split(HUNDRED, [98, 99], pool_size=1)
 
