@@ -83,6 +83,12 @@ def quick_init(networks):
     return networks._replace(init=init)
 
 
+def jitted_networks(networks):
+    """Return the networks with functions that compile as a whole, not an operation at a time."""
+    functions = {name: jax.jit(function) for name, function in networks._asdict().items() if callable(function)}
+    return networks._replace(**{**functions, "encode": jax.jit(networks.encode, static_argnames="train")})
+
+
 def uniform(seed, *shape):
     """Return images of uniform noise."""
     return jnp.asarray(np.random.default_rng(seed).uniform(size=shape).astype(np.float32))

@@ -41,25 +41,28 @@ def compiler_options() -> dict[str, str | bool] | None:
     """Return the `compiler_options` of `jax.jit` or `Lowered.compile` for this process's device."""
     if jax.default_backend() != "cpu":
         return None
-    return {name: value for name, value in _CPU_OPTIONS.items() if _is_known({name: value})} or None
+    return {name: value for name, value in _CPU_OPTIONS.items() if _is_known(name, value)} or None
 
 
-@functools.cache
 def quick_compiler_options() -> dict[str, str | bool] | None:
     """Return options for programs that run rarely: compiled in half the time, with fewer optimisations.
 
-    Such programs spend their time in matrix products, which do not become slower.
+    Such programs spend their time in matrix products, which do not become slower. Where JAX is told to omit most
+    optimisations (`jax_disable_most_optimizations`), it omits more than these options would.
     """
-    if jax.default_backend() != "cpu":
-        return None
+    options = compiler_options()
+    hardly_optimised: bool = getattr(jax.config, "jax_disable_most_optimizations", False)
+    if jax.default_backend() != "cpu" or hardly_optimised:
+        return options
     quick: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
-    return {**(compiler_options() or {}), **(quick if _is_known(quick) else {})} or None
+    return {**(options or {}), **(quick if _is_known("xla_backend_optimization_level", "1") else {})} or None
 
 
-def _is_known(option: dict[str, str | bool]) -> bool:
+@functools.cache
+def _is_known(name: str, value: str | bool) -> bool:
     """Return whether this release of jaxlib supports an option."""
     try:
-        jax.jit(lambda x: x + 1.0).lower(jnp.zeros(1)).compile(compiler_options=option)
+        jax.jit(lambda x: x + 1.0).lower(jnp.zeros(1)).compile(compiler_options={name: value})
     except (jax.errors.JaxRuntimeError, ValueError):
         return False
     return True

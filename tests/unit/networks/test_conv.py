@@ -12,11 +12,15 @@ from aae_jax.config import NetworkConfig, validate_network
 from aae_jax.errors import InputError
 from aae_jax.networks import Codes, build_networks, min_weights
 from aae_jax.saved.versions import network_to_json
-from tests.conftest import quick_init, uniform
+from tests.conftest import jitted_networks, quick_init, uniform
 
 CODES = Codes(3, 3, {"discriminator_z": 5, "discriminator_y": 3})
 CONFIG = NetworkConfig(kind="conv", hidden=(), channels=(4, 8), latent_dim=5, discriminator_hidden=(6,))
 SHAPES = [(8, 8), (9, 7), (5, 6, 3), (1, 3), (4, 4, 1)]
+
+
+def quick_jitted(networks):
+    return jitted_networks(quick_init(networks))
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +32,7 @@ def _quick(quick_compile):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_images_of_any_size_are_encoded_and_decoded(shape, residual):
     config = dataclasses.replace(CONFIG, residual=residual, batch_norm=True)
-    networks = quick_init(build_networks(config, shape, CODES))
+    networks = quick_jitted(build_networks(config, shape, CODES))
     params, stats = networks.init(jax.random.key(0))
     images = uniform(0, 2, *shape)
     output, after = networks.encode(params, stats, images, jax.random.key(1))
@@ -41,7 +45,7 @@ def test_images_of_any_size_are_encoded_and_decoded(shape, residual):
 
 @pytest.mark.parametrize("options", [{"posterior": "gaussian"}, {"posterior": "universal"}, {"hidden": (7, 6)}])
 def test_posteriors_and_hidden_layers_go_with_convolutions(options):
-    networks = quick_init(build_networks(dataclasses.replace(CONFIG, **options), (8, 8), CODES))
+    networks = quick_jitted(build_networks(dataclasses.replace(CONFIG, **options), (8, 8), CODES))
     params, stats = networks.init(jax.random.key(0))
     output, _ = networks.encode(params, stats, uniform(0, 2, 8, 8), jax.random.key(1))
     chex.assert_shape(output.mean, (2, 5))
@@ -50,7 +54,7 @@ def test_posteriors_and_hidden_layers_go_with_convolutions(options):
 
 def test_in_evaluation_an_images_code_does_not_depend_on_its_batch():
     config = dataclasses.replace(CONFIG, batch_norm=True, dropout=0.5)
-    networks = quick_init(build_networks(config, (8, 8), CODES))
+    networks = quick_jitted(build_networks(config, (8, 8), CODES))
     params, stats = networks.init(jax.random.key(0))
     images = uniform(0, 3, 8, 8)
     together = networks.encode(params, stats, images, None)[0].mean
@@ -94,7 +98,7 @@ def test_impossible_sizes_are_refused(options, message):
 
 
 def test_a_discriminator_of_another_length_is_named():
-    networks = quick_init(build_networks(CONFIG, (8, 8), CODES))
+    networks = quick_jitted(build_networks(CONFIG, (8, 8), CODES))
     params, _ = networks.init(jax.random.key(0))
     with pytest.raises(InputError, match="length 8; networks and configuration must both have conditional True"):
         networks.discriminate_z(params, jnp.zeros((2, 8)), None)
@@ -120,7 +124,7 @@ def test_perceptrons_are_described_as_earlier_versions_did():
 def test_a_normalised_decoder_has_moments_that_training_updates_and_evaluation_uses(kind):
     options = {"kind": kind} | ({} if kind == "conv" else {"channels": (32, 64), "hidden": (6,)})
     config = dataclasses.replace(CONFIG, batch_norm_decoder=True, batch_norm_output=True, **options)
-    networks = quick_init(build_networks(config, (5, 6, 3), CODES))
+    networks = quick_jitted(build_networks(config, (5, 6, 3), CODES))
     params, stats = networks.init(jax.random.key(0))
     z, y = uniform(0, 16, 5), uniform(1, 16, 3)
     trained, after = networks.decode(params, stats, z, y, jax.random.key(1))

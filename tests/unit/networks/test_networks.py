@@ -24,6 +24,7 @@ from aae_jax.networks import (
 )
 from aae_jax.networks.mlp import BATCH_NORM_MOMENTUM
 from aae_jax.networks.precision import bfloat16_dot_general, has_tf32
+from tests.conftest import quick_init
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -44,7 +45,7 @@ def initial(posterior, batch_norm, weight_init):
         batch_norm=batch_norm,
         weight_init=weight_init,
     )
-    return config, *build_mlp_networks(config, (SIZE, SIZE), CLASSES).init(jax.random.key(0))
+    return config, *jax.jit(build_mlp_networks(config, (SIZE, SIZE), CLASSES).init)(jax.random.key(0))
 
 
 def build(posterior="deterministic", batch_norm=False, weight_init="he", **options):
@@ -168,7 +169,7 @@ def test_noise_on_what_discriminators_are_shown_is_theirs_alone_and_off_in_evalu
 def test_each_discriminator_has_its_own_noise():
     config = NetworkConfig(hidden=(8,), discriminator_hidden=(8,), latent_dim=3, discriminator_noise=0.3)
     networks = build_networks(config, (4, 4), Codes(3, 3, {"discriminator_z": 3, "discriminator_y": 3}))
-    params, _ = networks.init(KEY)
+    params, _ = quick_init(networks).init(KEY)
     params = {**params, "discriminator_y": params["discriminator_z"]}
     code = jax.random.normal(OTHER_KEY, (5, 3))
     np.testing.assert_array_equal(
@@ -363,7 +364,7 @@ def test_the_precision_auto_is_the_fastest_of_this_device():
 def variant(codes, **options):
     """Return networks of other codes than the semi-supervised model's, and their weights."""
     config = NetworkConfig(hidden=(16,), discriminator_hidden=(16,), latent_dim=LATENT, **options)
-    networks = build_networks(config, (SIZE, SIZE), codes)
+    networks = quick_init(build_networks(config, (SIZE, SIZE), codes))
     return networks, *networks.init(jax.random.key(0))
 
 

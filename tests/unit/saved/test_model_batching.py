@@ -13,6 +13,7 @@ from aae_jax.data.scaling import fit_scaling
 from aae_jax.priors.configured import configured_prior
 from aae_jax.saved.batching import BATCH_SIZE, batch_length, build_batched, draw_rows, is_traced
 from aae_jax.train.compile import compiler_options
+from tests.conftest import quick_init
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SHAPE, CLASSES, LATENT = (6, 5), 4, 3
@@ -26,8 +27,9 @@ def build(hidden=(9,), shape=SHAPE, *, classes=CLASSES, network=None, **fields):
     network = network or NetworkConfig(hidden=hidden, latent_dim=LATENT, batch_norm=True)
     kept = {"data": {"name": "made up", "sha256": "0"}, "prior": PriorConfig(), **fields}
     empty = Model(network=network, image_shape=shape, num_classes=classes, params={}, stats={}, **kept)
-    params, stats = empty.networks.init(jax.random.key(3))
-    return dataclasses.replace(empty, params=params, stats=jax.tree.map(lambda leaf: leaf + 0.25, stats))
+    params, stats = quick_init(empty.networks).init(jax.random.key(3))
+    stats = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf) + np.float32(0.25)), stats)
+    return dataclasses.replace(empty, params=params, stats=stats)
 
 
 METHODS = {

@@ -14,6 +14,7 @@ import pytest
 
 import aae_jax
 from aae_jax import Model, NetworkConfig, PriorConfig
+from tests.conftest import quick_init
 
 joblib = pytest.importorskip("joblib")
 
@@ -36,7 +37,7 @@ def build():
         mode_decoder=True,
         temperature=1.5,
     )
-    params, stats = empty.networks.init(jax.random.key(3))
+    params, stats = quick_init(empty.networks).init(jax.random.key(3))
     return dataclasses.replace(empty, params=params, stats=stats)
 
 

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 import aae_jax
 from aae_jax import InputError, Model, NetworkConfig, PriorConfig, priors
 from aae_jax.data.scaling import fit_scaling
+from tests.conftest import quick_init
 from tests.killing import count_calls, kill_before_call
 
 SHAPE, CLASSES, LATENT, COUNT = (6, 5), 4, 3, 7
@@ -26,8 +27,8 @@ SIZES = {"hidden": (9,), "discriminator_hidden": (4,), "latent_dim": LATENT}
 
 def build(**changes):
     network = NetworkConfig(**{**SIZES, "batch_norm": True, **changes})
-    params, stats = aae_jax.build_mlp_networks(network, SHAPE, CLASSES).init(jax.random.key(3))
-    stats = jax.tree.map(lambda leaf: leaf + 0.25, stats)
+    params, stats = quick_init(aae_jax.build_mlp_networks(network, SHAPE, CLASSES)).init(jax.random.key(3))
+    stats = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf) + np.float32(0.25)), stats)
     return Model(
         network=network,
         image_shape=SHAPE,
@@ -404,7 +405,8 @@ def test_an_old_prior_that_is_none_is_refused(wrong, tmp_path):
 
 def without_labels(prior):
     network = NetworkConfig(**{**SIZES, "latent_dim": 2})
-    params, stats = aae_jax.build_networks(network, SHAPE, aae_jax.Codes(0, 0, {})).init(jax.random.key(3))
+    networks = quick_init(aae_jax.build_networks(network, SHAPE, aae_jax.Codes(0, 0, {})))
+    params, stats = networks.init(jax.random.key(3))
     kept = {"image_shape": SHAPE, "num_classes": 0, "data": {"name": "made up", "sha256": "0"}}
     return Model(network=network, prior=prior, params=params, stats=stats, **kept)
 
@@ -444,7 +446,7 @@ def test_version_1_is_read():
 
 def build_on(shape, **changes):
     network = NetworkConfig(**SIZES)
-    params, stats = aae_jax.build_mlp_networks(network, shape, CLASSES).init(jax.random.key(3))
+    params, stats = quick_init(aae_jax.build_mlp_networks(network, shape, CLASSES)).init(jax.random.key(3))
     names = ("ä", "b", "c", "d")
     kept = {name: params[name] for name in ("encoder", "decoder")}
     return dataclasses.replace(
@@ -536,7 +538,7 @@ def with_codes(**fields):
         data={"name": "made up", "sha256": "0"},
         **fields,
     )
-    params, stats = empty.networks.init(jax.random.key(4))
+    params, stats = quick_init(empty.networks).init(jax.random.key(4))
     return dataclasses.replace(empty, params=params, stats=stats)
 
 
