@@ -37,15 +37,21 @@ def test_estimators_take_frames_and_give_them(kind):
         assert list(codes.columns) == ["aae0", "aae1"]
         if wanted == kind == "pandas":
             assert codes.index.equals(MIXED.index)
-    classifier = AAEClassifier(**TINY).fit(frame, SOME)
-    assert classifier.feature_names_in_.tolist() == list(MIXED.columns)
-    assert set(classifier.predict(frame)) <= set(NAMES)
-    assert set(AAEOutlierDetector(**TINY).fit(frame).predict(frame)) <= {-1, 1}
-    assert len(AAEClusterer(3, **TINY).fit(frame).labels_) == 178
+    detector = AAEOutlierDetector(**TINY).fit(frame)
+    assert detector.feature_names_in_.tolist() == list(MIXED.columns)
+    assert set(detector.predict(frame)) <= {-1, 1}
     with pytest.raises(ValueError, match="same order as they were in fit"):
-        classifier.predict(frame[list(MIXED.columns)[::-1]])
+        detector.predict(frame[list(MIXED.columns)[::-1]])
     with pytest.raises(ValueError, match="feature names should match"):
-        classifier.predict(KINDS[kind](MIXED.rename(columns={"hue": "tint"})))
+        detector.predict(KINDS[kind](MIXED.rename(columns={"hue": "tint"})))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_and_clusters_of_frames(kind):
+    frame = KINDS[kind](MIXED)
+    assert set(AAEClassifier(**TINY).fit(frame, SOME).predict(frame)) <= set(NAMES)
+    assert len(AAEClusterer(3, **TINY).fit(frame).labels_) == 178
 
 
 @pytest.mark.parametrize("kind", KINDS)

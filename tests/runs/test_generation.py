@@ -16,7 +16,7 @@ from aae_jax.run.setup import build_setup, settle
 from aae_jax.saved.storage import load
 from tests.runs.running import SMALL, status, summary, train
 
-JUDGED = ("--judge-updates", "150", "--epochs", "1")
+JUDGED = ("--judge-updates", "150", "--epochs", "1", "--baseline-share", "0")
 OF_THE_DEFAULT = (
     *("--conditional", "--weights.style-mmd", "30", "--weights.generated-label", "1"),
     *("--views.style-of", "clean", "--optimizers.encoder-share", "0.1"),

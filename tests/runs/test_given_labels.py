@@ -65,9 +65,9 @@ def assert_same_weights(one, other):
 @pytest.mark.parametrize(
     ("model", "extra"),
     [
-        ("semi_supervised", ("--weights.propagation", "1")),
+        pytest.param("semi_supervised", ("--weights.propagation", "1"), marks=pytest.mark.slow),
         pytest.param("dim_reduction", (), marks=pytest.mark.slow),
-        pytest.param("label_regularized", (), marks=pytest.mark.slow),
+        ("label_regularized", ()),
     ],
 )
 def test_given_labels_train_as_hidden_ones_bit_for_bit(files, tmp_path, model, extra):

@@ -98,7 +98,7 @@ def trained(tmp_path_factory):
     """Return the folder of a run with both modules."""
     folder = tmp_path_factory.mktemp("own") / "run"
     spec = dataclasses.replace(SPEC, modules=MODULES)
-    assert run(spec, parse(spec, [*OPTIONS, "--out-dir", str(folder)])) == 0
+    assert run(spec, parse(spec, [*OPTIONS, "--baseline-share", "0", "--out-dir", str(folder)])) == 0
     return folder
 
 

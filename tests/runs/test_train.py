@@ -114,18 +114,24 @@ def test_arrays_are_the_data_of_a_file_with_the_same_arrays(tmp_path, digits):
     run = aae_jax.train(
         "semi_supervised",
         (digits.train_images.reshape(-1, 8, 8).tolist(), objects),
+        baseline_share=0,
         test_data=(digits.test_images, names[digits.test_labels]),
         **SAME,
     )
     assert run.config.labels == "given"
     assert run.summary["splits"]["labelled"] == 200
     assert run.model.class_names == tuple(sorted(names))
-    assert (
-        status(
-            *SMALL[:-2], "--labels", "given", "--dataset", f"npz:{tmp_path / 'd.npz'}", "--out-dir", tmp_path / "c"
-        )
-        == 0
+    flags = (
+        "--labels",
+        "given",
+        "--baseline-share",
+        "0",
+        "--dataset",
+        f"npz:{tmp_path / 'd.npz'}",
+        "--out-dir",
+        tmp_path / "c",
     )
+    assert status(*SMALL[:-2], *flags) == 0
     assert_same_weights(run.model, aae_jax.load(tmp_path / "c"))
     command = json.loads((tmp_path / "c" / "summary.json").read_text())
     assert command["test"] == run.summary["test"]

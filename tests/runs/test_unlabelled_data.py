@@ -35,7 +35,7 @@ LABEL_FREE = {
     "clustering, graph": (clustering, ("--num-clusters", "4", "--weights.propagation", "3", "--neighbours", "3")),
     "dim_reduction": (dim_reduction, ("--num-clusters", "4")),
 }
-QUICK = ("clustering",)
+QUICK = ("unsupervised",)
 """What .ci/run trains here; .ci/full trains all."""
 LEARN_FROM_LABELS = {
     "semi_supervised": (semi_supervised, ()),

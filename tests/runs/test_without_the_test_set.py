@@ -45,6 +45,7 @@ def test_the_seal_breaks_under_an_ordinary_run(sealed_test_set, tmp_path):
         train(tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("figures_drawn")
 def test_no_test_measures_on_validation_images_alone(sealed_test_set, finished, tmp_path, capsys):
     assert train(tmp_path / "run", "--no-test") == 0
