@@ -15,8 +15,7 @@ from tests.runs.running import drawing, is_drawing, train, train_plain
 
 @pytest.fixture(scope="package", autouse=True)
 def quick_compiles():
-    """Compile with few optimisations, as the runs here differ in little; drop the programs of other folders."""
-    jax.clear_caches()
+    """Compile with few optimisations: the runs here differ in little."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
