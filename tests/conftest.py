@@ -84,9 +84,12 @@ def quick_init(networks):
 
 
 def jitted_networks(networks):
-    """Return the networks with functions that compile as a whole, not an operation at a time."""
-    functions = {name: jax.jit(function) for name, function in networks._asdict().items() if callable(function)}
-    return networks._replace(**{**functions, "encode": jax.jit(networks.encode, static_argnames="train")})
+    """Return the networks with functions that compile as a whole, not an operation at a time; `init` is left."""
+    names = [name for name, value in networks._asdict().items() if callable(value) and name != "init"]
+    static = {"encode": "train"}
+    return networks._replace(
+        **{name: jax.jit(getattr(networks, name), static_argnames=static.get(name)) for name in names}
+    )
 
 
 def uniform(seed, *shape):

@@ -51,7 +51,7 @@ def quick_compiler_options() -> dict[str, str | bool] | None:
     optimisations (`jax_disable_most_optimizations`), it omits more than these options would.
     """
     options = compiler_options()
-    hardly_optimised: bool = getattr(jax.config, "jax_disable_most_optimizations", False)
+    hardly_optimised = jax.config.read("jax_disable_most_optimizations")  # type: ignore[no-untyped-call]
     if jax.default_backend() != "cpu" or hardly_optimised:
         return options
     quick: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}

@@ -1,11 +1,12 @@
 """`--no-test`: a run for choosing settings, which never looks at the test images or their labels."""
 
+import contextlib
 import copy
 
 import pytest
 
 from aae_jax.run import setup as problem
-from tests.runs.running import rows, summary, train
+from tests.runs.running import drawing, rows, summary, train
 
 FIGURES = ("learning_curves", "validation_error", "reconstructions", "style_class_grid", "code_histograms")
 
@@ -45,10 +46,10 @@ def test_the_seal_breaks_under_an_ordinary_run(sealed_test_set, tmp_path):
         train(tmp_path / "run")
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("figures_drawn")
-def test_no_test_measures_on_validation_images_alone(sealed_test_set, finished, tmp_path, capsys):
-    assert train(tmp_path / "run", "--no-test") == 0
+@pytest.mark.parametrize("figures", [(), pytest.param(FIGURES, marks=pytest.mark.slow)], ids=["numbers", "figures"])
+def test_no_test_measures_on_validation_images_alone(figures, sealed_test_set, finished, tmp_path, capsys):
+    with drawing() if figures else contextlib.nullcontext():
+        assert train(tmp_path / "run", "--no-test") == 0
     found = summary(tmp_path / "run")
     assert not found["tested"]
     assert found["calibration"]["measured_on"] == "validation"
@@ -56,7 +57,7 @@ def test_no_test_measures_on_validation_images_alone(sealed_test_set, finished, 
     assert found["validation"]["error"] == summary(finished)["validation"]["error"]
     assert found["baseline"]["validation"]["error"] == summary(finished)["baseline"]["validation"]["error"]
     assert rows(tmp_path / "run") == rows(finished)
-    assert all((tmp_path / "run" / "figures" / f"{name}.png").stat().st_size > 1000 for name in FIGURES)
+    assert all((tmp_path / "run" / "figures" / f"{name}.png").stat().st_size > 1000 for name in figures)
     said = capsys.readouterr().out
     assert "the test images were not evaluated" in said
     assert "test error" not in said

@@ -76,7 +76,7 @@ def test_stored_images_are_an_array_but_for_being_read_as_a_whole(pair, monkeypa
             np.asarray(images)
 
 
-def same(one, other):
+def assert_same(one, other):
     """Check that two data sets are equal, the first with training images in a file."""
     assert is_mapped(one.train_images)
     assert not is_mapped(one.test_images)
@@ -102,7 +102,7 @@ def test_arrays_stay_in_an_npz_file(tmp_path, kind):
     }[kind]
     train, _, test, _ = small_arrays()
     name = save_npz(tmp_path / "d.npz", x_train=change(train), x_test=change(test))
-    same(load_dataset(name, mapped=True), load_dataset(name))
+    assert_same(load_dataset(name, mapped=True), load_dataset(name))
 
 
 def test_bad_numbers_of_a_mapped_file_are_found(tmp_path):
@@ -167,7 +167,7 @@ def test_images_stay_in_an_idx_file(tmp_path, monkeypatch):
     arrays = small_arrays()
     write_files(tmp_path / "raw", arrays, gzipped=False)
     write_files(tmp_path / "packed", arrays, gzipped=True)
-    same(load_dataset(f"idx:{tmp_path / 'raw'}", mapped=True), load_dataset(f"idx:{tmp_path / 'raw'}"))
+    assert_same(load_dataset(f"idx:{tmp_path / 'raw'}", mapped=True), load_dataset(f"idx:{tmp_path / 'raw'}"))
     packed = load_dataset(f"idx:{tmp_path / 'packed'}", mapped=True)
     assert not is_mapped(packed.train_images)
     monkeypatch.setattr(idx, "MAX_READ_BYTES", 10)
@@ -209,12 +209,12 @@ def test_image_files_are_decoded_into_a_file(folder, tmp_path, monkeypatch, colo
     options = {"mapped": True, "skip_bad_images": True}
     wanted = load_dataset(name, cache_dir=tmp_path / "other", skip_bad_images=True)
     first = load_dataset(name, cache_dir=tmp_path / "cache", **options)
-    same(first, wanted)
+    assert_same(first, wanted)
     assert len(first.image_shape) == 2 + colour
     assert len(list((tmp_path / "cache").iterdir())) == 1  # nothing but the copy of the data is left
     monkeypatch.setattr(image_folder, "decode_all", None)
     again = load_dataset(name, cache_dir=tmp_path / "cache", **options)
-    same(again, wanted)
+    assert_same(again, wanted)
     assert again.notices == wanted.notices
 
 

@@ -24,8 +24,10 @@ def maps_first(compute):
     return lambda x, *others: compute(x.transpose(3, 1, 2, 0), *others).transpose(3, 1, 2, 0)
 
 
-EAGER = {"products": maps_first(by_products), "device": by_device}
-FORMS = {name: jax.jit(compute, static_argnums=(2, 3)) for name, compute in EAGER.items()}
+FORMS = {
+    "products": jax.jit(maps_first(by_products), static_argnums=(2, 3)),
+    "device": jax.jit(by_device, static_argnums=(2, 3)),
+}
 """`(x, kernel, stride, precision) -> made`: one program each, where every operation would otherwise be one."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import aae_jax
 from aae_jax.networks import fastest_precision
-from aae_jax.train.compile import compiler_options
+from aae_jax.train.compile import compiler_options, quick_compiler_options
 from aae_jax.train.fit import lower_epoch
 from aae_jax.train.phases import build_train_step, constant_schedule
 
@@ -136,3 +136,16 @@ def test_no_weights_are_copied_within_an_epoch() -> None:
     assert copies_of_weights(options) == 0
     without = {name: value for name, value in options.items() if "copy_insertion" not in name}
     assert copies_of_weights(without) > 0, "the check sees copies"
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="these are options of the CPU")
+def test_programs_that_run_rarely_are_never_optimised_more_than_jax_is_told_to() -> None:
+    before = jax.config.read("jax_disable_most_optimizations")
+    try:
+        for disabled, level in ((False, "1"), (True, None)):
+            jax.config.update("jax_disable_most_optimizations", disabled)
+            options = quick_compiler_options() or {}
+            assert options.get("xla_backend_optimization_level") == level
+            assert (compiler_options() or {}).items() <= options.items()
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
